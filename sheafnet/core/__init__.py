@@ -1,0 +1,1 @@
+"""The mathematics of cellular sheaves on graphs: frozen data and pure functions."""

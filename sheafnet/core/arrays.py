@@ -1,0 +1,84 @@
+"""Checked conversion of what a user gives into the arrays that the mathematics uses."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from sheafnet.errors import EmptyBatchError, InputError, NonFiniteError, ShapeError
+
+Array: TypeAlias = NDArray[np.floating[Any]]
+
+FLOAT_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
+
+
+def float_dtype(*dtypes: DTypeLike) -> np.dtype[Any]:
+    """Return the precision to compute in: float32 only if every part is float32."""
+    common = np.result_type(*dtypes) if dtypes else FLOAT_TYPES[0]
+    return common if common in FLOAT_TYPES else FLOAT_TYPES[0]
+
+
+def checked(what: str, value: ArrayLike, shape: tuple[int | None, ...]) -> Array:
+    """Return ``value`` as a read-only float array, or say what is wrong with it.
+
+    Parameters
+    ----------
+    what
+        What the array is, as the user would call it; every error begins with it.
+    value
+        Numbers. float32 stays float32, everything else becomes float64.
+    shape
+        Required size by axis, None where any size will do.
+
+    Raises
+    ------
+    InputError
+        If the values are not real numbers.
+    ShapeError
+        If rank or size differ from ``shape``.
+    NonFiniteError
+        If a value is NaN or infinite.
+    """
+    raw = np.asarray(value)
+    if raw.dtype.kind not in "fiub":
+        raise InputError(f"{what}: expected real numbers, got an array of {raw.dtype}")
+    if raw.ndim != len(shape) or any(
+        want not in (None, have) for want, have in zip(shape, raw.shape, strict=True)
+    ):
+        wanted = ", ".join("any" if n is None else str(n) for n in shape)
+        raise ShapeError(f"{what}: expected shape ({wanted}), got {raw.shape}")
+    array: Array = np.array(raw, dtype=float_dtype(raw.dtype))
+    bad = np.argwhere(~np.isfinite(array))
+    if bad.size:
+        where = ", ".join(str(i) for i in bad[0])
+        raise NonFiniteError(
+            f"{what}: {len(bad)} value(s) are NaN or infinite, the first at [{where}]"
+        )
+    return frozen(array)
+
+
+def checked_samples(what: str, value: ArrayLike, dim: int | None) -> Array:
+    """Return ``value`` as a checked ``(dim, batch)`` array with at least one sample."""
+    raw = np.asarray(value)
+    if raw.ndim == 1:
+        raise ShapeError(
+            f"{what}: expected shape ({'any' if dim is None else dim}, batch), got {raw.shape}; "
+            f"one sample is a column: reshape it to ({len(raw)}, 1)"
+        )
+    array = checked(what, value, (dim, None))
+    if array.shape[1] == 0:
+        raise EmptyBatchError(f"{what}: the batch is empty, shape {array.shape}")
+    return array
+
+
+def largest(array: Array) -> float:
+    """Return the largest magnitude in ``array``; NaN if there is one."""
+    return max(float(array.max()), -float(array.min()))
+
+
+def frozen(array: Array) -> Array:
+    """Mark ``array`` read-only, so that it can be passed on without a copy."""
+    array.flags.writeable = False
+    return array

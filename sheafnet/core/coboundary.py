@@ -1,0 +1,81 @@
+"""The coboundary as a matrix, for analysis only: it sees the whole sheaf at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from scipy import sparse
+
+from sheafnet.core.arrays import Array
+from sheafnet.core.maps import RestrictionMap
+from sheafnet.core.sheaf import Sheaf
+
+
+def linearised(restriction: RestrictionMap, x: Array) -> Array:
+    """Return DF(x), shape (edge dim, vertex dim), at one sample ``x`` of shape (dim,).
+
+    Built from ``pullback`` alone, one edge coordinate a column, so that any map has one.
+    """
+    dim = restriction.codomain_dim(len(x))
+    repeated = np.repeat(x[:, None], dim, axis=1)
+    return restriction.pullback(repeated, np.eye(dim, dtype=x.dtype)).T
+
+
+def free_vertices(sheaf: Sheaf, pinned: Iterable[str]) -> list[str]:
+    """Return the vertices that are not pinned, in the order of the sheaf."""
+    held = set(pinned)
+    return [vertex for vertex in sheaf.vertices if vertex not in held]
+
+
+def coboundary(
+    sheaf: Sheaf, cochain: Mapping[str, Array], *, pinned: Iterable[str] = (), sample: int = 0
+) -> sparse.csr_array:
+    """Return δ linearised at one sample, restricted to the free vertices.
+
+    Parameters
+    ----------
+    sheaf
+        The sheaf.
+    cochain
+        Where to linearise; any cochain will do where every map is linear.
+    pinned
+        Vertices whose columns are left out.
+    sample
+        Which column of the batch.
+
+    Returns
+    -------
+    scipy.sparse.csr_array
+        Head minus tail, shape (sum of edge dims, sum of free vertex dims), both in the order
+        of the sheaf.
+    """
+    free = set(free_vertices(sheaf, pinned))
+    column = _offsets({v: sheaf.stalk_dim(v) for v in sheaf.vertices if v in free})
+    row = _offsets({e.name: sheaf.edge_dim(e.name) for e in sheaf.edges})
+    values: list[Array] = [np.empty(0)]
+    rows, columns = [np.empty(0, int)], [np.empty(0, int)]
+    for edge in sheaf.edges:
+        for end, restriction, sign in (
+            (edge.tail, edge.tail_map, -1.0),
+            (edge.head, edge.head_map, 1.0),
+        ):
+            if end not in free:
+                continue
+            block = sign * linearised(restriction, cochain[end][:, sample])
+            i, j = np.nonzero(block)
+            values.append(block[i, j])
+            rows.append(i + row[edge.name])
+            columns.append(j + column[end])
+    shape = (row[_END], column[_END])
+    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+    return sparse.csr_array(sparse.coo_array(entries, shape=shape))
+
+
+_END = ""
+
+
+def _offsets(dims: Mapping[str, int]) -> dict[str, int]:
+    """Return where each block begins, and under ``_END`` where the last one ends."""
+    ends = np.cumsum([0, *dims.values()]).tolist()
+    return dict(zip([*dims, _END], ends, strict=True))

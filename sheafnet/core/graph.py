@@ -1,0 +1,86 @@
+"""A graph: vertices, and edges that each have a tail and a head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from sheafnet.errors import SheafError, UnknownNameError, nearest
+
+
+class Graph:
+    """A finite graph with named, oriented edges; parallel edges are allowed, loops are not.
+
+    Parameters
+    ----------
+    vertices
+        Names, in the order that everything else follows.
+    edges
+        Edge name → (tail, head).
+
+    Raises
+    ------
+    SheafError
+        If a vertex name occurs twice, or an edge is a loop.
+    UnknownNameError
+        If an edge names a vertex that is not there.
+    """
+
+    def __init__(self, vertices: Iterable[str], edges: Mapping[str, tuple[str, str]]) -> None:
+        self.vertices = tuple(vertices)
+        self.edges: Mapping[str, tuple[str, str]] = MappingProxyType(dict(edges))
+        incident: dict[str, list[str]] = {vertex: [] for vertex in self.vertices}
+        if len(incident) != len(self.vertices):
+            twice = sorted({v for v in self.vertices if self.vertices.count(v) > 1})
+            raise SheafError(f"vertex names occur twice: {', '.join(twice)}")
+        for name, (tail, head) in self.edges.items():
+            for end in (tail, head):
+                if end not in incident:
+                    raise UnknownNameError(
+                        f"edge {name!r}: no vertex {end!r}{nearest(end, self.vertices)}"
+                    )
+            if tail == head:
+                raise SheafError(f"edge {name!r} is a loop at {tail!r}; an edge joins two vertices")
+            incident[tail].append(name)
+            incident[head].append(name)
+        self._incident = {vertex: tuple(names) for vertex, names in incident.items()}
+
+    def incident(self, vertex: str) -> tuple[str, ...]:
+        """Return the names of the edges at ``vertex``, in edge order."""
+        self.require(vertex)
+        return self._incident[vertex]
+
+    def other_end(self, edge: str, vertex: str) -> str:
+        """Return the end of ``edge`` that is not ``vertex``."""
+        tail, head = self.edges[edge]
+        return head if vertex == tail else tail
+
+    def neighbours(self, vertex: str) -> tuple[str, ...]:
+        """Return the vertices that share an edge with ``vertex``, each once, in edge order."""
+        return tuple(dict.fromkeys(self.other_end(e, vertex) for e in self.incident(vertex)))
+
+    def require(self, vertex: str) -> None:
+        """Raise ``UnknownNameError``, with the nearest name, unless ``vertex`` exists."""
+        if vertex not in self._incident:
+            raise UnknownNameError(f"no vertex {vertex!r}{nearest(vertex, self.vertices)}")
+
+    def colouring(self) -> dict[str, int]:
+        """Return a colour per vertex so that neighbours differ.
+
+        Two colours on every bipartite graph (a path, a grid), as few as a greedy pass in
+        breadth-first order finds on others.
+        """
+        colours: dict[str, int] = {}
+        for root in self.vertices:
+            if root in colours:
+                continue
+            queue = [root]
+            reached = {root}
+            for vertex in queue:
+                near = self.neighbours(vertex)
+                taken = {colours[n] for n in near if n in colours}
+                colours[vertex] = next(c for c in range(len(taken) + 1) if c not in taken)
+                fresh = [n for n in near if n not in colours and n not in reached]
+                reached.update(fresh)
+                queue.extend(fresh)
+        return colours

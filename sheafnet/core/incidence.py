@@ -1,0 +1,56 @@
+"""One end of an edge, as the vertex at that end knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sheafnet.core.arrays import Array
+from sheafnet.core.maps import RestrictionMap
+
+
+@dataclass(frozen=True)
+class Incidence:
+    """A vertex's own end of an edge: whom it leads to and the map into the edge stalk.
+
+    Attributes
+    ----------
+    edge
+        Name of the edge.
+    neighbour
+        Name of the vertex at the other end; a name, never the vertex.
+    map
+        This end's restriction map.
+    is_tail
+        Whether this end is the tail, which reports the residual.
+    """
+
+    edge: str
+    neighbour: str
+    map: RestrictionMap
+    is_tail: bool
+
+    def force(self, stalk: Array, projection: Array, heard: Array) -> Array:
+        """Return this edge's part of ∇E at the vertex, DFᵀ (F x − heard).
+
+        The formula is the same at both ends: the sign of the residual and the sign with
+        which the map enters it cancel.
+
+        Parameters
+        ----------
+        stalk
+            x, shape (vertex dim, batch).
+        projection
+            F x, shape (edge dim, batch).
+        heard
+            The neighbour's projection onto the same edge stalk.
+
+        Returns
+        -------
+        numpy.ndarray
+            A new array, which the caller may change.
+        """
+        return self.map.pullback(stalk, projection - heard)
+
+    def residual(self, projection: Array, heard: Array) -> Array:
+        """Return r of the edge, tail's projection minus head's, shape (edge dim, batch)."""
+        return projection - heard if self.is_tail else heard - projection

@@ -1,0 +1,79 @@
+"""Reading and writing ``.npz`` files: no pickle, no half-written file, typed errors."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sheafnet.errors import FileError
+
+_DAMAGE = (
+    EOFError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What zipfile and NumPy raise on files that were cut, changed, or never were archives."""
+
+
+def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """Return every array of an ``.npz`` file.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, unreadable, damaged, truncated, or holds Python objects.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {
+                info.filename.removesuffix(".npy"): _read_member(archive, info)
+                for info in archive.infolist()
+            }
+    except FileNotFoundError:
+        raise FileError(f"{path}: no such file") from None
+    except _DAMAGE as error:
+        raise FileError(f"{path}: damaged, or not an .npz file ({error})") from error
+
+
+def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, ArrayLike]) -> None:
+    """Write ``arrays`` to ``path``; the file appears whole or not at all."""
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        with partial.open("wb") as stream:
+            _write_members(stream, arrays)
+        partial.replace(target)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written ({error.strerror})") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+    with archive.open(info) as member:
+        array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+        # zipfile checks a member's checksum only when it comes to its end.
+        member.read()
+    return array
+
+
+def _write_members(stream: IO[bytes], arrays: Mapping[str, ArrayLike]) -> None:
+    # np.savez takes the names as keywords, so that a stalk called "file" could not be saved.
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for key, array in arrays.items():
+            with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)

@@ -1,0 +1,132 @@
+"""A cellular sheaf on a graph."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from sheafnet.core.arrays import float_dtype
+from sheafnet.core.graph import Graph
+from sheafnet.core.incidence import Incidence
+from sheafnet.core.maps import RestrictionMap
+from sheafnet.errors import ShapeError, SheafError, UnknownNameError, nearest
+
+
+@dataclass(frozen=True)
+class Edge:
+    """An edge with the restriction maps of its two ends.
+
+    Attributes
+    ----------
+    name
+        Unique name.
+    tail, head
+        Vertex names; the residual is tail's projection minus head's.
+    tail_map, head_map
+        Maps from the stalks at tail and head into the edge stalk.
+    """
+
+    name: str
+    tail: str
+    head: str
+    tail_map: RestrictionMap
+    head_map: RestrictionMap
+
+
+class Sheaf:
+    """Vertex stalks joined by edges with restriction maps.
+
+    Parameters
+    ----------
+    stalks
+        Vertex name → dimension of its stalk, in the order that everything else follows.
+    edges
+        The edges.
+
+    Raises
+    ------
+    SheafError
+        If there are no vertices, a dimension is not positive, a name occurs twice, an edge
+        is a loop, or the two maps of an edge lead into stalks of different dimensions.
+    ShapeError
+        If a map cannot act on the stalk at its end.
+    UnknownNameError
+        If an edge names a vertex that is not there.
+
+    Examples
+    --------
+    >>> from sheafnet.core.maps import Identity
+    >>> pair = Sheaf({"u": 2, "v": 2}, [Edge("e", "u", "v", Identity(), Identity())])
+    >>> pair.vertices, pair.stalk_dim("v")
+    (('u', 'v'), 2)
+    """
+
+    def __init__(self, stalks: Mapping[str, int], edges: Iterable[Edge]) -> None:
+        self.edges = tuple(edges)
+        if not stalks:
+            raise SheafError("a sheaf needs at least one vertex")
+        for vertex, dim in stalks.items():
+            if dim < 1:
+                raise SheafError(f"stalk {vertex!r}: dimension {dim}; it must be at least 1")
+        count = Counter(edge.name for edge in self.edges)
+        twice = sorted(name for name, times in count.items() if times > 1)
+        if twice:
+            raise SheafError(f"edge names occur twice: {', '.join(twice)}")
+        self.graph = Graph(stalks, {edge.name: (edge.tail, edge.head) for edge in self.edges})
+        self._stalks = MappingProxyType(dict(stalks))
+        self._edges = {edge.name: edge for edge in self.edges}
+        self._edge_dims = {edge.name: self._edge_dim(edge) for edge in self.edges}
+        self.dtype = float_dtype(*self._map_dtypes())
+
+    def _edge_dim(self, edge: Edge) -> int:
+        dims = []
+        for end, restriction in ((edge.tail, edge.tail_map), (edge.head, edge.head_map)):
+            try:
+                dims.append(restriction.codomain_dim(self._stalks[end]))
+            except ShapeError as error:
+                raise ShapeError(f"edge {edge.name!r} at {end!r}: {error}") from None
+        if dims[0] != dims[1]:
+            raise SheafError(
+                f"edge {edge.name!r}: the maps lead into different edge stalks, dimension "
+                f"{dims[0]} from {edge.tail!r} and {dims[1]} from {edge.head!r}"
+            )
+        return dims[0]
+
+    def _map_dtypes(self) -> list[np.dtype[np.floating]]:
+        maps = [m for edge in self.edges for m in (edge.tail_map, edge.head_map)]
+        return [m.dtype for m in maps if m.dtype is not None]
+
+    @property
+    def vertices(self) -> tuple[str, ...]:
+        """Vertex names, in order."""
+        return self.graph.vertices
+
+    def stalk_dim(self, vertex: str) -> int:
+        """Return the dimension of the stalk at ``vertex``."""
+        self.graph.require(vertex)
+        return self._stalks[vertex]
+
+    def edge(self, name: str) -> Edge:
+        """Return the edge called ``name``; ``UnknownNameError`` if there is none."""
+        if name not in self._edges:
+            raise UnknownNameError(f"no edge {name!r}{nearest(name, self._edges)}")
+        return self._edges[name]
+
+    def edge_dim(self, name: str) -> int:
+        """Return the dimension of the stalk on the edge called ``name``."""
+        self.edge(name)
+        return self._edge_dims[name]
+
+    def incidences(self, vertex: str) -> tuple[Incidence, ...]:
+        """Return what ``vertex`` knows of its edges, in edge order."""
+        ends = []
+        for name in self.graph.incident(vertex):
+            edge = self._edges[name]
+            is_tail = edge.tail == vertex
+            own_map = edge.tail_map if is_tail else edge.head_map
+            ends.append(Incidence(name, self.graph.other_end(name, vertex), own_map, is_tail))
+        return tuple(ends)

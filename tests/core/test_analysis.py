@@ -1,0 +1,108 @@
+"""Coboundary, Laplacian, spectrum, cohomology, harmonic extension: the theorems."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+import sheafnet as sn
+from sheafnet.core.spectrum import relative_cohomology
+from sheafnet.core.theorems import check_theorems
+from sheafnet.errors import InputError, SolveError
+from tests import golden
+from tests.strategies import networks, noise, seeds
+
+
+@pytest.mark.parametrize("name", golden.NAMES)
+def test_spectra_are_the_authors(name: str) -> None:
+    reference = golden.load(name)
+    # The authors leave the output edge out of the spectrum.
+    plain = sn.ReluNetwork(reference.network.weights, reference.network.biases).to_sheaf()
+    ours = sn.spectrum(plain, reference.pins, reference.cochain(""))
+    np.testing.assert_allclose(ours, reference.arrays["eigenvalues"], rtol=1e-9)
+
+
+@given(networks(), seeds)
+def test_theorems_hold_for_every_architecture_and_pattern(
+    network: sn.ReluNetwork, seed: int
+) -> None:
+    sheaf = network.to_sheaf()
+    anywhere = noise(sheaf, 1, seed)  # a random pattern, not that of any forward pass
+    pins = [sn.Pin("a0", anywhere["a0"])]
+    delta = sn.coboundary(sheaf, anywhere, pinned=["a0"]).toarray()
+    assert (np.diag(delta) == 1.0).all()
+    assert not np.triu(delta, 1).any()
+    assert np.linalg.det(delta) == pytest.approx(1.0, abs=1e-9)
+    laplacian = sn.laplacian(sheaf, pins, anywhere).toarray()
+    np.testing.assert_allclose(laplacian, delta.T @ delta, rtol=1e-12, atol=1e-12)
+    np.linalg.cholesky(laplacian)  # raises unless positive definite
+    assert relative_cohomology(sheaf, pins, anywhere) == (0, 0)
+
+
+@given(networks(), seeds)
+def test_harmonic_extension_is_the_forward_pass(network: sn.ReluNetwork, seed: int) -> None:
+    x = np.random.default_rng(seed).standard_normal((network.widths[0], 2))
+    sheaf, forward = network.to_sheaf(), network.forward_cochain(x)
+    for start in (None, noise(sheaf, 2, seed)):
+        harmonic = sn.harmonic_extension(sheaf, [sn.Pin("a0", x)], start)
+        for vertex in sheaf.vertices:
+            scale = 1.0 + np.abs(forward[vertex]).max()
+            np.testing.assert_allclose(harmonic[vertex], forward[vertex], atol=1e-9 * scale)
+
+
+def test_coboundary_is_minus_the_residual_up_to_the_affine_part() -> None:
+    sheaf = sn.ReluNetwork.random([2, 3, 1], seed=0).to_sheaf()  # no biases: no affine part
+    cochain = noise(sheaf, 2, 1)
+    for sample in range(2):
+        delta = sn.coboundary(sheaf, cochain, sample=sample)
+        stacked = np.concatenate([cochain[v][:, sample] for v in sheaf.vertices])
+        expected = [
+            e.head_map.apply(cochain[e.head]) - e.tail_map.apply(cochain[e.tail])
+            for e in sheaf.edges
+        ]
+        np.testing.assert_allclose(
+            delta @ stacked, np.concatenate([r[:, sample] for r in expected]), atol=1e-14
+        )
+
+
+def test_cohomology_counts_what_pins_leave_open_and_what_they_overdetermine() -> None:
+    same = sn.Identity()
+    pair = sn.Sheaf({"u": 2, "v": 2}, [sn.Edge("e", "u", "v", same, same)])
+    cochain = sn.Cochain({"u": np.zeros((2, 1)), "v": np.zeros((2, 1))})
+    pins = [sn.Pin(v, cochain[v]) for v in ("u", "v")]
+    assert relative_cohomology(pair, [], cochain) == (2, 0)
+    assert relative_cohomology(pair, pins[:1], cochain) == (0, 0)
+    assert relative_cohomology(pair, pins, cochain) == (0, 2)
+    solved = sn.harmonic_extension(pair, pins)
+    np.testing.assert_array_equal(solved["u"], cochain["u"])
+
+
+def test_a_singular_problem_is_refused() -> None:
+    sheaf = sn.ReluNetwork.random([3, 2], seed=0).to_sheaf()
+    with pytest.raises(SolveError, match="singular: the pins do not determine the rest"):
+        sn.harmonic_extension(sheaf, [sn.Pin("z1", np.ones((2, 1)))])
+    same = sn.Identity()
+    pair = sn.Sheaf({"u": 1, "v": 1}, [sn.Edge("e", "u", "v", same, same)])
+    with pytest.raises(SolveError, match="singular"):
+        sn.harmonic_extension(pair, [])
+
+
+def test_a_pattern_that_does_not_settle_is_reported() -> None:
+    network = sn.ReluNetwork.random([2, 6, 1], seed=0)
+    x, y = np.ones((2, 1)), np.full((1, 1), -50.0)
+    with pytest.raises(SolveError, match="sample 0: the activation pattern did not settle in 1 "):
+        sn.harmonic_extension(network.to_sheaf(), [sn.Pin("a0", x), sn.Pin("z2", y)], max_solves=1)
+
+
+@pytest.mark.parametrize("output", ["identity", "sigmoid", "softmax"])
+def test_checks_find_that_the_theorems_hold(output: str) -> None:
+    network = sn.ReluNetwork.random([3, 6, 5, 4], seed=0, output=output)
+    findings = check_theorems(network, np.random.default_rng(0).standard_normal((3, 2)))
+    assert len(findings) == 5
+    assert all(finding.holds for finding in findings)
+
+
+def test_checks_refuse_what_is_too_large_for_dense_algebra() -> None:
+    with pytest.raises(InputError, match="4001 free coordinates"):
+        check_theorems(sn.ReluNetwork([np.ones((4001, 1))], [np.ones(4001)]), np.ones((1, 1)))
