@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sheafnet.api import infer, start
     from sheafnet.core.coboundary import coboundary
     from sheafnet.core.cochain import Cochain
     from sheafnet.core.laplacian import harmonic_extension, laplacian
@@ -26,11 +27,21 @@ if TYPE_CHECKING:
     from sheafnet.core.pins import Pin
     from sheafnet.core.sheaf import Edge, Sheaf
     from sheafnet.core.spectrum import relative_cohomology, spectrum
+    from sheafnet.dynamics.lockstep import Lockstep
+    from sheafnet.dynamics.record import Progress, Stats
+    from sheafnet.dynamics.rule import Rule
+    from sheafnet.dynamics.rules.coboundary import Coboundary
+    from sheafnet.dynamics.rules.heat import Heat
+    from sheafnet.dynamics.stop import Outcome, Stop
     from sheafnet.errors import SheafnetError
+    from sheafnet.runtime.ports import Observer
+    from sheafnet.runtime.run import Run
+    from sheafnet.runtime.solution import Solution
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "sheafnet.api": ("infer", "start"),
     "sheafnet.core.coboundary": ("coboundary",),
     "sheafnet.core.cochain": ("Cochain",),
     "sheafnet.core.laplacian": ("harmonic_extension", "laplacian"),
@@ -47,29 +58,51 @@ _HOMES = {
     "sheafnet.core.pins": ("Pin",),
     "sheafnet.core.sheaf": ("Edge", "Sheaf"),
     "sheafnet.core.spectrum": ("relative_cohomology", "spectrum"),
+    "sheafnet.dynamics.lockstep": ("Lockstep",),
+    "sheafnet.dynamics.record": ("Progress", "Stats"),
+    "sheafnet.dynamics.rule": ("Rule",),
+    "sheafnet.dynamics.rules.coboundary": ("Coboundary",),
+    "sheafnet.dynamics.rules.heat": ("Heat",),
+    "sheafnet.dynamics.stop": ("Outcome", "Stop"),
     "sheafnet.errors": ("SheafnetError",),
+    "sheafnet.runtime.ports": ("Observer",),
+    "sheafnet.runtime.run": ("Run",),
+    "sheafnet.runtime.solution": ("Solution",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Affine",
+    "Coboundary",
     "Cochain",
     "Edge",
+    "Heat",
     "Identity",
     "Linear",
+    "Lockstep",
+    "Observer",
+    "Outcome",
     "Pin",
+    "Progress",
     "ReluGate",
     "ReluNetwork",
     "RestrictionMap",
+    "Rule",
+    "Run",
     "Sheaf",
     "SheafnetError",
     "Sigmoid",
     "Softmax",
+    "Solution",
+    "Stats",
+    "Stop",
     "coboundary",
     "harmonic_extension",
+    "infer",
     "laplacian",
     "relative_cohomology",
     "spectrum",
+    "start",
 ]
 
 

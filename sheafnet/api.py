@@ -1,0 +1,106 @@
+"""The calls that do a job: what is asked, checked once, and handed to a runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sheafnet.core.pins import Pin, pinned_stalks
+from sheafnet.core.sheaf import Sheaf
+from sheafnet.dynamics.lockstep import Lockstep
+from sheafnet.dynamics.problem import Problem
+from sheafnet.dynamics.rule import Rule
+from sheafnet.dynamics.rules import as_rule
+from sheafnet.dynamics.stop import Stop
+from sheafnet.runtime.initial import Init, initial_cochain
+from sheafnet.runtime.ports import Observer, Runtime
+from sheafnet.runtime.run import Run
+from sheafnet.runtime.solution import Solution
+
+
+def infer(
+    sheaf: Sheaf,
+    pins: Iterable[Pin] = (),
+    *,
+    rule: str | Rule = "heat",
+    runtime: Runtime | None = None,
+    stop: Stop | None = None,
+    init: Init = "random",
+    seed: int = 0,
+    observer: Observer | None = None,
+) -> Solution:
+    """Relax a sheaf until every free vertex agrees with its neighbours as well as it can.
+
+    Parameters
+    ----------
+    sheaf
+        What to relax; ``ReluNetwork.to_sheaf()`` gives that of a network.
+    pins
+        Stalks to hold.
+    rule
+        What each vertex does: ``"heat"``, ``"coboundary"``, or a rule with its settings.
+    runtime
+        Where to run; ``Lockstep()`` if not given.
+    stop
+        When to stop; ``Stop()`` if not given.
+    init
+        Where to start: ``"random"``, ``"zeros"``, ``"forward"`` or a cochain.
+    seed
+        For a random start.
+    observer
+        Is told of the start, of progress and of the end.
+
+    Returns
+    -------
+    Solution
+        Also when the run did not converge: see its ``outcome``.
+
+    Raises
+    ------
+    InputError
+        If something given is wrong; the subclass and the message say what.
+    """
+    return _prepare(sheaf, pins, rule, runtime, stop, init, seed, observer).execute()
+
+
+def start(
+    sheaf: Sheaf,
+    pins: Iterable[Pin] = (),
+    *,
+    rule: str | Rule = "heat",
+    runtime: Runtime | None = None,
+    stop: Stop | None = None,
+    init: Init = "random",
+    seed: int = 0,
+    observer: Observer | None = None,
+) -> Run:
+    """Begin what ``infer`` does and return at once; the arguments are the same.
+
+    Returns
+    -------
+    Run
+        With ``progress()``, ``stop()`` and ``result()``.
+    """
+    return _prepare(sheaf, pins, rule, runtime, stop, init, seed, observer).start()
+
+
+def _prepare(
+    sheaf: Sheaf,
+    pins: Iterable[Pin],
+    rule: str | Rule,
+    runtime: Runtime | None,
+    stop: Stop | None,
+    init: Init,
+    seed: int,
+    observer: Observer | None,
+) -> Run:
+    held = pinned_stalks(sheaf, pins)
+    chosen = as_rule(rule)
+    chosen.check(sheaf, held)
+    problem = Problem(
+        sheaf=sheaf,
+        held=held,
+        start=initial_cochain(sheaf, held, init, seed),
+        rule=chosen,
+        stop=stop or Stop(),
+    )
+    return Run(problem, runtime or Lockstep(), observer or Observer())

@@ -1,0 +1,90 @@
+"""Vertices that live together, and the one place where messages are delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sheafnet.core.arrays import Array
+from sheafnet.dynamics.messages import Message
+from sheafnet.dynamics.vertex import Vertex
+
+
+class Group:
+    """Some vertices, their local delivery and the ledger of it.
+
+    Parameters
+    ----------
+    vertices
+        The members. Members reach each other, and nobody else, by messages.
+    """
+
+    def __init__(self, vertices: Iterable[Vertex]) -> None:
+        self.vertices = {vertex.name: vertex for vertex in vertices}
+        self._routes = {
+            (inc.edge, inc.neighbour): vertex
+            for vertex in self.vertices.values()
+            for inc in vertex.star.incidences
+        }
+        self._delivered = dict.fromkeys(self._routes, 0)
+
+    def start(self) -> list[Message]:
+        """Return the first projections of every member."""
+        return [message for vertex in self.vertices.values() for message in vertex.start()]
+
+    def deliver(self, messages: Iterable[Message]) -> list[Message]:
+        """Hand each message to the member it is for; return those for vertices elsewhere."""
+        elsewhere = []
+        routes, delivered = self._routes, self._delivered
+        for message in messages:
+            route = message.key[1:3]
+            receiver = routes.get(route)
+            if receiver is None:
+                elsewhere.append(message)
+                continue
+            receiver.receive(message)
+            delivered[route] += 1
+        return elsewhere
+
+    def step(self, names: Iterable[str]) -> list[Message]:
+        """Step those of the named members that are ready; return what they say, undelivered."""
+        messages: list[Message] = []
+        for name in names:
+            vertex = self.vertices[name]
+            if vertex.ready:
+                messages += vertex.step()
+        return messages
+
+    def stationarity(self) -> dict[str, float]:
+        """Return the largest |∇E| of every member, each from what it has heard."""
+        return {name: v.star.stationarity(v.inbox) for name, v in self.vertices.items()}
+
+    def residuals(self) -> dict[str, Array]:
+        """Return the residual of every edge whose tail is a member."""
+        return {
+            edge: residual
+            for vertex in self.vertices.values()
+            for edge, residual in vertex.star.residuals(vertex.inbox).items()
+        }
+
+    def stalks(self) -> dict[str, Array]:
+        """Return the stalk of every member."""
+        return {name: vertex.star.stalk for name, vertex in self.vertices.items()}
+
+    @property
+    def updates(self) -> int:
+        """Steps of all members so far."""
+        return sum(vertex.updates for vertex in self.vertices.values())
+
+    @property
+    def messages(self) -> int:
+        """Messages delivered so far."""
+        return sum(self._delivered.values())
+
+    @property
+    def ledger(self) -> dict[tuple[str, str], int]:
+        """(sender, receiver) → messages delivered."""
+        ledger: dict[tuple[str, str], int] = {}
+        for (edge, sender), count in self._delivered.items():
+            pair = (sender, self._routes[edge, sender].name)
+            ledger[pair] = ledger.get(pair, 0) + count
+        return ledger

@@ -1,0 +1,56 @@
+"""The last word of each neighbour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sheafnet.core.arrays import Array
+from sheafnet.dynamics.messages import Key, Message
+
+
+class Inbox:
+    """Keeps the newest message of each key.
+
+    Attributes
+    ----------
+    version
+        Grows with every message kept, so that what was computed from the inbox can be
+        told fresh from stale.
+    """
+
+    def __init__(self) -> None:
+        self.version = 0
+        self._arrays: dict[Key, Array] = {}
+        self._stamps: dict[Key, tuple[int, int]] = {}
+
+    def accept(self, message: Message, incarnation: int = 0) -> bool:
+        """Keep ``message`` unless one of its key that is as new is here already.
+
+        Parameters
+        ----------
+        message
+            What arrived.
+        incarnation
+            How often the sender has been restarted; a later life outranks any sequence.
+
+        Returns
+        -------
+        bool
+            Whether it was kept.
+        """
+        stamp = (incarnation, message.sequence)
+        key = message.key
+        before = self._stamps.get(key)
+        if before is not None and stamp <= before:
+            return False
+        self._stamps[key] = stamp
+        self._arrays[key] = message.array
+        self.version += 1
+        return True
+
+    def __getitem__(self, key: Key) -> Array:
+        return self._arrays[key]
+
+    def has(self, keys: Iterable[Key]) -> bool:
+        """Return whether there is a message for every one of ``keys``."""
+        return all(key in self._arrays for key in keys)

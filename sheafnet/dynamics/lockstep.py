@@ -1,0 +1,144 @@
+"""The lockstep executor: one group in rounds, which the other runtimes are held to."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from sheafnet.core.arrays import Array
+from sheafnet.core.cochain import Cochain
+from sheafnet.core.energy import discord, energy
+from sheafnet.core.sheaf import Sheaf
+from sheafnet.dynamics.group import Group
+from sheafnet.dynamics.problem import Problem
+from sheafnet.dynamics.record import Progress, Record, Stats, Watch
+from sheafnet.dynamics.stop import Guard, Outcome
+from sheafnet.errors import InputError, nearest
+
+Schedule = Literal["all", "alternating"]
+
+
+@dataclass(frozen=True)
+class Lockstep:
+    """Rounds in step, in this process: after an exchange of first projections every vertex
+    steps once a round, and all messages are delivered before anyone looks again.
+
+    Attributes
+    ----------
+    schedule
+        ``"all"``: every vertex steps from the same messages. ``"alternating"``: the colours
+        of the graph in turn (two on a path or grid), each after delivery of the other's.
+    """  # noqa: D205
+
+    schedule: Schedule = "all"
+
+    def __post_init__(self) -> None:
+        schedules = get_args(Schedule)
+        if self.schedule not in schedules:
+            hint = nearest(self.schedule, schedules)
+            raise InputError(f"lockstep: no schedule {self.schedule!r}{hint}")
+
+    def run(self, problem: Problem, watch: Watch) -> Record:
+        """Run ``problem`` to its end, asking ``watch`` after every round whether to go on."""
+        # An exploding run overflows before the guard sees it; the guard is the report.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _Rounds(problem, self.turns(problem.sheaf)).run(watch)
+
+    def turns(self, sheaf: Sheaf) -> list[Sequence[str]]:
+        """Return the vertices that step together, in the order of their turns."""
+        if self.schedule == "all":
+            return [sheaf.vertices]
+        colours = sheaf.graph.colouring()
+        return [[v for v in sheaf.vertices if colours[v] == c] for c in sorted({*colours.values()})]
+
+
+class _Rounds:
+    """The state of one run."""
+
+    def __init__(self, problem: Problem, turns: list[Sequence[str]]) -> None:
+        self.problem = problem
+        self.turns = turns
+        self.group = Group(problem.vertices())
+        self.rounds = 0
+        self.finite: dict[str, Array] = self.group.stalks()
+        self.digest = hashlib.blake2b(digest_size=16)
+
+    def run(self, watch: Watch) -> Record:
+        self.group.deliver(self.group.start())
+        self.look()
+        guard = Guard(self.worst)
+        while True:
+            if guard.trips(self.worst):
+                return self.record(Outcome.DIVERGED, self.divergence())
+            self.finite = self.group.stalks()
+            outcome = self.outcome(watch)
+            if outcome is not None:
+                return self.record(outcome, outcome.value)
+            for turn in self.turns:
+                self.group.deliver(self.group.step(turn))
+            self.rounds += 1
+            self.look()
+
+    def look(self) -> None:
+        """Take every vertex's stationarity, once all messages of the round are delivered."""
+        self.stationarity = self.group.stationarity()
+        values = self.stationarity.values()
+        # NaN compares with nothing, so it would hide in a maximum.
+        self.worst = max(np.inf if value != value else value for value in values)
+        self.digest.update(struct.pack(f"<{len(values)}d", *values))
+
+    def outcome(self, watch: Watch) -> Outcome | None:
+        stop = self.problem.stop
+        if self.worst <= self.problem.tolerance:
+            return Outcome.CONVERGED
+        if self.rounds >= stop.max_rounds:
+            return Outcome.BUDGET_EXHAUSTED
+        if stop.max_time is not None and self.rounds >= stop.max_time:
+            return Outcome.BUDGET_EXHAUSTED
+        return None if watch(self.progress) else Outcome.STOPPED
+
+    def progress(self) -> Progress:
+        residuals = self.group.residuals()
+        return Progress(
+            rounds=self.rounds,
+            updates=self.group.updates,
+            messages=self.group.messages,
+            stationarity=self.stationarity,
+            discord=discord(residuals),
+            energy=energy(residuals.values()),
+        )
+
+    def divergence(self) -> str:
+        """Say which vertex blew up, when, and what to do."""
+        name = max(
+            self.stationarity,
+            key=lambda v: s if (s := self.stationarity[v]) == s else np.inf,
+        )
+        vertex = self.group.vertices[name]
+        return (
+            f"diverged: the force on {name!r} reached {self.stationarity[name]:.3g} at its "
+            f"update {vertex.updates}; {self.problem.rule.remedy}. The last finite cochain is kept"
+        )
+
+    def record(self, outcome: Outcome, message: str) -> Record:
+        cochain = Cochain(self.finite)
+        for vertex in cochain:
+            self.digest.update(cochain[vertex].tobytes())
+        return Record(
+            outcome=outcome,
+            message=message,
+            cochain=cochain,
+            stats=Stats(
+                rounds=self.rounds,
+                updates=self.group.updates,
+                messages=self.group.messages,
+                virtual_time=float(self.rounds),
+            ),
+            ledger=self.group.ledger,
+            trace_digest=self.digest.hexdigest(),
+        )

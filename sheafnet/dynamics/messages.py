@@ -1,0 +1,59 @@
+"""What vertices say to each other.
+
+A message is state, not a command: within one key the newest wins, so that loss, repetition,
+reordering and coalescing do no harm. Restriction maps never travel.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from sheafnet.core.arrays import Array
+
+
+class Kind(StrEnum):
+    """What the array of a message is."""
+
+    PROJECTION = "projection"
+    TENSION = "tension"
+    ELIMINATION = "elimination"
+
+
+class Key(NamedTuple):
+    """What a message is about; an inbox keeps the newest message of each key.
+
+    Attributes
+    ----------
+    kind
+        What the array is.
+    edge
+        The edge that it crosses.
+    sender
+        The vertex at the sending end.
+    tag
+        Which computation it belongs to; 0 where there is only one.
+    """
+
+    kind: Kind
+    edge: str
+    sender: str
+    tag: int = 0
+
+
+class Message(NamedTuple):
+    """One edge vector (or other array) on its way across an edge.
+
+    Attributes
+    ----------
+    key
+        What it is about.
+    sequence
+        Grows with every step of the sender.
+    array
+        Read-only; for a projection F x of the sender, shape (edge dim, batch).
+    """
+
+    key: Key
+    sequence: int
+    array: Array

@@ -1,0 +1,22 @@
+"""The rules, one a file, and their names."""
+
+from __future__ import annotations
+
+from sheafnet.dynamics.rule import Rule
+from sheafnet.dynamics.rules.coboundary import Coboundary
+from sheafnet.dynamics.rules.heat import Heat
+from sheafnet.errors import UnknownNameError, nearest
+
+RULES: dict[str, type[Rule]] = {"heat": Heat, "coboundary": Coboundary}
+
+
+def as_rule(rule: str | Rule) -> Rule:
+    """Return ``rule``, or the rule of that name with its default settings."""
+    if isinstance(rule, Rule):
+        return rule
+    if rule not in RULES:
+        raise UnknownNameError(f"no rule {rule!r}{nearest(rule, RULES)}")
+    return RULES[rule]()
+
+
+__all__ = ["RULES", "Coboundary", "Heat", "as_rule"]

@@ -1,0 +1,62 @@
+"""Iterating on δ instead of δᵀδ: the forward pass as message passing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from sheafnet.core.forward import forward_edges
+from sheafnet.core.sheaf import Sheaf
+from sheafnet.dynamics.inbox import Inbox
+from sheafnet.dynamics.messages import Key
+from sheafnet.dynamics.program import Program, Step
+from sheafnet.dynamics.rule import Rule
+from sheafnet.dynamics.star import Star
+from sheafnet.errors import RuleError, SheafError
+
+
+@dataclass(frozen=True)
+class Coboundary(Rule):
+    """x_head ← F_tail x_tail at every vertex.
+
+    With only the input pinned, δ on the free coordinates is unit lower triangular, so the
+    iteration is nilpotent: on a path it ends in as many lockstep rounds as there are free
+    vertices. It is the forward pass, and nothing pulls backwards, so it is refused wherever
+    anything else is pinned.
+    """
+
+    remedy = "check the scale of the weights: the forward pass itself overflows"
+
+    def check(self, sheaf: Sheaf, pinned: Collection[str]) -> None:
+        try:
+            forward_edges(sheaf, pinned)
+        except SheafError as error:
+            raise RuleError(
+                "coboundary: the rule carries values forward only, so the pins must be the "
+                f"inputs and nothing else; here {error}. Use 'heat' instead"
+            ) from None
+
+    def start(self, star: Star) -> Program:
+        incoming = [
+            key
+            for key, inc in zip(star.heard_keys, star.incidences, strict=True)
+            if not inc.is_tail
+        ]
+        return CoboundaryProgram(incoming[0])
+
+
+@dataclass(frozen=True)
+class CoboundaryProgram:
+    """Copies the last word of the tail."""
+
+    incoming: Key
+
+    def ready(self, star: Star, inbox: Inbox) -> bool:  # noqa: ARG002
+        return True
+
+    def step(self, star: Star, inbox: Inbox) -> Step:
+        """Return the tail's projection as the new stalk, unless it is the stalk already."""
+        told = inbox[self.incoming]
+        return Step(None if np.array_equal(told, star.stalk) else told)

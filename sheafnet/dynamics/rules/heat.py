@@ -1,0 +1,57 @@
+"""Heat flow: each vertex descends its own part of the energy."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from sheafnet.dynamics.inbox import Inbox
+from sheafnet.dynamics.program import Program, Step
+from sheafnet.dynamics.rule import Rule
+from sheafnet.dynamics.star import Star
+from sheafnet.errors import RuleError
+
+SAFETY = 0.99
+
+
+@dataclass(frozen=True)
+class Heat(Rule):
+    """x ← x − η ∇E at every vertex.
+
+    Attributes
+    ----------
+    dt
+        One step η for all vertices: the explicit Euler step of Bosca & Ghrist 2026 with
+        α = 1. None, the default, gives each vertex the step 0.99/d that it can justify by
+        itself, where d bounds the curvature of its own incident energy.
+    """
+
+    dt: float | None = None
+
+    remedy = "lower dt, or use Heat() without dt, which chooses a safe step at every vertex"
+
+    def __post_init__(self) -> None:
+        if self.dt is not None and not (math.isfinite(self.dt) and self.dt > 0.0):
+            raise RuleError(f"heat: dt is {self.dt}; it must be positive and finite")
+
+    def start(self, star: Star) -> Program:
+        if self.dt is not None:
+            return HeatProgram(self.dt)
+        # A vertex that no map reaches has no force on it either.
+        return HeatProgram(SAFETY / star.curvature if star.curvature > 0.0 else 0.0)
+
+
+@dataclass(frozen=True)
+class HeatProgram:
+    """The heat step of one vertex; always ready, and remembers nothing."""
+
+    eta: float
+
+    def ready(self, star: Star, inbox: Inbox) -> bool:  # noqa: ARG002
+        return True
+
+    def step(self, star: Star, inbox: Inbox) -> Step:
+        """Return x − η ∇E."""
+        stalk = star.gradient(inbox) * -self.eta
+        stalk += star.stalk
+        return Step(stalk)

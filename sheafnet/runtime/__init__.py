@@ -1,0 +1,1 @@
+"""Where problems are run: everything with a clock, a thread, a seed or a wire."""

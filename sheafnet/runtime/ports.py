@@ -1,0 +1,33 @@
+"""What every runtime offers, and what an observer is told."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sheafnet.dynamics.problem import Problem
+from sheafnet.dynamics.record import Progress, Record, Watch
+from sheafnet.runtime.solution import Solution
+
+
+class Runtime(Protocol):
+    """Runs a problem to its end."""
+
+    def run(self, problem: Problem, watch: Watch) -> Record:
+        """Run ``problem``, asking ``watch`` from time to time whether to go on."""
+
+
+class Observer:
+    """Is told what happens in a run; override what is of interest.
+
+    Calls come from the thread that runs the problem, at most about ten a second, so an
+    observer should be quick. What it raises ends the run.
+    """
+
+    def started(self, problem: Problem) -> None:
+        """Take note that the run begins."""
+
+    def progressed(self, progress: Progress) -> None:
+        """Take note of how far the run has come."""
+
+    def ended(self, solution: Solution) -> None:
+        """Take note of how the run ended."""

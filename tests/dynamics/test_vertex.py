@@ -1,0 +1,171 @@
+"""One vertex, built alone and fed by hand: all it needs, and all it can see."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from types import FunctionType, ModuleType
+
+import numpy as np
+import pytest
+
+import sheafnet as sn
+from sheafnet.core.graph import Graph
+from sheafnet.core.incidence import Incidence
+from sheafnet.dynamics.group import Group
+from sheafnet.dynamics.messages import Key, Kind, Message
+from sheafnet.dynamics.problem import Problem
+from sheafnet.dynamics.program import Hold, Letter, Step
+from sheafnet.dynamics.star import Star
+from sheafnet.dynamics.vertex import Vertex
+from sheafnet.errors import DeliveryError
+from sheafnet.runtime.initial import initial_cochain
+
+W = np.array([[1.0, 2.0], [0.0, -1.0], [3.0, 1.0]])
+B = np.array([1.0, 0.0, -1.0])
+
+
+def a1_alone(eta: float = 0.1) -> Vertex:
+    """The vertex a1 of a network: z1 – a1 – z2, with no z1, no z2 and no network."""
+    incidences = [
+        Incidence("activation_1", "z1", sn.Identity(), is_tail=False),
+        Incidence("weight_2", "z2", sn.Affine(W, B), is_tail=True),
+    ]
+    star = Star("a1", incidences, np.array([[1.0], [-2.0]]))
+    return Vertex(star, sn.Heat(dt=eta).start(star))
+
+
+def projection(edge: str, sender: str, sequence: int, values: list[float]) -> Message:
+    return Message(Key(Kind.PROJECTION, edge, sender), sequence, np.array(values)[:, None])
+
+
+def test_a_vertex_alone_fed_by_hand_gets_the_right_stalk() -> None:
+    vertex = a1_alone(eta=0.1)
+    first = {message.key.edge: message.array for message in vertex.start()}
+    np.testing.assert_array_equal(first["activation_1"], [[1.0], [-2.0]])
+    np.testing.assert_array_equal(first["weight_2"], [[-2.0], [2.0], [0.0]])  # W a + b
+    assert vertex.receive(projection("activation_1", "z1", 1, [0.5, 0.0]))
+    assert not vertex.ready  # z2 has not been heard
+    assert vertex.receive(projection("weight_2", "z2", 1, [0.0, 0.0, 1.0]))
+    assert vertex.ready
+    said = {message.key.edge: message for message in vertex.step()}
+    # ∇E = (a − R z) + Wᵀ (W a + b − z2)
+    force = np.array([0.5, -2.0]) + W.T @ np.array([-2.0, 2.0, -1.0])
+    expected = (np.array([1.0, -2.0]) - 0.1 * force)[:, None]
+    np.testing.assert_allclose(vertex.star.stalk, expected, rtol=1e-15)
+    np.testing.assert_allclose(said["activation_1"].array, expected)
+    np.testing.assert_allclose(said["weight_2"].array, W @ expected + B[:, None])
+    assert {m.key.sender for m in said.values()} == {"a1"}
+    assert vertex.updates == 1
+
+
+def test_the_newest_word_counts_whatever_the_order_of_arrival() -> None:
+    vertex = a1_alone()
+    assert vertex.receive(projection("activation_1", "z1", 5, [5.0, 5.0]))
+    assert not vertex.receive(projection("activation_1", "z1", 4, [4.0, 4.0]))  # late
+    assert not vertex.receive(projection("activation_1", "z1", 5, [6.0, 6.0]))  # a duplicate
+    key = vertex.star.heard_keys[0]
+    np.testing.assert_array_equal(vertex.inbox[key], [[5.0], [5.0]])
+    # A restarted sender counts from the beginning, in a later life.
+    assert vertex.receive(projection("activation_1", "z1", 1, [1.0, 1.0]), incarnation=1)
+    np.testing.assert_array_equal(vertex.inbox[key], [[1.0], [1.0]])
+    assert not vertex.receive(projection("activation_1", "z1", 9, [9.0, 9.0]), incarnation=0)
+
+
+def test_sequences_grow_with_every_step() -> None:
+    vertex = a1_alone()
+    first = vertex.start()
+    vertex.receive(projection("activation_1", "z1", 1, [0.5, 0.0]))
+    vertex.receive(projection("weight_2", "z2", 1, [0.0, 0.0, 1.0]))
+    later = [vertex.step() for _ in range(3)]
+    sequences = [messages[0].sequence for messages in (first, *later)]
+    assert sequences == sorted(set(sequences))
+
+
+@pytest.mark.parametrize(
+    ("edge", "sender"), [("weight_7", "z2"), ("weight_2", "z1"), ("weight_2", "a1")]
+)
+def test_a_message_from_a_stranger_is_refused(edge: str, sender: str) -> None:
+    with pytest.raises(DeliveryError, match=f"vertex 'a1' has no edge '{edge}' to '{sender}'"):
+        a1_alone().receive(projection(edge, sender, 1, [0.0, 0.0, 0.0]))
+
+
+def test_what_a_vertex_says_cannot_be_changed_afterwards() -> None:
+    vertex = a1_alone()
+    for message in vertex.start():
+        with pytest.raises(ValueError, match="read-only"):
+            message.array[0, 0] = 7.0
+
+
+def test_a_pinned_vertex_speaks_once_and_never_moves() -> None:
+    inc = Incidence("e", "u", sn.Identity(), is_tail=True)
+    star = Star("v", [inc], np.ones((1, 1)), pinned=True)
+    vertex = Vertex(star, Hold())
+    assert len(vertex.start()) == 1
+    vertex.receive(projection("e", "u", 1, [3.0]))
+    assert not vertex.ready
+    assert star.stationarity(vertex.inbox) == 0.0
+    assert star.residuals(vertex.inbox)["e"] == [[-2.0]]
+    assert vertex.step() == []
+    np.testing.assert_array_equal(star.stalk, [[1.0]])
+
+
+def test_a_program_may_say_more_than_projections() -> None:
+    class Teller:
+        def ready(self, star: Star, inbox: object) -> bool:
+            return bool(star) and bool(inbox)
+
+        def step(self, star: Star, inbox: object) -> Step:
+            del inbox
+            return Step(None, (Letter(Kind.TENSION, "e", 4, star.stalk[None]),))
+
+    star = Star("v", [Incidence("e", "u", sn.Identity(), is_tail=True)], np.ones((1, 1)))
+    vertex = Vertex(star, Teller())
+    (message,) = vertex.step()
+    assert message.key == Key(Kind.TENSION, "e", "v", 4)
+    assert message.array.shape == (1, 1, 1)
+    # Tags keep messages of one edge apart.
+    assert vertex.receive(Message(Key(Kind.TENSION, "e", "u", 1), 1, star.stalk))
+    assert vertex.receive(Message(Key(Kind.TENSION, "e", "u", 2), 1, star.stalk))
+
+
+def reachable(root: object) -> Iterator[object]:
+    """Everything that can be reached from ``root`` by references, but for code."""
+    seen, queue = {id(root)}, [root]
+    while queue:
+        current = queue.pop()
+        yield current
+        for child in gc.get_referents(current):
+            if id(child) not in seen and not isinstance(child, type | ModuleType | FunctionType):
+                seen.add(id(child))
+                queue.append(child)
+
+
+@pytest.mark.parametrize("rule", [sn.Heat(), sn.Coboundary()])
+def test_nothing_but_its_own_star_can_be_reached_from_a_vertex(rule: sn.Rule) -> None:
+    network = sn.ReluNetwork.random([2, 3, 4, 1], seed=0)
+    sheaf = network.to_sheaf()
+    held = {"a0": np.ones((2, 1))}
+    start = initial_cochain(sheaf, held, "random", 0)
+    vertices = Problem(sheaf, held, start, rule, sn.Stop()).vertices()
+    group = Group(vertices)
+    for _ in range(3):
+        group.deliver(group.start())
+        group.deliver(group.step(sheaf.vertices))
+    strangers = (sn.Sheaf, sn.ReluNetwork, sn.Cochain, Graph, Group, Problem)
+    for vertex in vertices:
+        objects = list(reachable(vertex))
+        assert not [o for o in objects if isinstance(o, strangers)]
+        assert [o for o in objects if isinstance(o, Vertex)] == [vertex]
+        assert [o for o in objects if isinstance(o, Star)] == [vertex.star]
+        own_maps = {id(inc.map) for inc in vertex.star.incidences}
+        reached = {id(o) for o in objects if isinstance(o, sn.RestrictionMap)}
+        assert reached == own_maps
+        stalks = [v.star.stalk for v in vertices if v is not vertex and v.name in strange(vertex)]
+        assert not [o for o in objects if any(o is stalk for stalk in stalks)]
+
+
+def strange(vertex: Vertex) -> set[str]:
+    """Vertices that ``vertex`` shares no edge with."""
+    known = {inc.neighbour for inc in vertex.star.incidences} | {vertex.name}
+    return {"a0", "z1", "a1", "z2", "a2", "z3"} - known
