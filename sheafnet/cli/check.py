@@ -1,0 +1,37 @@
+"""``sheafnet check``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from sheafnet.cli.options import config_argument, override_option
+from sheafnet.config.build import build_job
+from sheafnet.config.load import load_config
+from sheafnet.config.shipped import find_config
+from sheafnet.core.theorems import check_theorems
+
+SAMPLES = 3
+
+
+@click.command()
+@config_argument
+@override_option
+@click.pass_context
+def check(ctx: click.Context, config: str, overrides: Sequence[str]) -> None:
+    """Validate CONFIG and check the theorems on its network.
+
+    The theorems are checked with the input pinned to the first samples of the data.
+    """
+    path = find_config(config)
+    job = build_job(load_config(path, overrides), path)
+    click.echo(f"{path}: valid")
+    table = Table("theorem", "holds", "figure")
+    findings = check_theorems(job.network, job.samples.inputs[:, :SAMPLES])
+    for finding in findings:
+        table.add_row(finding.statement, "yes" if finding.holds else "NO", finding.figure)
+    Console().print(table)
+    ctx.exit(0 if all(finding.holds for finding in findings) else 1)

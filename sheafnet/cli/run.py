@@ -1,0 +1,131 @@
+"""``sheafnet run``."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+import sheafnet
+from sheafnet.cli import NOT_CONVERGED
+from sheafnet.cli.options import config_argument, override_option
+from sheafnet.config.build import InferJob, build_job
+from sheafnet.config.load import dump_config, load_config
+from sheafnet.config.shipped import find_config
+from sheafnet.core.cochain import Cochain
+from sheafnet.dynamics.stop import Outcome
+from sheafnet.observe.rundir import RunDirectory
+from sheafnet.observe.several import Several
+from sheafnet.observe.terminal import ProgressLine
+from sheafnet.runtime.run import Run
+from sheafnet.runtime.solution import Solution
+
+
+@click.command()
+@config_argument
+@override_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Run directory; by default runs/<name of the config>-<number>.",
+)
+@click.pass_context
+def run(ctx: click.Context, config: str, overrides: Sequence[str], out: Path | None) -> None:
+    """Do the job that CONFIG describes.
+
+    Ctrl-C stops the run and still writes what it had reached.
+    """
+    path = find_config(config)
+    loaded = load_config(path, overrides)
+    job = build_job(loaded, path)
+    directory = RunDirectory(out) if out else RunDirectory.next_in(Path("runs"), path.stem)
+    directory.write_inputs(dump_config(loaded), job.network)
+    terminal = Console(stderr=True)
+    line = ProgressLine(terminal) if terminal.is_terminal else None
+    try:
+        observers = [directory.events, line] if line else [directory.events]
+        solution = _finish(job.start(Several(observers)))
+    finally:
+        if line:
+            line.close()
+    result = summary(job, solution)
+    directory.write_result(solution, result)
+    _print(Console(), job, solution, result)
+    click.echo(f"written to {directory.path}")
+    ctx.exit(0 if solution.outcome is Outcome.CONVERGED else NOT_CONVERGED)
+
+
+def _finish(running: Run) -> Solution:
+    try:
+        return running.result()
+    except KeyboardInterrupt:
+        running.stop()
+        return running.result()
+
+
+def summary(job: InferJob, solution: Solution) -> dict[str, Any]:
+    """Return what ``result.json`` holds."""
+    forward = job.network.forward_cochain(job.samples.inputs)
+    cochain = solution.cochain
+    result: dict[str, Any] = {
+        "outcome": solution.outcome.name,
+        "message": solution.message,
+        "energy": solution.energy,
+        "stationarity": solution.stationarity,
+        "stationarity_by_vertex": dict(solution.stationarity_by_vertex),
+        "discord": dict(solution.discord),
+        "max_deviation_from_forward": max(
+            float(np.abs(cochain[v] - forward[v]).max()) for v in forward
+        ),
+        "stats": asdict(solution.stats),
+        "ledger": [
+            {"sender": sender, "receiver": receiver, "messages": count}
+            for (sender, receiver), count in solution.ledger.items()
+        ],
+        "trace_digest": solution.trace_digest,
+        "versions": {
+            "sheafnet": sheafnet.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+    if job.samples.labels is not None:
+        result["accuracy"] = _accuracy(job, cochain)
+        result["accuracy_of_forward"] = _accuracy(job, forward)
+    return result
+
+
+def _accuracy(job: InferJob, cochain: Cochain) -> float:
+    predicted = cochain[job.network.output_vertex].argmax(axis=0)
+    return float(np.mean(predicted == job.samples.labels))
+
+
+def _print(console: Console, job: InferJob, solution: Solution, result: dict[str, Any]) -> None:
+    stats = solution.stats
+    discord = Table("edge", "tail → head", "discord")
+    for edge in job.network.to_sheaf().edges:
+        discord.add_row(
+            edge.name, f"{edge.tail} → {edge.head}", f"{solution.discord[edge.name]:.3e}"
+        )
+    console.print(discord)
+    console.print(
+        f"{solution.message}\n"
+        f"{stats.rounds:,} rounds, {stats.updates:,} updates, {stats.messages:,} messages, "
+        f"{stats.wall_time:.2f} s\n"
+        f"energy {solution.energy:.3e}, stationarity {solution.stationarity:.3e}\n"
+        f"largest deviation from the forward pass "
+        f"{result['max_deviation_from_forward']:.3e}",
+        highlight=False,
+    )
+    if "accuracy" in result:
+        console.print(
+            f"accuracy {result['accuracy']:.4f} (forward pass {result['accuracy_of_forward']:.4f})",
+            highlight=False,
+        )

@@ -1,0 +1,1 @@
+"""From a YAML file to a job: schema, loading with every fault reported, building."""

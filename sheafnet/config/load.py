@@ -1,0 +1,181 @@
+"""Reading a configuration, with every fault reported at once."""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from sheafnet.config.schema import Config
+from sheafnet.errors import ConfigError, Fault, nearest
+
+OVERRIDE = "--set"
+SHORTHANDS = ("rule", "runtime")
+"""Sections that may be written as their kind alone."""
+
+
+def load_config(path: Path, overrides: Iterable[str] = ()) -> Config:
+    """Read and validate a configuration.
+
+    Parameters
+    ----------
+    path
+        YAML file; paths inside it are relative to it.
+    overrides
+        ``key.path=value`` strings that replace or add values; values are YAML.
+
+    Raises
+    ------
+    ConfigError
+        With every fault of the file and the overrides.
+    """
+    document = _read(path)
+    overridden, faults = _apply(document, overrides)
+    try:
+        config = Config.model_validate(document, context={"base": path.parent})
+    except ValidationError as error:
+        for detail in error.errors():
+            key, message = _key(detail["loc"]), _message(detail)
+            set_here = any(key == o or key.startswith(f"{o}.") for o in overridden)
+            faults.append(Fault(OVERRIDE if set_here else str(path), key, message))
+    if faults:
+        raise ConfigError(faults)
+    return config
+
+
+def dump_config(config: Config) -> str:
+    """Return ``config`` as YAML, every default filled in, which ``load_config`` reads again."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML would let the last of two equal keys win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node)
+            if key in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key!r} occurs twice", problem_mark=key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+    except FileNotFoundError:
+        raise ConfigError([Fault(str(path), "", "no such file")]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Fault(str(path), "", f"cannot be read: {error}")]) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise ConfigError([Fault(str(path), "", f"{where}not valid YAML: {problem}")]) from None
+    if not isinstance(document, dict):
+        raise ConfigError([Fault(str(path), "", "expected a mapping of keys to values")])
+    return document
+
+
+def _apply(document: dict[str, Any], overrides: Iterable[str]) -> tuple[list[str], list[Fault]]:
+    """Write the overrides into ``document``; return their keys, and what is wrong with them."""
+    keys, faults = [], []
+    # A kind first: choosing one clears the settings of the kind before it.
+    for override in sorted(overrides, key=lambda o: not o.partition("=")[0].endswith(".kind")):
+        key, equals, text = override.partition("=")
+        key = key.strip()
+        try:
+            if not equals or not key:
+                raise ValueError("expected KEY=VALUE, for example stop.max_rounds=1000")
+            _assign(document, key.split("."), yaml.safe_load(text))
+        except (ValueError, yaml.YAMLError) as error:
+            faults.append(Fault(OVERRIDE, key or override, str(error)))
+        else:
+            keys.append(key)
+    return keys, faults
+
+
+def _assign(document: dict[str, Any], parts: Sequence[str], value: Any) -> None:
+    section: Any = document
+    for depth, part in enumerate(parts[:-1]):
+        inner = section.setdefault(part, {})
+        if isinstance(inner, str) and depth == 0 and part in SHORTHANDS:
+            inner = section[part] = {"kind": inner}
+        if not isinstance(inner, dict):
+            raise ValueError(f"{'.'.join(parts[: depth + 1])} is a value, not a section")
+        section = inner
+    # Another kind has other settings, so those of the kind before it do not carry over.
+    if parts[-1] == "kind" and section.get("kind") not in (None, value):
+        section.clear()
+    section[parts[-1]] = value
+
+
+def _key(loc: Sequence[int | str]) -> str:
+    """Return the dotted key, without the tags that pydantic adds for a discriminated union."""
+    parts, model = [], Config
+    for part in loc:
+        if model is not None and part in _kinds(model):
+            model = _kinds(model)[str(part)]
+            continue
+        parts.append(str(part))
+        model = _field_type(model, part)
+    return ".".join(parts)
+
+
+def _message(detail: ErrorDetails) -> str:
+    """Say what is wrong in words that do not need pydantic's manual."""
+    kind, given = detail["type"], str(detail["input"])
+    if kind == "extra_forbidden":
+        name, section = str(detail["loc"][-1]), _section(detail["loc"][:-1])
+        return f"no such key{nearest(name, section.model_fields if section else ())}"
+    if kind == "missing":
+        return "this key is required"
+    if kind == "union_tag_not_found":
+        return f"this section needs a kind{nearest('', _kinds(_field_at(detail['loc'])))}"
+    if kind in ("literal_error", "union_tag_invalid"):
+        context = detail["ctx"]
+        valid = re.findall(r"'([^']*)'", str(context.get("expected") or context["expected_tags"]))
+        shown = str(context.get("tag", given))
+        return f"no choice {shown!r}{nearest(shown, valid)}"
+    message = detail["msg"].removeprefix("Value error, ")
+    return message if kind == "value_error" else f"{message[0].lower()}{message[1:]}, got {given}"
+
+
+def _section(loc: Sequence[int | str]) -> type[BaseModel] | None:
+    found = _field_at(loc)
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def _field_at(loc: Sequence[int | str]) -> Any:
+    """Return the type that the schema has at ``loc``, None where it has none."""
+    found: Any = Config
+    for part in loc:
+        kinds = _kinds(found)
+        found = kinds[str(part)] if part in kinds else _field_type(found, part)
+    return found
+
+
+def _field_type(model: Any, part: int | str) -> Any:
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        field = model.model_fields.get(str(part))
+        return field.annotation if field else None
+    return None
+
+
+def _kinds(annotation: Any) -> dict[str, Any]:
+    """Return kind → section for a union of sections, nothing for any other type."""
+    sections = [
+        member
+        for member in typing.get_args(annotation)
+        if isinstance(member, type) and issubclass(member, BaseModel)
+    ]
+    return {typing.get_args(s.model_fields["kind"].annotation)[0]: s for s in sections}

@@ -1,0 +1,140 @@
+"""What a configuration may say. ``sheafnet schema`` prints it as JSON schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+)
+
+from sheafnet.dynamics.lockstep import Schedule
+from sheafnet.dynamics.stop import Stop
+from sheafnet.runtime.initial import Start
+
+
+class Section(BaseModel):
+    """A mapping in the file; a key that it does not know is a fault."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _existing(path: Path, info: ValidationInfo) -> Path:
+    base: Path = (info.context or {}).get("base", Path())
+    resolved = (base / path).resolve()
+    if not resolved.is_file():
+        raise ValueError(f"no such file: {resolved}")
+    return resolved
+
+
+def _kind(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+ExistingFile: TypeAlias = Annotated[Path, AfterValidator(_existing)]
+"""A path, relative to the configuration file."""
+
+
+class FileNetwork(Section):
+    """A network saved by ``ReluNetwork.save``, or any .npz with W1, b1, … and output."""
+
+    kind: Literal["file"]
+    path: ExistingFile
+
+
+class RandomNetwork(Section):
+    """A network with He weights and zero biases."""
+
+    kind: Literal["random"]
+    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=2)]
+    output: Literal["identity", "sigmoid", "softmax"] = "identity"
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class FileData(Section):
+    """Samples from an .npz file."""
+
+    kind: Literal["file"]
+    path: ExistingFile
+    inputs: str = Field(description="name of the array of inputs, shape (n_0, samples)")
+    labels: str | None = Field(
+        default=None, description="name of the array of class labels, (samples,)"
+    )
+    subset: str | None = Field(
+        default=None, description="name of an array of sample indices to use"
+    )
+    limit: PositiveInt | None = Field(
+        default=None, description="use this many samples, from the first"
+    )
+    scale: PositiveFloat = Field(default=1.0, description="inputs are multiplied by this")
+
+
+class InlineData(Section):
+    """Samples written out in the file."""
+
+    kind: Literal["inline"]
+    inputs: list[list[float]] = Field(
+        min_length=1, description="one row a sample, n_0 numbers each"
+    )
+    labels: list[int] | None = Field(default=None, description="one class label a sample")
+
+
+class HeatRule(Section):
+    """x ← x − η ∇E: step 0.99/d at every vertex, or one dt for all."""
+
+    kind: Literal["heat"]
+    dt: PositiveFloat | None = None
+
+
+class CoboundaryRule(Section):
+    """x_head ← F_tail x_tail: the forward pass as message passing."""
+
+    kind: Literal["coboundary"]
+
+
+class LockstepRuntime(Section):
+    """Rounds in step, in one process."""
+
+    kind: Literal["lockstep"]
+    schedule: Schedule = "all"
+
+
+class StopSection(Section):
+    """When to stop."""
+
+    stationarity: PositiveFloat | None = Field(
+        default=None,
+        description="largest force allowed; by default 1e-9 in float64, 1e-4 in float32",
+    )
+    max_rounds: PositiveInt = Stop.max_rounds
+    max_time: PositiveFloat | None = None
+
+
+Network: TypeAlias = Annotated[FileNetwork | RandomNetwork, Field(discriminator="kind")]
+Data: TypeAlias = Annotated[FileData | InlineData, Field(discriminator="kind")]
+Rule: TypeAlias = Annotated[
+    HeatRule | CoboundaryRule, Field(discriminator="kind"), BeforeValidator(_kind)
+]
+Runtime: TypeAlias = Annotated[LockstepRuntime, BeforeValidator(_kind)]
+
+
+class Config(Section):
+    """A job: which network, on which data, by which rule, where, and until when."""
+
+    job: Literal["infer"] = "infer"
+    network: Network
+    data: Data
+    rule: Rule = HeatRule(kind="heat")
+    runtime: Runtime = LockstepRuntime(kind="lockstep")
+    stop: StopSection = StopSection()
+    init: Start = "random"
+    seed: Annotated[int, Field(ge=0)] = 0
+    dtype: Literal["float64", "float32"] = "float64"

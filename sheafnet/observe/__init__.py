@@ -1,0 +1,1 @@
+"""Ways to watch a run: observers, and the run directory."""

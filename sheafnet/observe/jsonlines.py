@@ -1,0 +1,78 @@
+"""The event log: one JSON object a line, written as it happens."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sheafnet.dynamics.problem import Problem
+from sheafnet.dynamics.record import Progress
+from sheafnet.runtime.ports import Observer
+from sheafnet.runtime.solution import Solution
+
+
+def to_json(value: Any, **options: Any) -> str:
+    """Return ``value`` as standard JSON, which has no NaN and no infinity: they become null."""
+    return json.dumps(_finite(value), allow_nan=False, **options)
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _finite(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_finite(inner) for inner in value]
+        case float() if not math.isfinite(value):
+            return None
+        case _:
+            return value
+
+
+class JsonLines(Observer):
+    """Appends ``run_started``, ``progress`` and ``run_ended`` events to a file.
+
+    Every event has ``event`` and ``time`` (UTC, ISO 8601).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def started(self, problem: Problem) -> None:
+        """Log what is run."""
+        sheaf = problem.sheaf
+        self.write(
+            "run_started",
+            vertices={vertex: sheaf.stalk_dim(vertex) for vertex in sheaf.vertices},
+            edges={edge.name: [edge.tail, edge.head] for edge in sheaf.edges},
+            pinned=list(problem.held),
+            batch=problem.start.batch,
+            dtype=str(sheaf.dtype),
+            rule=repr(problem.rule),
+            tolerance=problem.tolerance,
+        )
+
+    def progressed(self, progress: Progress) -> None:
+        """Log how far the run has come, with the discord of every edge."""
+        self.write("progress", **asdict(progress))
+
+    def ended(self, solution: Solution) -> None:
+        """Log how it ended."""
+        self.write(
+            "run_ended",
+            outcome=solution.outcome.name,
+            message=solution.message,
+            energy=solution.energy,
+            stationarity=solution.stationarity,
+            discord=dict(solution.discord),
+            stats=asdict(solution.stats),
+        )
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Append one event; it is on disk when this returns."""
+        line = to_json({"event": event, "time": datetime.now(UTC).isoformat(), **fields})
+        with self._path.open("a", encoding="utf-8") as stream:
+            stream.write(line + "\n")

@@ -1,0 +1,72 @@
+"""The run directory: what a run leaves on disk."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from sheafnet.core.network import ReluNetwork
+from sheafnet.errors import FileError
+from sheafnet.observe.jsonlines import JsonLines, to_json
+from sheafnet.runtime.solution import Solution
+
+
+class RunDirectory:
+    """A directory of its own for one run.
+
+    Holds ``config.yaml`` (resolved), ``events.jsonl``, ``network.npz``, ``cochain.npz`` and
+    ``result.json``, in the order in which they appear.
+
+    Parameters
+    ----------
+    path
+        Where; it must not exist yet, or be empty.
+
+    Raises
+    ------
+    FileError
+        If there is something at ``path`` already, or it cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            occupied = any(path.iterdir())
+        except OSError as error:
+            raise FileError(f"run directory {path}: {error.strerror}") from error
+        if occupied:
+            raise FileError(
+                f"run directory {path} is not empty; nothing is overwritten, so name another"
+            )
+        self.events = JsonLines(path / "events.jsonl")
+
+    @classmethod
+    def next_in(cls, parent: Path, stem: str) -> RunDirectory:
+        """Make ``parent/stem-1``, or with the first number that is free."""
+        for number in count(1):
+            path = parent / f"{stem}-{number}"
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise FileError(f"run directory {path}: {error.strerror}") from error
+            return cls(path)
+        raise AssertionError("count() does not end")
+
+    def write_inputs(self, config: str, network: ReluNetwork) -> None:
+        """Write the resolved configuration and the network, before the run."""
+        self._write_text("config.yaml", config)
+        network.save(self.path / "network.npz")
+
+    def write_result(self, solution: Solution, result: dict[str, Any]) -> None:
+        """Write the cochain and ``result.json``, which appears last and whole."""
+        solution.cochain.save(self.path / "cochain.npz")
+        self._write_text("result.json", to_json(result, indent=2) + "\n")
+
+    def _write_text(self, name: str, text: str) -> None:
+        partial = self.path / f".{name}.partial"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(self.path / name)

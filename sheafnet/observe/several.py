@@ -1,0 +1,29 @@
+"""Several observers as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sheafnet.dynamics.problem import Problem
+from sheafnet.dynamics.record import Progress
+from sheafnet.runtime.ports import Observer
+from sheafnet.runtime.solution import Solution
+
+
+class Several(Observer):
+    """Tells each of ``observers`` in turn."""
+
+    def __init__(self, observers: Iterable[Observer]) -> None:
+        self.observers = tuple(observers)
+
+    def started(self, problem: Problem) -> None:
+        for observer in self.observers:
+            observer.started(problem)
+
+    def progressed(self, progress: Progress) -> None:
+        for observer in self.observers:
+            observer.progressed(progress)
+
+    def ended(self, solution: Solution) -> None:
+        for observer in self.observers:
+            observer.ended(solution)

@@ -1,0 +1,221 @@
+"""The command line as a user meets it: exit codes, files, terminal, pipe, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import sheafnet as sn
+from sheafnet.cli import main
+from sheafnet.observe.jsonlines import JsonLines
+
+QUICK = "quickstart"
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def sheafnet(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def command(*arguments: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("sheafnet")), *arguments]
+
+
+def events(folder: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(folder, "events.jsonl").read_text().splitlines()]
+
+
+def test_run_relaxes_writes_its_directory_and_exits_0() -> None:
+    done = sheafnet("run", QUICK, "--out", "here")
+    assert done.exit_code == 0, done.output
+    for edge in ("weight_1", "activation_1", "weight_2"):
+        assert edge in done.output
+    assert "converged: every vertex is stationary" in done.output
+    assert sorted(os.listdir("here")) == [
+        "cochain.npz",
+        "config.yaml",
+        "events.jsonl",
+        "network.npz",
+        "result.json",
+    ]
+    result = json.loads(Path("here/result.json").read_text())
+    assert result["outcome"] == "CONVERGED"
+    assert result["stationarity"] <= 1e-9
+    assert result["max_deviation_from_forward"] <= 1e-6
+    assert set(result["discord"]) == {"weight_1", "activation_1", "weight_2"}
+    assert result["stats"]["rounds"] > 0
+    assert re.fullmatch("[0-9a-f]{32}", result["trace_digest"])
+    cochain, network = sn.Cochain.load("here/cochain.npz"), sn.ReluNetwork.load("here/network.npz")
+    np.testing.assert_allclose(cochain["z2"], network.forward(cochain["a0"]), atol=1e-6)
+
+
+def test_the_digits_are_relaxed_to_the_forward_pass() -> None:
+    done = sheafnet("run", "configs/digits.yaml", "--out", "here")
+    assert done.exit_code == 0, done.output
+    result = json.loads(Path("here/result.json").read_text())
+    assert result["max_deviation_from_forward"] <= 1e-6
+    assert result["accuracy"] == result["accuracy_of_forward"] >= 0.9
+    assert f"accuracy {result['accuracy']:.4f}" in done.output
+    assert sn.Cochain.load("here/cochain.npz").batch == 64
+
+
+def test_a_run_can_be_repeated_from_its_directory() -> None:
+    sheafnet("run", QUICK, "--set", "seed=4", "--out", "first")
+    again = sheafnet("run", "first/config.yaml", "--out", "second")
+    assert again.exit_code == 0, again.output
+    digests = {json.loads(Path(d, "result.json").read_text())["trace_digest"]
+               for d in ("first", "second")}  # fmt: skip
+    assert len(digests) == 1
+
+
+def test_events_tell_the_run_from_start_to_end() -> None:
+    sheafnet("run", QUICK, "--out", "here")
+    start, *progress, end = events("here")
+    assert (start["event"], end["event"]) == ("run_started", "run_ended")
+    assert start["vertices"] == {"a0": 2, "z1": 4, "a1": 4, "z2": 1}
+    assert start["pinned"] == ["a0"]
+    assert {p["event"] for p in progress} == {"progress"}
+    assert progress[0]["discord"]["weight_1"] > end["discord"]["weight_1"]
+    assert end["outcome"] == "CONVERGED"
+    assert all("time" in event for event in (start, *progress, end))
+
+
+def test_run_directories_are_numbered_and_never_overwritten() -> None:
+    for number in (1, 2):
+        assert f"runs/{QUICK}-{number}" in sheafnet("run", QUICK).output
+    refused = sheafnet("run", QUICK, "--out", f"runs/{QUICK}-1")
+    assert refused.exit_code == 2
+    assert "is not empty; nothing is overwritten" in refused.output
+    Path("a-file").write_text("")
+    assert sheafnet("run", QUICK, "--out", "a-file/run").exit_code == 2
+
+
+def test_exit_1_when_it_ran_but_did_not_converge() -> None:
+    short = sheafnet("run", QUICK, "--set", "stop.max_rounds=2", "--out", "short")
+    assert short.exit_code == 1
+    assert "budget exhausted" in short.output
+    wild = sheafnet("run", QUICK, "--set", "rule.dt=9", "--out", "wild")
+    assert wild.exit_code == 1
+    assert "lower dt" in wild.output
+    assert json.loads(Path("wild/result.json").read_text())["outcome"] == "DIVERGED"
+    assert np.isfinite(sn.Cochain.load("wild/cochain.npz")["z2"]).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "nothing.yaml"], "error: nothing.yaml: no such file"),
+        (["run", QUICK, "--set", "sede=1"], "error: --set: sede: no such key; did you mean 'seed'"),
+        (["run"], "Missing argument 'CONFIG'"),
+        (["rnu"], "No such command 'rnu'"),
+        (["check", QUICK, "--set", "network.widths=[3,1]"], "the network takes 3 numbers a sample"),
+    ],
+)
+def test_exit_2_on_bad_usage_or_config(arguments: list[str], said: str) -> None:
+    refused = sheafnet(*arguments)
+    assert refused.exit_code == 2
+    assert said in refused.output
+    assert not Path("runs").exists()
+
+
+def test_every_fault_of_a_config_is_a_line() -> None:
+    Path("bad.yaml").write_text("netwrok: 3\nseed: -1\n")
+    refused = sheafnet("run", "bad.yaml")
+    assert refused.exit_code == 2
+    assert refused.output.splitlines() == [
+        "error: bad.yaml: network: this key is required",
+        "error: bad.yaml: data: this key is required",
+        "error: bad.yaml: seed: input should be greater than or equal to 0, got -1",
+        "error: bad.yaml: netwrok: no such key; did you mean 'network'?",
+    ]
+
+
+def test_exit_3_on_a_fault_while_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: JsonLines, event: str, **fields: object) -> None:
+        raise OSError(f"no space left for {event}, {len(fields)} fields, on {self}")
+
+    monkeypatch.setattr(JsonLines, "write", full)
+    failed = sheafnet("run", QUICK)
+    assert failed.exit_code == 3
+    assert "no space left for run_started" in failed.output
+
+
+def test_ctrl_c_stops_the_run_and_keeps_what_it_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(self: JsonLines, progress: sn.Progress) -> None:
+        del self, progress
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(JsonLines, "progressed", interrupt)
+    arguments = ["--set", "stop.stationarity=1e-300", "--set", "stop.max_rounds=1000000000"]
+    stopped = sheafnet("run", QUICK, "--out", "here", *arguments)
+    assert stopped.exit_code == 1
+    assert "stopped on request" in stopped.output
+    assert json.loads(Path("here/result.json").read_text())["outcome"] == "STOPPED"
+    assert "z2" in sn.Cochain.load("here/cochain.npz")
+
+
+def test_check_prints_the_theorems() -> None:
+    for config in (QUICK, "digits"):
+        checked = sheafnet("check", config)
+        assert checked.exit_code == 0, checked.output
+        assert checked.output.count("yes") == 5
+        assert "positive definite" in checked.output
+        assert "λ1 = " in checked.output
+    assert not Path("runs").exists()
+
+
+def test_schema_is_a_json_schema_of_the_configuration() -> None:
+    schema = json.loads(sheafnet("schema").output)
+    assert {"job", "network", "data", "rule", "runtime", "stop", "seed"} <= set(
+        schema["properties"]
+    )
+
+
+def test_help_and_version() -> None:
+    shown = sheafnet("--help")
+    assert shown.exit_code == 0
+    for verb in ("run", "check", "schema"):
+        assert verb in shown.output
+        assert sheafnet(verb, "--help").exit_code == 0
+    assert sn.__version__ in sheafnet("--version").output
+
+
+def test_the_installed_command_is_quiet_in_a_pipe() -> None:
+    done = subprocess.run(command("run", QUICK), capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "\x1b" not in done.stdout
+
+
+def test_a_terminal_shows_a_progress_line() -> None:
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen(
+        command("run", "digits"), stdout=subprocess.DEVNULL, stderr=theirs, env=environment
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                shown += os.read(ours, 4096)
+            except OSError:  # the other end is closed: the process has ended
+                break
+    os.close(ours)
+    assert process.returncode == 0
+    assert re.search(rb"round [\d,]+", shown)
+    assert b"stationarity" in shown
