@@ -14,7 +14,8 @@
     │   ├── FileError               a file is missing, damaged or of another version
     │   └── ConfigError             a configuration has faults, all of them listed
     ├── SolveError                  a direct solve has no unique or no settled answer
-    └── DeliveryError               a message reached a vertex that does not know its edge
+    ├── DeliveryError               a message reached a vertex that it is not for
+    └── ProtocolError               bytes are no frame that this host may take in
 
 A run that does not converge is no error: it ends in an ``Outcome``.
 """
@@ -108,7 +109,22 @@ class SolveError(SheafnetError):
 
 
 class DeliveryError(SheafnetError):
-    """A message reached a vertex that does not know its edge or sender."""
+    """A message reached a vertex that does not know its edge or sender, or has another shape."""
+
+
+class ProtocolError(SheafnetError):
+    """Bytes are no frame that this host may take in.
+
+    Attributes
+    ----------
+    reason
+        One word for counting: ``size``, ``magic``, ``version``, ``checksum``, ``header``,
+        ``kind``, ``dtype``, ``shape``, ``run`` or ``stranger``.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

@@ -1,0 +1,220 @@
+"""Frames to bytes and back.
+
+A frame is sixteen bytes of prefix, a msgpack header and the arrays::
+
+    offset  size
+         0     2  magic, "sn"
+         2     1  version
+         3     1  reserved, 0
+         4     4  CRC-32 of everything after it
+         8     4  size of the header
+        12     4  size of the arrays
+        16        header: [run, sender, receiver, incarnation, number, heard, acks, messages],
+                  each message [kind, edge, vertex, tag, sequence, type, shape];
+                  padded with zeros to a multiple of eight
+                  arrays in the order of the messages, little-endian, C order, each padded
+                  to a multiple of eight
+
+The arrays stay outside of msgpack, so that what msgpack is allowed to allocate is bounded by
+the small header, and an array is read where it lies, without a copy.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from sheafnet.core.arrays import Array
+from sheafnet.dynamics.messages import Key, Kind, Message
+from sheafnet.errors import ProtocolError
+from sheafnet.wire.frame import Frame
+
+MAGIC = b"sn"
+VERSION = 1
+PREFIX = struct.Struct("<2sBBIII")
+_START = struct.Struct("<2sBBI")
+_SIZES = struct.Struct("<II")
+LARGEST_COUNT = 2**63
+
+KINDS = (Kind.PROJECTION, Kind.TENSION, Kind.ELIMINATION)
+DTYPES = (np.dtype("<f8"), np.dtype("<f4"))
+_KIND_CODES = {kind: code for code, kind in enumerate(KINDS)}
+_DTYPE_CODES = {dtype: code for code, dtype in enumerate(DTYPES)}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a frame may ask of its receiver, checked before anything is allocated.
+
+    Attributes
+    ----------
+    frame, header
+        Largest sizes in bytes.
+    items
+        Most messages or acknowledgements in a frame.
+    name
+        Longest name in bytes.
+    rank
+        Most axes of an array.
+    """
+
+    frame: int = 2**28
+    header: int = 2**20
+    items: int = 2**14
+    name: int = 2**8
+    rank: int = 8
+
+
+def encode(frame: Frame, limits: Limits = Limits()) -> bytes:
+    """Return the bytes of ``frame``.
+
+    Raises
+    ------
+    ProtocolError
+        If it would be refused: too large, or an array that is neither float64 nor float32.
+    """
+    described, parts = [], []
+    for key, sequence, array in frame.messages:
+        code = _DTYPE_CODES.get(array.dtype)
+        if code is None:
+            raise ProtocolError(
+                f"an array of {array.dtype} on {key.edge!r} cannot be sent", "dtype"
+            )
+        described.append(
+            (_KIND_CODES[key.kind], key.edge, key.sender, key.tag, sequence, code, array.shape)
+        )
+        parts.append(array.tobytes())
+        if len(parts[-1]) % 8:
+            parts.append(bytes(-len(parts[-1]) % 8))
+    header = msgpack.packb(
+        (
+            frame.run,
+            frame.sender,
+            frame.receiver,
+            frame.incarnation,
+            frame.number,
+            frame.heard,
+            frame.acks,
+            described,
+        )
+    )
+    payload = sum(map(len, parts))
+    size = PREFIX.size + len(header) + -len(header) % 8 + payload
+    if len(header) > limits.header or size > limits.frame:
+        raise ProtocolError(
+            f"a frame of {size} bytes, header {len(header)}, is over the limits {limits.frame} "
+            f"and {limits.header}; send fewer or smaller arrays in one",
+            "size",
+        )
+    checked = b"".join((_SIZES.pack(len(header), payload), header, bytes(-len(header) % 8), *parts))
+    return _START.pack(MAGIC, VERSION, 0, zlib.crc32(checked)) + checked
+
+
+def decode(data: bytes, limits: Limits = Limits()) -> Frame:
+    """Return the frame that ``data`` holds; its arrays are read-only views of ``data``.
+
+    Raises
+    ------
+    ProtocolError
+        If ``data`` is anything else than one whole, undamaged frame of this version within
+        ``limits``. No other exception, and nothing larger than the limits is allocated.
+    """
+    header_size, payload_at, end = _check_prefix(data, limits)
+    try:
+        fields = msgpack.unpackb(
+            data[PREFIX.size : PREFIX.size + header_size],
+            use_list=False,
+            max_str_len=limits.name,
+            max_array_len=limits.items,
+            max_bin_len=0,
+            max_map_len=0,
+            max_ext_len=0,
+        )
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise ProtocolError(f"the header cannot be read: {error}", "header") from None
+    run, sender, receiver, incarnation, number, heard, acks, described = _expect(
+        fields, (_name, _name, _name, _count, _count, _count, _tuple, _tuple), "header"
+    )
+    for ack in acks:
+        _count(ack)
+    messages = []
+    at = payload_at
+    for description in described:
+        message, at = _message(description, data, at, end, limits)
+        messages.append(message)
+    if at != end:
+        raise ProtocolError(f"{end - at} bytes after the last array", "size")
+    return Frame(run, sender, receiver, incarnation, number, heard, acks, tuple(messages))
+
+
+def _check_prefix(data: bytes, limits: Limits) -> tuple[int, int, int]:
+    """Return the size of the header, where the arrays begin, and where they end."""
+    if len(data) < PREFIX.size:
+        raise ProtocolError(f"{len(data)} bytes are no frame", "size")
+    if len(data) > limits.frame:
+        raise ProtocolError(f"{len(data)} bytes are over the limit {limits.frame}", "size")
+    magic, version, reserved, checksum, header_size, payload_size = PREFIX.unpack_from(data)
+    if magic != MAGIC or reserved:
+        raise ProtocolError("not a sheafnet frame", "magic")
+    if version != VERSION:
+        raise ProtocolError(f"frame version {version}; this is version {VERSION}", "version")
+    payload_at = PREFIX.size + header_size + -header_size % 8
+    if header_size > limits.header or payload_at + payload_size != len(data):
+        raise ProtocolError("the sizes in the prefix do not fit the frame", "size")
+    if zlib.crc32(memoryview(data)[_START.size :]) != checksum:
+        raise ProtocolError("the checksum does not fit the frame", "checksum")
+    return header_size, payload_at, payload_at + payload_size
+
+
+def _message(
+    description: object, data: bytes, at: int, end: int, limits: Limits
+) -> tuple[Message, int]:
+    """Return one message whose array lies at ``at``, and where the next array lies."""
+    kind, edge, sender, tag, sequence, code, shape = _expect(
+        description, (_count, _name, _name, _count, _count, _count, _tuple), "message"
+    )
+    if kind >= len(KINDS):
+        raise ProtocolError(f"unknown kind of message {kind}", "kind")
+    if code >= len(DTYPES):
+        raise ProtocolError(f"unknown type of array {code}", "dtype")
+    if len(shape) > limits.rank:
+        raise ProtocolError(f"an array of {len(shape)} axes; at most {limits.rank}", "shape")
+    # An axis of none must not excuse the size of the others: NumPy refuses such shapes.
+    if prod(max(_count(n), 1) for n in shape) > limits.frame:
+        raise ProtocolError(f"an array of shape {shape} is over the limit", "shape")
+    size = prod(shape) * DTYPES[code].itemsize
+    if size > end - at:
+        raise ProtocolError(f"an array of {size} bytes where {end - at} are left", "size")
+    array: Array = np.ndarray(shape, DTYPES[code], data, at)
+    return Message(Key(KINDS[kind], edge, sender, tag), sequence, array), at + size + -size % 8
+
+
+def _expect(value: object, fields: tuple[Callable[[object], Any], ...], what: str) -> list[Any]:
+    if type(value) is not tuple or len(value) != len(fields):
+        raise ProtocolError(f"a {what} needs {len(fields)} fields", "header")
+    return [check(field) for check, field in zip(fields, value, strict=True)]
+
+
+def _name(value: object) -> str:
+    if type(value) is not str:
+        raise ProtocolError(f"expected a name, got {type(value).__name__}", "header")
+    return value
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 <= value < LARGEST_COUNT:
+        raise ProtocolError("expected a count that is neither negative nor huge", "header")
+    return value
+
+
+def _tuple(value: object) -> tuple[Any, ...]:
+    if type(value) is not tuple:
+        raise ProtocolError(f"expected a list, got {type(value).__name__}", "header")
+    return value

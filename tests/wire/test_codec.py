@@ -1,0 +1,231 @@
+"""Frames as bytes: round trips, refusals, limits."""
+
+from __future__ import annotations
+
+import struct
+import tracemalloc
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgpack
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from sheafnet.dynamics.messages import Key, Kind, Message
+from sheafnet.errors import ProtocolError
+from sheafnet.wire.codec import PREFIX, VERSION, Limits, decode, encode
+from sheafnet.wire.frame import Frame
+from tests.strategies import seeds
+
+counts = st.integers(0, 2**63 - 1)
+names = st.text(max_size=20)
+arrays = st.sampled_from([np.float64, np.float32]).flatmap(
+    lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0))
+)
+messages = st.builds(
+    Message, st.builds(Key, st.sampled_from(Kind), names, names, counts), counts, arrays
+)
+frames = st.builds(
+    Frame,
+    *[names] * 3,
+    *[counts] * 3,
+    st.lists(counts, max_size=5).map(tuple),
+    st.lists(messages, max_size=4).map(tuple),
+)
+
+
+def example(messages: int = 2) -> Frame:
+    rng = np.random.default_rng(0)
+    said = tuple(
+        Message(Key(Kind.PROJECTION, "weight_1", "a0"), n, rng.standard_normal((3, 2)))
+        for n in range(messages)
+    )
+    return Frame("run", "layer_0", "layer_1", 1, 7, 0, (3, 4), said)
+
+
+@given(frames)
+def test_a_frame_survives_the_wire_bit_by_bit(frame: Frame) -> None:
+    back = decode(encode(frame))
+    assert replace(back, messages=()) == replace(frame, messages=())
+    assert len(back.messages) == len(frame.messages)
+    for ours, theirs in zip(back.messages, frame.messages, strict=True):
+        assert ours[:2] == theirs[:2]
+        assert ours.array.dtype == theirs.array.dtype
+        assert ours.array.shape == theirs.array.shape
+        assert ours.array.tobytes() == theirs.array.tobytes()
+
+
+def test_arrays_are_read_where_they_lie_and_cannot_be_changed() -> None:
+    data = encode(example())
+    for message in decode(data).messages:
+        assert message.array.base is not None
+        assert message.array.flags.aligned
+        with pytest.raises(ValueError, match="read-only"):
+            message.array[0, 0] = 1.0
+
+
+def test_a_fortran_ordered_array_keeps_its_values() -> None:
+    array = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+    frame = replace(example(0), messages=(Message(Key(Kind.TENSION, "e", "v", 3), 1, array),))
+    np.testing.assert_array_equal(decode(encode(frame)).messages[0].array, array)
+
+
+def sealed(header: object, payload: bytes = b"", version: int = VERSION) -> bytes:
+    """A frame with a true checksum around any header: what a hostile sender can make."""
+    packed = header if isinstance(header, bytes) else msgpack.packb(header)
+    rest = struct.pack("<II", len(packed), len(payload)) + packed
+    rest += bytes(-len(packed) % 8) + payload
+    return struct.pack("<2sBBI", b"sn", version, 0, zlib.crc32(rest)) + rest
+
+
+def header(*described: object, acks: object = ()) -> list[object]:
+    return ["run", "a", "b", 0, 1, 0, acks, list(described)]
+
+
+GOOD = [0, "e", "v", 0, 1, 0, [1, 1]]
+EIGHT = bytes(8)
+
+
+def but(position: int, value: object) -> list[object]:
+    return [*GOOD[:position], value, *GOOD[position + 1 :]]
+
+
+def test_the_hostile_sender_of_these_tests_can_make_a_good_frame() -> None:
+    assert decode(sealed(header(GOOD), EIGHT)).messages[0].array == 0.0
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "match"),
+    [
+        (b"", "size", "0 bytes are no frame"),
+        (b"xx" + encode(example())[2:], "magic", "not a sheafnet frame"),
+        (b"sn\x01\x01" + encode(example())[4:], "magic", "not a sheafnet frame"),
+        (sealed(header(GOOD), EIGHT, version=9), "version", "frame version 9; this is version 1"),
+        (encode(example())[:-1], "size", "do not fit the frame"),
+        (encode(example()) + b"\x00", "size", "do not fit the frame"),
+        (encode(example())[:-1] + b"\x55", "checksum", "does not fit the frame"),
+        (sealed(b"\xc1"), "header", "cannot be read"),
+        (sealed(b"\x91" * 5000), "header", "cannot be read"),
+        (sealed({"a": 1}), "header", "cannot be read"),
+        (sealed([b"bytes"]), "header", "cannot be read"),
+        (sealed(["x" * 300]), "header", "cannot be read"),
+        (sealed(b"\xa2\xff\xff"), "header", "cannot be read"),
+        (sealed(3), "header", "a header needs 8 fields"),
+        (sealed([1] * 8), "header", "expected a name, got int"),
+        (sealed([*header()[:3], -1, 1, 0, [], []]), "header", "neither negative nor huge"),
+        (sealed([*header()[:3], 2**63, 1, 0, [], []]), "header", "neither negative nor huge"),
+        (sealed([*header()[:3], True, 1, 0, [], []]), "header", "neither negative nor huge"),
+        (sealed(header(acks=5)), "header", "expected a list, got int"),
+        (sealed(header(acks=[1.5])), "header", "neither negative nor huge"),
+        (sealed(header(3)), "header", "a message needs 7 fields"),
+        (sealed(header(but(0, 3)), EIGHT), "kind", "unknown kind of message 3"),
+        (sealed(header(but(5, 2)), EIGHT), "dtype", "unknown type of array 2"),
+        (sealed(header(but(6, [1] * 9)), EIGHT), "shape", "an array of 9 axes"),
+        (sealed(header(but(6, [2, 1])), EIGHT), "size", "16 bytes where 8 are left"),
+        (sealed(header(but(6, [2**62, 2**62])), EIGHT), "shape", "is over the limit"),
+        (sealed(header(but(6, [-1])), EIGHT), "header", "neither negative nor huge"),
+        (sealed(header(GOOD), EIGHT * 2), "size", "8 bytes after the last array"),
+    ],
+)
+def test_what_is_no_frame_is_refused_with_a_reason(data: bytes, reason: str, match: str) -> None:
+    with pytest.raises(ProtocolError, match=match) as caught:
+        decode(data)
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("shape", [[2**62, 0, 2**62], [2**28, 0, 2]])
+def test_empty_arrays_of_absurd_shapes_are_refused(shape: list[int]) -> None:
+    with pytest.raises(ProtocolError, match="is over the limit"):
+        decode(sealed(header(but(6, shape))))
+
+
+def test_limits_hold_on_both_ends() -> None:
+    small = Limits(frame=100)
+    with pytest.raises(ProtocolError, match="over the limits 100"):
+        encode(example(), small)
+    with pytest.raises(ProtocolError, match="over the limit 100"):
+        decode(encode(example()), small)
+    with pytest.raises(ProtocolError, match="header"):
+        encode(example(), Limits(header=10))
+    with pytest.raises(ProtocolError, match="cannot be read"):
+        decode(encode(example(5)), Limits(items=4))
+
+
+def test_an_array_of_another_type_is_not_sent() -> None:
+    message = Message(Key(Kind.PROJECTION, "e", "v"), 1, np.ones(3, np.float16))
+    with pytest.raises(ProtocolError, match="an array of float16 on 'e' cannot be sent"):
+        encode(replace(example(0), messages=(message,)))
+
+
+def mutated(rng: np.random.Generator, data: bytes) -> bytes:
+    """One to four bytes changed, cut out or put in; half of them with a new, true checksum."""
+    changed = bytearray(data)
+    for _ in range(rng.integers(1, 5)):
+        position = int(rng.integers(len(changed)))
+        match rng.integers(3):
+            case 0:
+                changed[position] = rng.integers(256)
+            case 1:
+                del changed[position : position + int(rng.integers(1, 9))]
+            case _:
+                changed[position:position] = rng.bytes(int(rng.integers(1, 9)))
+        if not changed:
+            return b""
+    if rng.random() < 0.5 and len(changed) >= PREFIX.size:
+        changed[4:8] = struct.pack("<I", zlib.crc32(changed[8:]))
+    return bytes(changed)
+
+
+def refuses_or_accepts(make: Callable[[], bytes], times: int) -> int:
+    """How many of ``times`` frames were refused; any other exception comes out."""
+    refused = 0
+    for _ in range(times):
+        try:
+            decode(make())
+        except ProtocolError:
+            refused += 1
+    return refused
+
+
+def test_ten_thousand_mutated_and_a_thousand_random_frames() -> None:
+    rng = np.random.default_rng(1)
+    originals = [encode(example(n)) for n in range(4)]
+    tracemalloc.start()
+    try:
+        refused = refuses_or_accepts(lambda: mutated(rng, originals[rng.integers(4)]), 10_000)
+        assert 5_000 < refused < 10_000
+        assert refuses_or_accepts(lambda: rng.bytes(int(rng.integers(200))), 1_000) == 1_000
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20  # nothing near the limits was allocated for frames of a few hundred bytes
+
+
+@given(seeds)
+def test_no_frame_makes_its_receiver_allocate_more_than_the_limit(seed: int) -> None:
+    """Headers that claim all they can, each with a true checksum."""
+    limits = Limits(frame=2**16, header=2**12, items=2**8)
+    rng = np.random.default_rng(seed)
+    claims = [
+        b"\xdd\xff\xff\xff\xff",  # an array of 2³² items
+        b"\xdb\xff\xff\xff\xff",  # a string of 4 GiB
+        b"\xc6\xff\xff\xff\xff",  # bytes of 4 GiB
+        b"\xdf\xff\xff\xff\xff",  # a map of 2³² pairs
+        b"\x90" * 4000,
+        b"\xdc\x00\xff" + b"\x90" * 255,
+        msgpack.packb(header(but(6, [2**31, 2**31]))),
+        msgpack.packb(header(*[GOOD] * 100)),
+    ]
+    data = sealed(claims[rng.integers(len(claims))] + rng.bytes(int(rng.integers(8))))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ProtocolError):
+            decode(data, limits)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < limits.frame * 4
