@@ -98,7 +98,7 @@ def _prepare(
     chosen.check(sheaf, held)
     problem = Problem(
         sheaf=sheaf,
-        held=held,
+        pinned=frozenset(held),
         start=initial_cochain(sheaf, held, init, seed),
         rule=chosen,
         stop=stop or Stop(),

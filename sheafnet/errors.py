@@ -13,6 +13,7 @@
     │   ├── RuleError               the rule cannot be used on this problem
     │   ├── FileError               a file is missing, damaged or of another version
     │   └── ConfigError             a configuration has faults, all of them listed
+    ├── WriteError                  a file cannot be written
     ├── SolveError                  a direct solve has no unique or no settled answer
     ├── DeliveryError               a message reached a vertex that it is not for
     └── ProtocolError               bytes are no frame that this host may take in
@@ -104,6 +105,10 @@ class ConfigError(InputError):
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
 
+class WriteError(SheafnetError):
+    """A file cannot be written."""
+
+
 class SolveError(SheafnetError):
     """A direct solve has no unique answer, or did not settle."""
 
@@ -119,7 +124,7 @@ class ProtocolError(SheafnetError):
     ----------
     reason
         One word for counting: ``size``, ``magic``, ``version``, ``checksum``, ``header``,
-        ``kind``, ``dtype``, ``shape``, ``run`` or ``stranger``.
+        ``kind``, ``dtype``, ``shape``, ``run``, ``incarnation`` or ``stranger``.
     """
 
     def __init__(self, message: str, reason: str) -> None:

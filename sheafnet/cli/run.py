@@ -56,8 +56,8 @@ def run(ctx: click.Context, config: str, overrides: Sequence[str], out: Path | N
         if line:
             line.close()
     result = summary(job, solution)
-    directory.write_result(solution, result)
     _print(Console(), job, solution, result)
+    directory.write_result(solution, result)
     click.echo(f"written to {directory.path}")
     ctx.exit(0 if solution.outcome is Outcome.CONVERGED else NOT_CONVERGED)
 

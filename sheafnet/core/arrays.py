@@ -20,7 +20,12 @@ def float_dtype(*dtypes: DTypeLike) -> np.dtype[Any]:
     return common if common in FLOAT_TYPES else FLOAT_TYPES[0]
 
 
-def checked(what: str, value: ArrayLike, shape: tuple[int | None, ...]) -> Array:
+def checked(
+    what: str,
+    value: ArrayLike,
+    shape: tuple[int | None, ...],
+    dtype: DTypeLike | None = None,
+) -> Array:
     """Return ``value`` as a read-only float array, or say what is wrong with it.
 
     Parameters
@@ -31,6 +36,8 @@ def checked(what: str, value: ArrayLike, shape: tuple[int | None, ...]) -> Array
         Numbers. float32 stays float32, everything else becomes float64.
     shape
         Required size by axis, None where any size will do.
+    dtype
+        Precision wanted, instead of the one above.
 
     Raises
     ------
@@ -41,7 +48,7 @@ def checked(what: str, value: ArrayLike, shape: tuple[int | None, ...]) -> Array
     NonFiniteError
         If a value is NaN or infinite.
     """
-    raw = np.asarray(value)
+    raw = _as_array(what, value)
     if raw.dtype.kind not in "fiub":
         raise InputError(f"{what}: expected real numbers, got an array of {raw.dtype}")
     if raw.ndim != len(shape) or any(
@@ -49,28 +56,42 @@ def checked(what: str, value: ArrayLike, shape: tuple[int | None, ...]) -> Array
     ):
         wanted = ", ".join("any" if n is None else str(n) for n in shape)
         raise ShapeError(f"{what}: expected shape ({wanted}), got {raw.shape}")
-    array: Array = np.array(raw, dtype=float_dtype(raw.dtype))
+    with np.errstate(over="ignore"):  # what does not fit the precision becomes infinite
+        array: Array = np.array(raw, dtype=dtype or float_dtype(raw.dtype))
     bad = np.argwhere(~np.isfinite(array))
     if bad.size:
         where = ", ".join(str(i) for i in bad[0])
         raise NonFiniteError(
-            f"{what}: {len(bad)} value(s) are NaN or infinite, the first at [{where}]"
+            f"{what}: {len(bad)} value(s) are NaN or infinite in {array.dtype}, "
+            f"the first at [{where}]"
         )
     return frozen(array)
 
 
-def checked_samples(what: str, value: ArrayLike, dim: int | None) -> Array:
-    """Return ``value`` as a checked ``(dim, batch)`` array with at least one sample."""
-    raw = np.asarray(value)
+def checked_samples(
+    what: str, value: ArrayLike, dim: int | None, dtype: DTypeLike | None = None
+) -> Array:
+    """Return ``value`` as a checked ``(dim, batch)`` array with at least one sample.
+
+    Raises what ``checked`` does, and ``EmptyBatchError`` if there is no sample.
+    """
+    raw = _as_array(what, value)
     if raw.ndim == 1:
         raise ShapeError(
             f"{what}: expected shape ({'any' if dim is None else dim}, batch), got {raw.shape}; "
             f"one sample is a column: reshape it to ({len(raw)}, 1)"
         )
-    array = checked(what, value, (dim, None))
+    array = checked(what, raw, (dim, None), dtype)
     if array.shape[1] == 0:
         raise EmptyBatchError(f"{what}: the batch is empty, shape {array.shape}")
     return array
+
+
+def _as_array(what: str, value: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError) as error:  # rows of different lengths, for example
+        raise InputError(f"{what}: not an array of numbers: {error}") from None
 
 
 def largest(array: Array) -> float:

@@ -25,6 +25,8 @@ def linearised(restriction: RestrictionMap, x: Array) -> Array:
 def free_vertices(sheaf: Sheaf, pinned: Iterable[str]) -> list[str]:
     """Return the vertices that are not pinned, in the order of the sheaf."""
     held = set(pinned)
+    for vertex in held:
+        sheaf.graph.require(vertex)
     return [vertex for vertex in sheaf.vertices if vertex not in held]
 
 
@@ -50,9 +52,9 @@ def coboundary(
         Head minus tail, shape (sum of edge dims, sum of free vertex dims), both in the order
         of the sheaf.
     """
-    free = set(free_vertices(sheaf, pinned))
-    column = _offsets({v: sheaf.stalk_dim(v) for v in sheaf.vertices if v in free})
-    row = _offsets({e.name: sheaf.edge_dim(e.name) for e in sheaf.edges})
+    free_dims = {vertex: sheaf.stalk_dim(vertex) for vertex in free_vertices(sheaf, pinned)}
+    edge_dims = {edge.name: sheaf.edge_dim(edge.name) for edge in sheaf.edges}
+    column, row = _offsets(free_dims), _offsets(edge_dims)
     values: list[Array] = [np.empty(0)]
     rows, columns = [np.empty(0, int)], [np.empty(0, int)]
     for edge in sheaf.edges:
@@ -60,22 +62,19 @@ def coboundary(
             (edge.tail, edge.tail_map, -1.0),
             (edge.head, edge.head_map, 1.0),
         ):
-            if end not in free:
+            if end not in free_dims:
                 continue
             block = sign * linearised(restriction, cochain[end][:, sample])
             i, j = np.nonzero(block)
             values.append(block[i, j])
             rows.append(i + row[edge.name])
             columns.append(j + column[end])
-    shape = (row[_END], column[_END])
+    shape = (sum(edge_dims.values()), sum(free_dims.values()))
     entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
     return sparse.csr_array(sparse.coo_array(entries, shape=shape))
 
 
-_END = ""
-
-
 def _offsets(dims: Mapping[str, int]) -> dict[str, int]:
-    """Return where each block begins, and under ``_END`` where the last one ends."""
+    """Return where the block of each name begins."""
     ends = np.cumsum([0, *dims.values()]).tolist()
-    return dict(zip([*dims, _END], ends, strict=True))
+    return dict(zip(dims, ends, strict=False))

@@ -15,7 +15,7 @@ from scipy.sparse import linalg
 from sheafnet.core.arrays import Array
 from sheafnet.core.coboundary import coboundary, free_vertices
 from sheafnet.core.cochain import Cochain
-from sheafnet.core.energy import gradient
+from sheafnet.core.energy import gradient, residuals
 from sheafnet.core.pins import Pin, pinned_stalks
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.errors import SolveError
@@ -55,11 +55,12 @@ def harmonic_extension(
     *,
     max_solves: int | None = None,
 ) -> Cochain:
-    """Return the cochain that minimises E subject to the pins, by direct solves.
+    """Return a cochain at which E is stationary subject to the pins, by direct solves.
 
-    One solve where every map is linear. Otherwise Gauss–Newton: linearise, solve, and again
-    from there until the cochain no longer changes. On a network with the input pinned each
-    solve settles one more layer, so it ends at the forward pass.
+    One solve, and the minimiser, where every map is linear. Otherwise Gauss–Newton: linearise,
+    solve, and again from there until the cochain no longer changes. On a network with the
+    input pinned each solve settles one more layer, so it ends at the forward pass, the only
+    minimiser there. With more pinned there may be several, and ``start`` chooses.
 
     Parameters
     ----------
@@ -75,8 +76,8 @@ def harmonic_extension(
     Raises
     ------
     SolveError
-        If the Laplacian is singular (the pins do not determine the rest), or the activation
-        pattern does not settle.
+        If the Laplacian is singular to working precision, or the activation pattern does not
+        settle.
     """
     held = pinned_stalks(sheaf, pins)
     batch = next((value.shape[1] for value in held.values()), 1)
@@ -105,8 +106,13 @@ def _solve_sample(
     splits = np.cumsum([sheaf.stalk_dim(v) for v in free])[:-1]
     for _ in range(max_solves):
         delta = coboundary(sheaf, stalks, pinned=held)
-        force = gradient(sheaf, stalks)
-        change = _solve(sparse.csc_array(delta.T @ delta), np.concatenate([force[v] for v in free]))
+        if delta.shape[0] == delta.shape[1]:
+            # A residual of 0 can be reached, and δ is far better conditioned than δᵀδ.
+            apart = residuals(sheaf, stalks)
+            change = -_solve(delta, np.concatenate([apart[e.name] for e in sheaf.edges]))
+        else:
+            force = gradient(sheaf, stalks)
+            change = _solve(delta.T @ delta, np.concatenate([force[v] for v in free]))
         parts = np.split(change, splits)
         stalks = stalks | {v: stalks[v] - part for v, part in zip(free, parts, strict=True)}
         size = max(float(np.abs(x).max()) for x in stalks.values())
@@ -118,16 +124,20 @@ def _solve_sample(
     )
 
 
-def _solve(matrix: sparse.csc_array, right: Array) -> Array:
+def _solve(matrix: sparse.csr_array, right: Array) -> Array:
+    # Scaled to columns of norm 1, so that large weights are not taken for a singular matrix.
+    norms = linalg.norm(matrix, axis=0)
+    scale = np.divide(1.0, norms, out=np.ones_like(norms), where=norms > 0.0)
     try:
-        factor = linalg.splu(matrix)
+        factor = linalg.splu(sparse.csc_array(matrix @ sparse.diags_array(scale)))
     except RuntimeError:
         pivots: NDArray[np.floating] = np.zeros(1)
     else:
         pivots = np.abs(factor.U.diagonal())
     if pivots.min() <= SINGULAR * pivots.max():
         raise SolveError(
-            "the Laplacian on the free coordinates is singular: the pins do not determine the "
-            "rest; pin more vertices"
+            "the Laplacian on the free coordinates is singular to working precision: the pins "
+            "do not determine the rest, or the maps differ too much in scale; pin more vertices "
+            "or rescale the maps"
         )
-    return np.asarray(factor.solve(right))
+    return np.asarray(factor.solve(right) * scale[:, None])

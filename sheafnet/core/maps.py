@@ -48,7 +48,8 @@ class RestrictionMap(abc.ABC):
         """Upper bound on the curvature in x of ½‖F(x) − t‖².
 
         That is ‖DF‖² plus, where F bends, the second derivative weighted by the residual;
-        there the bound holds while no coordinate of F(x) − t exceeds 1.
+        there the bound holds while no coordinate of F(x) − t exceeds 1. It holds within one
+        activation pattern: a gate has a kink at 0, whose curvature nothing bounds.
         """
 
     @property

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from sheafnet.core.arrays import Array, checked_samples
+from sheafnet.core.arrays import FLOAT_TYPES, Array, checked_samples
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.forward import forward_cochain
 from sheafnet.core.maps import Affine, Identity, ReluGate, RestrictionMap, Sigmoid, Softmax
@@ -85,13 +86,20 @@ class ReluNetwork:
         """
         if len(widths) < 2 or min(widths) < 1:  # noqa: PLR2004
             raise InputError(f"widths {list(widths)}: at least two layers, each of width 1 or more")
+        if not isinstance(seed, np.random.Generator) and seed < 0:
+            raise InputError(f"seed {seed}: expected a whole number, 0 or more")
         rng = np.random.default_rng(seed)
         pairs = list(pairwise(widths))
         weights = [rng.standard_normal((out, into)) * np.sqrt(2.0 / into) for into, out in pairs]
         return cls(weights, [np.zeros(out) for _, out in pairs], output)
 
     def astype(self, dtype: DTypeLike) -> ReluNetwork:
-        """Return the network in another precision: float64 or float32."""
+        """Return the network in another precision: float64 or float32.
+
+        Raises ``InputError`` for any other.
+        """
+        if np.dtype(dtype) not in FLOAT_TYPES:
+            raise InputError(f"a network cannot be of {np.dtype(dtype)}; use float64 or float32")
         return ReluNetwork(
             [W.astype(dtype) for W in self.weights],
             [b.astype(dtype) for b in self.biases],
@@ -175,15 +183,16 @@ class ReluNetwork:
         version = arrays.get("format_version", np.array(FORMAT_VERSION))
         if not np.array_equal(version, FORMAT_VERSION):
             raise FileError(f"{path}: network format version {version}; this is {FORMAT_VERSION}")
-        depth = next(n for n in range(len(arrays) + 1) if f"W{n + 1}" not in arrays)
-        required = ["W1", *(f"b{layer}" for layer in range(1, depth + 1)), "output"]
+        numbered = [int(m[1]) for key in arrays if (m := re.fullmatch(r"[Wb]([1-9]\d*)", key))]
+        layers = range(1, max(numbered, default=1) + 1)
+        required = [f"{letter}{layer}" for layer in layers for letter in "Wb"] + ["output"]
         missing = [key for key in required if key not in arrays]
         if missing:
             raise FileError(f"{path}: not a network: no array {', '.join(missing)}")
         try:
             return cls(
-                [arrays[f"W{layer}"] for layer in range(1, depth + 1)],
-                [arrays[f"b{layer}"] for layer in range(1, depth + 1)],
+                [arrays[f"W{layer}"] for layer in layers],
+                [arrays[f"b{layer}"] for layer in layers],
                 str(arrays["output"]),
             )
         except InputError as error:

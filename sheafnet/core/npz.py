@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sheafnet.errors import FileError
+from sheafnet.errors import FileError, WriteError
 
 _DAMAGE = (
     EOFError,
@@ -50,7 +50,13 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
 
 
 def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, ArrayLike]) -> None:
-    """Write ``arrays`` to ``path``; the file appears whole or not at all."""
+    """Write ``arrays`` to ``path``; the file appears whole or not at all.
+
+    Raises
+    ------
+    WriteError
+        If it cannot be written.
+    """
     target = Path(path)
     partial = target.with_name(f".{target.name}.partial")
     try:
@@ -58,7 +64,7 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, ArrayLike]) -> 
             _write_members(stream, arrays)
         partial.replace(target)
     except OSError as error:
-        raise FileError(f"{path}: cannot be written ({error.strerror})") from error
+        raise WriteError(f"{path}: cannot be written ({error.strerror})") from error
     finally:
         partial.unlink(missing_ok=True)
 

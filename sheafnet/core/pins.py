@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sheafnet.core.arrays import Array, checked_samples, frozen
+from sheafnet.core.arrays import Array, checked_samples
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.errors import PinError, ShapeError
 
@@ -45,8 +45,8 @@ def pinned_stalks(sheaf: Sheaf, pins: Iterable[Pin]) -> dict[str, Array]:
     """
     held: dict[str, Array] = {}
     for pin in pins:
-        value = checked_samples(f"pin on {pin.vertex!r}", pin.value, sheaf.stalk_dim(pin.vertex))
-        value = frozen(value.astype(sheaf.dtype))
+        dim = sheaf.stalk_dim(pin.vertex)
+        value = checked_samples(f"pin on {pin.vertex!r}", pin.value, dim, sheaf.dtype)
         before = held.get(pin.vertex)
         if before is not None and not np.array_equal(before, value):
             raise PinError(

@@ -31,8 +31,21 @@ class Group:
         """Return the first projections of every member."""
         return [message for vertex in self.vertices.values() for message in vertex.start()]
 
-    def deliver(self, messages: Iterable[Message]) -> list[Message]:
-        """Hand each message to the member it is for; return those for vertices elsewhere."""
+    def deliver(self, messages: Iterable[Message], incarnation: int = 0) -> list[Message]:
+        """Hand each message to the member it is for; return those for vertices elsewhere.
+
+        Parameters
+        ----------
+        messages
+            From members, or from vertices elsewhere.
+        incarnation
+            How often the sender of all of them has been restarted.
+
+        Raises
+        ------
+        DeliveryError
+            If a message does not fit its edge.
+        """
         elsewhere = []
         routes, delivered = self._routes, self._delivered
         for message in messages:
@@ -41,8 +54,8 @@ class Group:
             if receiver is None:
                 elsewhere.append(message)
                 continue
-            receiver.receive(message)
-            delivered[route] += 1
+            if receiver.receive(message, incarnation):
+                delivered[route] += 1
         return elsewhere
 
     def step(self, names: Iterable[str]) -> list[Message]:
@@ -56,7 +69,7 @@ class Group:
 
     def stationarity(self) -> dict[str, float]:
         """Return the largest |∇E| of every member, each from what it has heard."""
-        return {name: v.star.stationarity(v.inbox) for name, v in self.vertices.items()}
+        return {name: vertex.stationarity for name, vertex in self.vertices.items()}
 
     def residuals(self) -> dict[str, Array]:
         """Return the residual of every edge whose tail is a member."""
@@ -77,12 +90,12 @@ class Group:
 
     @property
     def messages(self) -> int:
-        """Messages delivered so far."""
+        """Messages kept by members so far."""
         return sum(self._delivered.values())
 
     @property
     def ledger(self) -> dict[tuple[str, str], int]:
-        """(sender, receiver) → messages delivered."""
+        """(sender, receiver) → messages kept."""
         ledger: dict[tuple[str, str], int] = {}
         for (edge, sender), count in self._delivered.items():
             pair = (sender, self._routes[edge, sender].name)

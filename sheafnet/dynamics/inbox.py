@@ -16,10 +16,14 @@ class Inbox:
     version
         Grows with every message kept, so that what was computed from the inbox can be
         told fresh from stale.
+    max_staleness
+        Most steps that a sender took between two messages kept from it, beyond the one that
+        the newer tells of: how far a neighbour had moved on while its old word was in use.
     """
 
     def __init__(self) -> None:
         self.version = 0
+        self.max_staleness = 0
         self._arrays: dict[Key, Array] = {}
         self._stamps: dict[Key, tuple[int, int]] = {}
 
@@ -41,8 +45,12 @@ class Inbox:
         stamp = (incarnation, message.sequence)
         key = message.key
         before = self._stamps.get(key)
-        if before is not None and stamp <= before:
-            return False
+        if before is not None:
+            if stamp <= before:
+                return False
+            missed = message.sequence - before[1] - 1
+            if missed > self.max_staleness and incarnation == before[0]:
+                self.max_staleness = missed
         self._stamps[key] = stamp
         self._arrays[key] = message.array
         self.version += 1

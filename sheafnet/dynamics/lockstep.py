@@ -71,7 +71,7 @@ class _Rounds:
     def run(self, watch: Watch) -> Record:
         self.group.deliver(self.group.start())
         self.look()
-        guard = Guard(self.worst)
+        guard = Guard(self.worst, self.problem.rule.growth_limit)
         while True:
             if guard.trips(self.worst):
                 return self.record(Outcome.DIVERGED, self.divergence())
@@ -114,16 +114,13 @@ class _Rounds:
         )
 
     def divergence(self) -> str:
-        """Say which vertex blew up, when, and what to do."""
+        """Name the vertex with the largest force, NaN being larger than any."""
         name = max(
             self.stationarity,
             key=lambda v: s if (s := self.stationarity[v]) == s else np.inf,
         )
-        vertex = self.group.vertices[name]
-        return (
-            f"diverged: the force on {name!r} reached {self.stationarity[name]:.3g} at its "
-            f"update {vertex.updates}; {self.problem.rule.remedy}. The last finite cochain is kept"
-        )
+        updates = self.group.vertices[name].updates
+        return self.problem.divergence(name, updates, self.stationarity[name])
 
     def record(self, outcome: Outcome, message: str) -> Record:
         cochain = Cochain(self.finite)

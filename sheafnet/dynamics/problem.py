@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.sheaf import Sheaf
-from sheafnet.dynamics.program import Hold
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Star
 from sheafnet.dynamics.stop import Stop
@@ -23,10 +20,10 @@ class Problem:
     ----------
     sheaf
         The sheaf.
-    held
-        Pinned vertex → its value.
+    pinned
+        Vertices whose stalk is held at its start value.
     start
-        Value of every stalk at the start; pinned stalks have their pinned value.
+        Value of every stalk at the start.
     rule
         What each free vertex does.
     stop
@@ -34,7 +31,7 @@ class Problem:
     """
 
     sheaf: Sheaf
-    held: Mapping[str, Array]
+    pinned: frozenset[str]
     start: Cochain
     rule: Rule
     stop: Stop
@@ -46,9 +43,17 @@ class Problem:
 
     def vertices(self) -> list[Vertex]:
         """Return the actors, in the order of the sheaf, each with its own part alone."""
-        return [self._vertex(name) for name in self.sheaf.vertices]
+        return [self.vertex(name) for name in self.sheaf.vertices]
 
-    def _vertex(self, name: str) -> Vertex:
-        pinned = name in self.held
-        star = Star(name, self.sheaf.incidences(name), self.start[name], pinned=pinned)
-        return Vertex(star, Hold() if pinned else self.rule.start(star))
+    def vertex(self, name: str) -> Vertex:
+        """Return one actor at its start, with its own part alone."""
+        incidences = self.sheaf.incidences(name)
+        star = Star(name, incidences, self.start[name], pinned=name in self.pinned)
+        return Vertex(star, self.rule.start(star))
+
+    def divergence(self, vertex: str, update: int, force: float) -> str:
+        """Say which vertex blew up, when, and what to do."""
+        return (
+            f"diverged: the force on {vertex!r} reached {force:.3g} at its update {update}; "
+            f"{self.rule.remedy}. The last finite cochain is kept"
+        )

@@ -39,7 +39,7 @@ class Program(Protocol):
     """One vertex's instance of a rule; it may keep any state of its own."""
 
     def ready(self, star: Star, inbox: Inbox) -> bool:
-        """Return whether the vertex may step now; every neighbour has been heard already."""
+        """Return whether the vertex may step now."""
 
     def step(self, star: Star, inbox: Inbox) -> Step:
         """Compute one step from what the vertex sees. The star is not to be changed."""

@@ -21,7 +21,7 @@ class Stats:
     updates
         Steps of single vertices.
     messages
-        Messages delivered.
+        Messages that were news to their receiver.
     frames, bytes
         Frames and bytes between hosts; 0 in lockstep, which has one host.
     virtual_time

@@ -16,9 +16,15 @@ class Rule(abc.ABC):
     remedy: str = "lower the step of the rule"
     """What to do when a run with this rule diverges."""
 
+    growth_limit: float = 1e12
+    """By how much the largest force may grow before the run counts as exploding."""
+
+    may_withhold: bool = True
+    """Whether a change too small to matter may go unsaid; not where every word counts."""
+
     def check(self, sheaf: Sheaf, pinned: Collection[str]) -> None:  # noqa: B027
         """Raise ``RuleError``, saying why, if the rule cannot be used on this problem."""
 
     @abc.abstractmethod
     def start(self, star: Star) -> Program:
-        """Return the program of one free vertex."""
+        """Return the program of one vertex; ``star.pinned`` tells whether its stalk is held."""

@@ -59,17 +59,17 @@ class Stop:
 class Guard:
     """Tells a run that explodes from one that is merely far away.
 
-    Squares overflow above 1e154, and no descent makes the force on a vertex grow by twelve
-    orders of magnitude.
-
     Parameters
     ----------
     first
         Largest stationarity at the start.
+    growth
+        By how much it may grow, as the rule knows; never past 1e150, since squares overflow
+        above 1e154.
     """
 
-    def __init__(self, first: float) -> None:
-        self.limit = min(1e12 * (1.0 + first), 1e150)
+    def __init__(self, first: float, growth: float) -> None:
+        self.limit = min(growth * (1.0 + first), 1e150)
 
     def trips(self, stationarity: float) -> bool:
         """Return whether ``stationarity`` is NaN, infinite or past the limit."""

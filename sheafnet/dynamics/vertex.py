@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from sheafnet.core.arrays import largest
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.dynamics.program import Program
@@ -32,47 +35,105 @@ class Vertex:
         self.program = program
         self.updates = 0
         self._sequence = 0
+        self._restless = False
+        self._acted_on = 0
         self._own_keys = tuple(Key(Kind.PROJECTION, inc.edge, star.name) for inc in star.incidences)
-        self._known = {(inc.edge, inc.neighbour) for inc in star.incidences}
+        self._said = star.projections
+        self._shapes = {
+            (inc.edge, inc.neighbour): projection.shape
+            for inc, projection in zip(star.incidences, star.projections, strict=True)
+        }
 
     def start(self) -> list[Message]:
         """Return the first projections, one for each neighbour."""
-        return self._speak(moved=True)
+        self._sequence += 1
+        self._said = self.star.projections
+        pairs = zip(self._own_keys, self._said, strict=True)
+        return [Message(key, self._sequence, projection) for key, projection in pairs]
 
     def receive(self, message: Message, incarnation: int = 0) -> bool:
         """Take in one message; return whether it was newer than what was here.
 
+        Parameters
+        ----------
+        message
+            From a neighbour.
+        incarnation
+            How often the sender has been restarted.
+
         Raises
         ------
         DeliveryError
-            If the vertex has no such edge, or its neighbour there is another.
+            If the vertex has no such edge, its neighbour there is another, or a projection
+            does not fit the stalk of the edge.
         """
-        if (message.key.edge, message.key.sender) not in self._known:
+        key = message.key
+        shape = self._shapes.get((key.edge, key.sender))
+        if shape is None:
             raise DeliveryError(
-                f"vertex {self.name!r} has no edge {message.key.edge!r} "
-                f"to {message.key.sender!r}; the message was refused"
+                f"vertex {self.name!r} has no edge {key.edge!r} to {key.sender!r}; "
+                "the message was refused"
+            )
+        if key.kind is Kind.PROJECTION and message.array.shape != shape:
+            raise DeliveryError(
+                f"vertex {self.name!r}: a projection onto {key.edge!r} has shape {shape}, "
+                f"got {message.array.shape}; the message was refused"
             )
         return self.inbox.accept(message, incarnation)
 
     @property
     def ready(self) -> bool:
-        """Whether every neighbour has been heard and the program is willing."""
-        return self.inbox.has(self.star.heard_keys) and self.program.ready(self.star, self.inbox)
+        """Whether the program may step now."""
+        return self.program.ready(self.star, self.inbox)
+
+    @property
+    def stationarity(self) -> float:
+        """Largest |∇E| here as far as the vertex knows: infinite before it has heard everyone."""
+        if self.star.pinned:
+            return 0.0
+        if not self.star.heard_all(self.inbox):
+            return math.inf
+        return self.star.stationarity(self.inbox)
+
+    @property
+    def runnable(self) -> bool:
+        """Whether the vertex is ready and has a reason to step: unread mail, or it moved."""
+        return (self._restless or self._acted_on != self.inbox.version) and self.ready
+
+    def wake(self, quiet: float) -> list[Message]:
+        """Act on anything larger than ``quiet`` from now on; return what must be said for it."""
+        self.star.quiet = quiet
+        self._restless = True
+        self._sequence += 1
+        return self._news()
 
     def step(self) -> list[Message]:
         """Run the program once; return what the neighbours are to be told."""
+        self._acted_on = self.inbox.version
         stalk, letters = self.program.step(self.star, self.inbox)
         self.updates += 1
-        if stalk is not None:
+        self._sequence += 1
+        self._restless = stalk is not None
+        if stalk is None:
+            messages = []
+        else:
             self.star.move(stalk)
-        messages = self._speak(moved=stalk is not None)
+            messages = self._news()
         for kind, edge, tag, array in letters:
             messages.append(Message(Key(kind, edge, self.name, tag), self._sequence, array))
         return messages
 
-    def _speak(self, *, moved: bool) -> list[Message]:
-        self._sequence += 1
-        if not moved:
-            return []
-        pairs = zip(self._own_keys, self.star.projections, strict=True)
-        return [Message(key, self._sequence, projection) for key, projection in pairs]
+    def _news(self) -> list[Message]:
+        """Return the projections that differ enough from what the neighbours were told."""
+        projections, quiet = self.star.projections, self.star.quiet
+        if quiet == 0.0:
+            self._said = projections
+            pairs = zip(self._own_keys, projections, strict=True)
+            return [Message(key, self._sequence, projection) for key, projection in pairs]
+        said, messages = list(self._said), []
+        for end, (key, projection) in enumerate(zip(self._own_keys, projections, strict=True)):
+            if largest(projection - said[end]) > quiet:
+                said[end] = projection
+                messages.append(Message(key, self._sequence, projection))
+        self._said = tuple(said)
+        return messages

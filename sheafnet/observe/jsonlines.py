@@ -48,7 +48,7 @@ class JsonLines(Observer):
             "run_started",
             vertices={vertex: sheaf.stalk_dim(vertex) for vertex in sheaf.vertices},
             edges={edge.name: [edge.tail, edge.head] for edge in sheaf.edges},
-            pinned=list(problem.held),
+            pinned=sorted(problem.pinned),
             batch=problem.start.batch,
             dtype=str(sheaf.dtype),
             rule=repr(problem.rule),

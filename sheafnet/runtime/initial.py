@@ -12,17 +12,10 @@ from sheafnet.core.cochain import Cochain
 from sheafnet.core.forward import forward_cochain
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.errors import InputError, ShapeError, SheafError, UnknownNameError, nearest
+from sheafnet.runtime.streams import stream
 
 Start = Literal["random", "zeros", "forward"]
 Init: TypeAlias = Start | Cochain
-
-
-def stream(seed: int, name: str) -> np.random.Generator:
-    """Return the random stream that belongs to ``name`` under ``seed``.
-
-    Streams of different names are independent, and adding one changes no other.
-    """
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=tuple(name.encode())))
 
 
 def initial_cochain(sheaf: Sheaf, held: Mapping[str, Array], init: Init, seed: int) -> Cochain:
@@ -61,7 +54,7 @@ def initial_cochain(sheaf: Sheaf, held: Mapping[str, Array], init: Init, seed: i
     if init == "zeros":
         drawn = {v: np.zeros(shape) for v, shape in shapes.items()}
     elif init == "random":
-        drawn = {v: stream(seed, v).standard_normal(shape) for v, shape in shapes.items()}
+        drawn = {v: stream(seed, "start", v).standard_normal(shape) for v, shape in shapes.items()}
     else:
         raise InputError(f"init: no start {init!r}{nearest(init, get_args(Start))}")
     return Cochain({v: held.get(v, x.astype(sheaf.dtype)) for v, x in drawn.items()})

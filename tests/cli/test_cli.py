@@ -133,6 +133,37 @@ def test_exit_2_on_bad_usage_or_config(arguments: list[str], said: str) -> None:
     assert not Path("runs").exists()
 
 
+BAD_FILES = {
+    "NaN weights": ({"W1": np.full((1, 2), np.nan), "b1": [0.0]}, {}, "W1: 2 value(s) are NaN"),
+    "NaN data": ({}, {"x": np.full((2, 3), np.nan)}, "inputs: 6 value(s) are NaN"),
+    "empty batch": ({}, {"x": np.ones((2, 0))}, "inputs: the batch is empty"),
+    "wrong width": ({}, {"x": np.ones((3, 1))}, "the network takes 2 numbers a sample, got 3"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_exit_2_on_bad_arrays(case: str) -> None:
+    network, data, said = BAD_FILES[case]
+    np.savez("n.npz", **{"W1": np.ones((1, 2)), "b1": [0.0], "output": "identity"} | network)  # type: ignore[arg-type]
+    np.savez("d.npz", **{"x": np.ones((2, 3))} | data)
+    Path("job.yaml").write_text(
+        "network: {kind: file, path: n.npz}\ndata: {kind: file, path: d.npz, inputs: x}\n"
+    )
+    refused = sheafnet("run", "job.yaml")
+    assert refused.exit_code == 2
+    assert said in refused.output
+    Path("n.npz").write_bytes(Path("n.npz").read_bytes()[:100])
+    truncated = sheafnet("run", "job.yaml")
+    assert truncated.exit_code == 2
+    assert "n.npz: damaged, or not an .npz file" in truncated.output
+
+
+def test_float32_converges_by_its_own_tolerance() -> None:
+    done = sheafnet("run", "digits", "--set", "dtype=float32", "--out", "here")
+    assert done.exit_code == 0, done.output
+    assert sn.Cochain.load("here/cochain.npz")["z1"].dtype == np.float32
+
+
 def test_every_fault_of_a_config_is_a_line() -> None:
     Path("bad.yaml").write_text("netwrok: 3\nseed: -1\n")
     refused = sheafnet("run", "bad.yaml")

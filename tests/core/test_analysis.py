@@ -9,7 +9,7 @@ from hypothesis import given
 import sheafnet as sn
 from sheafnet.core.spectrum import relative_cohomology
 from sheafnet.core.theorems import check_theorems
-from sheafnet.errors import InputError, SolveError
+from sheafnet.errors import InputError, SolveError, UnknownNameError
 from tests import golden
 from tests.strategies import networks, noise, seeds
 
@@ -80,12 +80,28 @@ def test_cohomology_counts_what_pins_leave_open_and_what_they_overdetermine() ->
 
 def test_a_singular_problem_is_refused() -> None:
     sheaf = sn.ReluNetwork.random([3, 2], seed=0).to_sheaf()
-    with pytest.raises(SolveError, match="singular: the pins do not determine the rest"):
+    with pytest.raises(SolveError, match="singular to working precision: the pins do not"):
         sn.harmonic_extension(sheaf, [sn.Pin("z1", np.ones((2, 1)))])
     same = sn.Identity()
     pair = sn.Sheaf({"u": 1, "v": 1}, [sn.Edge("e", "u", "v", same, same)])
     with pytest.raises(SolveError, match="singular"):
         sn.harmonic_extension(pair, [])
+
+
+def test_large_weights_are_not_taken_for_a_singular_matrix() -> None:
+    steep = sn.ReluNetwork([[[1e7]], [[1e7]]], [[0.0], [0.0]])
+    he = sn.ReluNetwork.random([8, 16, 16, 16, 16, 4], seed=0)
+    large = sn.ReluNetwork([30.0 * W for W in he.weights], he.biases)
+    for network in (steep, large):
+        x = np.ones((network.widths[0], 1))
+        solved = sn.harmonic_extension(network.to_sheaf(), [sn.Pin("a0", x)])
+        np.testing.assert_allclose(solved[network.output_vertex], network.forward(x), rtol=1e-9)
+
+
+def test_unknown_pinned_vertices_are_refused() -> None:
+    sheaf = sn.ReluNetwork.random([2, 1], seed=0).to_sheaf()
+    with pytest.raises(UnknownNameError, match="no vertex 'a00'"):
+        sn.coboundary(sheaf, noise(sheaf, 1, 0), pinned=["a00"])
 
 
 def test_a_pattern_that_does_not_settle_is_reported() -> None:

@@ -17,6 +17,7 @@ from sheafnet.errors import (
     NonFiniteError,
     ShapeError,
     UnknownNameError,
+    WriteError,
 )
 from tests import golden
 from tests.strategies import networks
@@ -74,6 +75,13 @@ def test_a_network_survives_its_file(
     for ours, theirs in zip(loaded.layers, network.layers, strict=True):
         np.testing.assert_array_equal(ours.matrix, theirs.matrix)
         np.testing.assert_array_equal(ours.bias, theirs.bias)
+
+
+def test_precisions_and_seeds_that_are_none_are_refused() -> None:
+    with pytest.raises(InputError, match="cannot be of int64"):
+        sn.ReluNetwork.random([2, 1], seed=0).astype(int)
+    with pytest.raises(InputError, match="seed -1"):
+        sn.ReluNetwork.random([2, 1], seed=-1)
 
 
 def test_astype_changes_every_array() -> None:
@@ -167,7 +175,12 @@ def test_a_changed_byte_is_refused_or_changes_nothing(tmp_path: Path) -> None:
     [
         ({"format_version": 2, "W1": [[1.0]]}, FileError, "format version 2; this is 1"),
         ({"W1": np.ones((1, 1)), "output": "identity"}, FileError, "no array b1"),
-        ({"x": np.ones(1)}, FileError, "no array W1, output"),
+        (
+            {k: np.ones((1, 1)) for k in ("W1", "b1", "W3", "b3")},
+            FileError,
+            "no array W2, b2, output",
+        ),
+        ({"x": np.ones(1)}, FileError, "no array W1, b1, output"),
         (
             {"W1": np.ones((1, 1)), "b1": np.ones(2), "output": "identity"},
             ShapeError,
@@ -185,7 +198,7 @@ def test_files_that_hold_no_network_are_refused(
 
 
 def test_saving_where_nothing_can_be_written_says_so(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="cannot be written"):
+    with pytest.raises(WriteError, match="cannot be written"):
         sn.ReluNetwork.random([2, 1], seed=0).save(tmp_path / "missing" / "n.npz")
 
 

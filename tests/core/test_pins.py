@@ -8,7 +8,14 @@ import pytest
 import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.core.pins import pinned_stalks
-from sheafnet.errors import EmptyBatchError, NonFiniteError, PinError, ShapeError, UnknownNameError
+from sheafnet.errors import (
+    EmptyBatchError,
+    InputError,
+    NonFiniteError,
+    PinError,
+    ShapeError,
+    UnknownNameError,
+)
 
 SHEAF = sn.ReluNetwork.random([2, 3, 1], seed=0).to_sheaf()
 X = np.arange(4.0).reshape(2, 2)
@@ -37,6 +44,7 @@ def test_a_pin_is_a_copy_that_cannot_be_changed() -> None:
         ("a0", X[:, 0], ShapeError, r"pin on 'a0': expected shape \(2, batch\), got \(2,\)"),
         ("a0", X[:, :0], EmptyBatchError, "pin on 'a0': the batch is empty"),
         ("a0", X * np.nan, NonFiniteError, "pin on 'a0': 4 value"),
+        ("a0", [[1.0, 2.0], [3.0]], InputError, "pin on 'a0': not an array of numbers"),
     ],
 )
 def test_bad_pins_are_refused(
@@ -51,3 +59,9 @@ def test_pins_that_disagree_are_refused() -> None:
         pinned_stalks(SHEAF, [sn.Pin("a0", X), sn.Pin("a0", X + 1.0)])
     with pytest.raises(ShapeError, match="different batches"):
         pinned_stalks(SHEAF, [sn.Pin("a0", X), sn.Pin("z1", np.ones((3, 1)))])
+
+
+def test_a_value_beyond_the_precision_is_the_pins_fault() -> None:
+    single = sn.ReluNetwork.random([2, 1], seed=0).astype(np.float32).to_sheaf()
+    with pytest.raises(NonFiniteError, match=r"pin on 'a0': 4 .* infinite in float32"):
+        pinned_stalks(single, [sn.Pin("a0", np.full((2, 2), 1e300))])

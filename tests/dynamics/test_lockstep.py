@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from sheafnet.core.arrays import Array
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.dynamics.problem import Problem
+from sheafnet.dynamics.stop import Guard
 from sheafnet.errors import InputError
 from sheafnet.runtime.initial import initial_cochain
 
@@ -188,6 +190,15 @@ class PoisonedGate(sn.ReluGate):
         return np.where(np.abs(x) > 2.0, np.nan, x)
 
 
+def test_the_guard_trips_on_growth_and_never_on_distance() -> None:
+    assert not Guard(1e30, 1e12).trips(1e40)
+    assert Guard(1.0, 1e12).trips(3e12)
+    assert not Guard(1.0, math.inf).trips(1e149)
+    for guard in (Guard(1.0, 1e12), Guard(math.nan, 1e12), Guard(1.0, math.inf)):
+        assert guard.trips(math.nan)
+        assert guard.trips(math.inf)
+
+
 def test_a_map_that_gives_nan_is_caught_where_it_happens() -> None:
     sheaf = sn.Sheaf(
         {"u": 1, "v": 1, "w": 1},
@@ -238,9 +249,8 @@ def test_float32_runs_in_float32_with_its_own_tolerance() -> None:
 
 
 def test_messages_for_vertices_elsewhere_are_handed_back() -> None:
-    held = {"a0": X}
-    start = initial_cochain(SHEAF, held, "random", 0)
-    problem = Problem(SHEAF, held, start, sn.Heat(), sn.Stop())
+    start = initial_cochain(SHEAF, {"a0": X}, "random", 0)
+    problem = Problem(SHEAF, frozenset(["a0"]), start, sn.Heat(), sn.Stop())
     group = Group(vertex for vertex in problem.vertices() if vertex.name in ("z1", "a1"))
     elsewhere = group.deliver(group.start())
     assert [(m.key.edge, m.key.sender) for m in elsewhere] == [
@@ -250,7 +260,13 @@ def test_messages_for_vertices_elsewhere_are_handed_back() -> None:
     assert group.ledger == {("z1", "a1"): 1, ("a1", "z1"): 1, ("a0", "z1"): 0, ("z2", "a1"): 0}
     # Nobody steps before every neighbour has been heard.
     assert group.step(["z1", "a1"]) == []
-    group.deliver([Message(Key(Kind.PROJECTION, "weight_1", "a0"), 1, start["z1"])])
+    told = Message(Key(Kind.PROJECTION, "weight_1", "a0"), 1, start["z1"])
+    group.deliver([told, told, told])
+    assert group.ledger["a0", "z1"] == 1  # repetition is no news
+    group.deliver([told], incarnation=1)
+    assert group.ledger["a0", "z1"] == 2  # but a later life is
+    stranger = Message(Key(Kind.PROJECTION, "weight_1", "a1"), 1, start["z1"])
+    assert group.deliver([stranger]) == [stranger]
     assert {m.key.sender for m in group.step(["z1", "a1"])} == {"z1"}
 
 

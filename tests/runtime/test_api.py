@@ -11,7 +11,7 @@ import sheafnet as sn
 from sheafnet.core.energy import discord, energy, residuals, stationarity
 from sheafnet.dynamics.problem import Problem
 from sheafnet.errors import InputError, ShapeError, UnknownNameError
-from sheafnet.runtime.initial import stream
+from sheafnet.runtime.streams import stream
 from tests.strategies import noise
 
 NETWORK = sn.ReluNetwork.random([2, 5, 1], seed=0)
@@ -109,11 +109,26 @@ def stalks_at_start(**arguments: object) -> sn.Cochain:
 
 def test_random_starts_have_one_stream_a_vertex() -> None:
     start = stalks_at_start(init="random", seed=5)
-    for vertex in ("z1", "a1", "z2"):
-        expected = stream(5, vertex).standard_normal((SHEAF.stalk_dim(vertex), 4))
-        np.testing.assert_array_equal(start[vertex], expected)
-    assert not np.array_equal(start["z1"], start["a1"])
     np.testing.assert_array_equal(start["a0"], X)
+    assert not np.array_equal(start["z1"], start["a1"])
+    # Another network with a vertex of that name and size starts it alike.
+    other = sn.ReluNetwork.random([3, 5, 7], seed=1).to_sheaf()
+    recorder = Recorder()
+    sn.infer(other, [sn.Pin("a0", np.ones((3, 4)))], stop=sn.Stop(max_rounds=1), seed=5,
+             observer=recorder)  # fmt: skip
+    problem = recorder.told[0]
+    assert isinstance(problem, Problem)
+    np.testing.assert_array_equal(problem.start["z1"], start["z1"])
+
+
+def test_streams_are_kept_apart_by_purpose_names_and_seed() -> None:
+    keys = [("start", "z1"), ("latency", "z1"), ("start", "z", "1"), ("start",), ("start", "")]
+    draws = {stream(seed, *key).random() for seed in (0, 1) for key in keys}
+    assert len(draws) == 2 * len(keys)
+    assert stream(0, "start", "z1").random() == stream(0, "start", "z1").random()
+    for seed in (-1, 0.5):
+        with pytest.raises(InputError, match=f"seed {seed}"):
+            stream(seed, "start")  # type: ignore[arg-type]
 
 
 def test_the_other_starts() -> None:

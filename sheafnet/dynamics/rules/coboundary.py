@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from sheafnet.core.forward import forward_edges
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key
-from sheafnet.dynamics.program import Program, Step
+from sheafnet.dynamics.program import Hold, Program, Step
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Star
 from sheafnet.errors import RuleError, SheafError
@@ -27,6 +28,8 @@ class Coboundary(Rule):
     anything else is pinned.
     """
 
+    may_withhold = False
+    growth_limit = math.inf  # no descent: the forces grow as far as the forward pass does
     remedy = "check the scale of the weights: the forward pass itself overflows"
 
     def check(self, sheaf: Sheaf, pinned: Collection[str]) -> None:
@@ -39,6 +42,8 @@ class Coboundary(Rule):
             ) from None
 
     def start(self, star: Star) -> Program:
+        if star.pinned:
+            return Hold()
         incoming = [
             key
             for key, inc in zip(star.heard_keys, star.incidences, strict=True)
@@ -53,8 +58,8 @@ class CoboundaryProgram:
 
     incoming: Key
 
-    def ready(self, star: Star, inbox: Inbox) -> bool:  # noqa: ARG002
-        return True
+    def ready(self, star: Star, inbox: Inbox) -> bool:
+        return star.heard_all(inbox)
 
     def step(self, star: Star, inbox: Inbox) -> Step:
         """Return the tail's projection as the new stalk, unless it is the stalk already."""

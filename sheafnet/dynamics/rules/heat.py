@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from sheafnet.dynamics.inbox import Inbox
-from sheafnet.dynamics.program import Program, Step
+from sheafnet.dynamics.program import Hold, Program, Step
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Star
 from sheafnet.errors import RuleError
@@ -35,6 +35,8 @@ class Heat(Rule):
             raise RuleError(f"heat: dt is {self.dt}; it must be positive and finite")
 
     def start(self, star: Star) -> Program:
+        if star.pinned:
+            return Hold()
         if self.dt is not None:
             return HeatProgram(self.dt)
         # A vertex that no map reaches has no force on it either.
@@ -43,15 +45,17 @@ class Heat(Rule):
 
 @dataclass(frozen=True)
 class HeatProgram:
-    """The heat step of one vertex; always ready, and remembers nothing."""
+    """The heat step of one vertex; ready once every neighbour was heard; remembers nothing."""
 
     eta: float
 
-    def ready(self, star: Star, inbox: Inbox) -> bool:  # noqa: ARG002
-        return True
+    def ready(self, star: Star, inbox: Inbox) -> bool:
+        return star.heard_all(inbox)
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Return x − η ∇E."""
+        """Return x − η ∇E, or no move where the force is too small to matter."""
+        if star.stationarity(inbox) <= star.quiet:
+            return Step(None)
         stalk = star.gradient(inbox) * -self.eta
         stalk += star.stalk
         return Step(stalk)
