@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypedDict, Unpack
+
+import numpy as np
 
 from sheafnet.core.pins import Pin, pinned_stalks
 from sheafnet.core.sheaf import Sheaf
@@ -17,17 +20,18 @@ from sheafnet.runtime.run import Run
 from sheafnet.runtime.solution import Solution
 
 
-def infer(
-    sheaf: Sheaf,
-    pins: Iterable[Pin] = (),
-    *,
-    rule: str | Rule = "heat",
-    runtime: Runtime | None = None,
-    stop: Stop | None = None,
-    init: Init = "random",
-    seed: int = 0,
-    observer: Observer | None = None,
-) -> Solution:
+class Settings(TypedDict, total=False):
+    """What ``infer``, ``start`` and ``prepare`` take beside the sheaf and the pins."""
+
+    rule: str | Rule
+    runtime: Runtime | None
+    stop: Stop | None
+    init: Init
+    seed: int
+    observer: Observer | None
+
+
+def infer(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[Settings]) -> Solution:
     """Relax a sheaf until every free vertex agrees with its neighbours as well as it can.
 
     Parameters
@@ -59,10 +63,21 @@ def infer(
     InputError
         If something given is wrong; the subclass and the message say what.
     """
-    return _prepare(sheaf, pins, rule, runtime, stop, init, seed, observer).execute()
+    return prepare(sheaf, pins, **settings).execute()
 
 
-def start(
+def start(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[Settings]) -> Run:
+    """Begin what ``infer`` does and return at once; the arguments are the same.
+
+    Returns
+    -------
+    Run
+        With ``progress()``, ``stop()`` and ``result()``.
+    """
+    return prepare(sheaf, pins, **settings).start()
+
+
+def prepare(
     sheaf: Sheaf,
     pins: Iterable[Pin] = (),
     *,
@@ -73,33 +88,20 @@ def start(
     seed: int = 0,
     observer: Observer | None = None,
 ) -> Run:
-    """Begin what ``infer`` does and return at once; the arguments are the same.
+    """Check what ``infer`` is asked for and return its run, not begun yet.
 
-    Returns
-    -------
-    Run
-        With ``progress()``, ``stop()`` and ``result()``.
+    The arguments and errors are those of ``infer``.
     """
-    return _prepare(sheaf, pins, rule, runtime, stop, init, seed, observer).start()
-
-
-def _prepare(
-    sheaf: Sheaf,
-    pins: Iterable[Pin],
-    rule: str | Rule,
-    runtime: Runtime | None,
-    stop: Stop | None,
-    init: Init,
-    seed: int,
-    observer: Observer | None,
-) -> Run:
     held = pinned_stalks(sheaf, pins)
     chosen = as_rule(rule)
     chosen.check(sheaf, held)
+    at = initial_cochain(sheaf, held, init, seed)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is the run's to report
+        sheaf.require_maps(at)
     problem = Problem(
         sheaf=sheaf,
         pinned=frozenset(held),
-        start=initial_cochain(sheaf, held, init, seed),
+        start=at,
         rule=chosen,
         stop=stop or Stop(),
     )

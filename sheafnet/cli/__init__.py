@@ -14,6 +14,7 @@ from sheafnet.errors import InputError, SheafnetError
 NOT_CONVERGED = 1
 BAD_INPUT = 2
 FAULT = 3
+INTERRUPTED = 130
 
 VERBS = {
     "run": "Do the job that CONFIG describes.",
@@ -43,8 +44,10 @@ class Verbs(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, click.exceptions.Exit):
             raise
+        except (click.Abort, KeyboardInterrupt):
+            ctx.exit(INTERRUPTED)
         except SheafnetError as error:
             for line in str(error).splitlines():
                 click.echo(f"error: {line}", err=True)

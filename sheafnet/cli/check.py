@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sheafnet.cli.options import config_argument, override_option
+from sheafnet.cli.output import show
 from sheafnet.config.build import build_job
 from sheafnet.config.load import load_config
 from sheafnet.config.shipped import find_config
@@ -27,11 +28,12 @@ def check(ctx: click.Context, config: str, overrides: Sequence[str]) -> None:
     The theorems are checked with the input pinned to the first samples of the data.
     """
     path = find_config(config)
-    job = build_job(load_config(path, overrides), path)
-    click.echo(f"{path}: valid")
+    job = build_job(load_config(path, overrides))
+    show(f"{path}: valid")
     table = Table("theorem", "holds", "figure")
-    findings = check_theorems(job.network, job.samples.inputs[:, :SAMPLES])
+    with Console(stderr=True).status("checking the theorems"):
+        findings = check_theorems(job.network, job.samples.inputs[:, :SAMPLES])
     for finding in findings:
         table.add_row(finding.statement, "yes" if finding.holds else "NO", finding.figure)
-    Console().print(table)
+    show(table)
     ctx.exit(0 if all(finding.holds for finding in findings) else 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import signal
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,15 +17,17 @@ from rich.table import Table
 import sheafnet
 from sheafnet.cli import NOT_CONVERGED
 from sheafnet.cli.options import config_argument, override_option
+from sheafnet.cli.output import show
 from sheafnet.config.build import InferJob, build_job
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.config.shipped import find_config
 from sheafnet.core.cochain import Cochain
 from sheafnet.dynamics.stop import Outcome
+from sheafnet.errors import NonFiniteError
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.observe.several import Several
 from sheafnet.observe.terminal import ProgressLine
-from sheafnet.runtime.run import Run
+from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.solution import Solution
 
 
@@ -40,40 +43,50 @@ from sheafnet.runtime.solution import Solution
 def run(ctx: click.Context, config: str, overrides: Sequence[str], out: Path | None) -> None:
     """Do the job that CONFIG describes.
 
-    Ctrl-C stops the run and still writes what it had reached.
+    Ctrl-C and SIGTERM stop the run; what it had reached is written.
     """
     path = find_config(config)
     loaded = load_config(path, overrides)
-    job = build_job(loaded, path)
+    job = build_job(loaded)
     directory = RunDirectory(out) if out else RunDirectory.next_in(Path("runs"), path.stem)
-    directory.write_inputs(dump_config(loaded), job.network)
+    directory.write_inputs(dump_config(loaded.config), job.network)
     terminal = Console(stderr=True)
     line = ProgressLine(terminal) if terminal.is_terminal else None
     try:
         observers = [directory.events, line] if line else [directory.events]
-        solution = _finish(job.start(Several(observers)))
+        solution = _finish(job, Several(observers))
     finally:
         if line:
             line.close()
     result = summary(job, solution)
-    _print(Console(), job, solution, result)
-    directory.write_result(solution, result)
-    click.echo(f"written to {directory.path}")
+    try:
+        directory.write_result(solution, result)
+    finally:
+        # Also when the disk is full: what was computed is at least shown.
+        _print(job, solution, result)
+    show(f"written to {directory.path}")
     ctx.exit(0 if solution.outcome is Outcome.CONVERGED else NOT_CONVERGED)
 
 
-def _finish(running: Run) -> Solution:
+def _finish(job: InferJob, observer: Observer) -> Solution:
+    """Run to the end, or until Ctrl-C or SIGTERM; either way there is a solution."""
+    run = job.prepare(observer)
+
+    def stop(*_: object) -> None:
+        run.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return running.result()
-    except KeyboardInterrupt:
-        running.stop()
-        return running.result()
+        return run.execute()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def summary(job: InferJob, solution: Solution) -> dict[str, Any]:
     """Return what ``result.json`` holds."""
-    forward = job.network.forward_cochain(job.samples.inputs)
     cochain = solution.cochain
+    forward = _forward(job)
     result: dict[str, Any] = {
         "outcome": solution.outcome.name,
         "message": solution.message,
@@ -81,9 +94,9 @@ def summary(job: InferJob, solution: Solution) -> dict[str, Any]:
         "stationarity": solution.stationarity,
         "stationarity_by_vertex": dict(solution.stationarity_by_vertex),
         "discord": dict(solution.discord),
-        "max_deviation_from_forward": max(
-            float(np.abs(cochain[v] - forward[v]).max()) for v in forward
-        ),
+        "max_deviation_from_forward": None
+        if forward is None
+        else max(float(np.abs(cochain[v] - forward[v]).max()) for v in forward),
         "stats": asdict(solution.stats),
         "ledger": [
             {"sender": sender, "receiver": receiver, "messages": count}
@@ -98,8 +111,17 @@ def summary(job: InferJob, solution: Solution) -> dict[str, Any]:
     }
     if job.samples.labels is not None:
         result["accuracy"] = _accuracy(job, cochain)
-        result["accuracy_of_forward"] = _accuracy(job, forward)
+        result["accuracy_of_forward"] = None if forward is None else _accuracy(job, forward)
     return result
+
+
+def _forward(job: InferJob) -> Cochain | None:
+    """Return the forward pass; None if it overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            return job.network.forward_cochain(job.samples.inputs)
+        except NonFiniteError:
+            return None
 
 
 def _accuracy(job: InferJob, cochain: Cochain) -> float:
@@ -107,25 +129,33 @@ def _accuracy(job: InferJob, cochain: Cochain) -> float:
     return float(np.mean(predicted == job.samples.labels))
 
 
-def _print(console: Console, job: InferJob, solution: Solution, result: dict[str, Any]) -> None:
+def _print(job: InferJob, solution: Solution, result: dict[str, Any]) -> None:
     stats = solution.stats
     discord = Table("edge", "tail → head", "discord")
     for edge in job.network.to_sheaf().edges:
         discord.add_row(
             edge.name, f"{edge.tail} → {edge.head}", f"{solution.discord[edge.name]:.3e}"
         )
-    console.print(discord)
-    console.print(
-        f"{solution.message}\n"
+    lines = [
+        solution.message,
         f"{stats.rounds:,} rounds, {stats.updates:,} updates, {stats.messages:,} messages, "
-        f"{stats.wall_time:.2f} s\n"
-        f"energy {solution.energy:.3e}, stationarity {solution.stationarity:.3e}\n"
-        f"largest deviation from the forward pass "
-        f"{result['max_deviation_from_forward']:.3e}",
-        highlight=False,
-    )
-    if "accuracy" in result:
-        console.print(
-            f"accuracy {result['accuracy']:.4f} (forward pass {result['accuracy_of_forward']:.4f})",
-            highlight=False,
+        f"{stats.wall_time:.2f} s",
+        f"energy {solution.energy:.3e}, stationarity {solution.stationarity:.3e}",
+        "largest deviation from the forward pass "
+        + _number(result["max_deviation_from_forward"], ".3e"),
+    ]
+    if stats.frames:
+        lines.append(
+            f"virtual time {stats.virtual_time:,.0f}, {stats.frames:,} frames, "
+            f"{stats.bytes:,} bytes, worst staleness {stats.max_staleness:,} updates"
         )
+    if "accuracy" in result:
+        lines.append(
+            f"accuracy {_number(result['accuracy'], '.4f')} "
+            f"(forward pass {_number(result['accuracy_of_forward'], '.4f')})"
+        )
+    show(discord, *lines)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "not finite" if value is None else format(value, form)

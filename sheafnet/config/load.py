@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,35 @@ SHORTHANDS = ("rule", "runtime")
 """Sections that may be written as their kind alone."""
 
 
-def load_config(path: Path, overrides: Iterable[str] = ()) -> Config:
+@dataclass(frozen=True)
+class Loaded:
+    """A valid configuration, and where its values were written.
+
+    Attributes
+    ----------
+    config
+        The configuration.
+    path
+        Its file.
+    overridden
+        Keys that were given by ``--set``.
+    """
+
+    config: Config
+    path: Path
+    overridden: tuple[str, ...] = ()
+
+    def fault(self, key: str, message: str) -> Fault:
+        """Return the fault of the value at ``key``, with its source."""
+        return _fault(self.path, self.overridden, key, message)
+
+
+def _fault(path: Path, overridden: Sequence[str], key: str, message: str) -> Fault:
+    set_here = any(key == o or key.startswith(f"{o}.") for o in overridden)
+    return Fault(OVERRIDE if set_here else str(path), key, message)
+
+
+def load_config(path: Path, overrides: Iterable[str] = ()) -> Loaded:
     """Read and validate a configuration.
 
     Parameters
@@ -41,12 +70,10 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Config:
         config = Config.model_validate(document, context={"base": path.parent})
     except ValidationError as error:
         for detail in error.errors():
-            key, message = _key(detail["loc"]), _message(detail)
-            set_here = any(key == o or key.startswith(f"{o}.") for o in overridden)
-            faults.append(Fault(OVERRIDE if set_here else str(path), key, message))
+            faults.append(_fault(path, overridden, _key(detail["loc"]), _message(detail)))
     if faults:
         raise ConfigError(faults)
-    return config
+    return Loaded(config, path, tuple(overridden))
 
 
 def dump_config(config: Config) -> str:
@@ -54,18 +81,22 @@ def dump_config(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
 
 
+_UNREADABLE = (yaml.YAMLError, RecursionError, TypeError, ValueError)
+"""What PyYAML raises on text that is no document, or a value that is none of its type."""
+
+
 class _UniqueKeyLoader(yaml.SafeLoader):
     """YAML would let the last of two equal keys win in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node)
-            if key in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key {key!r} occurs twice", problem_mark=key_node.start_mark
-                )
-            seen.add(key)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"the key {key.value!r} occurs twice", problem_mark=key.start_mark
+                    )
+                seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
@@ -74,9 +105,9 @@ def _read(path: Path) -> dict[str, Any]:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
     except FileNotFoundError:
         raise ConfigError([Fault(str(path), "", "no such file")]) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise ConfigError([Fault(str(path), "", f"cannot be read: {error}")]) from None
-    except yaml.YAMLError as error:
+    except _UNREADABLE as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
         problem = getattr(error, "problem", None) or str(error)
@@ -88,34 +119,41 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _apply(document: dict[str, Any], overrides: Iterable[str]) -> tuple[list[str], list[Fault]]:
     """Write the overrides into ``document``; return their keys, and what is wrong with them."""
-    keys, faults = [], []
-    # A kind first: choosing one clears the settings of the kind before it.
-    for override in sorted(overrides, key=lambda o: not o.partition("=")[0].endswith(".kind")):
+    keys: list[str] = []
+    faults = []
+    for override in overrides:
         key, equals, text = override.partition("=")
         key = key.strip()
         try:
             if not equals or not key:
                 raise ValueError("expected KEY=VALUE, for example stop.max_rounds=1000")
-            _assign(document, key.split("."), yaml.safe_load(text))
-        except (ValueError, yaml.YAMLError) as error:
+            _assign(document, key.split("."), yaml.safe_load(text), keys)
+        except _UNREADABLE as error:
             faults.append(Fault(OVERRIDE, key or override, str(error)))
         else:
             keys.append(key)
     return keys, faults
 
 
-def _assign(document: dict[str, Any], parts: Sequence[str], value: Any) -> None:
+def _assign(
+    document: dict[str, Any], parts: Sequence[str], value: Any, overridden: Sequence[str]
+) -> None:
     section: Any = document
     for depth, part in enumerate(parts[:-1]):
-        inner = section.setdefault(part, {})
-        if isinstance(inner, str) and depth == 0 and part in SHORTHANDS:
-            inner = section[part] = {"kind": inner}
+        inner = section.get(part)
+        if depth == 0 and part in SHORTHANDS and (inner is None or isinstance(inner, str)):
+            inner = {"kind": inner or Config.model_fields[part].default.kind}
+        inner = {} if inner is None else inner
         if not isinstance(inner, dict):
             raise ValueError(f"{'.'.join(parts[: depth + 1])} is a value, not a section")
+        section[part] = inner
         section = inner
-    # Another kind has other settings, so those of the kind before it do not carry over.
+    # Another kind has other settings: what the file says for the one before does not carry over.
     if parts[-1] == "kind" and section.get("kind") not in (None, value):
+        prefix = ".".join(parts[:-1])
+        kept = {key: v for key, v in section.items() if f"{prefix}.{key}" in overridden}
         section.clear()
+        section.update(kept)
     section[parts[-1]] = value
 
 

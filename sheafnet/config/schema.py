@@ -14,6 +14,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationInfo,
+    field_validator,
 )
 
 from sheafnet.dynamics.lockstep import Schedule
@@ -29,8 +30,12 @@ class Section(BaseModel):
 
 def _existing(path: Path, info: ValidationInfo) -> Path:
     base: Path = (info.context or {}).get("base", Path())
-    resolved = (base / path).resolve()
-    if not resolved.is_file():
+    try:
+        resolved = (base / path).resolve()
+        found = resolved.is_file()
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"cannot be looked up: {error}") from None
+    if not found:
         raise ValueError(f"no such file: {resolved}")
     return resolved
 
@@ -85,6 +90,14 @@ class InlineData(Section):
         min_length=1, description="one row a sample, n_0 numbers each"
     )
     labels: list[int] | None = Field(default=None, description="one class label a sample")
+
+    @field_validator("inputs")
+    @classmethod
+    def _rows_alike(cls, rows: list[list[float]]) -> list[list[float]]:
+        widths = sorted({len(row) for row in rows})
+        if len(widths) > 1:
+            raise ValueError(f"the rows have different lengths: {widths}")
+        return rows
 
 
 class HeatRule(Section):

@@ -27,8 +27,11 @@ def find_config(name: str) -> Path:
         If there is neither.
     """
     path = Path(name)
-    if path.is_file():
-        return path
+    try:
+        if path.is_file():
+            return path
+    except OSError as error:
+        raise FileError(f"{name}: cannot be looked up: {error.strerror}") from None
     shipped = shipped_configs()
     stem = path.stem
     if stem in shipped and path in (Path(stem), Path("configs") / f"{stem}.yaml"):

@@ -51,6 +51,10 @@ class Cochain(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self._stalks)
 
+    # Arrays have no one truth value, so that equality of contents would mislead.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
     def __repr__(self) -> str:
         shapes = ", ".join(f"{v}: {x.shape[0]}" for v, x in self._stalks.items())
         return f"Cochain({{{shapes}}}, batch={self.batch})"

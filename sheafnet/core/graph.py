@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 
 from sheafnet.errors import SheafError, UnknownNameError, nearest
 
@@ -21,14 +20,17 @@ class Graph:
     Raises
     ------
     SheafError
-        If a vertex name occurs twice, or an edge is a loop.
+        If a vertex name occurs twice, a name is no string, or an edge is a loop.
     UnknownNameError
         If an edge names a vertex that is not there.
     """
 
     def __init__(self, vertices: Iterable[str], edges: Mapping[str, tuple[str, str]]) -> None:
         self.vertices = tuple(vertices)
-        self.edges: Mapping[str, tuple[str, str]] = MappingProxyType(dict(edges))
+        self.edges = dict(edges)
+        for name in (*self.vertices, *self.edges):
+            if str(name) != name or not name:
+                raise SheafError(f"{name!r} is no name of a vertex or edge; names are strings")
         incident: dict[str, list[str]] = {vertex: [] for vertex in self.vertices}
         if len(incident) != len(self.vertices):
             twice = sorted({v for v in self.vertices if self.vertices.count(v) > 1})

@@ -19,7 +19,11 @@ from sheafnet.errors import ShapeError
 
 
 class RestrictionMap(abc.ABC):
-    """A map F from a vertex stalk into an edge stalk, applied to each sample."""
+    """A map F from a vertex stalk into an edge stalk, applied to each sample.
+
+    What a map returns is passed on without a copy and made read-only: it is to be a new array,
+    or the argument itself.
+    """
 
     @abc.abstractmethod
     def codomain_dim(self, domain_dim: int) -> int:
@@ -204,10 +208,11 @@ def squared_norm_bound(F: Array) -> float:
     rows, columns = F.shape
     if F.size == 0 or not F.any():
         return 0.0
-    wide = F.astype(np.float64)
+    size = float(np.abs(F).max())
+    wide = F.astype(np.float64) / size  # so that squares of large entries do not overflow
     gram = wide @ wide.T if rows <= columns else wide.T @ wide
     rounding: float = 4.0 * (rows + columns) * float(np.finfo(np.float64).eps)
     largest = float(np.linalg.eigvalsh(gram)[-1])
     entries = np.abs(wide)
     cap = float(entries.sum(axis=0).max()) * float(entries.sum(axis=1).max())
-    return min(largest, cap) * (1.0 + rounding)
+    return min(largest, cap) * (1.0 + rounding) * size * size

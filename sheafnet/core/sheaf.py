@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 
-from sheafnet.core.arrays import float_dtype
+from sheafnet.core.arrays import Array, float_dtype
 from sheafnet.core.graph import Graph
 from sheafnet.core.incidence import Incidence
 from sheafnet.core.maps import RestrictionMap
@@ -70,14 +69,14 @@ class Sheaf:
         if not stalks:
             raise SheafError("a sheaf needs at least one vertex")
         for vertex, dim in stalks.items():
-            if dim < 1:
-                raise SheafError(f"stalk {vertex!r}: dimension {dim}; it must be at least 1")
+            if dim < 1 or dim != int(dim):
+                raise SheafError(f"stalk {vertex!r}: dimension {dim}; it must be 1 or more, whole")
         count = Counter(edge.name for edge in self.edges)
         twice = sorted(name for name, times in count.items() if times > 1)
         if twice:
             raise SheafError(f"edge names occur twice: {', '.join(twice)}")
         self.graph = Graph(stalks, {edge.name: (edge.tail, edge.head) for edge in self.edges})
-        self._stalks = MappingProxyType(dict(stalks))
+        self._stalks = {vertex: int(dim) for vertex, dim in stalks.items()}
         self._edges = {edge.name: edge for edge in self.edges}
         self._edge_dims = {edge.name: self._edge_dim(edge) for edge in self.edges}
         self.dtype = float_dtype(*self._map_dtypes())
@@ -85,6 +84,11 @@ class Sheaf:
     def _edge_dim(self, edge: Edge) -> int:
         dims = []
         for end, restriction in ((edge.tail, edge.tail_map), (edge.head, edge.head_map)):
+            if not isinstance(restriction, RestrictionMap):
+                raise SheafError(
+                    f"edge {edge.name!r} at {end!r}: {type(restriction).__name__} is no "
+                    "restriction map; a matrix F is sheafnet.Linear(F)"
+                )
             try:
                 dims.append(restriction.codomain_dim(self._stalks[end]))
             except ShapeError as error:
@@ -130,3 +134,31 @@ class Sheaf:
             own_map = edge.tail_map if is_tail else edge.head_map
             ends.append(Incidence(name, self.graph.other_end(name, vertex), own_map, is_tail))
         return tuple(ends)
+
+    def require_maps(self, cochain: Mapping[str, Array]) -> None:
+        """Raise ``SheafError`` if a map gives arrays of another shape than it promises.
+
+        Parameters
+        ----------
+        cochain
+            Where to try the maps.
+        """
+        for vertex in self.vertices:
+            x = cochain[vertex]
+            for inc in self.incidences(vertex):
+                self._require_shape(
+                    inc, vertex, "apply", inc.map.apply(x), (self.edge_dim(inc.edge), x.shape[1])
+                )
+                self._require_shape(
+                    inc, vertex, "pullback", inc.map.pullback(x, inc.map.apply(x)), x.shape
+                )
+
+    @staticmethod
+    def _require_shape(
+        inc: Incidence, vertex: str, what: str, value: Array, shape: tuple[int, ...]
+    ) -> None:
+        if type(value) is not np.ndarray or value.shape != shape:
+            raise SheafError(
+                f"edge {inc.edge!r} at {vertex!r}: {what} of {type(inc.map).__name__} gives "
+                f"{type(value).__name__} of shape {np.shape(value)}, expected an array of {shape}"
+            )

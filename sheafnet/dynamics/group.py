@@ -94,6 +94,11 @@ class Group:
         return sum(self._delivered.values())
 
     @property
+    def max_staleness(self) -> int:
+        """Worst staleness of a message in a member's inbox; see ``Inbox``."""
+        return max(vertex.inbox.max_staleness for vertex in self.vertices.values())
+
+    @property
     def ledger(self) -> dict[tuple[str, str], int]:
         """(sender, receiver) → messages kept."""
         ledger: dict[tuple[str, str], int] = {}

@@ -135,6 +135,7 @@ class _Rounds:
                 updates=self.group.updates,
                 messages=self.group.messages,
                 virtual_time=float(self.rounds),
+                max_staleness=self.group.max_staleness,
             ),
             ledger=self.group.ledger,
             trace_digest=self.digest.hexdigest(),

@@ -37,9 +37,14 @@ class Problem:
     stop: Stop
 
     @property
-    def tolerance(self) -> float:
-        """Stationarity at which the run has converged."""
+    def stop_tolerance(self) -> float:
+        """Stationarity that was asked for."""
         return self.stop.tolerance(self.sheaf.dtype)
+
+    @property
+    def tolerance(self) -> float:
+        """Stationarity at which a vertex is done: none at all under a rule that is exact."""
+        return 0.0 if self.rule.is_exact else self.stop_tolerance
 
     def vertices(self) -> list[Vertex]:
         """Return the actors, in the order of the sheaf, each with its own part alone."""

@@ -19,6 +19,9 @@ class Rule(abc.ABC):
     growth_limit: float = 1e12
     """By how much the largest force may grow before the run counts as exploding."""
 
+    is_exact: bool = False
+    """Whether the rule ends with no force at all, not with a small one."""
+
     may_withhold: bool = True
     """Whether a change too small to matter may go unsaid; not where every word counts."""
 

@@ -46,7 +46,7 @@ class Stop:
     def __post_init__(self) -> None:
         if self.stationarity is not None and not 0.0 < self.stationarity < math.inf:
             raise InputError(f"stop: stationarity is {self.stationarity}; it must be positive")
-        if self.max_rounds < 1:
+        if not self.max_rounds >= 1:
             raise InputError(f"stop: max_rounds is {self.max_rounds}; it must be at least 1")
         if self.max_time is not None and not self.max_time > 0.0:
             raise InputError(f"stop: max_time is {self.max_time}; it must be positive")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Progress
 from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.solution import Solution
+
+LOGGER = logging.getLogger("sheafnet")
 
 
 def to_json(value: Any, **options: Any) -> str:
@@ -40,6 +43,7 @@ class JsonLines(Observer):
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._broken = False
 
     def started(self, problem: Problem) -> None:
         """Log what is run."""
@@ -72,7 +76,16 @@ class JsonLines(Observer):
         )
 
     def write(self, event: str, **fields: Any) -> None:
-        """Append one event; it is on disk when this returns."""
+        """Append one event; it is with the system when this returns.
+
+        A log that cannot be written ends with a warning, not with the run.
+        """
+        if self._broken:
+            return
         line = to_json({"event": event, "time": datetime.now(UTC).isoformat(), **fields})
-        with self._path.open("a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
+        try:
+            with self._path.open("a", encoding="utf-8") as stream:
+                stream.write(line + "\n")
+        except OSError as error:
+            self._broken = True
+            LOGGER.warning("the event log %s ends here: %s", self._path, error)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sheafnet.core.network import ReluNetwork
-from sheafnet.errors import FileError
+from sheafnet.errors import FileError, WriteError
 from sheafnet.observe.jsonlines import JsonLines, to_json
 from sheafnet.runtime.solution import Solution
 
@@ -68,5 +68,8 @@ class RunDirectory:
 
     def _write_text(self, name: str, text: str) -> None:
         partial = self.path / f".{name}.partial"
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(self.path / name)
+        try:
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(self.path / name)
+        except OSError as error:
+            raise WriteError(f"{self.path / name}: cannot be written ({error.strerror})") from error

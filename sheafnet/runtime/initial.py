@@ -56,7 +56,7 @@ def initial_cochain(sheaf: Sheaf, held: Mapping[str, Array], init: Init, seed: i
     elif init == "random":
         drawn = {v: stream(seed, "start", v).standard_normal(shape) for v, shape in shapes.items()}
     else:
-        raise InputError(f"init: no start {init!r}{nearest(init, get_args(Start))}")
+        raise InputError(f"init: no start {init!r}{nearest(str(init), get_args(Start))}")
     return Cochain({v: held.get(v, x.astype(sheaf.dtype)) for v, x in drawn.items()})
 
 

@@ -177,19 +177,74 @@ def test_every_fault_of_a_config_is_a_line() -> None:
 
 
 def test_exit_3_on_a_fault_while_running(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: JsonLines, event: str, **fields: object) -> None:
-        raise OSError(f"no space left for {event}, {len(fields)} fields, on {self}")
+    def broken(self: JsonLines, progress: sn.Progress) -> None:
+        raise RuntimeError(f"{self} at round {progress.rounds}")
 
-    monkeypatch.setattr(JsonLines, "write", full)
+    monkeypatch.setattr(JsonLines, "progressed", broken)
     failed = sheafnet("run", QUICK)
     assert failed.exit_code == 3
-    assert "no space left for run_started" in failed.output
+    assert "at round 0" in failed.output
 
 
-def test_ctrl_c_stops_the_run_and_keeps_what_it_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_loses_neither_the_run_nor_what_it_prints(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened = Path.open
+
+    def full(self: Path, *arguments: Any, **options: Any) -> Any:
+        if self.name in ("events.jsonl", ".cochain.npz.partial", ".result.json.partial"):
+            raise OSError(28, "No space left on device")
+        return opened(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    failed = sheafnet("run", QUICK, "--out", "here")
+    assert failed.exit_code == 3
+    assert "the event log here/events.jsonl ends here" in caplog.text
+    assert "converged: every vertex is stationary" in failed.output
+    assert "error: here/cochain.npz: cannot be written (No space left on device)" in failed.output
+
+
+def test_a_forward_pass_that_overflows_costs_its_deviation_only() -> None:
+    done = sheafnet(
+        "run",
+        QUICK,
+        "--set",
+        "dtype=float32",
+        "--set",
+        "data.inputs=[[1e38,3e38]]",
+        "--out",
+        "here",
+    )
+    assert done.exit_code == 1
+    assert "forward pass not finite" in done.output
+    result = json.loads(Path("here/result.json").read_text())
+    assert result["max_deviation_from_forward"] is None
+
+
+@pytest.mark.parametrize("end", ["| head -c 10", "> /dev/null"])
+def test_the_exit_code_follows_the_outcome_whoever_reads(end: str) -> None:
+    line = f"set -o pipefail; {command('run', QUICK)[0]} run {QUICK} --out here {end}"
+    done = subprocess.run(
+        ["bash", "-c", line],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(Path("here/result.json").read_text())["outcome"] == "CONVERGED"
+
+
+@pytest.mark.parametrize("signals", [["SIGINT"], ["SIGTERM"], ["SIGINT", "SIGINT", "SIGTERM"]])
+def test_ctrl_c_and_sigterm_stop_the_run_and_keep_what_it_had(
+    monkeypatch: pytest.MonkeyPatch, signals: list[str]
+) -> None:
+    pending = [signal.Signals[name] for name in signals]
+
     def interrupt(self: JsonLines, progress: sn.Progress) -> None:
         del self, progress
-        os.kill(os.getpid(), signal.SIGINT)
+        if pending:
+            os.kill(os.getpid(), pending.pop())
 
     monkeypatch.setattr(JsonLines, "progressed", interrupt)
     arguments = ["--set", "stop.stationarity=1e-300", "--set", "stop.max_rounds=1000000000"]

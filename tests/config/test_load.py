@@ -31,7 +31,7 @@ def faults(folder: Path, text: str, *overrides: str) -> list[str]:
     """Every fault that loading and building report."""
     path = write(folder, text)
     with pytest.raises(ConfigError) as caught:
-        build_job(load_config(path, overrides), path)
+        build_job(load_config(path, overrides))
     return [str(fault).removeprefix(f"{path}: ") for fault in caught.value.faults]
 
 
@@ -75,6 +75,9 @@ def test_every_fault_is_reported_at_once_with_key_and_nearest_name(tmp_path: Pat
         ("a: [", "line 1: not valid YAML"),
         ("seed: 1\nseed: 2", "line 2: not valid YAML: the key 'seed' occurs twice"),
         ("seed: !!python/object:os.system {}", "line 1: not valid YAML"),
+        ("seed: 2020-13-45", "not valid YAML: month must be in 1..12"),
+        ("seed: " + "[" * 3000, "not valid YAML"),
+        ("? [a]\n: 1", "line 1: not valid YAML"),
     ],
 )
 def test_what_is_no_document_is_refused_with_its_line(
@@ -110,12 +113,16 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_overrides_replace_add_and_choose_kinds(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD + "rule: heat\n")
-    config = load_config(path, ["rule.dt=0.01", "stop.max_rounds=7", "init=zeros"])
+    config = load_config(path, ["rule.dt=0.01", "stop.max_rounds=7", "init=zeros"]).config
     assert (config.stop.max_rounds, config.init) == (7, "zeros")
     assert build_rule(config) == Heat(dt=0.01)
+    bare = write(tmp_path, GOOD)
+    assert build_rule(load_config(bare, ["rule.dt=0.01"]).config) == Heat(dt=0.01)
+    merged = write(tmp_path, "a: &a {seed: 4}\n<<: *a\n" + GOOD)
+    assert "a: no such key" in faults(tmp_path, merged.read_text())[0]
     path = write(tmp_path, GOOD + "rule: {kind: heat, dt: 0.5}\n")
-    assert build_rule(load_config(path, ["rule.kind=coboundary"])) == Coboundary()
-    assert build_rule(load_config(path, ["rule.dt=0.1", "rule.kind=heat"])) == Heat(dt=0.1)
+    assert build_rule(load_config(path, ["rule.kind=coboundary"]).config) == Coboundary()
+    assert build_rule(load_config(path, ["rule.dt=0.1", "rule.kind=heat"]).config) == Heat(dt=0.1)
 
 
 @pytest.mark.parametrize(
@@ -137,10 +144,10 @@ def test_faults_of_overrides_are_told_from_those_of_the_file(
 
 def test_the_resolved_config_is_complete_and_reads_back_the_same(tmp_path: Path) -> None:
     for path in shipped_configs().values():
-        config = load_config(path, ["seed=3"])
+        config = load_config(path, ["seed=3"]).config
         copy = tmp_path / path.name
         copy.write_text(dump_config(config), encoding="utf-8")
-        assert load_config(copy) == config
+        assert load_config(copy).config == config
 
 
 def test_paths_are_relative_to_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,13 +156,13 @@ def test_paths_are_relative_to_the_config(tmp_path: Path, monkeypatch: pytest.Mo
     network.save(tmp_path / "data" / "net.npz")
     path = write(tmp_path, GOOD + "\n")
     monkeypatch.chdir("/")
-    config = load_config(path, ["network.kind=file", "network.path=data/net.npz"])
-    np.testing.assert_array_equal(build_job(config, path).network.weights[0], network.weights[0])
+    loaded = load_config(path, ["network.kind=file", "network.path=data/net.npz"])
+    np.testing.assert_array_equal(build_job(loaded).network.weights[0], network.weights[0])
 
 
 def test_dtype_reaches_the_network(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
-    job = build_job(load_config(path, ["dtype=float32"]), path)
+    job = build_job(load_config(path, ["dtype=float32"]))
     assert job.network.to_sheaf().dtype == np.float32
 
 
@@ -165,16 +172,28 @@ FILE = "network: {kind: random, widths: [2, 3, 2]}\ndata: {kind: file, path: d.n
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (FILE + "labels: t}", "d.npz: no array 't'; valid: x, y, few, far, one, words"),
-        (FILE + "labels: few}", "few: expected shape (5,), got (2,)"),
-        (FILE + "labels: words}", "labels: expected whole numbers, got <U"),
-        (FILE + "subset: far}", "far: indices run past the 5 samples"),
-        (FILE + "subset: x}", "x: expected a list of sample indices"),
-        (FILE.replace("inputs: x", "inputs: one") + "}", "one: expected shape (n_0, samples)"),
-        (GOOD.replace("[[0.5, -1.0]]", "[[0.5], [1, 2]]"), "inputs: the rows have different"),
-        (GOOD.replace("[[0.5, -1.0]]", "[[0.5]]"), "inputs: the network takes 2 numbers a sample"),
-        (GOOD.replace("labels: [1]", "labels: [1, 0]"), "labels: expected 1, one a sample, got 2"),
-        (GOOD.replace("labels: [1]", "labels: [2]"), "labels: the network has classes 0 to 1"),
+        (FILE + "labels: few}", "data.labels: expected shape (5,), got (2,)"),
+        (FILE + "labels: words}", "data.labels: expected whole numbers, got <U"),
+        (FILE + "subset: far}", "data.subset: indices run past the 5 samples"),
+        (FILE + "subset: x}", "data.subset: expected a list of sample indices"),
+        (
+            FILE.replace("inputs: x", "inputs: one") + "}",
+            "data.inputs: expected shape (n_0, samples)",
+        ),
+        (
+            GOOD.replace("[[0.5, -1.0]]", "[[0.5], [1, 2]]"),
+            "data.inputs: the rows have different lengths: [1, 2]",
+        ),
+        (
+            GOOD.replace("[[0.5, -1.0]]", "[[0.5]]"),
+            "data.inputs: the network takes 2 numbers a sample, got 1",
+        ),
+        (
+            GOOD.replace("labels: [1]", "labels: [1, 0]"),
+            "data.labels: expected 1, one a sample, got 2",
+        ),
+        (GOOD.replace("labels: [1]", "labels: []"), "data.labels: expected 1, one a sample, got 0"),
+        (GOOD.replace("labels: [1]", "labels: [2]"), "data.labels: the network has classes 0 to 1"),
     ],
 )
 def test_data_that_does_not_fit_is_refused(tmp_path: Path, text: str, expected: str) -> None:
@@ -188,8 +207,16 @@ def test_data_that_does_not_fit_is_refused(tmp_path: Path, text: str, expected: 
         words=np.array(list("abcde")),
     )
     (fault,) = faults(tmp_path, text)
-    assert fault.startswith("data: ")
-    assert expected in fault
+    assert fault.startswith(expected)
+    text = FILE.replace("inputs: x", "inputs: xx") + "labels: yy, subset: w}"
+    assert [fault.split(": ")[0] for fault in faults(tmp_path, text)] == [
+        "data.inputs",
+        "data.labels",
+        "data.subset",
+    ]
+    named = faults(tmp_path, FILE + "}", "data.labels=wrods")
+    assert named[0].startswith("--set: data.labels: ")
+    assert named[0].endswith("no array 'wrods'; did you mean 'words'?")
 
 
 def test_faults_of_network_and_data_are_reported_together(tmp_path: Path) -> None:
@@ -202,7 +229,7 @@ def test_faults_of_network_and_data_are_reported_together(tmp_path: Path) -> Non
         data: {kind: file, path: d.npz, inputs: x}
         """,
     )
-    assert [fault.split(":")[0] for fault in found] == ["network", "data"]
+    assert [fault.split(":")[0] for fault in found] == ["network", "data.path"]
     assert all("damaged" in fault for fault in found)
 
 
@@ -210,7 +237,7 @@ def test_samples_are_chosen_scaled_and_limited(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x=np.arange(10.0).reshape(2, 5), y=np.array([0, 1, 0, 1, 1]),
              s=np.array([4, 2, 0]))  # fmt: skip
     path = write(tmp_path, FILE + "labels: y, subset: s, limit: 2, scale: 0.5}")
-    samples = build_job(load_config(path), path).samples
+    samples = build_job(load_config(path)).samples
     np.testing.assert_array_equal(samples.inputs, [[2.0, 1.0], [4.5, 3.5]])
     assert samples.labels is not None
     assert samples.labels.tolist() == [1, 0]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
 import sheafnet as sn
+from sheafnet.core.arrays import Array
 from sheafnet.core.graph import Graph
-from sheafnet.errors import ShapeError, SheafError, UnknownNameError
+from sheafnet.errors import InputError, ShapeError, SheafError, UnknownNameError
 
 SAME = sn.Identity()
 
@@ -105,6 +109,58 @@ def test_what_is_no_sheaf_is_refused_by_name(
 ) -> None:
     with pytest.raises(error, match=match):
         sn.Sheaf(stalks, edges)
+
+
+class Wrong(sn.RestrictionMap):
+    """A map that breaks what it promises."""
+
+    def __init__(self, breach: str) -> None:
+        self.breach = breach
+
+    def codomain_dim(self, domain_dim: int) -> int:
+        return domain_dim
+
+    def apply(self, x: Array) -> Array:
+        return x[:1] if self.breach == "apply" else x
+
+    def pullback(self, x: Array, y: Array) -> Array:
+        return np.ones((7, x.shape[1])) if self.breach == "pullback" else y
+
+    @property
+    def curvature(self) -> float:
+        return float("nan") if self.breach == "curvature" else 1.0
+
+
+@pytest.mark.parametrize(
+    ("breach", "match"),
+    [
+        ("apply", r"edge 'e' at 'u': apply of Wrong gives ndarray of shape \(1, 3\), expected"),
+        ("pullback", r"edge 'e' at 'u': pullback of Wrong gives ndarray of shape \(7, 3\)"),
+        ("curvature", "the curvature bound at 'u' is nan"),
+    ],
+)
+def test_maps_that_break_their_promise_are_named(breach: str, match: str) -> None:
+    edge = sn.Edge("e", "u", "v", Wrong(breach), SAME)
+    with pytest.raises(InputError, match=match):
+        sn.infer(sn.Sheaf({"u": 2, "v": 2}, [edge]), [sn.Pin("v", np.ones((2, 3)))])
+
+
+def test_a_matrix_is_no_map_and_the_error_says_what_is() -> None:
+    with pytest.raises(SheafError, match=r"ndarray is no restriction map; a matrix F is sheafnet"):
+        sn.Sheaf({"u": 1, "v": 1}, [sn.Edge("e", "u", "v", np.eye(1), SAME)])  # type: ignore[arg-type]
+
+
+def test_sheaves_and_networks_can_be_pickled_and_copied() -> None:
+    network = sn.ReluNetwork.random([2, 3, 1], seed=0)
+    x = np.ones((2, 1))
+    for copied in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        np.testing.assert_array_equal(copied.forward(x), network.forward(x))
+
+
+def test_graph_refuses_names_that_are_none() -> None:
+    for name in ("", (0, 0)):
+        with pytest.raises(SheafError, match="is no name of a vertex"):
+            sn.Sheaf({name: 1}, [])  # type: ignore[dict-item]
 
 
 def test_graph_refuses_a_vertex_named_twice() -> None:

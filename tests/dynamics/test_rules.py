@@ -175,3 +175,11 @@ def test_a_steep_forward_pass_is_no_divergence() -> None:
     solution = sn.infer(network.to_sheaf(), [sn.Pin("a0", [[1.0]])], rule="coboundary")
     assert solution.outcome is sn.Outcome.CONVERGED
     assert solution.cochain["z10"] == 1e20
+
+
+def test_coboundary_ends_exactly_not_within_a_tolerance() -> None:
+    network = sn.ReluNetwork([[[1e-12]], [[1e12]]], [[0.0], [0.0]])
+    pins = [sn.Pin("a0", [[1.0]])]
+    solution = sn.infer(network.to_sheaf(), pins, rule="coboundary", init="zeros")
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert solution.cochain["z2"] == 1.0

@@ -15,7 +15,7 @@ def as_rule(rule: str | Rule) -> Rule:
     if isinstance(rule, Rule):
         return rule
     if rule not in RULES:
-        raise UnknownNameError(f"no rule {rule!r}{nearest(rule, RULES)}")
+        raise UnknownNameError(f"no rule {rule!r}{nearest(str(rule), RULES)}")
     return RULES[rule]()
 
 

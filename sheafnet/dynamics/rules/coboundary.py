@@ -28,6 +28,7 @@ class Coboundary(Rule):
     anything else is pinned.
     """
 
+    is_exact = True
     may_withhold = False
     growth_limit = math.inf  # no descent: the forces grow as far as the forward pass does
     remedy = "check the scale of the weights: the forward pass itself overflows"

@@ -38,9 +38,15 @@ class Heat(Rule):
         if star.pinned:
             return Hold()
         if self.dt is not None:
-            return HeatProgram(self.dt)
+            return HeatProgram(float(self.dt))
         # A vertex that no map reaches has no force on it either.
-        return HeatProgram(SAFETY / star.curvature if star.curvature > 0.0 else 0.0)
+        curvature = float(star.curvature)
+        if not 0.0 <= curvature < math.inf:
+            raise RuleError(
+                f"heat: the curvature bound at {star.name!r} is {curvature}, from which no step "
+                "follows; mend the maps there, or give dt"
+            )
+        return HeatProgram(SAFETY / curvature if curvature > 0.0 else 0.0)
 
 
 @dataclass(frozen=True)

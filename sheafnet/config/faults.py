@@ -1,0 +1,37 @@
+"""Collecting what is wrong in a configuration, so that all of it is reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sheafnet.config.load import Loaded
+from sheafnet.errors import Fault, InputError
+
+T = TypeVar("T")
+
+
+class Faults:
+    """What was found wrong so far.
+
+    Parameters
+    ----------
+    loaded
+        Whose faults.
+    """
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.found: list[Fault] = []
+        self._loaded = loaded
+
+    def add(self, key: str, message: str) -> None:
+        """Note one fault."""
+        self.found.append(self._loaded.fault(key, message))
+
+    def attempt(self, key: str, make: Callable[[], T]) -> T | None:
+        """Return what ``make`` gives; if it cannot, note why and return None."""
+        try:
+            return make()
+        except (InputError, MemoryError, ValueError) as error:
+            self.add(key, str(error))
+            return None
