@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sheafnet.api import infer, start
+    from sheafnet.api import infer, prepare, start
     from sheafnet.core.coboundary import coboundary
     from sheafnet.core.cochain import Cochain
     from sheafnet.core.laplacian import harmonic_extension, laplacian
@@ -36,22 +36,26 @@ if TYPE_CHECKING:
     from sheafnet.errors import SheafnetError
     from sheafnet.runtime.ports import Observer
     from sheafnet.runtime.run import Run
+    from sheafnet.runtime.simulator.latency import Constant, Exponential, Latency, Uniform
+    from sheafnet.runtime.simulator.simulator import Restart, Simulator
     from sheafnet.runtime.solution import Solution
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "sheafnet.api": ("infer", "start"),
+    "sheafnet.api": ("infer", "prepare", "start"),
     "sheafnet.core.coboundary": ("coboundary",),
     "sheafnet.core.cochain": ("Cochain",),
     "sheafnet.core.laplacian": ("harmonic_extension", "laplacian"),
     "sheafnet.core.maps": (
         "Affine",
         "Identity",
+        "Latency",
         "Linear",
         "ReluGate",
         "RestrictionMap",
         "Sigmoid",
+        "Simulator",
         "Softmax",
     ),
     "sheafnet.core.network": ("ReluNetwork",),
@@ -67,6 +71,8 @@ _HOMES = {
     "sheafnet.errors": ("SheafnetError",),
     "sheafnet.runtime.ports": ("Observer",),
     "sheafnet.runtime.run": ("Run",),
+    "sheafnet.runtime.simulator.latency": ("Constant", "Exponential", "Latency", "Uniform"),
+    "sheafnet.runtime.simulator.simulator": ("Restart", "Simulator"),
     "sheafnet.runtime.solution": ("Solution",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -75,9 +81,12 @@ __all__ = [
     "Affine",
     "Coboundary",
     "Cochain",
+    "Constant",
     "Edge",
+    "Exponential",
     "Heat",
     "Identity",
+    "Latency",
     "Linear",
     "Lockstep",
     "Observer",
@@ -86,20 +95,24 @@ __all__ = [
     "Progress",
     "ReluGate",
     "ReluNetwork",
+    "Restart",
     "RestrictionMap",
     "Rule",
     "Run",
     "Sheaf",
     "SheafnetError",
     "Sigmoid",
+    "Simulator",
     "Softmax",
     "Solution",
     "Stats",
     "Stop",
+    "Uniform",
     "coboundary",
     "harmonic_extension",
     "infer",
     "laplacian",
+    "prepare",
     "relative_cohomology",
     "spectrum",
     "start",

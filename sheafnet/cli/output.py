@@ -17,7 +17,7 @@ def show(*renderables: ConsoleRenderable | str) -> None:
     console = Console(highlight=False)
     with console.capture() as captured:
         for renderable in renderables:
-            console.print(renderable)
+            console.print(renderable, soft_wrap=isinstance(renderable, str))
     encoding = sys.stdout.encoding or "utf-8"
     text = captured.get().encode(encoding, "replace").decode(encoding)
     try:

@@ -27,7 +27,7 @@ from sheafnet.errors import NonFiniteError
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.observe.several import Several
 from sheafnet.observe.terminal import ProgressLine
-from sheafnet.runtime.ports import Observer
+from sheafnet.runtime.run import Run
 from sheafnet.runtime.solution import Solution
 
 
@@ -39,8 +39,11 @@ from sheafnet.runtime.solution import Solution
     type=click.Path(path_type=Path, file_okay=False),
     help="Run directory; by default runs/<name of the config>-<number>.",
 )
+@click.option("--trace", is_flag=True, help="Keep the full trace of a simulated run.")
 @click.pass_context
-def run(ctx: click.Context, config: str, overrides: Sequence[str], out: Path | None) -> None:
+def run(
+    ctx: click.Context, config: str, overrides: Sequence[str], out: Path | None, trace: bool
+) -> None:
     """Do the job that CONFIG describes.
 
     Ctrl-C and SIGTERM stop the run; what it had reached is written.
@@ -54,7 +57,8 @@ def run(ctx: click.Context, config: str, overrides: Sequence[str], out: Path | N
     line = ProgressLine(terminal) if terminal.is_terminal else None
     try:
         observers = [directory.events, line] if line else [directory.events]
-        solution = _finish(job, Several(observers))
+        with directory.tracing(trace) as write_line:
+            solution = _finish(job.prepare(Several(observers), write_line))
     finally:
         if line:
             line.close()
@@ -68,9 +72,8 @@ def run(ctx: click.Context, config: str, overrides: Sequence[str], out: Path | N
     ctx.exit(0 if solution.outcome is Outcome.CONVERGED else NOT_CONVERGED)
 
 
-def _finish(job: InferJob, observer: Observer) -> Solution:
+def _finish(run: Run) -> Solution:
     """Run to the end, or until Ctrl-C or SIGTERM; either way there is a solution."""
-    run = job.prepare(observer)
 
     def stop(*_: object) -> None:
         run.stop()

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sheafnet import api
 from sheafnet.config.faults import Faults
 from sheafnet.config.load import Loaded
 from sheafnet.config.samples import Samples, build_samples
-from sheafnet.config.schema import Config, FileNetwork, HeatRule, RandomNetwork
+from sheafnet.config.schema import (
+    Config,
+    ConstantLatency,
+    ExponentialLatency,
+    FileNetwork,
+    HeatRule,
+    LockstepRuntime,
+    RandomNetwork,
+    UniformLatency,
+)
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin
 from sheafnet.dynamics.lockstep import Lockstep
@@ -16,8 +26,21 @@ from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules import Coboundary, Heat
 from sheafnet.dynamics.stop import Stop
 from sheafnet.errors import ConfigError
-from sheafnet.runtime.ports import Observer
+from sheafnet.runtime.ports import Observer, Runtime
 from sheafnet.runtime.run import Run
+from sheafnet.runtime.simulator.latency import Constant, Exponential, Latency, Uniform
+from sheafnet.runtime.simulator.simulator import Restart, Simulator
+
+SIMULATOR_SETTINGS = (
+    "seed",
+    "loss",
+    "compute",
+    "slow",
+    "placement",
+    "window",
+    "report_interval",
+)
+"""Settings of the simulator that a configuration gives as they are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +51,22 @@ class InferJob:
     network: ReluNetwork
     samples: Samples
 
-    def prepare(self, observer: Observer) -> Run:
-        """Return the run, not begun yet; see ``api.prepare``."""
+    def prepare(self, observer: Observer, trace: Callable[[str], None] | None = None) -> Run:
+        """Return the run, not begun yet; see ``api.prepare``.
+
+        Parameters
+        ----------
+        observer
+            Is told of it.
+        trace
+            Is handed every line of the full trace, where the runtime has one.
+        """
         config = self.config
         return api.prepare(
             self.network.to_sheaf(),
             [Pin("a0", self.samples.inputs)],
             rule=build_rule(config),
-            runtime=Lockstep(config.runtime.schedule),
+            runtime=build_runtime(config, trace),
             stop=Stop(config.stop.stationarity, config.stop.max_rounds, config.stop.max_time),
             init=config.init,
             seed=config.seed,
@@ -52,6 +83,7 @@ def build_job(loaded: Loaded) -> InferJob:
         With every fault found, each under its key.
     """
     faults = Faults(loaded)
+    faults.attempt("runtime", lambda: build_runtime(loaded.config))
     network = faults.attempt("network", lambda: build_network(loaded.config))
     samples = build_samples(loaded.config.data, faults)
     if network is not None and samples is not None:
@@ -74,3 +106,30 @@ def build_network(config: Config) -> ReluNetwork:
 def build_rule(config: Config) -> Rule:
     """Return the rule of ``config`` with its settings."""
     return Heat(config.rule.dt) if isinstance(config.rule, HeatRule) else Coboundary()
+
+
+def build_runtime(config: Config, trace: Callable[[str], None] | None = None) -> Runtime:
+    """Return the runtime of ``config`` with its settings."""
+    runtime = config.runtime
+    if isinstance(runtime, LockstepRuntime):
+        return Lockstep(runtime.schedule)
+    settings = {name: getattr(runtime, name) for name in SIMULATOR_SETTINGS}
+    return Simulator(
+        **settings,
+        latency=build_latency(runtime.latency),
+        restarts=tuple(Restart(r.host, r.at, r.down) for r in runtime.restarts),
+        trace=trace,
+    )
+
+
+def build_latency(
+    section: ConstantLatency | UniformLatency | ExponentialLatency,
+) -> Latency:
+    """Return the law of delays that ``section`` describes."""
+    match section:
+        case ConstantLatency(time=time):
+            return Constant(time)
+        case UniformLatency(low=low, high=high):
+            return Uniform(low, high)
+        case ExponentialLatency(mean=mean):
+            return Exponential(mean)

@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     ValidationInfo,
@@ -20,6 +21,8 @@ from pydantic import (
 from sheafnet.dynamics.lockstep import Schedule
 from sheafnet.dynamics.stop import Stop
 from sheafnet.runtime.initial import Start
+from sheafnet.runtime.placement import Placement
+from sheafnet.runtime.simulator.simulator import Restart, Simulator
 
 
 class Section(BaseModel):
@@ -120,6 +123,58 @@ class LockstepRuntime(Section):
     schedule: Schedule = "all"
 
 
+class ConstantLatency(Section):
+    """Every frame takes the same time."""
+
+    kind: Literal["constant"]
+    time: NonNegativeFloat
+
+
+class UniformLatency(Section):
+    """Any delay from low to high is as likely as another."""
+
+    kind: Literal["uniform"]
+    low: NonNegativeFloat
+    high: NonNegativeFloat
+
+
+class ExponentialLatency(Section):
+    """Delays without memory."""
+
+    kind: Literal["exponential"]
+    mean: NonNegativeFloat
+
+
+Latency: TypeAlias = Annotated[
+    ConstantLatency | UniformLatency | ExponentialLatency, Field(discriminator="kind")
+]
+
+
+class RestartSection(Section):
+    """A host loses everything at a time and comes back later."""
+
+    host: str
+    at: NonNegativeFloat
+    down: NonNegativeFloat = Restart.down
+
+
+class SimulatorRuntime(Section):
+    """Hosts that exchange bytes under virtual time, in one process, bit-reproducible."""
+
+    kind: Literal["simulator"]
+    seed: Annotated[int, Field(ge=0)] = 0
+    latency: Latency = ConstantLatency(kind="constant", time=1.0)
+    loss: Annotated[float, Field(ge=0.0, lt=1.0)] = Simulator.loss
+    compute: PositiveFloat = Simulator.compute
+    slow: dict[str, PositiveFloat] = Field(
+        default_factory=dict, description="host → by what factor its updates take longer"
+    )
+    restarts: tuple[RestartSection, ...] = ()
+    placement: Placement = Simulator.placement
+    window: PositiveInt = Simulator.window
+    report_interval: PositiveFloat = Simulator.report_interval
+
+
 class StopSection(Section):
     """When to stop."""
 
@@ -136,7 +191,9 @@ Data: TypeAlias = Annotated[FileData | InlineData, Field(discriminator="kind")]
 Rule: TypeAlias = Annotated[
     HeatRule | CoboundaryRule, Field(discriminator="kind"), BeforeValidator(_kind)
 ]
-Runtime: TypeAlias = Annotated[LockstepRuntime, BeforeValidator(_kind)]
+Runtime: TypeAlias = Annotated[
+    LockstepRuntime | SimulatorRuntime, Field(discriminator="kind"), BeforeValidator(_kind)
+]
 
 
 class Config(Section):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,14 @@ from sheafnet.errors import FileError, WriteError
 from sheafnet.observe.jsonlines import JsonLines, to_json
 from sheafnet.runtime.solution import Solution
 
+TRACE = "trace.txt"
+
 
 class RunDirectory:
     """A directory of its own for one run.
 
     Holds ``config.yaml`` (resolved), ``events.jsonl``, ``network.npz``, ``cochain.npz`` and
-    ``result.json``, in the order in which they appear.
+    ``result.json``, in the order in which they appear, and ``trace.txt`` if it was wanted.
 
     Parameters
     ----------
@@ -60,6 +64,15 @@ class RunDirectory:
         """Write the resolved configuration and the network, before the run."""
         self._write_text("config.yaml", config)
         network.save(self.path / "network.npz")
+
+    @contextlib.contextmanager
+    def tracing(self, wanted: bool) -> Iterator[Callable[[str], None] | None]:
+        """Give what takes the lines of ``trace.txt``; None if the trace is not wanted."""
+        if not wanted:
+            yield None
+            return
+        with (self.path / TRACE).open("w", encoding="utf-8") as stream:
+            yield lambda line: print(line, file=stream)
 
     def write_result(self, solution: Solution, result: dict[str, Any]) -> None:
         """Write the cochain and ``result.json``, which appears last and whole."""

@@ -28,10 +28,15 @@ class Run:
         Where.
     observer
         Who is told of it.
+
+    Attributes
+    ----------
+    problem
+        What is run.
     """
 
     def __init__(self, problem: Problem, runtime: Runtime, observer: Observer) -> None:
-        self._problem = problem
+        self.problem = problem
         self._runtime = runtime
         self._observer = observer
         self._stopping = threading.Event()
@@ -47,10 +52,10 @@ class Run:
     def execute(self) -> Solution:
         """Run to the end in this thread; return what it found."""
         began = time.perf_counter()
-        self._observer.started(self._problem)
-        record = self._runtime.run(self._problem, self._watch)
+        self._observer.started(self.problem)
+        record = self._runtime.run(self.problem, self._watch)
         stats = replace(record.stats, wall_time=time.perf_counter() - began)
-        solution = assemble(self._problem, replace(record, stats=stats))
+        solution = assemble(self.problem, replace(record, stats=stats))
         self._observer.ended(solution)
         return solution
 

@@ -1,0 +1,84 @@
+"""``sheafnet replay``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from itertools import count
+from pathlib import Path
+
+import click
+
+from sheafnet.cli.output import show
+from sheafnet.config.build import build_job
+from sheafnet.config.load import load_config
+from sheafnet.errors import FileError
+from sheafnet.observe.rundir import TRACE
+from sheafnet.runtime.ports import Observer
+
+
+class CourseError(Exception):
+    """The repeated run took another course at this event."""
+
+    def __init__(self, number: int, then: str, now: str) -> None:
+        super().__init__(f"event {number} differs\n  then: {then}\n  now:  {now}")
+
+
+@click.command()
+@click.argument("run_dir", type=click.Path(path_type=Path, file_okay=False))
+@click.pass_context
+def replay(ctx: click.Context, run_dir: Path) -> None:
+    """Repeat the run in RUN_DIR and compare every event.
+
+    The digest of the run is compared always, event by event only what was run with --trace.
+    Exit code 0 if the run repeats itself, 1 if it does not.
+    """
+    expected = _digest(run_dir)
+    job = build_job(load_config(run_dir / "config.yaml"))
+    lines = _lines(run_dir / TRACE)
+    try:
+        trace = None if lines is None else _Comparison(lines)
+        solution = job.prepare(Observer(), trace).execute()
+        if trace is not None:
+            trace.end()
+    except CourseError as difference:
+        show(str(difference))
+        ctx.exit(1)
+    if solution.trace_digest != expected:
+        show(f"the digest differs\n  then: {expected}\n  now:  {solution.trace_digest}")
+        if lines is None:
+            show("run with --trace to see at which event")
+        ctx.exit(1)
+    show(f"the run repeats itself, digest {expected}")
+
+
+class _Comparison:
+    """Takes the lines of a run and raises at the first that is not as it was."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._then = iter(lines)
+        self._numbers = count(1)
+
+    def __call__(self, line: str) -> None:
+        number, then = next(self._numbers), next(self._then, "(the run had ended)")
+        if line != then:
+            raise CourseError(number, then, line)
+
+    def end(self) -> None:
+        """Raise if there was more."""
+        for then in self._then:
+            raise CourseError(next(self._numbers), then, "(the run has ended)")
+
+
+def _digest(run_dir: Path) -> str:
+    path = run_dir / "result.json"
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["trace_digest"])
+    except FileNotFoundError:
+        raise FileError(f"{path}: no such file; {run_dir} holds no finished run") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FileError(f"{path}: no result of a run ({error})") from None
+
+
+def _lines(path: Path) -> list[str] | None:
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else None

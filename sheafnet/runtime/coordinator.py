@@ -1,0 +1,197 @@
+"""When a run of hosts has ended. Pure: reports in, orders out.
+
+The coordinator asks every host in waves::
+
+    ASKING ──all idle, and every (incarnation, sent, accepted) as in the wave before──▶ CHECKING
+      ▲  └─ otherwise: ask again                                                           │
+      └──── the assembled cochain is not stationary: wake all at a tenth of the quiet ─────┤
+                                                                                       Finish
+
+Between the end of one wave and the beginning of the next there is an instant at which every
+host was idle, since none sent or accepted anything from before it until after it (the four
+counters of Mattern, "Algorithms for distributed termination detection", 1987, host by host);
+what was in flight had been acknowledged, so nothing can move again. One wave does not show
+that: a host may be woken after it has answered by one that has not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sheafnet.core.arrays import Array
+from sheafnet.core.cochain import Cochain
+from sheafnet.core.energy import stationarity
+from sheafnet.dynamics.problem import Problem
+from sheafnet.dynamics.stop import Outcome
+from sheafnet.runtime.host import Report
+
+FINEST_WAKE = 12
+"""How often the quiet may be divided by ten before the tolerance is beyond the precision."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Every host is to report under this wave."""
+
+    wave: int
+    with_stalks: bool
+
+
+@dataclass(frozen=True)
+class Wake:
+    """Every host is to act on anything larger than ``quiet`` from now on."""
+
+    quiet: float
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The run is over."""
+
+    outcome: Outcome
+    message: str
+    cochain: Cochain
+
+
+class Coordinator:
+    """Decides when a run ends.
+
+    Parameters
+    ----------
+    problem
+        What is run.
+    hosts
+        Names of all hosts.
+    quiet
+        What vertices may leave unsaid at first.
+
+    Attributes
+    ----------
+    reports
+        The last report of every host.
+    failed_checks
+        How often hosts were idle but the assembled cochain was not stationary.
+    waves
+        How many waves every host has answered.
+    """
+
+    def __init__(self, problem: Problem, hosts: Iterable[str], quiet: float) -> None:
+        self.reports: dict[str, Report] = {}
+        self.failed_checks = 0
+        self.waves = 0
+        self._problem = problem
+        self._hosts = frozenset(hosts)
+        self._quiet = quiet
+        self._wave = 0
+        self._ending: Outcome | None = None
+        # What the current wave collects the stalks for, if it does.
+        self._collecting: Outcome | None = None
+        self._answers: dict[str, Report] = {}
+        self._before: dict[str, tuple[int, int, int]] | None = None
+
+    def ask(self) -> Ask:
+        """Begin a wave; answers to earlier ones no longer count."""
+        self._wave += 1
+        self._answers = {}
+        self._collecting = self._ending
+        return Ask(self._wave, with_stalks=self._ending is not None)
+
+    def end(self, outcome: Outcome) -> None:
+        """Have the next wave collect the stalks and end the run with ``outcome``."""
+        self._ending = outcome
+
+    def receive(self, report: Report) -> Finish | Wake | None:
+        """Take in a report; return what follows once a wave is complete."""
+        if report.wave != self._wave:
+            return None
+        self.reports[report.host] = self._answers[report.host] = report
+        if not self.complete:
+            return None
+        self.waves += 1
+        if self._collecting is not None:
+            return self._finish(self._collecting)
+        if self._ending is None:
+            self._judge()
+        return None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every host has answered the current wave."""
+        return self._answers.keys() == self._hosts
+
+    @property
+    def hurried(self) -> bool:
+        """Whether the next wave should follow at once: it confirms the last, or collects."""
+        return self._ending is not None or self._before is not None
+
+    @property
+    def messages(self) -> int:
+        """Messages kept by all vertices so far, as far as reported."""
+        return sum(report.messages for report in self.reports.values())
+
+    @property
+    def rounds(self) -> int:
+        """Messages in units of one each way on every edge."""
+        return self.messages // max(2 * len(self._problem.sheaf.edges), 1)
+
+    def _judge(self) -> None:
+        if any(report.exploded for report in self._answers.values()):
+            self._ending = Outcome.DIVERGED
+            return
+        if self._at_rest():
+            counters = self._counters()
+            if counters == self._before:
+                self._ending = Outcome.CONVERGED
+            self._before = counters
+            return
+        self._before = None
+        if self.rounds >= self._problem.stop.max_rounds:
+            self._ending = Outcome.BUDGET_EXHAUSTED
+
+    def _at_rest(self) -> bool:
+        return all(
+            report.idle and max(report.stationarity.values()) <= self._problem.tolerance
+            for report in self._answers.values()
+        )
+
+    def _counters(self) -> dict[str, tuple[int, int, int]]:
+        return {name: (r.incarnation, r.sent, r.accepted) for name, r in self._answers.items()}
+
+    def _finish(self, outcome: Outcome) -> Finish | Wake | None:
+        cochain = self._assembled()
+        if outcome is not Outcome.CONVERGED:
+            return Finish(outcome, self._message(outcome), cochain)
+        if self._counters() != self._before:
+            self._ending, self._before = None, None
+            return None
+        with np.errstate(over="ignore", invalid="ignore"):
+            forces = stationarity(self._problem.sheaf, cochain, self._problem.pinned)
+        if max(forces.values()) <= self._problem.stop_tolerance:
+            return Finish(outcome, outcome.value, cochain)
+        self.failed_checks += 1
+        if self.failed_checks > FINEST_WAKE:
+            return Finish(
+                Outcome.BUDGET_EXHAUSTED,
+                f"all hosts are idle, but the force is {max(forces.values()):.3g} and no finer "
+                "message changes it: the tolerance is beyond the precision; ask for less",
+                cochain,
+            )
+        self._ending, self._before = None, None
+        self._quiet /= 10.0
+        return Wake(self._quiet)
+
+    def _message(self, outcome: Outcome) -> str:
+        for report in self._answers.values():
+            if outcome is Outcome.DIVERGED and report.exploded:
+                vertex, update = report.exploded
+                return self._problem.divergence(vertex, update, report.stationarity[vertex])
+        return outcome.value
+
+    def _assembled(self) -> Cochain:
+        stalks: dict[str, Array] = {}
+        for report in self._answers.values():
+            stalks.update(report.stalks or {})
+        return Cochain({vertex: stalks[vertex] for vertex in self._problem.sheaf.vertices})

@@ -1,0 +1,273 @@
+"""A host: vertices that live together, and the bytes between them and other hosts.
+
+It is still pure: it has no clock, no thread and no network. Whoever runs it hands it the
+bytes that arrive and the time, and takes away the bytes that are to be sent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sheafnet.core.arrays import Array
+from sheafnet.dynamics.group import Group
+from sheafnet.dynamics.messages import Message
+from sheafnet.dynamics.stop import Guard
+from sheafnet.dynamics.vertex import Vertex
+from sheafnet.errors import DeliveryError, ProtocolError
+from sheafnet.runtime.outbox import Outbox, Patience
+from sheafnet.wire.codec import Limits, decode, encode
+from sheafnet.wire.frame import Frame
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a host tells the coordinator.
+
+    Attributes
+    ----------
+    host, incarnation
+        Who, and in which life.
+    wave
+        The question that this answers.
+    idle
+        Whether no vertex has a reason to step and everything said has been acknowledged.
+    sent, accepted
+        Messages for other hosts, and from them that were news. Two equal pairs in a row mean
+        that nothing happened in between.
+    stationarity
+        Largest |∇E| of each vertex, from what it has heard.
+    messages
+        Messages kept so far, from members as well.
+    exploded
+        Vertex and update of a force that is not finite or past all bounds; None if all is well.
+    stalks
+        The stalks, if they were asked for.
+    """
+
+    host: str
+    incarnation: int
+    wave: int
+    idle: bool
+    sent: int
+    accepted: int
+    stationarity: Mapping[str, float]
+    messages: int
+    exploded: tuple[str, int] | None
+    stalks: Mapping[str, Array] | None
+
+
+class _Peer:
+    """What a host knows of a neighbour."""
+
+    def __init__(self, patience: Patience) -> None:
+        self.outbox = Outbox(patience)
+        self.incarnation = 0
+        self.unacknowledged: list[int] = []
+
+
+class Host:
+    """Some vertices and their mail.
+
+    Parameters
+    ----------
+    name
+        Of this host.
+    run
+        Of the run; frames of another are refused.
+    vertices
+        Who lives here.
+    homes
+        Vertex → host, for every neighbour of a vertex here that lives elsewhere.
+    growth_limit
+        By how much a force may grow before the vertex counts as exploding.
+    incarnation
+        How often this host has been restarted.
+    patience
+        Window and timeout towards every peer.
+    limits
+        What a frame may ask of us.
+
+    Attributes
+    ----------
+    refused
+        Frames and messages not taken in, by reason.
+    frames, bytes
+        What was sent.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        run: str,
+        vertices: Sequence[Vertex],
+        homes: Mapping[str, str],
+        *,
+        growth_limit: float,
+        incarnation: int = 0,
+        patience: Patience = Patience(),
+        limits: Limits = Limits(),
+    ) -> None:
+        self.name = name
+        self.group = Group(vertices)
+        self.incarnation = incarnation
+        self.refused: Counter[str] = Counter()
+        self.frames = self.bytes = self.sent = self.accepted = 0
+        self._run = run
+        self._growth_limit = growth_limit
+        self._limits = limits
+        self._members = tuple(self.group.vertices.values())
+        self._route = {
+            (inc.edge, vertex.name): homes[inc.neighbour]
+            for vertex in self._members
+            for inc in vertex.star.incidences
+            if inc.neighbour in homes
+        }
+        self._peers = {peer: _Peer(patience) for peer in dict.fromkeys(self._route.values())}
+        self._guards: dict[str, Guard] = {}
+        self._exploded: tuple[str, int] | None = None
+        self._started = False
+        self._acks: list[tuple[_Peer, int]] = []
+
+    def receive(self, data: bytes) -> None:
+        """Take in one frame, or refuse and count it; never raises, whatever the bytes."""
+        try:
+            frame = decode(data, self._limits)
+            peer = self._sender(frame)
+        except ProtocolError as error:
+            self.refused[error.reason] += 1
+            return
+        if frame.incarnation > peer.incarnation:
+            peer.incarnation = frame.incarnation
+            peer.unacknowledged.clear()
+            peer.outbox.renew()
+        if frame.heard == self.incarnation:
+            self._acks += [(peer, number) for number in frame.acks]
+        if frame.number:
+            peer.unacknowledged.append(frame.number)
+        before = self.group.messages
+        for message in frame.messages:
+            try:
+                astray = self.group.deliver([message], frame.incarnation)
+            except DeliveryError:
+                astray = [message]
+            if astray:
+                self.refused["stranger"] += 1
+        self.accepted += self.group.messages - before
+
+    def _sender(self, frame: Frame) -> _Peer:
+        peer = self._peers.get(frame.sender)
+        if frame.run != self._run:
+            raise ProtocolError(f"a frame of the run {frame.run!r}", "run")
+        if frame.receiver != self.name or peer is None:
+            raise ProtocolError(
+                f"a frame from {frame.sender!r} to {frame.receiver!r}, not for here", "stranger"
+            )
+        if frame.incarnation < peer.incarnation:
+            raise ProtocolError(f"a frame of an earlier life of {frame.sender!r}", "incarnation")
+        return peer
+
+    @property
+    def runnable(self) -> bool:
+        """Whether ``step`` has something to do at once, timers aside."""
+        return (
+            not self._started
+            or bool(self._acks)
+            or any(peer.unacknowledged or peer.outbox.may_send for peer in self._peers.values())
+            or (self._exploded is None and any(vertex.runnable for vertex in self._members))
+        )
+
+    @property
+    def due(self) -> float | None:
+        """When ``step`` is wanted for a timer; None while no frame is in flight."""
+        times = [due for peer in self._peers.values() if (due := peer.outbox.due) is not None]
+        return min(times, default=None)
+
+    def step(self, now: float) -> list[tuple[str, bytes]]:
+        """Do what there is to do; return the frames to send, each with its receiver.
+
+        Parameters
+        ----------
+        now
+            The time, in whatever units the patience of this host is.
+        """
+        for peer, number in self._acks:
+            peer.outbox.acknowledge(number, now)
+        self._acks.clear()
+        if self._started:
+            self._post(self._turn())
+        else:
+            self._started = True
+            self._post(self.group.start())
+        frames = []
+        for name, peer in self._peers.items():
+            peer.outbox.expire(now)
+            if peer.outbox.may_send or peer.unacknowledged:
+                frames.append((name, self._frame(name, peer, now)))
+        return frames
+
+    def wake(self, quiet: float) -> None:
+        """Have every vertex act on anything larger than ``quiet`` from now on."""
+        for vertex in self._members:
+            self._post(vertex.wake(quiet))
+
+    def residuals(self) -> dict[str, Array]:
+        """Return the residual of every edge whose tail lives here and has heard its head."""
+        return (
+            self.group.residuals() if all(v.star.heard_all(v.inbox) for v in self._members) else {}
+        )
+
+    def report(self, wave: int, *, with_stalks: bool = False) -> Report:
+        """Return how things stand here."""
+        return Report(
+            host=self.name,
+            incarnation=self.incarnation,
+            wave=wave,
+            idle=not self.runnable and all(p.outbox.settled for p in self._peers.values()),
+            sent=self.sent,
+            accepted=self.accepted,
+            stationarity=self.group.stationarity(),
+            messages=self.group.messages,
+            exploded=self._exploded,
+            stalks=self.group.stalks() if with_stalks else None,
+        )
+
+    def _turn(self) -> list[Message]:
+        """Step every vertex that has a reason to, unless one has exploded."""
+        if self._exploded is not None:
+            return []
+        names = [vertex.name for vertex in self._members if vertex.runnable]
+        for name in names:
+            vertex = self.group.vertices[name]
+            force = vertex.stationarity
+            if name not in self._guards:
+                self._guards[name] = Guard(force, self._growth_limit)
+            if self._guards[name].trips(force):
+                self._exploded = (name, vertex.updates)
+                return []
+        return self.group.step(names)
+
+    def _post(self, messages: list[Message]) -> None:
+        for message in self.group.deliver(messages):
+            key = message.key
+            self._peers[self._route[key.edge, key.sender]].outbox.put(message)
+            self.sent += 1
+
+    def _frame(self, name: str, peer: _Peer, now: float) -> bytes:
+        number, messages = peer.outbox.take(now) if peer.outbox.may_send else (0, ())
+        frame = Frame(
+            run=self._run,
+            sender=self.name,
+            receiver=name,
+            incarnation=self.incarnation,
+            number=number,
+            heard=peer.incarnation,
+            acks=tuple(peer.unacknowledged),
+            messages=messages,
+        )
+        peer.unacknowledged.clear()
+        data = encode(frame, self._limits)
+        self.frames += 1
+        self.bytes += len(data)
+        return data

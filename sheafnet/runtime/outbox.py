@@ -1,0 +1,140 @@
+"""What one host has to say to another, until it is known to have been heard.
+
+An entry is the newest message of its key and is in one of three states::
+
+    waiting ──take──▶ in flight ──its frame is acknowledged──▶ settled
+       ▲                  │                                       │
+       ├──────────────────┘ the timer runs out                    │
+       └── put (newer message), or the peer restarted ────────────┘
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sheafnet.dynamics.messages import Key, Message
+
+WAITING = 0
+SETTLED = -1
+LONGEST_BACKOFF = 32.0
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How an outbox sends.
+
+    Attributes
+    ----------
+    timeout
+        How long to wait for an acknowledgement before the first one has been seen, in the
+        caller's units of time. Later the wait follows the round trips that are measured.
+    window
+        How many frames may be unacknowledged at a time. What waits meanwhile is replaced by
+        what is newer.
+    """
+
+    timeout: float = 10.0
+    window: int = 4
+
+
+class Outbox:
+    """Messages for one peer.
+
+    Parameters
+    ----------
+    patience
+        Window and first timeout.
+    """
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._messages: dict[Key, Message] = {}
+        # Number of the frame that carries each entry; WAITING and SETTLED are no numbers.
+        self._carried_by: dict[Key, int] = {}
+        self._waiting = 0
+        self._sent_at: dict[int, float] = {}
+        self._number = 0
+        self._smoothed: float | None = None
+        self._variation = 0.0
+        self._backoff = 1.0
+
+    def put(self, message: Message) -> None:
+        """Take ``message`` in place of any older one of its key."""
+        key = message.key
+        if self._carried_by.get(key, SETTLED) != WAITING:
+            self._waiting += 1
+        self._messages[key] = message
+        self._carried_by[key] = WAITING
+
+    @property
+    def may_send(self) -> bool:
+        """Whether something waits and the window is open."""
+        return self._waiting > 0 and len(self._sent_at) < self._patience.window
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything said is known to have been heard."""
+        return not self._waiting and not self._sent_at
+
+    def take(self, now: float) -> tuple[int, tuple[Message, ...]]:
+        """Return the number of the next frame and what it is to carry; it is sent ``now``."""
+        self._number += 1
+        carried = []
+        for key, number in self._carried_by.items():
+            if number == WAITING:
+                self._carried_by[key] = self._number
+                carried.append(self._messages[key])
+        self._waiting = 0
+        self._sent_at[self._number] = now
+        return self._number, tuple(carried)
+
+    def acknowledge(self, number: int, now: float) -> None:
+        """Settle what frame ``number`` carried, if it has not been replaced since."""
+        sent = self._sent_at.pop(number, None)
+        if sent is None:
+            return
+        self._measure(now - sent)
+        self._backoff = 1.0
+        for key, carrier in self._carried_by.items():
+            if carrier == number:
+                self._carried_by[key] = SETTLED
+
+    def expire(self, now: float) -> None:
+        """Put what has gone unacknowledged for too long back in the queue."""
+        limit = now - self._timeout
+        overdue = {number for number, sent in self._sent_at.items() if sent <= limit}
+        if not overdue:
+            return
+        self._backoff = min(2.0 * self._backoff, LONGEST_BACKOFF)
+        for number in overdue:
+            del self._sent_at[number]
+        for key, carrier in self._carried_by.items():
+            if carrier in overdue:
+                self._carried_by[key] = WAITING
+                self._waiting += 1
+
+    @property
+    def due(self) -> float | None:
+        """When ``expire`` has something to do; None while nothing is in flight."""
+        return min(self._sent_at.values()) + self._timeout if self._sent_at else None
+
+    def renew(self) -> None:
+        """Say everything again: the peer was restarted and has heard nothing."""
+        self._sent_at.clear()
+        self._carried_by = dict.fromkeys(self._carried_by, WAITING)
+        self._waiting = len(self._carried_by)
+        self._backoff = 1.0
+
+    @property
+    def _timeout(self) -> float:
+        """Smoothed round trip and four times its variation (RFC 6298), backed off."""
+        if self._smoothed is None:
+            return self._backoff * self._patience.timeout
+        return self._backoff * (self._smoothed + 4.0 * self._variation)
+
+    def _measure(self, round_trip: float) -> None:
+        if self._smoothed is None:
+            self._smoothed, self._variation = round_trip, round_trip / 2.0
+            return
+        self._variation += (abs(round_trip - self._smoothed) - self._variation) / 4.0
+        self._smoothed += (round_trip - self._smoothed) / 8.0

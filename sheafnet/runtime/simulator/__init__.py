@@ -1,0 +1,1 @@
+"""A network of hosts under virtual time: one process, real bytes, bit-reproducible."""

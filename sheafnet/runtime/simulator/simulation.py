@@ -1,0 +1,297 @@
+"""One simulated run: hosts, links and a coordinator as events of a kernel.
+
+Frames suffer the latency and the loss of their link. What passes between the hosts and the
+coordinator is delayed by the same law but not lost: it stands for calls that are repeated
+until they succeed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sheafnet.core.energy import discord, energy
+from sheafnet.dynamics.record import Progress, Record, Stats, Watch
+from sheafnet.dynamics.stop import Outcome
+from sheafnet.runtime.coordinator import Ask, Coordinator, Finish, Wake
+from sheafnet.runtime.host import Host, Report
+from sheafnet.runtime.roster import Roster
+from sheafnet.runtime.simulator.kernel import Kernel, Priority
+from sheafnet.runtime.simulator.link import Link
+from sheafnet.runtime.simulator.trace import Trace
+
+if TYPE_CHECKING:
+    from sheafnet.runtime.simulator.simulator import Simulator
+
+CONTROL = "coordinator"
+
+
+class Simulation:
+    """The state of one simulated run.
+
+    Parameters
+    ----------
+    settings
+        The network to simulate.
+    roster
+        Who lives where.
+    trace
+        Takes a line an event.
+
+    Attributes
+    ----------
+    hosts
+        The hosts that are up, by name.
+    kernel
+        Virtual time.
+    settings
+        The network that is simulated.
+    """
+
+    def __init__(self, settings: Simulator, roster: Roster, trace: Trace) -> None:
+        self.kernel = Kernel()
+        self.hosts: dict[str, Host] = roster.hosts()
+        self.settings = settings
+        self._roster = roster
+        self._trace = trace
+        self._quiet = roster.quiet
+        self._coordinator = Coordinator(roster.problem, self.hosts, roster.quiet)
+        self._links: dict[tuple[str, str], Link] = {}
+        self._finish: Finish | None = None
+        self._retired = _Counts()
+        self._lives = dict.fromkeys(self.hosts, 0)
+        # When each host is free to step again, and whether an event for that is scheduled.
+        self._free_at = dict.fromkeys(self.hosts, 0.0)
+        self._step_scheduled: set[Host] = set()
+        self._timer_at: dict[Host, float] = {}
+        for host in self.hosts.values():
+            self._schedule_step(host)
+        for restart in settings.restarts:
+            self.kernel.at(restart.at, Priority.FAULT, self._crash, restart.host, restart.down)
+        self.kernel.at(settings.report_interval, Priority.CONTROL, self._wave)
+
+    def run(self, watch: Watch) -> Record:
+        """Run to the end."""
+        stop = self._roster.problem.stop
+        completed = 0
+        # An exploding run overflows before its host sees it; the host's report is the report.
+        with np.errstate(over="ignore", invalid="ignore"):
+            while self._finish is None:
+                self.kernel.advance()
+                if stop.max_time is not None and self.kernel.now >= stop.max_time:
+                    self._coordinator.end(Outcome.BUDGET_EXHAUSTED)
+                if self._coordinator.waves > completed:
+                    completed = self._coordinator.waves
+                    if not watch(self.progress):
+                        self._coordinator.end(Outcome.STOPPED)
+        return self._record(self._finish)
+
+    def progress(self) -> Progress:
+        """Return how things stand, from what the vertices know."""
+        residuals = {e: r for host in self.hosts.values() for e, r in host.residuals().items()}
+        counts = self._counts()
+        return Progress(
+            rounds=self._coordinator.rounds,
+            updates=counts.updates,
+            messages=counts.messages,
+            stationarity={
+                vertex: value
+                for host in self.hosts.values()
+                for vertex, value in host.group.stationarity().items()
+            },
+            discord=discord(residuals),
+            energy=energy(residuals.values()),
+        )
+
+    # Hosts and frames.
+
+    def _schedule_step(self, host: Host) -> None:
+        if host not in self._step_scheduled:
+            self._step_scheduled.add(host)
+            self.kernel.at(self._free_at[host.name], Priority.STEP, self._step, host)
+
+    def _step(self, host: Host) -> None:
+        self._step_scheduled.discard(host)
+        if self.hosts.get(host.name) is not host:
+            return  # it crashed meanwhile
+        kernel, name = self.kernel, host.name
+        before = host.group.updates
+        frames = host.step(kernel.now)
+        updates = host.group.updates - before
+        self._trace.write(f"{kernel.now!r} step {name} {updates}")
+        for receiver, data in frames:
+            self._send(name, receiver, data)
+        pace = self.settings.compute * self.settings.slow.get(name, 1.0)
+        self._free_at[name] = kernel.now + pace * max(updates, 1)
+        if host.runnable:
+            self._schedule_step(host)
+        self._schedule_timer(host)
+
+    def _send(self, sender: str, receiver: str, data: bytes) -> None:
+        delay = self._link(sender, receiver).fate()
+        checksum = int.from_bytes(data[4:8], "little")
+        line = f"{self.kernel.now!r} send {sender} {receiver} {len(data)} {checksum:08x}"
+        if delay is None:
+            self._trace.write(f"{line} lost")
+            return
+        self._trace.write(f"{line} {delay!r}")
+        self.kernel.at(self.kernel.now + delay, Priority.ARRIVAL, self._arrive, receiver, data)
+
+    def _arrive(self, receiver: str, data: bytes) -> None:
+        host = self.hosts.get(receiver)
+        if host is None:
+            return  # it is down
+        host.receive(data)
+        if host.runnable:
+            self._schedule_step(host)
+
+    def _schedule_timer(self, host: Host) -> None:
+        """Keep one timer event a host, at or before the time that it is due."""
+        due = host.due
+        if due is not None and due < self._timer_at.get(host, np.inf):
+            self._timer_at[host] = due
+            self.kernel.at(due, Priority.STEP, self._timer, host, due)
+
+    def _timer(self, host: Host, scheduled: float) -> None:
+        if self._timer_at.get(host) != scheduled:
+            return  # an earlier one has taken its place
+        del self._timer_at[host]
+        if self.hosts.get(host.name) is not host:
+            return
+        due = host.due
+        if due is not None and due <= self.kernel.now:
+            self._schedule_step(host)
+        else:
+            self._schedule_timer(host)
+
+    def _crash(self, name: str, down: float) -> None:
+        host = self.hosts.pop(name, None)
+        if host is None:
+            return  # it is down already
+        self._trace.write(f"{self.kernel.now!r} crash {name}")
+        self._retired.add(host)
+        self.kernel.at(self.kernel.now + down, Priority.FAULT, self._rise, name)
+
+    def _rise(self, name: str) -> None:
+        self._lives[name] += 1
+        self._trace.write(f"{self.kernel.now!r} rise {name} {self._lives[name]}")
+        host = self.hosts[name] = self._roster.host(name, self._lives[name], self._quiet)
+        self._free_at[name] = self.kernel.now
+        self._schedule_step(host)
+
+    def _link(self, sender: str, receiver: str) -> Link:
+        link = self._links.get((sender, receiver))
+        if link is None:
+            settings = self.settings
+            loss = 0.0 if CONTROL in (sender, receiver) else settings.loss
+            link = Link(settings.seed, sender, receiver, settings.latency, loss)
+            self._links[sender, receiver] = link
+        return link
+
+    # The coordinator.
+
+    def _control(self, sender: str, receiver: str) -> float:
+        """Return when a word between the coordinator and a host arrives."""
+        return self.kernel.now + (self._link(sender, receiver).fate() or 0.0)
+
+    def _wave(self) -> None:
+        """Begin a wave, or ask those again who were down when it was asked."""
+        ask = self._coordinator.ask()
+        for name in self._lives:
+            self.kernel.at(self._control(CONTROL, name), Priority.CONTROL, self._answer, name, ask)
+
+    def _answer(self, name: str, ask: Ask) -> None:
+        host = self.hosts.get(name)
+        if host is None:
+            self.kernel.at(
+                self.kernel.now + self.settings.report_interval,
+                Priority.CONTROL,
+                self._answer,
+                name,
+                ask,
+            )
+            return
+        report = host.report(ask.wave, with_stalks=ask.with_stalks)
+        self.kernel.at(self._control(name, CONTROL), Priority.CONTROL, self._hear, report)
+
+    def _hear(self, report: Report) -> None:
+        match self._coordinator.receive(report):
+            case Finish() as finish:
+                self._trace.write(f"{self.kernel.now!r} finish {finish.outcome.name}")
+                self._finish = finish
+                return
+            case Wake(quiet):
+                self._quiet = quiet
+                for name in self._lives:
+                    self.kernel.at(
+                        self._control(CONTROL, name), Priority.CONTROL, self._wake, name, quiet
+                    )
+            case None:
+                pass
+        if self._coordinator.complete:
+            # The wave that collects, or that confirms the one before, need not wait.
+            wait = 0.0 if self._coordinator.hurried else self.settings.report_interval
+            self.kernel.at(self.kernel.now + wait, Priority.CONTROL, self._wave)
+
+    def _wake(self, name: str, quiet: float) -> None:
+        host = self.hosts.get(name)
+        if host is not None:
+            host.wake(quiet)
+            self._schedule_step(host)
+
+    # The end.
+
+    def _counts(self) -> _Counts:
+        counts = _Counts()
+        counts.merge(self._retired)
+        for host in self.hosts.values():
+            counts.add(host)
+        return counts
+
+    def _record(self, finish: Finish) -> Record:
+        counts = self._counts()
+        return Record(
+            outcome=finish.outcome,
+            message=finish.message,
+            cochain=finish.cochain,
+            stats=Stats(
+                rounds=self._coordinator.rounds,
+                updates=counts.updates,
+                messages=counts.messages,
+                frames=counts.frames,
+                bytes=counts.bytes,
+                virtual_time=self.kernel.now,
+                max_staleness=counts.max_staleness,
+            ),
+            ledger=counts.ledger,
+            trace_digest=self._trace.digest(
+                *(finish.cochain[vertex].tobytes() for vertex in finish.cochain)
+            ),
+        )
+
+
+class _Counts:
+    """What hosts did, those included that have crashed."""
+
+    def __init__(self) -> None:
+        self.updates = self.messages = self.frames = self.bytes = self.max_staleness = 0
+        self.ledger: dict[tuple[str, str], int] = {}
+
+    def add(self, host: Host) -> None:
+        self.updates += host.group.updates
+        self.messages += host.group.messages
+        self.frames += host.frames
+        self.bytes += host.bytes
+        self.max_staleness = max(self.max_staleness, host.group.max_staleness)
+        for pair, count in host.group.ledger.items():
+            self.ledger[pair] = self.ledger.get(pair, 0) + count
+
+    def merge(self, other: _Counts) -> None:
+        self.updates += other.updates
+        self.messages += other.messages
+        self.frames += other.frames
+        self.bytes += other.bytes
+        self.max_staleness = max(self.max_staleness, other.max_staleness)
+        for pair, count in other.ledger.items():
+            self.ledger[pair] = self.ledger.get(pair, 0) + count

@@ -1,0 +1,179 @@
+"""What every runtime promises, run on each of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+
+import sheafnet as sn
+from sheafnet.dynamics.inbox import Inbox
+from sheafnet.dynamics.messages import Key, Message
+from sheafnet.runtime.ports import Runtime
+from tests import golden
+from tests.dynamics.test_lockstep import PoisonedGate, chorded_cycle, grid
+
+HOSTILE = {"latency": sn.Uniform(0.0, 8.0), "loss": 0.3, "seed": 5}
+RUNTIMES: dict[str, Runtime] = {
+    "lockstep": sn.Lockstep(),
+    "alternating": sn.Lockstep("alternating"),
+    "simulator": sn.Simulator(),
+    "hostile by layer": sn.Simulator(**HOSTILE),  # type: ignore[arg-type]
+    "hostile by vertex": sn.Simulator(placement="by-vertex", window=1, **HOSTILE),  # type: ignore[arg-type]
+}
+
+
+@pytest.fixture(params=RUNTIMES)
+def runtime(request: pytest.FixtureRequest) -> Runtime:
+    return RUNTIMES[request.param]
+
+
+def apart(ours: sn.Cochain, theirs: sn.Cochain) -> float:
+    return max(float(np.abs(ours[v] - theirs[v]).max()) for v in ours)
+
+
+@pytest.mark.parametrize("name", ["2-4-1-identity", "2-25-1-sigmoid"])
+def test_heat_reaches_the_forward_pass(runtime: Runtime, name: str) -> None:
+    reference = golden.load(name)
+    solution = sn.infer(reference.sheaf, reference.pins, runtime=runtime)
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert solution.stationarity <= 1e-9
+    assert apart(solution.cochain, reference.cochain("")) <= 1e-6
+    np.testing.assert_array_equal(solution.cochain["a0"], reference.arrays["x"])
+
+
+@pytest.mark.parametrize("name", ["2-4-1-identity", "64-32-32-10-softmax"])
+def test_coboundary_reaches_the_forward_pass(runtime: Runtime, name: str) -> None:
+    reference = golden.load(name)
+    solution = sn.infer(reference.sheaf, reference.pins, rule="coboundary", runtime=runtime)
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert apart(solution.cochain, reference.cochain("")) <= 1e-12
+
+
+@pytest.mark.parametrize("kind", ["grid", "cycle"])
+def test_general_sheaves_reach_their_harmonic_extension(runtime: Runtime, kind: str) -> None:
+    sheaf = grid(4) if kind == "grid" else chorded_cycle(1)
+    corners = ("v0_0", "v0_3", "v3_0", "v3_3") if kind == "grid" else ("v0", "v3", "v5", "v7")
+    rng = np.random.default_rng(0)
+    pins = [sn.Pin(v, rng.standard_normal((sheaf.stalk_dim(v), 2))) for v in corners]
+    stop = sn.Stop(1e-10, max_rounds=10**6)
+    solution = sn.infer(sheaf, pins, runtime=runtime, stop=stop)
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert apart(solution.cochain, sn.harmonic_extension(sheaf, pins)) <= 1e-6
+
+
+def test_with_nothing_pinned_a_consensus_is_reached(runtime: Runtime) -> None:
+    solution = sn.infer(grid(3), runtime=runtime)
+    stalks = list(solution.cochain.values())
+    assert solution.outcome is sn.Outcome.CONVERGED
+    for stalk in stalks[1:]:
+        np.testing.assert_allclose(stalk, stalks[0], atol=1e-7)
+
+
+def test_the_ledger_holds_neighbours_only(runtime: Runtime) -> None:
+    sheaf = golden.load("64-32-32-10-softmax").sheaf
+    solution = sn.infer(sheaf, runtime=runtime, stop=sn.Stop(max_rounds=20))
+    assert solution.ledger
+    for sender, receiver in solution.ledger:
+        assert receiver in sheaf.graph.neighbours(sender)
+    assert sum(solution.ledger.values()) == solution.stats.messages
+
+
+def test_what_an_inbox_keeps_only_grows_newer(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamps: dict[tuple[int, Key], list[tuple[int, int]]] = defaultdict(list)
+    inboxes: list[Inbox] = []  # kept, so that no two share an id
+    accept = Inbox.accept
+
+    def spy(self: Inbox, message: Message, incarnation: int = 0) -> bool:
+        kept = accept(self, message, incarnation)
+        if kept:
+            inboxes.append(self)
+            stamps[id(self), message.key].append((incarnation, message.sequence))
+        return kept
+
+    monkeypatch.setattr(Inbox, "accept", spy)
+    reference = golden.load("2-4-1-identity")
+    sn.infer(reference.sheaf, reference.pins, runtime=runtime)
+    assert len(stamps) == 2 * len(reference.sheaf.edges)
+    for kept in stamps.values():
+        assert kept == sorted(set(kept))
+
+
+def test_a_start_that_is_stationary_stays(runtime: Runtime) -> None:
+    reference = golden.load("2-6-4-4-1-identity")
+    solution = sn.infer(reference.sheaf, reference.pins, init="forward", runtime=runtime)
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert solution.energy == 0.0
+
+
+def test_a_sheaf_of_pins_alone_converges(runtime: Runtime) -> None:
+    pair = sn.Sheaf({"u": 1, "v": 1}, [sn.Edge("e", "u", "v", sn.Identity(), sn.Identity())])
+    solution = sn.infer(pair, [sn.Pin("u", [[1.0]]), sn.Pin("v", [[3.0]])], runtime=runtime)
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert solution.discord == {"e": 4.0}
+
+
+@pytest.mark.parametrize("stop", [sn.Stop(max_rounds=30), sn.Stop(max_time=60.0)])
+def test_the_budget_ends_a_run(runtime: Runtime, stop: sn.Stop) -> None:
+    reference = golden.load("2-6-4-4-1-identity")
+    solution = sn.infer(reference.sheaf, reference.pins, runtime=runtime, stop=stop)
+    assert solution.outcome is sn.Outcome.BUDGET_EXHAUSTED
+    assert set(solution.cochain) == set(reference.sheaf.vertices)
+    assert solution.stationarity > 1e-9
+
+
+def test_a_run_stops_on_request_with_what_it_had(runtime: Runtime) -> None:
+    reference = golden.load("2-6-4-4-1-identity")
+
+    class Impatient(sn.Observer):
+        def progressed(self, progress: sn.Progress) -> None:
+            assert progress.energy >= 0.0
+            assert set(progress.stationarity) == set(reference.sheaf.vertices)
+            run.stop()
+
+    run = sn.prepare(reference.sheaf, reference.pins, runtime=runtime, observer=Impatient())
+    solution = run.execute()
+    assert solution.outcome is sn.Outcome.STOPPED
+    np.testing.assert_array_equal(solution.cochain["a0"], reference.arrays["x"])
+
+
+def test_divergence_names_a_vertex_and_keeps_a_finite_cochain(runtime: Runtime) -> None:
+    reference = golden.load("2-4-1-identity")
+    solution = sn.infer(reference.sheaf, reference.pins, rule=sn.Heat(dt=10.0), runtime=runtime)
+    assert solution.outcome is sn.Outcome.DIVERGED
+    assert "the force on '" in solution.message
+    assert "lower dt" in solution.message
+    assert all(np.isfinite(stalk).all() for stalk in solution.cochain.values())
+
+
+def test_a_map_that_gives_nan_is_caught_where_it_happens(runtime: Runtime) -> None:
+    same = sn.Identity()
+    sheaf = sn.Sheaf(
+        {"u": 1, "v": 1, "w": 1},
+        [sn.Edge("e", "u", "v", same, same), sn.Edge("f", "v", "w", PoisonedGate(), same)],
+    )
+    start = sn.Cochain({"u": [[50.0]], "v": [[0.0]], "w": [[0.0]]})
+    solution = sn.infer(sheaf, [sn.Pin("u", [[50.0]])], init=start, runtime=runtime)
+    assert solution.outcome is sn.Outcome.DIVERGED
+    assert "the force on 'v' reached nan" in solution.message
+
+
+def test_float32_runs_in_float32(runtime: Runtime) -> None:
+    network = golden.load("2-4-1-identity").network.astype(np.float32)
+    solution = sn.infer(network.to_sheaf(), [sn.Pin("a0", np.ones((2, 3)))], runtime=runtime)
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert {x.dtype for x in solution.cochain.values()} == {np.dtype(np.float32)}
+
+
+def test_the_same_seed_gives_the_same_digest_and_bits(runtime: Runtime) -> None:
+    reference = golden.load("2-4-1-identity")
+    first, again, other = (
+        sn.infer(reference.sheaf, reference.pins, runtime=runtime, seed=s) for s in (1, 1, 2)
+    )
+    assert first.trace_digest == again.trace_digest != other.trace_digest
+    for vertex in reference.sheaf.vertices:
+        np.testing.assert_array_equal(first.cochain[vertex], again.cochain[vertex])
+    assert apart(first.cochain, other.cochain) <= 1e-6

@@ -1,0 +1,151 @@
+"""When a run has ended: waves, the final check, waking, budget, divergence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sheafnet as sn
+from sheafnet.core.arrays import Array
+from sheafnet.runtime.coordinator import FINEST_WAKE, Coordinator, Finish, Wake
+from sheafnet.runtime.host import Report
+
+NETWORK = sn.ReluNetwork.random([2, 1], seed=0)
+X = np.ones((2, 1))
+PROBLEM = sn.prepare(NETWORK.to_sheaf(), [sn.Pin("a0", X)], stop=sn.Stop(max_rounds=100)).problem
+RIGHT = {"a0": X, "z1": NETWORK.forward(X)}
+WRONG = {"a0": X, "z1": NETWORK.forward(X) + 1.0}
+
+
+def coordinator() -> Coordinator:
+    return Coordinator(PROBLEM, ["layer_0", "layer_1"], quiet=1e-10)
+
+
+def answer(
+    judge: Coordinator, stalks: dict[str, Array] = RIGHT, **changes: Any
+) -> Finish | Wake | None:
+    """Let both hosts answer a new wave; ``changes`` are in the report of layer_1."""
+    ask = judge.ask()
+    order = None
+    for host, vertex in (("layer_0", "a0"), ("layer_1", "z1")):
+        fields: dict[str, Any] = {
+            "incarnation": 0,
+            "idle": True,
+            "sent": 5,
+            "accepted": 5,
+            "stationarity": {vertex: 0.0},
+            "messages": 10,
+            "exploded": None,
+        }
+        given = {vertex: stalks[vertex]} if ask.with_stalks else None
+        fields |= changes if host == "layer_1" else {}
+        order = judge.receive(Report(host=host, wave=ask.wave, stalks=given, **fields))
+    return order
+
+
+def test_two_equal_waves_and_a_check_end_a_run() -> None:
+    judge = coordinator()
+    assert answer(judge) is None
+    assert answer(judge) is None
+    end = answer(judge)
+    assert isinstance(end, Finish)
+    assert end.outcome is sn.Outcome.CONVERGED
+    np.testing.assert_array_equal(end.cochain["z1"], RIGHT["z1"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"sent": 6}, {"accepted": 6}, {"incarnation": 1}, {"idle": False}],
+    ids=lambda change: next(iter(change)),
+)
+def test_any_change_between_the_waves_starts_the_count_again(change: dict[str, Any]) -> None:
+    judge = coordinator()
+    answer(judge)
+    answer(judge, **change)
+    assert answer(judge) is None  # would collect, had the second wave equalled the first
+    assert not isinstance(answer(judge), Finish)
+    assert isinstance(answer(judge), Finish)
+
+
+def test_a_vertex_with_a_force_keeps_the_run_going() -> None:
+    judge = coordinator()
+    for _ in range(5):
+        assert answer(judge, stationarity={"z1": 2e-9}) is None
+    assert not judge.hurried
+
+
+def test_activity_while_stalks_are_collected_starts_again() -> None:
+    judge = coordinator()
+    answer(judge)
+    answer(judge)
+    assert answer(judge, sent=6) is None
+    assert not isinstance(answer(judge), Finish)
+
+
+def test_an_answer_to_an_earlier_wave_does_not_count() -> None:
+    judge = coordinator()
+    late = judge.ask()
+    judge.ask()
+    report = Report("layer_1", 0, late.wave, True, 5, 5, {"z1": 0.0}, 10, None, None)
+    assert judge.receive(report) is None
+    assert not judge.complete
+
+
+def test_a_failed_check_wakes_everyone_at_a_tenth_of_the_quiet() -> None:
+    judge = coordinator()
+    answer(judge)
+    answer(judge)
+    order = answer(judge, stalks=WRONG)
+    assert isinstance(order, Wake)
+    assert order.quiet == pytest.approx(1e-11)
+    assert judge.failed_checks == 1
+    for _ in range(2):
+        assert answer(judge) is None
+    end = answer(judge)
+    assert isinstance(end, Finish)
+    assert end.outcome is sn.Outcome.CONVERGED
+
+
+def test_a_tolerance_beyond_the_precision_ends_with_the_reason() -> None:
+    judge = coordinator()
+    order: object = None
+    for _ in range(3 * (FINEST_WAKE + 1)):
+        order = answer(judge, stalks=WRONG)
+    assert isinstance(order, Finish)
+    assert order.outcome is sn.Outcome.BUDGET_EXHAUSTED
+    assert "the tolerance is beyond the precision" in order.message
+
+
+def test_the_budget_counts_messages_by_edges() -> None:
+    judge = coordinator()
+    assert answer(judge, idle=False, messages=188) is None
+    assert judge.rounds == 99
+    answer(judge, idle=False, messages=190)
+    end = answer(judge, idle=False, messages=190)
+    assert isinstance(end, Finish)
+    assert end.outcome is sn.Outcome.BUDGET_EXHAUSTED
+
+
+def test_an_exploded_vertex_ends_the_run_by_name() -> None:
+    judge = coordinator()
+    blown: dict[str, Any] = {"exploded": ("z1", 7), "stationarity": {"z1": 1e99}}
+    answer(judge, **blown)
+    end = answer(judge, **blown)
+    assert isinstance(end, Finish)
+    assert end.outcome is sn.Outcome.DIVERGED
+    assert "the force on 'z1' reached 1e+99 at its update 7" in end.message
+
+
+def test_an_end_that_was_ordered_waits_for_a_wave_that_collects() -> None:
+    judge = coordinator()
+    ask = judge.ask()
+    judge.end(sn.Outcome.STOPPED)
+    for host, vertex in (("layer_0", "a0"), ("layer_1", "z1")):
+        report = Report(host, 0, ask.wave, False, 1, 1, {vertex: 1.0}, 2, None, None)
+        assert judge.receive(report) is None
+    assert judge.hurried
+    end = answer(judge)
+    assert isinstance(end, Finish)
+    assert end.outcome is sn.Outcome.STOPPED

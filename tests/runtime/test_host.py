@@ -1,0 +1,209 @@
+"""A host alone: bytes in, bytes out, and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import sheafnet as sn
+from sheafnet.dynamics.messages import Key, Kind, Message
+from sheafnet.errors import InputError
+from sheafnet.runtime.host import Host
+from sheafnet.runtime.outbox import Patience
+from sheafnet.runtime.placement import place
+from sheafnet.runtime.roster import Roster
+from sheafnet.wire.codec import decode, encode
+from sheafnet.wire.frame import Frame
+
+NETWORK = sn.ReluNetwork.random([2, 3, 1], seed=0)
+PINS = [sn.Pin("a0", np.ones((2, 1)))]
+
+
+def roster(rule: str = "heat") -> Roster:
+    problem = sn.prepare(NETWORK.to_sheaf(), PINS, rule=rule).problem
+    return Roster(problem, "run", "by-layer", Patience(timeout=10.0))
+
+
+def exchange(hosts: dict[str, Host], now: float) -> int:
+    """Let every host step once, and deliver everything; return how many frames there were."""
+    frames = [(to, data) for host in hosts.values() if host.runnable for to, data in host.step(now)]
+    for to, data in frames:
+        hosts[to].receive(data)
+    return len(frames)
+
+
+def settle(hosts: dict[str, Host], start: float = 0.0) -> float:
+    """Run until nobody has anything to do; return the time then."""
+    now = start
+    while any(host.runnable for host in hosts.values()):
+        now += 1.0
+        exchange(hosts, now)
+        assert now < start + 1e5
+    return now
+
+
+def test_placement_by_layer_and_by_vertex() -> None:
+    sheaf = sn.ReluNetwork.random([2, 3, 4, 2], seed=0, output="softmax").to_sheaf()
+    assert place(sheaf, "by-layer") == {
+        "layer_0": ("a0",),
+        "layer_1": ("z1", "a1"),
+        "layer_2": ("z2", "a2"),
+        "layer_3": ("z3", "a3"),
+    }
+    assert list(place(sheaf, "by-vertex")) == list(sheaf.vertices)
+    assert place(sn.Sheaf({"left": 1, "right": 2}, []), "by-layer") == {
+        "left": ("left",),
+        "right": ("right",),
+    }
+    with pytest.raises(InputError, match="no placement 'by-layr'; did you mean 'by-layer'"):
+        place(sheaf, "by-layr")  # type: ignore[arg-type]
+
+
+def test_hosts_converge_over_bytes_and_then_fall_silent() -> None:
+    hosts = roster().hosts()
+    now = settle(hosts)
+    forward = NETWORK.forward_cochain(np.ones((2, 1)))
+    for host in hosts.values():
+        report = host.report(1, with_stalks=True)
+        assert report.idle
+        assert report.stalks is not None
+        for vertex, stalk in report.stalks.items():
+            np.testing.assert_allclose(stalk, forward[vertex], atol=1e-7)
+        assert host.due is None
+        assert host.step(now + 1e6) == []
+        assert not host.refused
+
+
+def test_nobody_steps_before_every_neighbour_was_heard() -> None:
+    hosts = roster().hosts()
+    hosts["layer_1"].step(0.0)
+    for _ in range(5):
+        hosts["layer_1"].step(1.0)
+    assert hosts["layer_1"].group.updates == 0
+    assert hosts["layer_1"].report(1).stationarity["z1"] == np.inf
+
+
+def first_frame(sender: str = "layer_0") -> Frame:
+    (_, data), *_ = roster().hosts()[sender].step(0.0)
+    return decode(data)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"run": "another"}, "run"),
+        ({"receiver": "layer_2"}, "stranger"),
+        ({"sender": "layer_2"}, None),  # a neighbour, but its message is not for its edge
+        ({"sender": "nobody"}, "stranger"),
+        ({"sender": "layer_1"}, "stranger"),
+    ],
+)
+def test_frames_that_are_not_for_here_are_refused_and_counted(
+    change: dict[str, str], reason: str | None
+) -> None:
+    host = roster().hosts()["layer_1"]
+    host.receive(encode(replace(first_frame(), **change)))  # type: ignore[arg-type]
+    if reason is None:
+        assert host.accepted == 1  # edge and vertex decide, and a0 does say this to z1
+        return
+    assert host.refused == {reason: 1}
+    assert host.accepted == 0
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message(Key(Kind.PROJECTION, "weight_9", "a0"), 1, np.ones((3, 1))),
+        Message(Key(Kind.PROJECTION, "weight_1", "a7"), 1, np.ones((3, 1))),
+        Message(Key(Kind.PROJECTION, "weight_1", "a0"), 1, np.ones((2, 1))),
+    ],
+)
+def test_messages_that_do_not_fit_are_refused_one_by_one(message: Message) -> None:
+    host = roster().hosts()["layer_1"]
+    frame = first_frame()
+    host.receive(encode(replace(frame, messages=(message, *frame.messages))))
+    assert host.refused == {"stranger": 1}
+    assert host.accepted == 1
+
+
+def test_bytes_that_are_no_frame_are_refused_and_counted() -> None:
+    host = roster().hosts()["layer_1"]
+    good = encode(first_frame())
+    for data in (b"", b"\x00" * 40, good[:-1], good[:-1] + b"\xff"):
+        host.receive(data)
+    assert host.refused == {"size": 2, "magic": 1, "checksum": 1}
+
+
+def test_a_repeated_or_late_frame_changes_nothing_but_is_acknowledged() -> None:
+    hosts = roster().hosts()
+    frames = [hosts["layer_0"].step(0.0)[0][1]]
+    host = hosts["layer_1"]
+    for _ in range(3):
+        host.receive(frames[0])
+    assert host.accepted == 1
+    acknowledged = [decode(data).acks for to, data in host.step(1.0) if to == "layer_0"]
+    assert acknowledged == [(1, 1, 1)]
+
+
+def test_a_lost_frame_is_sent_again_until_it_is_acknowledged() -> None:
+    hosts = roster().hosts()
+    sender = hosts["layer_0"]
+    sender.step(0.0)  # lost
+    assert sender.due == 10.0
+    assert sender.step(9.0) == []
+    ((to, again),) = sender.step(10.0)
+    assert (to, decode(again).number) == ("layer_1", 2)
+    hosts["layer_1"].receive(again)
+    for receiver, data in hosts["layer_1"].step(11.0):
+        if receiver == "layer_0":
+            sender.receive(data)
+    sender.step(12.0)
+    assert sender.due is None
+    assert sender.report(1).idle
+
+
+def test_a_restarted_host_is_heard_and_told_again_what_it_missed() -> None:
+    plan = roster()
+    hosts = plan.hosts()
+    now = settle(hosts)
+    hosts["layer_1"] = plan.host("layer_1", incarnation=1)
+    settle(hosts, now)
+    forward = NETWORK.forward_cochain(np.ones((2, 1)))
+    for host in hosts.values():
+        assert not host.refused
+        for vertex, stalk in host.group.stalks().items():
+            np.testing.assert_allclose(stalk, forward[vertex], atol=1e-7)
+
+
+def test_a_frame_of_an_earlier_life_is_refused() -> None:
+    plan = roster()
+    hosts = plan.hosts()
+    (_, old), *_ = hosts["layer_0"].step(0.0)
+    hosts["layer_1"].receive(plan.host("layer_0", incarnation=1).step(0.0)[0][1])
+    hosts["layer_1"].receive(old)
+    assert hosts["layer_1"].refused == {"incarnation": 1}
+
+
+def test_an_acknowledgement_of_an_earlier_life_settles_nothing() -> None:
+    plan = roster()
+    host = plan.host("layer_0", incarnation=1)
+    host.step(0.0)
+    acknowledgement = Frame("run", "layer_1", "layer_0", 0, 0, 0, (1,), ())
+    host.receive(encode(acknowledgement))
+    host.step(1.0)
+    assert not host.report(1).idle
+    host.receive(encode(replace(acknowledgement, heard=1)))
+    host.step(2.0)
+    assert host.due is None
+
+
+def test_waking_says_what_was_withheld() -> None:
+    hosts = roster().hosts()
+    now = settle(hosts)
+    before = {name: host.sent for name, host in hosts.items()}
+    for host in hosts.values():
+        host.wake(0.0)
+    exchange(hosts, now)
+    assert any(host.sent > before[name] for name, host in hosts.items())

@@ -1,0 +1,169 @@
+"""The outbox: newest wins, kept until acknowledged, resent on a timer, backed off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sheafnet.dynamics.messages import Key, Kind, Message
+from sheafnet.runtime.outbox import LONGEST_BACKOFF, Outbox, Patience
+
+
+def message(edge: str = "e", sequence: int = 1) -> Message:
+    return Message(Key(Kind.PROJECTION, edge, "v"), sequence, np.zeros((1, 1)))
+
+
+def outbox(timeout: float = 10.0, window: int = 4) -> Outbox:
+    return Outbox(Patience(timeout, window))
+
+
+def test_what_is_put_is_sent_once_and_settled_when_acknowledged() -> None:
+    box = outbox()
+    assert box.settled
+    assert not box.may_send
+    box.put(message())
+    assert box.may_send
+    assert not box.settled
+    number, sent = box.take(now=0.0)
+    assert (number, [m.sequence for m in sent]) == (1, [1])
+    assert not box.may_send
+    assert not box.settled
+    box.acknowledge(1, now=3.0)
+    assert box.settled
+    box.acknowledge(1, now=4.0)  # an acknowledgement that comes twice
+    assert box.settled
+
+
+def test_the_newest_of_a_key_replaces_the_older_and_other_keys_stay() -> None:
+    box = outbox()
+    for sent in (message("e", 1), message("f", 1), message("e", 2)):
+        box.put(sent)
+    assert {(m.key.edge, m.sequence) for m in box.take(0.0)[1]} == {("e", 2), ("f", 1)}
+
+
+def test_an_acknowledgement_of_an_older_value_does_not_settle_the_newer() -> None:
+    box = outbox()
+    box.put(message(sequence=1))
+    first, _ = box.take(0.0)
+    box.put(message(sequence=2))
+    box.acknowledge(first, 1.0)
+    assert box.may_send
+    second, sent = box.take(1.0)
+    assert [m.sequence for m in sent] == [2]
+    box.acknowledge(second, 2.0)
+    assert box.settled
+
+
+def test_what_is_not_acknowledged_is_sent_again_at_its_time_and_backed_off() -> None:
+    box = outbox(timeout=10.0)
+    box.put(message())
+    now, waits = 0.0, []
+    for _ in range(9):
+        box.take(now)
+        assert box.due is not None
+        box.expire(box.due - 1e-9)
+        assert not box.may_send
+        waits.append(box.due - now)
+        now = box.due
+        box.expire(now)
+        assert box.may_send
+        assert box.due is None
+    assert waits == [min(10.0 * 2**n, 10.0 * LONGEST_BACKOFF) for n in range(9)]
+    number, _ = box.take(now)
+    box.acknowledge(number, now + 1.0)
+    assert box.settled
+
+
+def test_the_timeout_follows_the_round_trips_that_are_measured() -> None:
+    box = outbox(timeout=1000.0)
+    for now in range(0, 400, 4):
+        box.put(message(sequence=now + 1))
+        number, _ = box.take(float(now))
+        box.acknowledge(number, now + 2.0)
+    box.put(message(sequence=10**6))
+    box.take(500.0)
+    assert box.due == pytest.approx(502.0, abs=0.1)
+
+
+def test_the_window_limits_what_is_in_flight() -> None:
+    box = outbox(window=2)
+    for sequence in (1, 2):
+        box.put(message(sequence=sequence))
+        box.take(0.0)
+    box.put(message(sequence=3))
+    assert not box.may_send
+    box.acknowledge(2, 1.0)
+    assert box.may_send
+
+
+def test_renewal_says_everything_again_what_was_settled_included() -> None:
+    box = outbox()
+    box.put(message("e"))
+    box.acknowledge(box.take(0.0)[0], 1.0)
+    box.put(message("f"))
+    late, _ = box.take(1.0)
+    box.renew()
+    assert box.due is None
+    box.acknowledge(late, 2.0)  # for a life that is over
+    assert {m.key.edge for m in box.take(2.0)[1]} == {"e", "f"}
+
+
+class Story:
+    """An outbox, and what may happen to it."""
+
+    def __init__(self) -> None:
+        self.box, self.now, self.sequence = outbox(), 0.0, 0
+        self.flying: list[int] = []
+
+    def put(self) -> None:
+        self.sequence += 1
+        self.box.put(message(sequence=self.sequence))
+
+    def take(self) -> None:
+        if self.box.may_send:
+            self.flying.append(self.box.take(self.now)[0])
+
+    def acknowledge(self) -> None:
+        if self.flying:
+            self.box.acknowledge(self.flying.pop(), self.now)
+
+    def lose(self) -> None:
+        if self.flying:
+            self.flying.pop()
+
+    def expire(self) -> None:
+        if self.box.due is not None:
+            self.now = max(self.now, self.box.due)
+            self.box.expire(self.now)
+
+    def renew(self) -> None:
+        self.box.renew()
+
+
+events = st.sampled_from(
+    [Story.put, Story.take, Story.acknowledge, Story.lose, Story.expire, Story.renew]
+)
+
+
+@given(st.lists(events, max_size=60))
+def test_whatever_happens_the_last_value_is_sent_in_the_end(
+    happened: list[Callable[[Story], None]],
+) -> None:
+    story, heard = Story(), 0
+    for event in happened:
+        story.now += 1.0
+        event(story)
+    box = story.box
+    for _ in range(100):
+        if box.may_send:
+            number, sent = box.take(story.now)
+            heard = sent[0].sequence
+            box.acknowledge(number, story.now)
+        story.expire()
+    assert box.settled
+    # Nothing is left to send; unless it was acknowledged in the story, it was sent just now.
+    assert heard in (0, story.sequence)
