@@ -113,10 +113,12 @@ def build_runtime(config: Config, trace: Callable[[str], None] | None = None) ->
     runtime = config.runtime
     if isinstance(runtime, LockstepRuntime):
         return Lockstep(runtime.schedule)
+    late = runtime.report_latency
     settings = {name: getattr(runtime, name) for name in SIMULATOR_SETTINGS}
     return Simulator(
         **settings,
         latency=build_latency(runtime.latency),
+        report_latency=None if late is None else build_latency(late),
         restarts=tuple(Restart(r.host, r.at, r.down) for r in runtime.restarts),
         trace=trace,
     )

@@ -173,6 +173,7 @@ class SimulatorRuntime(Section):
     placement: Placement = Simulator.placement
     window: PositiveInt = Simulator.window
     report_interval: PositiveFloat = Simulator.report_interval
+    report_latency: Latency | None = None
 
 
 class StopSection(Section):

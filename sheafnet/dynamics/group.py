@@ -16,6 +16,11 @@ class Group:
     ----------
     vertices
         The members. Members reach each other, and nobody else, by messages.
+
+    Attributes
+    ----------
+    messages
+        Messages kept by members so far.
     """
 
     def __init__(self, vertices: Iterable[Vertex]) -> None:
@@ -26,6 +31,7 @@ class Group:
             for inc in vertex.star.incidences
         }
         self._delivered = dict.fromkeys(self._routes, 0)
+        self.messages = 0
 
     def start(self) -> list[Message]:
         """Return the first projections of every member."""
@@ -56,6 +62,7 @@ class Group:
                 continue
             if receiver.receive(message, incarnation):
                 delivered[route] += 1
+                self.messages += 1
         return elsewhere
 
     def step(self, names: Iterable[str]) -> list[Message]:
@@ -87,11 +94,6 @@ class Group:
     def updates(self) -> int:
         """Steps of all members so far."""
         return sum(vertex.updates for vertex in self.vertices.values())
-
-    @property
-    def messages(self) -> int:
-        """Messages kept by members so far."""
-        return sum(self._delivered.values())
 
     @property
     def max_staleness(self) -> int:

@@ -11,6 +11,9 @@ from sheafnet.dynamics.program import Program
 from sheafnet.dynamics.star import Star
 from sheafnet.errors import DeliveryError
 
+NEAR_REST = 1000.0
+"""Forces above this many times the quiet are far from rest: what changed is not worth a look."""
+
 
 class Vertex:
     """A star, an inbox and a program; messages in, messages out.
@@ -47,9 +50,7 @@ class Vertex:
     def start(self) -> list[Message]:
         """Return the first projections, one for each neighbour."""
         self._sequence += 1
-        self._said = self.star.projections
-        pairs = zip(self._own_keys, self._said, strict=True)
-        return [Message(key, self._sequence, projection) for key, projection in pairs]
+        return self._everything()
 
     def receive(self, message: Message, incarnation: int = 0) -> bool:
         """Take in one message; return whether it was newer than what was here.
@@ -110,6 +111,8 @@ class Vertex:
     def step(self) -> list[Message]:
         """Run the program once; return what the neighbours are to be told."""
         self._acted_on = self.inbox.version
+        quiet = self.star.quiet
+        far = quiet == 0.0 or self.star.stationarity(self.inbox) > NEAR_REST * quiet
         stalk, letters = self.program.step(self.star, self.inbox)
         self.updates += 1
         self._sequence += 1
@@ -118,21 +121,24 @@ class Vertex:
             messages = []
         else:
             self.star.move(stalk)
-            messages = self._news()
+            messages = self._everything() if far else self._news()
         for kind, edge, tag, array in letters:
             messages.append(Message(Key(kind, edge, self.name, tag), self._sequence, array))
         return messages
 
+    def _everything(self) -> list[Message]:
+        """Return the projection onto every edge."""
+        self._said = self.star.projections
+        pairs = zip(self._own_keys, self._said, strict=True)
+        return [Message(key, self._sequence, projection) for key, projection in pairs]
+
     def _news(self) -> list[Message]:
         """Return the projections that differ enough from what the neighbours were told."""
-        projections, quiet = self.star.projections, self.star.quiet
-        if quiet == 0.0:
-            self._said = projections
-            pairs = zip(self._own_keys, projections, strict=True)
-            return [Message(key, self._sequence, projection) for key, projection in pairs]
         said, messages = list(self._said), []
-        for end, (key, projection) in enumerate(zip(self._own_keys, projections, strict=True)):
-            if largest(projection - said[end]) > quiet:
+        for end, (key, projection) in enumerate(
+            zip(self._own_keys, self.star.projections, strict=True)
+        ):
+            if largest(projection - said[end]) > self.star.quiet:
                 said[end] = projection
                 messages.append(Message(key, self._sequence, projection))
         self._said = tuple(said)

@@ -2,13 +2,15 @@
 
 The coordinator asks every host in waves::
 
-    ASKING ──all idle, and every (incarnation, sent, accepted) as in the wave before──▶ CHECKING
-      ▲  └─ otherwise: ask again                                                           │
-      └──── the assembled cochain is not stationary: wake all at a tenth of the quiet ─────┤
-                                                                                       Finish
+    ASKING ──every host at rest──▶ CONFIRMING: the next wave brings the stalks along
+      ▲                                │
+      ├── not at rest, or another (incarnation, sent, accepted) than in the wave before
+      ├── the assembled cochain is not stationary: wake all at a tenth of the quiet
+      │                                │
+      └────────────────────────────────┴──▶ Finish
 
 Between the end of one wave and the beginning of the next there is an instant at which every
-host was idle, since none sent or accepted anything from before it until after it (the four
+host was at rest, since none sent or accepted anything from before it until after it (the four
 counters of Mattern, "Algorithms for distributed termination detection", 1987, host by host);
 what was in flight had been acknowledged, so nothing can move again. One wave does not show
 that: a host may be woken after it has answered by one that has not.
@@ -124,8 +126,8 @@ class Coordinator:
 
     @property
     def hurried(self) -> bool:
-        """Whether the next wave should follow at once: it confirms the last, or collects."""
-        return self._ending is not None or self._before is not None
+        """Whether the next wave should follow at once, since it may be the last."""
+        return self._ending is not None
 
     @property
     def messages(self) -> int:
@@ -138,17 +140,14 @@ class Coordinator:
         return self.messages // max(2 * len(self._problem.sheaf.edges), 1)
 
     def _judge(self) -> None:
+        """Decide whether, and for what, the next wave collects the stalks."""
+        self._before = None
         if any(report.exploded for report in self._answers.values()):
             self._ending = Outcome.DIVERGED
-            return
-        if self._at_rest():
-            counters = self._counters()
-            if counters == self._before:
-                self._ending = Outcome.CONVERGED
-            self._before = counters
-            return
-        self._before = None
-        if self.rounds >= self._problem.stop.max_rounds:
+        elif self._at_rest():
+            self._ending = Outcome.CONVERGED
+            self._before = self._counters()
+        elif self.rounds >= self._problem.stop.max_rounds:
             self._ending = Outcome.BUDGET_EXHAUSTED
 
     def _at_rest(self) -> bool:
@@ -164,8 +163,9 @@ class Coordinator:
         cochain = self._assembled()
         if outcome is not Outcome.CONVERGED:
             return Finish(outcome, self._message(outcome), cochain)
-        if self._counters() != self._before:
-            self._ending, self._before = None, None
+        if not self._at_rest() or self._counters() != self._before:
+            self._ending = None
+            self._judge()
             return None
         with np.errstate(over="ignore", invalid="ignore"):
             forces = stationarity(self._problem.sheaf, cochain, self._problem.pinned)
@@ -179,7 +179,7 @@ class Coordinator:
                 "message changes it: the tolerance is beyond the precision; ask for less",
                 cochain,
             )
-        self._ending, self._before = None, None
+        self._ending = None
         self._quiet /= 10.0
         return Wake(self._quiet)
 

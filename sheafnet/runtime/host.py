@@ -149,9 +149,9 @@ class Host:
         before = self.group.messages
         for message in frame.messages:
             try:
-                astray = self.group.deliver([message], frame.incarnation)
+                astray = len(self.group.deliver((message,), frame.incarnation))
             except DeliveryError:
-                astray = [message]
+                astray = 1
             if astray:
                 self.refused["stranger"] += 1
         self.accepted += self.group.messages - before
@@ -202,9 +202,12 @@ class Host:
             self._post(self.group.start())
         frames = []
         for name, peer in self._peers.items():
-            peer.outbox.expire(now)
-            if peer.outbox.may_send or peer.unacknowledged:
-                frames.append((name, self._frame(name, peer, now)))
+            outbox = peer.outbox
+            outbox.expire(now)
+            if outbox.may_send:
+                frames.append((name, self._frame(name, peer, *outbox.take(now))))
+            elif peer.unacknowledged:
+                frames.append((name, self._frame(name, peer, 0, ())))
         return frames
 
     def wake(self, quiet: float) -> None:
@@ -234,19 +237,20 @@ class Host:
         )
 
     def _turn(self) -> list[Message]:
-        """Step every vertex that has a reason to, unless one has exploded."""
-        if self._exploded is not None:
-            return []
-        names = [vertex.name for vertex in self._members if vertex.runnable]
-        for name in names:
-            vertex = self.group.vertices[name]
-            force = vertex.stationarity
-            if name not in self._guards:
-                self._guards[name] = Guard(force, self._growth_limit)
-            if self._guards[name].trips(force):
-                self._exploded = (name, vertex.updates)
-                return []
-        return self.group.step(names)
+        """Step every vertex that has a reason to, until one explodes."""
+        messages: list[Message] = []
+        for vertex in self._members:
+            if self._exploded is None and vertex.runnable:
+                guard = self._guards.get(vertex.name) or self._guard(vertex)
+                if guard.trips(vertex.stationarity):
+                    self._exploded = (vertex.name, vertex.updates)
+                else:
+                    messages += vertex.step()
+        return messages
+
+    def _guard(self, vertex: Vertex) -> Guard:
+        guard = self._guards[vertex.name] = Guard(vertex.stationarity, self._growth_limit)
+        return guard
 
     def _post(self, messages: list[Message]) -> None:
         for message in self.group.deliver(messages):
@@ -254,19 +258,12 @@ class Host:
             self._peers[self._route[key.edge, key.sender]].outbox.put(message)
             self.sent += 1
 
-    def _frame(self, name: str, peer: _Peer, now: float) -> bytes:
-        number, messages = peer.outbox.take(now) if peer.outbox.may_send else (0, ())
-        frame = Frame(
-            run=self._run,
-            sender=self.name,
-            receiver=name,
-            incarnation=self.incarnation,
-            number=number,
-            heard=peer.incarnation,
-            acks=tuple(peer.unacknowledged),
-            messages=messages,
-        )
+    def _frame(self, name: str, peer: _Peer, number: int, messages: tuple[Message, ...]) -> bytes:
+        acks = tuple(peer.unacknowledged)
         peer.unacknowledged.clear()
+        frame = Frame(
+            self._run, self.name, name, self.incarnation, number, peer.incarnation, acks, messages
+        )
         data = encode(frame, self._limits)
         self.frames += 1
         self.bytes += len(data)

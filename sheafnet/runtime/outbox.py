@@ -101,6 +101,8 @@ class Outbox:
 
     def expire(self, now: float) -> None:
         """Put what has gone unacknowledged for too long back in the queue."""
+        if not self._sent_at:
+            return
         limit = now - self._timeout
         overdue = {number for number, sent in self._sent_at.items() if sent <= limit}
         if not overdue:

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -42,11 +41,12 @@ PREFIX = struct.Struct("<2sBBIII")
 _START = struct.Struct("<2sBBI")
 _SIZES = struct.Struct("<II")
 LARGEST_COUNT = 2**63
+_ILL_FORMED = "a field of the header has the wrong type or is out of range"
 
 KINDS = (Kind.PROJECTION, Kind.TENSION, Kind.ELIMINATION)
-DTYPES = (np.dtype("<f8"), np.dtype("<f4"))
+DTYPES: tuple[np.dtype[Any], ...] = (np.dtype("<f8"), np.dtype("<f4"))
 _KIND_CODES = {kind: code for code, kind in enumerate(KINDS)}
-_DTYPE_CODES = {dtype: code for code, dtype in enumerate(DTYPES)}
+_DTYPE_CODES = {dtype.char: code for code, dtype in enumerate(DTYPES)}
 
 
 @dataclass(frozen=True)
@@ -80,19 +80,23 @@ def encode(frame: Frame, limits: Limits = Limits()) -> bytes:
     ProtocolError
         If it would be refused: too large, or an array that is neither float64 nor float32.
     """
-    described, parts = [], []
+    described: list[tuple[object, ...]] = []
+    parts: list[bytes | memoryview] = []
+    payload = 0
     for key, sequence, array in frame.messages:
-        code = _DTYPE_CODES.get(array.dtype)
-        if code is None:
-            raise ProtocolError(
-                f"an array of {array.dtype} on {key.edge!r} cannot be sent", "dtype"
-            )
+        dtype = array.dtype
+        code = _DTYPE_CODES.get(dtype.char)
+        if code is None or not dtype.isnative:
+            raise ProtocolError(f"an array of {dtype} on {key.edge!r} cannot be sent", "dtype")
         described.append(
             (_KIND_CODES[key.kind], key.edge, key.sender, key.tag, sequence, code, array.shape)
         )
-        parts.append(array.tobytes())
-        if len(parts[-1]) % 8:
-            parts.append(bytes(-len(parts[-1]) % 8))
+        if array.nbytes:
+            parts.append(np.ascontiguousarray(array).data.cast("B"))
+            payload += array.nbytes
+        if payload % 8:
+            parts.append(bytes(-payload % 8))
+            payload += -payload % 8
     header = msgpack.packb(
         (
             frame.run,
@@ -105,7 +109,6 @@ def encode(frame: Frame, limits: Limits = Limits()) -> bytes:
             described,
         )
     )
-    payload = sum(map(len, parts))
     size = PREFIX.size + len(header) + -len(header) % 8 + payload
     if len(header) > limits.header or size > limits.frame:
         raise ProtocolError(
@@ -113,8 +116,12 @@ def encode(frame: Frame, limits: Limits = Limits()) -> bytes:
             f"and {limits.header}; send fewer or smaller arrays in one",
             "size",
         )
-    checked = b"".join((_SIZES.pack(len(header), payload), header, bytes(-len(header) % 8), *parts))
-    return _START.pack(MAGIC, VERSION, 0, zlib.crc32(checked)) + checked
+    head = _SIZES.pack(len(header), payload) + header + bytes(-len(header) % 8)
+    checksum = zlib.crc32(head)
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
+    # One copy of the arrays, straight into the frame.
+    return b"".join((_START.pack(MAGIC, VERSION, 0, checksum), head, *parts))
 
 
 def decode(data: bytes, limits: Limits = Limits()) -> Frame:
@@ -139,11 +146,21 @@ def decode(data: bytes, limits: Limits = Limits()) -> Frame:
         )
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise ProtocolError(f"the header cannot be read: {error}", "header") from None
-    run, sender, receiver, incarnation, number, heard, acks, described = _expect(
-        fields, (_name, _name, _name, _count, _count, _count, _tuple, _tuple), "header"
-    )
-    for ack in acks:
-        _count(ack)
+    try:
+        run, sender, receiver, incarnation, number, heard, acks, described = fields
+    except (TypeError, ValueError):
+        raise ProtocolError("the header does not have its eight fields", "header") from None
+    # Spelled out, here and for messages: this is in the path of every frame.
+    if not (
+        type(run) is type(sender) is type(receiver) is str
+        and type(acks) is type(described) is tuple
+        and type(incarnation) is type(number) is type(heard) is int
+        and 0 <= incarnation < LARGEST_COUNT
+        and 0 <= number < LARGEST_COUNT
+        and 0 <= heard < LARGEST_COUNT
+        and _are_counts(acks)
+    ):
+        raise ProtocolError(_ILL_FORMED, "header")
     messages = []
     at = payload_at
     for description in described:
@@ -174,47 +191,40 @@ def _check_prefix(data: bytes, limits: Limits) -> tuple[int, int, int]:
 
 
 def _message(
-    description: object, data: bytes, at: int, end: int, limits: Limits
+    description: Any, data: bytes, at: int, end: int, limits: Limits
 ) -> tuple[Message, int]:
     """Return one message whose array lies at ``at``, and where the next array lies."""
-    kind, edge, sender, tag, sequence, code, shape = _expect(
-        description, (_count, _name, _name, _count, _count, _count, _tuple), "message"
-    )
+    try:
+        kind, edge, sender, tag, sequence, code, shape = description
+    except (TypeError, ValueError):
+        raise ProtocolError("a message does not have its seven fields", "header") from None
+    if not (
+        type(edge) is type(sender) is str
+        and type(shape) is tuple
+        and type(kind) is type(tag) is type(sequence) is type(code) is int
+        and kind >= 0
+        and code >= 0
+        and 0 <= tag < LARGEST_COUNT
+        and 0 <= sequence < LARGEST_COUNT
+        and _are_counts(shape)
+    ):
+        raise ProtocolError(_ILL_FORMED, "header")
     if kind >= len(KINDS):
         raise ProtocolError(f"unknown kind of message {kind}", "kind")
     if code >= len(DTYPES):
         raise ProtocolError(f"unknown type of array {code}", "dtype")
     if len(shape) > limits.rank:
         raise ProtocolError(f"an array of {len(shape)} axes; at most {limits.rank}", "shape")
-    # An axis of none must not excuse the size of the others: NumPy refuses such shapes.
-    if prod(max(_count(n), 1) for n in shape) > limits.frame:
-        raise ProtocolError(f"an array of shape {shape} is over the limit", "shape")
     size = prod(shape) * DTYPES[code].itemsize
+    # An axis of none must not excuse the size of the others: NumPy refuses such shapes.
+    if not size and prod(max(n, 1) for n in shape) > limits.frame:
+        raise ProtocolError(f"an array of shape {shape} is over the limit", "shape")
     if size > end - at:
         raise ProtocolError(f"an array of {size} bytes where {end - at} are left", "size")
     array: Array = np.ndarray(shape, DTYPES[code], data, at)
     return Message(Key(KINDS[kind], edge, sender, tag), sequence, array), at + size + -size % 8
 
 
-def _expect(value: object, fields: tuple[Callable[[object], Any], ...], what: str) -> list[Any]:
-    if type(value) is not tuple or len(value) != len(fields):
-        raise ProtocolError(f"a {what} needs {len(fields)} fields", "header")
-    return [check(field) for check, field in zip(fields, value, strict=True)]
-
-
-def _name(value: object) -> str:
-    if type(value) is not str:
-        raise ProtocolError(f"expected a name, got {type(value).__name__}", "header")
-    return value
-
-
-def _count(value: object) -> int:
-    if type(value) is not int or not 0 <= value < LARGEST_COUNT:
-        raise ProtocolError("expected a count that is neither negative nor huge", "header")
-    return value
-
-
-def _tuple(value: object) -> tuple[Any, ...]:
-    if type(value) is not tuple:
-        raise ProtocolError(f"expected a list, got {type(value).__name__}", "header")
-    return value
+def _are_counts(values: tuple[Any, ...]) -> bool:
+    # A list is made faster than a generator is run.
+    return all([type(value) is int and 0 <= value < LARGEST_COUNT for value in values])  # noqa: C419

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sheafnet.dynamics.messages import Message
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """Messages between two hosts, with what makes their delivery certain.
 
     Attributes

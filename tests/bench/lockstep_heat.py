@@ -1,6 +1,6 @@
 """Cost of a lockstep heat round beside a bare NumPy loop that does the same arithmetic.
 
-    python tests/bench/lockstep_heat.py
+    python -m tests.bench.lockstep_heat
 
 Both relax the same network with the input pinned, with the step 0.99/d of each vertex. The
 bare loop knows the whole network, computes every projection, residual, force and step once a

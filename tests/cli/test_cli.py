@@ -255,6 +255,56 @@ def test_ctrl_c_and_sigterm_stop_the_run_and_keep_what_it_had(
     assert "z2" in sn.Cochain.load("here/cochain.npz")
 
 
+SIMULATED = ["--set", "runtime=simulator", "--set", "runtime.loss=0.2"]
+
+
+def test_a_simulated_run_prints_what_the_wire_carried_and_replays() -> None:
+    done = sheafnet("run", QUICK, *SIMULATED, "--out", "here", "--trace")
+    assert done.exit_code == 0, done.output
+    for word in ("virtual time", "updates", "messages", "bytes", "worst staleness"):
+        assert word in done.output
+    again = sheafnet("replay", "here")
+    assert again.exit_code == 0, again.output
+    digest = json.loads(Path("here/result.json").read_text())["trace_digest"]
+    assert f"the run repeats itself, digest {digest}" in again.output
+
+
+def test_replay_points_at_the_first_event_that_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    sheafnet("run", QUICK, *SIMULATED, "--out", "here", "--trace")
+    trace = Path("here/trace.txt")
+    lines = trace.read_text().splitlines()
+    planted = [*lines[:41], lines[41] + "7", *lines[42:]]
+    for changed, expected in ((planted, 42), (lines[:50], 51), ([*lines, "more"], len(lines) + 1)):
+        trace.write_text("\n".join(changed) + "\n")
+        found = sheafnet("replay", "here")
+        assert found.exit_code == 1
+        assert f"event {expected} differs" in found.output
+    # The same for a line of the code: no event before the first step is touched by it.
+    trace.write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr("sheafnet.dynamics.rules.heat.SAFETY", 0.98)
+    found = sheafnet("replay", "here")
+    assert found.exit_code == 1
+    (number,) = re.findall(r"event (\d+) differs", found.output)
+    stepped = next(n for n, line in enumerate(lines) if re.search(r" step \S+ [1-9]", line))
+    assert int(number) == stepped + 2  # the first frame that carries a changed projection
+
+
+def test_replay_without_a_trace_compares_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    sheafnet("run", QUICK, "--out", "here")
+    assert sheafnet("replay", "here").exit_code == 0
+    monkeypatch.setattr("sheafnet.dynamics.rules.heat.SAFETY", 0.98)
+    found = sheafnet("replay", "here")
+    assert found.exit_code == 1
+    assert "the digest differs" in found.output
+    assert "run with --trace to see at which event" in found.output
+    Path("here/result.json").write_text("{}")
+    assert sheafnet("replay", "here").exit_code == 2
+    Path("empty").mkdir()
+    refused = sheafnet("replay", "empty")
+    assert refused.exit_code == 2
+    assert "empty holds no finished run" in refused.output
+
+
 def test_check_prints_the_theorems() -> None:
     for config in (QUICK, "digits"):
         checked = sheafnet("check", config)
@@ -275,7 +325,7 @@ def test_schema_is_a_json_schema_of_the_configuration() -> None:
 def test_help_and_version() -> None:
     shown = sheafnet("--help")
     assert shown.exit_code == 0
-    for verb in ("run", "check", "schema"):
+    for verb in ("run", "replay", "check", "schema"):
         assert verb in shown.output
         assert sheafnet(verb, "--help").exit_code == 0
     assert sn.__version__ in sheafnet("--version").output

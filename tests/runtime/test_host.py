@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -104,7 +102,7 @@ def test_frames_that_are_not_for_here_are_refused_and_counted(
     change: dict[str, str], reason: str | None
 ) -> None:
     host = roster().hosts()["layer_1"]
-    host.receive(encode(replace(first_frame(), **change)))  # type: ignore[arg-type]
+    host.receive(encode(first_frame()._replace(**change)))  # type: ignore[arg-type]
     if reason is None:
         assert host.accepted == 1  # edge and vertex decide, and a0 does say this to z1
         return
@@ -123,7 +121,7 @@ def test_frames_that_are_not_for_here_are_refused_and_counted(
 def test_messages_that_do_not_fit_are_refused_one_by_one(message: Message) -> None:
     host = roster().hosts()["layer_1"]
     frame = first_frame()
-    host.receive(encode(replace(frame, messages=(message, *frame.messages))))
+    host.receive(encode(frame._replace(messages=(message, *frame.messages))))
     assert host.refused == {"stranger": 1}
     assert host.accepted == 1
 
@@ -194,7 +192,7 @@ def test_an_acknowledgement_of_an_earlier_life_settles_nothing() -> None:
     host.receive(encode(acknowledgement))
     host.step(1.0)
     assert not host.report(1).idle
-    host.receive(encode(replace(acknowledgement, heard=1)))
+    host.receive(encode(acknowledgement._replace(heard=1)))
     host.step(2.0)
     assert host.due is None
 

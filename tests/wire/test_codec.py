@@ -6,7 +6,6 @@ import struct
 import tracemalloc
 import zlib
 from collections.abc import Callable
-from dataclasses import replace
 
 import msgpack
 import numpy as np
@@ -50,7 +49,7 @@ def example(messages: int = 2) -> Frame:
 @given(frames)
 def test_a_frame_survives_the_wire_bit_by_bit(frame: Frame) -> None:
     back = decode(encode(frame))
-    assert replace(back, messages=()) == replace(frame, messages=())
+    assert back._replace(messages=()) == frame._replace(messages=())
     assert len(back.messages) == len(frame.messages)
     for ours, theirs in zip(back.messages, frame.messages, strict=True):
         assert ours[:2] == theirs[:2]
@@ -70,7 +69,7 @@ def test_arrays_are_read_where_they_lie_and_cannot_be_changed() -> None:
 
 def test_a_fortran_ordered_array_keeps_its_values() -> None:
     array = np.asfortranarray(np.arange(6.0).reshape(2, 3))
-    frame = replace(example(0), messages=(Message(Key(Kind.TENSION, "e", "v", 3), 1, array),))
+    frame = example(0)._replace(messages=(Message(Key(Kind.TENSION, "e", "v", 3), 1, array),))
     np.testing.assert_array_equal(decode(encode(frame)).messages[0].array, array)
 
 
@@ -114,20 +113,20 @@ def test_the_hostile_sender_of_these_tests_can_make_a_good_frame() -> None:
         (sealed([b"bytes"]), "header", "cannot be read"),
         (sealed(["x" * 300]), "header", "cannot be read"),
         (sealed(b"\xa2\xff\xff"), "header", "cannot be read"),
-        (sealed(3), "header", "a header needs 8 fields"),
-        (sealed([1] * 8), "header", "expected a name, got int"),
-        (sealed([*header()[:3], -1, 1, 0, [], []]), "header", "neither negative nor huge"),
-        (sealed([*header()[:3], 2**63, 1, 0, [], []]), "header", "neither negative nor huge"),
-        (sealed([*header()[:3], True, 1, 0, [], []]), "header", "neither negative nor huge"),
-        (sealed(header(acks=5)), "header", "expected a list, got int"),
-        (sealed(header(acks=[1.5])), "header", "neither negative nor huge"),
-        (sealed(header(3)), "header", "a message needs 7 fields"),
+        (sealed(3), "header", "does not have its eight fields"),
+        (sealed([1] * 8), "header", "wrong type or is out of range"),
+        (sealed([*header()[:3], -1, 1, 0, [], []]), "header", "wrong type or is out of range"),
+        (sealed([*header()[:3], 2**63, 1, 0, [], []]), "header", "wrong type or is out of range"),
+        (sealed([*header()[:3], True, 1, 0, [], []]), "header", "wrong type or is out of range"),
+        (sealed(header(acks=5)), "header", "wrong type or is out of range"),
+        (sealed(header(acks=[1.5])), "header", "wrong type or is out of range"),
+        (sealed(header(3)), "header", "does not have its seven fields"),
         (sealed(header(but(0, 3)), EIGHT), "kind", "unknown kind of message 3"),
         (sealed(header(but(5, 2)), EIGHT), "dtype", "unknown type of array 2"),
         (sealed(header(but(6, [1] * 9)), EIGHT), "shape", "an array of 9 axes"),
         (sealed(header(but(6, [2, 1])), EIGHT), "size", "16 bytes where 8 are left"),
-        (sealed(header(but(6, [2**62, 2**62])), EIGHT), "shape", "is over the limit"),
-        (sealed(header(but(6, [-1])), EIGHT), "header", "neither negative nor huge"),
+        (sealed(header(but(6, [2**62, 2**62])), EIGHT), "size", "bytes where 8 are left"),
+        (sealed(header(but(6, [-1])), EIGHT), "header", "wrong type or is out of range"),
         (sealed(header(GOOD), EIGHT * 2), "size", "8 bytes after the last array"),
     ],
 )
@@ -158,7 +157,7 @@ def test_limits_hold_on_both_ends() -> None:
 def test_an_array_of_another_type_is_not_sent() -> None:
     message = Message(Key(Kind.PROJECTION, "e", "v"), 1, np.ones(3, np.float16))
     with pytest.raises(ProtocolError, match="an array of float16 on 'e' cannot be sent"):
-        encode(replace(example(0), messages=(message,)))
+        encode(example(0)._replace(messages=(message,)))
 
 
 def mutated(rng: np.random.Generator, data: bytes) -> bytes:

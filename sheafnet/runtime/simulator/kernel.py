@@ -39,8 +39,8 @@ class Kernel:
     def at(self, time: float, priority: Priority, action: Action, *arguments: Any) -> None:
         """Have ``action(*arguments)`` happen at ``time``, or now if that is past."""
         self._id += 1
-        when = max(time, self.now)
-        heapq.heappush(self._heap, (when, int(priority), self._id, action, arguments))
+        when = time if time > self.now else self.now
+        heapq.heappush(self._heap, (when, priority, self._id, action, arguments))
 
     def advance(self) -> bool:
         """Let the next event happen; return whether there was one."""

@@ -1,8 +1,7 @@
 """One simulated run: hosts, links and a coordinator as events of a kernel.
 
 Frames suffer the latency and the loss of their link. What passes between the hosts and the
-coordinator is delayed by the same law but not lost: it stands for calls that are repeated
-until they succeed.
+coordinator is delayed but not lost: it stands for calls that are repeated until they succeed.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from sheafnet.runtime.host import Host, Report
 from sheafnet.runtime.roster import Roster
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
 from sheafnet.runtime.simulator.link import Link
-from sheafnet.runtime.simulator.trace import Trace
+from sheafnet.runtime.simulator.trace import Trace, What
 
 if TYPE_CHECKING:
     from sheafnet.runtime.simulator.simulator import Simulator
@@ -37,7 +36,7 @@ class Simulation:
     roster
         Who lives where.
     trace
-        Takes a line an event.
+        Takes every event.
 
     Attributes
     ----------
@@ -45,6 +44,8 @@ class Simulation:
         The hosts that are up, by name.
     kernel
         Virtual time.
+    lives
+        How often each host has been restarted.
     settings
         The network that is simulated.
     """
@@ -60,11 +61,11 @@ class Simulation:
         self._links: dict[tuple[str, str], Link] = {}
         self._finish: Finish | None = None
         self._retired = _Counts()
-        self._lives = dict.fromkeys(self.hosts, 0)
-        # When each host is free to step again, and whether an event for that is scheduled.
+        self.lives = dict.fromkeys(self.hosts, 0)
+        # When each host is free to step again, and for which a step or a timer is scheduled.
         self._free_at = dict.fromkeys(self.hosts, 0.0)
         self._step_scheduled: set[Host] = set()
-        self._timer_at: dict[Host, float] = {}
+        self._timer_set: set[Host] = set()
         for host in self.hosts.values():
             self._schedule_step(host)
         for restart in settings.restarts:
@@ -119,64 +120,59 @@ class Simulation:
         before = host.group.updates
         frames = host.step(kernel.now)
         updates = host.group.updates - before
-        self._trace.write(f"{kernel.now!r} step {name} {updates}")
+        self._trace.note(kernel.now, What.STEP, name, updates)
         for receiver, data in frames:
             self._send(name, receiver, data)
         pace = self.settings.compute * self.settings.slow.get(name, 1.0)
         self._free_at[name] = kernel.now + pace * max(updates, 1)
         if host.runnable:
             self._schedule_step(host)
-        self._schedule_timer(host)
+        elif host not in self._timer_set:
+            self._schedule_timer(host)
 
     def _send(self, sender: str, receiver: str, data: bytes) -> None:
         delay = self._link(sender, receiver).fate()
-        checksum = int.from_bytes(data[4:8], "little")
-        line = f"{self.kernel.now!r} send {sender} {receiver} {len(data)} {checksum:08x}"
-        if delay is None:
-            self._trace.write(f"{line} lost")
-            return
-        self._trace.write(f"{line} {delay!r}")
-        self.kernel.at(self.kernel.now + delay, Priority.ARRIVAL, self._arrive, receiver, data)
+        now, checksum = self.kernel.now, int.from_bytes(data[4:8], "little")
+        self._trace.send(now, sender, receiver, len(data), checksum, delay)
+        if delay is not None:
+            self.kernel.at(now + delay, Priority.ARRIVAL, self._arrive, receiver, data)
 
     def _arrive(self, receiver: str, data: bytes) -> None:
         host = self.hosts.get(receiver)
         if host is None:
             return  # it is down
         host.receive(data)
-        if host.runnable:
+        if host not in self._step_scheduled and host.runnable:
             self._schedule_step(host)
 
     def _schedule_timer(self, host: Host) -> None:
-        """Keep one timer event a host, at or before the time that it is due."""
+        """Wake an idle host when its timer is due; one that steps looks at it by itself."""
         due = host.due
-        if due is not None and due < self._timer_at.get(host, np.inf):
-            self._timer_at[host] = due
-            self.kernel.at(due, Priority.STEP, self._timer, host, due)
+        if due is not None:
+            self._timer_set.add(host)
+            self.kernel.at(due, Priority.STEP, self._timer, host)
 
-    def _timer(self, host: Host, scheduled: float) -> None:
-        if self._timer_at.get(host) != scheduled:
-            return  # an earlier one has taken its place
-        del self._timer_at[host]
-        if self.hosts.get(host.name) is not host:
-            return
-        due = host.due
-        if due is not None and due <= self.kernel.now:
-            self._schedule_step(host)
-        else:
-            self._schedule_timer(host)
+    def _timer(self, host: Host) -> None:
+        self._timer_set.discard(host)
+        if self.hosts.get(host.name) is host and host not in self._step_scheduled:
+            due = host.due
+            if due is not None and due <= self.kernel.now:
+                self._schedule_step(host)
+            else:
+                self._schedule_timer(host)
 
     def _crash(self, name: str, down: float) -> None:
         host = self.hosts.pop(name, None)
         if host is None:
             return  # it is down already
-        self._trace.write(f"{self.kernel.now!r} crash {name}")
+        self._trace.note(self.kernel.now, What.CRASH, name, self.lives[name])
         self._retired.add(host)
         self.kernel.at(self.kernel.now + down, Priority.FAULT, self._rise, name)
 
     def _rise(self, name: str) -> None:
-        self._lives[name] += 1
-        self._trace.write(f"{self.kernel.now!r} rise {name} {self._lives[name]}")
-        host = self.hosts[name] = self._roster.host(name, self._lives[name], self._quiet)
+        self.lives[name] += 1
+        self._trace.note(self.kernel.now, What.RISE, name, self.lives[name])
+        host = self.hosts[name] = self._roster.host(name, self.lives[name], self._quiet)
         self._free_at[name] = self.kernel.now
         self._schedule_step(host)
 
@@ -184,8 +180,10 @@ class Simulation:
         link = self._links.get((sender, receiver))
         if link is None:
             settings = self.settings
-            loss = 0.0 if CONTROL in (sender, receiver) else settings.loss
-            link = Link(settings.seed, sender, receiver, settings.latency, loss)
+            latency, loss = settings.latency, settings.loss
+            if CONTROL in (sender, receiver):
+                latency, loss = settings.report_latency or latency, 0.0
+            link = Link(settings.seed, sender, receiver, latency, loss)
             self._links[sender, receiver] = link
         return link
 
@@ -198,7 +196,7 @@ class Simulation:
     def _wave(self) -> None:
         """Begin a wave, or ask those again who were down when it was asked."""
         ask = self._coordinator.ask()
-        for name in self._lives:
+        for name in self.lives:
             self.kernel.at(self._control(CONTROL, name), Priority.CONTROL, self._answer, name, ask)
 
     def _answer(self, name: str, ask: Ask) -> None:
@@ -218,12 +216,12 @@ class Simulation:
     def _hear(self, report: Report) -> None:
         match self._coordinator.receive(report):
             case Finish() as finish:
-                self._trace.write(f"{self.kernel.now!r} finish {finish.outcome.name}")
+                self._trace.note(self.kernel.now, What.FINISH, finish.outcome.name, 0)
                 self._finish = finish
                 return
             case Wake(quiet):
                 self._quiet = quiet
-                for name in self._lives:
+                for name in self.lives:
                     self.kernel.at(
                         self._control(CONTROL, name), Priority.CONTROL, self._wake, name, quiet
                     )

@@ -62,6 +62,8 @@ class Simulator:
         Unacknowledged frames that a host may have on its way to each peer.
     report_interval
         Virtual time between the waves of the coordinator.
+    report_latency
+        Delays of what passes between hosts and coordinator; None takes ``latency``.
     trace
         Is handed every line of the full trace; None keeps its digest only.
 
@@ -80,6 +82,7 @@ class Simulator:
     placement: Placement = "by-layer"
     window: int = 4
     report_interval: float = 20.0
+    report_latency: Latency | None = None
     trace: Callable[[str], None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -118,4 +121,4 @@ class Simulator:
             if name not in roster.members:
                 hint = nearest(name, roster.members)
                 raise UnknownNameError(f"simulator: no host {name!r}{hint}")
-        return Simulation(self, roster, Trace(self.trace))
+        return Simulation(self, roster, Trace(list(roster.members), self.trace))
