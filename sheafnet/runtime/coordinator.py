@@ -102,8 +102,12 @@ class Coordinator:
         return Ask(self._wave, with_stalks=self._ending is not None)
 
     def end(self, outcome: Outcome) -> None:
-        """Have the next wave collect the stalks and end the run with ``outcome``."""
-        self._ending = outcome
+        """Have the next wave collect the stalks and end the run with ``outcome``.
+
+        A divergence that has been seen already is not talked over.
+        """
+        if self._ending is not Outcome.DIVERGED:
+            self._ending = outcome
 
     def receive(self, report: Report) -> Finish | Wake | None:
         """Take in a report; return what follows once a wave is complete."""

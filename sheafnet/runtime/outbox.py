@@ -103,8 +103,9 @@ class Outbox:
         """Put what has gone unacknowledged for too long back in the queue."""
         if not self._sent_at:
             return
-        limit = now - self._timeout
-        overdue = {number for number, sent in self._sent_at.items() if sent <= limit}
+        # The same sum as in ``due``: at that very time it must not round to "not yet".
+        timeout = self._timeout
+        overdue = {number for number, sent in self._sent_at.items() if sent + timeout <= now}
         if not overdue:
             return
         self._backoff = min(2.0 * self._backoff, LONGEST_BACKOFF)

@@ -46,13 +46,13 @@ def test_heat_converges_to_the_forward_pass(name: str, schedule: str) -> None:
     np.testing.assert_array_equal(solution.cochain["a0"], reference.arrays["x"])
 
 
-@pytest.mark.parametrize("name", ["2-4-1-identity", "2-6-4-4-1-identity"])
-def test_the_tail_of_the_heat_flow_decays_at_lambda_1(name: str) -> None:
+@pytest.mark.parametrize(("name", "samples"), [("2-4-1-identity", 3), ("2-6-4-4-1-identity", 1)])
+def test_the_tail_of_the_heat_flow_decays_at_lambda_1(name: str, samples: int) -> None:
     reference = golden.load(name)
     sheaf, target, dt = reference.sheaf, reference.cochain(""), 1e-2
     free = sheaf.vertices[1:]
     gates = [edge.tail for edge in sheaf.edges if edge.name.startswith("activation")]
-    for sample in range(2):
+    for sample in range(samples):
         one = sn.Cochain({v: target[v][:, [sample]] for v in sheaf.vertices})
         pins = [sn.Pin("a0", one["a0"])]
         values, vectors = np.linalg.eigh(sn.laplacian(sheaf, pins, one).toarray())

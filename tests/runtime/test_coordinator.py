@@ -133,6 +133,16 @@ def test_an_exploded_vertex_ends_the_run_by_name() -> None:
     assert "the force on 'z1' reached 1e+99 at its update 7" in end.message
 
 
+def test_a_divergence_is_not_talked_over_by_the_budget() -> None:
+    judge = coordinator()
+    blown: dict[str, Any] = {"exploded": ("z1", 7), "stationarity": {"z1": 1e99}}
+    answer(judge, **blown)
+    judge.end(sn.Outcome.BUDGET_EXHAUSTED)
+    end = answer(judge, **blown)
+    assert isinstance(end, Finish)
+    assert end.outcome is sn.Outcome.DIVERGED
+
+
 def test_an_end_that_was_ordered_waits_for_a_wave_that_collects() -> None:
     judge = coordinator()
     ask = judge.ask()

@@ -78,6 +78,16 @@ def test_what_is_not_acknowledged_is_sent_again_at_its_time_and_backed_off() -> 
     assert box.settled
 
 
+@given(st.floats(0.0, 1e6), st.floats(1e-3, 1e3))
+def test_at_the_very_time_that_is_due_something_expires(now: float, timeout: float) -> None:
+    box = outbox(timeout)
+    box.put(message())
+    box.take(now)
+    assert box.due is not None
+    box.expire(box.due)
+    assert box.may_send
+
+
 def test_the_timeout_follows_the_round_trips_that_are_measured() -> None:
     box = outbox(timeout=1000.0)
     for now in range(0, 400, 4):

@@ -170,7 +170,7 @@ def restarted_not_told(patch: pytest.MonkeyPatch) -> None:
 def test_planted_bugs_are_caught(
     plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.asynchrony.PATIENCE", 2_000)
+    monkeypatch.setattr("tests.asynchrony.PATIENCE", 500)
     plant(monkeypatch)
     with pytest.raises(FailedError):  # noqa: PT012 - any of the seeds
         for seed in sorted(range(200), key=lambda seed: seed % 3):  # the small networks first
