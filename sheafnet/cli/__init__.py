@@ -66,5 +66,5 @@ def main() -> None:
     CONFIG is a YAML file, or the name of one that comes with sheafnet (quickstart, digits).
 
     Exit codes: 0 done and converged; 1 ran but did not converge; 2 bad configuration or
-    usage; 3 a fault while running.
+    usage; 3 a fault while running; 130 interrupted before there was anything to keep.
     """

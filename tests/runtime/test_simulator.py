@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import sheafnet as sn
+from sheafnet.core.energy import stationarity
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Message
 from sheafnet.errors import InputError, UnknownNameError
@@ -116,6 +118,36 @@ def test_restarted_hosts_lose_their_stalks_and_are_told_again() -> None:
     assert sum(" crash " in line for line in lines) == 3
     assert sum(" rise " in line for line in lines) == 3
     np.testing.assert_allclose(solution.cochain["z2"], SMALL.arrays["output"], atol=1e-6)
+
+
+def test_a_coordinator_waits_for_a_host_that_is_down() -> None:
+    restart = sn.Restart("layer_1", at=1.0, down=3000.0)
+    solution = sn.infer(SMALL.sheaf, SMALL.pins, runtime=sn.Simulator(restarts=(restart,)))
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert solution.stats.virtual_time > 3000.0
+
+
+def test_after_a_failed_check_everyone_is_woken_and_the_run_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    verdicts = iter([{"z1": 1.0}])
+
+    def first_fails(*arguments: Any) -> dict[str, float]:
+        return next(verdicts, None) or stationarity(*arguments)
+
+    monkeypatch.setattr("sheafnet.runtime.coordinator.stationarity", first_fails)
+    run = sn.prepare(SMALL.sheaf, SMALL.pins)
+    simulation = HOSTILE.simulation(run.problem)
+    record = simulation.run(lambda _: True)
+    assert simulation.coordinator.failed_checks == 1
+    assert record.outcome is sn.Outcome.CONVERGED
+    # Everyone acted on ten times smaller forces after that.
+    forces = stationarity(SMALL.sheaf, record.cochain, ["a0"])
+    quiet = {
+        v.star.quiet for host in simulation.hosts.values() for v in host.group.vertices.values()
+    }
+    assert list(quiet) == [pytest.approx(0.1 * 0.05 * 1e-9)]
+    assert max(forces.values()) <= 0.05 * 1e-9
 
 
 # Planted bugs. Each must be caught by the scenarios; the seeds tried stop at the first that does.

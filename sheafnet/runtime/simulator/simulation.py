@@ -42,6 +42,8 @@ class Simulation:
     ----------
     hosts
         The hosts that are up, by name.
+    coordinator
+        Decides when the run ends.
     kernel
         Virtual time.
     lives
@@ -57,7 +59,7 @@ class Simulation:
         self._roster = roster
         self._trace = trace
         self._quiet = roster.quiet
-        self._coordinator = Coordinator(roster.problem, self.hosts, roster.quiet)
+        self.coordinator = Coordinator(roster.problem, self.hosts, roster.quiet)
         self._links: dict[tuple[str, str], Link] = {}
         self._finish: Finish | None = None
         self._retired = _Counts()
@@ -81,11 +83,11 @@ class Simulation:
             while self._finish is None:
                 self.kernel.advance()
                 if stop.max_time is not None and self.kernel.now >= stop.max_time:
-                    self._coordinator.end(Outcome.BUDGET_EXHAUSTED)
-                if self._coordinator.waves > completed:
-                    completed = self._coordinator.waves
+                    self.coordinator.end(Outcome.BUDGET_EXHAUSTED)
+                if self.coordinator.waves > completed:
+                    completed = self.coordinator.waves
                     if not watch(self.progress):
-                        self._coordinator.end(Outcome.STOPPED)
+                        self.coordinator.end(Outcome.STOPPED)
         return self._record(self._finish)
 
     def progress(self) -> Progress:
@@ -93,7 +95,7 @@ class Simulation:
         residuals = {e: r for host in self.hosts.values() for e, r in host.residuals().items()}
         counts = self._counts()
         return Progress(
-            rounds=self._coordinator.rounds,
+            rounds=self.coordinator.rounds,
             updates=counts.updates,
             messages=counts.messages,
             stationarity={
@@ -195,7 +197,7 @@ class Simulation:
 
     def _wave(self) -> None:
         """Begin a wave, or ask those again who were down when it was asked."""
-        ask = self._coordinator.ask()
+        ask = self.coordinator.ask()
         for name in self.lives:
             self.kernel.at(self._control(CONTROL, name), Priority.CONTROL, self._answer, name, ask)
 
@@ -214,7 +216,7 @@ class Simulation:
         self.kernel.at(self._control(name, CONTROL), Priority.CONTROL, self._hear, report)
 
     def _hear(self, report: Report) -> None:
-        match self._coordinator.receive(report):
+        match self.coordinator.receive(report):
             case Finish() as finish:
                 self._trace.note(self.kernel.now, What.FINISH, finish.outcome.name, 0)
                 self._finish = finish
@@ -227,9 +229,9 @@ class Simulation:
                     )
             case None:
                 pass
-        if self._coordinator.complete:
+        if self.coordinator.complete:
             # The wave that collects, or that confirms the one before, need not wait.
-            wait = 0.0 if self._coordinator.hurried else self.settings.report_interval
+            wait = 0.0 if self.coordinator.hurried else self.settings.report_interval
             self.kernel.at(self.kernel.now + wait, Priority.CONTROL, self._wave)
 
     def _wake(self, name: str, quiet: float) -> None:
@@ -254,7 +256,7 @@ class Simulation:
             message=finish.message,
             cochain=finish.cochain,
             stats=Stats(
-                rounds=self._coordinator.rounds,
+                rounds=self.coordinator.rounds,
                 updates=counts.updates,
                 messages=counts.messages,
                 frames=counts.frames,
