@@ -62,7 +62,7 @@ class Simulation:
         self.coordinator = Coordinator(roster.problem, self.hosts, roster.quiet)
         self._links: dict[tuple[str, str], Link] = {}
         self._finish: Finish | None = None
-        self._retired = _Counts()
+        self._crashed: list[Host] = []
         self.lives = dict.fromkeys(self.hosts, 0)
         # When each host is free to step again, and for which a step or a timer is scheduled.
         self._free_at = dict.fromkeys(self.hosts, 0.0)
@@ -93,11 +93,11 @@ class Simulation:
     def progress(self) -> Progress:
         """Return how things stand, from what the vertices know."""
         residuals = {e: r for host in self.hosts.values() for e, r in host.residuals().items()}
-        counts = self._counts()
+        lives = self._every_life()
         return Progress(
             rounds=self.coordinator.rounds,
-            updates=counts.updates,
-            messages=counts.messages,
+            updates=sum(host.group.updates for host in lives),
+            messages=sum(host.group.messages for host in lives),
             stationarity={
                 vertex: value
                 for host in self.hosts.values()
@@ -168,7 +168,7 @@ class Simulation:
         if host is None:
             return  # it is down already
         self._trace.note(self.kernel.now, What.CRASH, name, self.lives[name])
-        self._retired.add(host)
+        self._crashed.append(host)
         self.kernel.at(self.kernel.now + down, Priority.FAULT, self._rise, name)
 
     def _rise(self, name: str) -> None:
@@ -242,56 +242,31 @@ class Simulation:
 
     # The end.
 
-    def _counts(self) -> _Counts:
-        counts = _Counts()
-        counts.merge(self._retired)
-        for host in self.hosts.values():
-            counts.add(host)
-        return counts
+    def _every_life(self) -> list[Host]:
+        """Return the hosts that are up and those that have crashed."""
+        return [*self._crashed, *self.hosts.values()]
 
     def _record(self, finish: Finish) -> Record:
-        counts = self._counts()
+        hosts = self._every_life()
+        ledger: dict[tuple[str, str], int] = {}
+        for host in hosts:
+            for pair, count in host.group.ledger.items():
+                ledger[pair] = ledger.get(pair, 0) + count
         return Record(
             outcome=finish.outcome,
             message=finish.message,
             cochain=finish.cochain,
             stats=Stats(
                 rounds=self.coordinator.rounds,
-                updates=counts.updates,
-                messages=counts.messages,
-                frames=counts.frames,
-                bytes=counts.bytes,
+                updates=sum(host.group.updates for host in hosts),
+                messages=sum(host.group.messages for host in hosts),
+                frames=sum(host.frames for host in hosts),
+                bytes=sum(host.bytes for host in hosts),
                 virtual_time=self.kernel.now,
-                max_staleness=counts.max_staleness,
+                max_staleness=max(host.group.max_staleness for host in hosts),
             ),
-            ledger=counts.ledger,
+            ledger=ledger,
             trace_digest=self._trace.digest(
                 *(finish.cochain[vertex].tobytes() for vertex in finish.cochain)
             ),
         )
-
-
-class _Counts:
-    """What hosts did, those included that have crashed."""
-
-    def __init__(self) -> None:
-        self.updates = self.messages = self.frames = self.bytes = self.max_staleness = 0
-        self.ledger: dict[tuple[str, str], int] = {}
-
-    def add(self, host: Host) -> None:
-        self.updates += host.group.updates
-        self.messages += host.group.messages
-        self.frames += host.frames
-        self.bytes += host.bytes
-        self.max_staleness = max(self.max_staleness, host.group.max_staleness)
-        for pair, count in host.group.ledger.items():
-            self.ledger[pair] = self.ledger.get(pair, 0) + count
-
-    def merge(self, other: _Counts) -> None:
-        self.updates += other.updates
-        self.messages += other.messages
-        self.frames += other.frames
-        self.bytes += other.bytes
-        self.max_staleness = max(self.max_staleness, other.max_staleness)
-        for pair, count in other.ledger.items():
-            self.ledger[pair] = self.ledger.get(pair, 0) + count
