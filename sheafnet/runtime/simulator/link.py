@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sheafnet.runtime.simulator.latency import Latency
 from sheafnet.runtime.streams import stream
 
-BLOCK = 256
+BLOCK = 32
+"""Draws at a time: enough to spread the cost of a call, few enough for 100,000 links."""
 
 
 class Link:
