@@ -124,6 +124,12 @@ class Host:
             for inc in vertex.star.incidences
             if inc.neighbour in homes
         }
+        self._origin = {
+            (inc.edge, inc.neighbour): homes[inc.neighbour]
+            for vertex in self._members
+            for inc in vertex.star.incidences
+            if inc.neighbour in homes
+        }
         self._peers = {peer: _Peer(patience) for peer in dict.fromkeys(self._route.values())}
         self._guards: dict[str, Guard] = {}
         self._exploded: tuple[str, int] | None = None
@@ -148,11 +154,13 @@ class Host:
             peer.unacknowledged.append(frame.number)
         before = self.group.messages
         for message in frame.messages:
+            # A host speaks for the vertices that live on it, and for no other's.
+            if self._origin.get(message.key[1:3]) != frame.sender:
+                self.refused["stranger"] += 1
+                continue
             try:
-                astray = len(self.group.deliver((message,), frame.incarnation))
+                self.group.deliver((message,), frame.incarnation)
             except DeliveryError:
-                astray = 1
-            if astray:
                 self.refused["stranger"] += 1
         self.accepted += self.group.messages - before
 
