@@ -6,7 +6,7 @@ A frame is sixteen bytes of prefix, a msgpack header and the arrays::
          0     2  magic, "sn"
          2     1  version
          3     1  reserved, 0
-         4     4  CRC-32 of everything after it
+         4     4  checksum of everything after it: the low 32 bits of its XXH3-64
          8     4  size of the header
         12     4  size of the arrays
         16        header: [run, sender, receiver, incarnation, number, heard, acks, messages],
@@ -22,13 +22,13 @@ the small header, and an array is read where it lies, without a copy.
 from __future__ import annotations
 
 import struct
-import zlib
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import msgpack
 import numpy as np
+from xxhash import xxh3_64, xxh3_64_intdigest
 
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.messages import Key, Kind, Message
@@ -41,6 +41,7 @@ PREFIX = struct.Struct("<2sBBIII")
 _START = struct.Struct("<2sBBI")
 _SIZES = struct.Struct("<II")
 LARGEST_COUNT = 2**63
+_LOW = 2**32 - 1
 _ILL_FORMED = "a field of the header has the wrong type or is out of range"
 
 KINDS = (Kind.PROJECTION, Kind.TENSION, Kind.ELIMINATION)
@@ -117,11 +118,11 @@ def encode(frame: Frame, limits: Limits = Limits()) -> bytes:
             "size",
         )
     head = _SIZES.pack(len(header), payload) + header + bytes(-len(header) % 8)
-    checksum = zlib.crc32(head)
+    checksum = xxh3_64(head)
     for part in parts:
-        checksum = zlib.crc32(part, checksum)
+        checksum.update(part)
     # One copy of the arrays, straight into the frame.
-    return b"".join((_START.pack(MAGIC, VERSION, 0, checksum), head, *parts))
+    return b"".join((_START.pack(MAGIC, VERSION, 0, checksum.intdigest() & _LOW), head, *parts))
 
 
 def decode(data: bytes, limits: Limits = Limits()) -> Frame:
@@ -185,7 +186,7 @@ def _check_prefix(data: bytes, limits: Limits) -> tuple[int, int, int]:
     payload_at = PREFIX.size + header_size + -header_size % 8
     if header_size > limits.header or payload_at + payload_size != len(data):
         raise ProtocolError("the sizes in the prefix do not fit the frame", "size")
-    if zlib.crc32(memoryview(data)[_START.size :]) != checksum:
+    if xxh3_64_intdigest(memoryview(data)[_START.size :]) & _LOW != checksum:
         raise ProtocolError("the checksum does not fit the frame", "checksum")
     return header_size, payload_at, payload_at + payload_size
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import tracemalloc
-import zlib
 from collections.abc import Callable
 
 import msgpack
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from xxhash import xxh3_64_intdigest
 
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.errors import ProtocolError
@@ -78,7 +78,7 @@ def sealed(header: object, payload: bytes = b"", version: int = VERSION) -> byte
     packed = header if isinstance(header, bytes) else msgpack.packb(header)
     rest = struct.pack("<II", len(packed), len(payload)) + packed
     rest += bytes(-len(packed) % 8) + payload
-    return struct.pack("<2sBBI", b"sn", version, 0, zlib.crc32(rest)) + rest
+    return struct.pack("<2sBBI", b"sn", version, 0, xxh3_64_intdigest(rest) & 0xFFFFFFFF) + rest
 
 
 def header(*described: object, acks: object = ()) -> list[object]:
@@ -175,7 +175,7 @@ def mutated(rng: np.random.Generator, data: bytes) -> bytes:
         if not changed:
             return b""
     if rng.random() < 0.5 and len(changed) >= PREFIX.size:
-        changed[4:8] = struct.pack("<I", zlib.crc32(changed[8:]))
+        changed[4:8] = struct.pack("<I", xxh3_64_intdigest(changed[8:]) & 0xFFFFFFFF)
     return bytes(changed)
 
 
