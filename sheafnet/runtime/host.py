@@ -95,6 +95,8 @@ class Host:
         Frames and messages not taken in, by reason.
     frames, bytes
         What was sent.
+    updates
+        Steps of the vertices here.
     """
 
     def __init__(
@@ -113,7 +115,7 @@ class Host:
         self.group = Group(vertices)
         self.incarnation = incarnation
         self.refused: Counter[str] = Counter()
-        self.frames = self.bytes = self.sent = self.accepted = 0
+        self.frames = self.bytes = self.sent = self.accepted = self.updates = 0
         self._run = run
         self._growth_limit = growth_limit
         self._limits = limits
@@ -135,6 +137,7 @@ class Host:
         self._exploded: tuple[str, int] | None = None
         self._started = False
         self._acks: list[tuple[_Peer, int]] = []
+        self._owes_acks = False
 
     def receive(self, data: bytes) -> None:
         """Take in one frame, or refuse and count it; never raises, whatever the bytes."""
@@ -152,6 +155,7 @@ class Host:
             self._acks += [(peer, number) for number in frame.acks]
         if frame.number:
             peer.unacknowledged.append(frame.number)
+            self._owes_acks = True
         before = self.group.messages
         for message in frame.messages:
             # A host speaks for the vertices that live on it, and for no other's.
@@ -179,12 +183,17 @@ class Host:
     @property
     def runnable(self) -> bool:
         """Whether ``step`` has something to do at once, timers aside."""
-        return (
-            not self._started
-            or bool(self._acks)
-            or any(peer.unacknowledged or peer.outbox.may_send for peer in self._peers.values())
-            or (self._exploded is None and any(vertex.runnable for vertex in self._members))
-        )
+        # Asked after every event: loops, since making a generator costs more than they do.
+        if self._acks or self._owes_acks or not self._started:
+            return True
+        if self._exploded is None:
+            for vertex in self._members:
+                if vertex.runnable:
+                    return True
+        for peer in self._peers.values():  # noqa: SIM110
+            if peer.outbox.may_send:
+                return True
+        return False
 
     @property
     def due(self) -> float | None:
@@ -216,6 +225,7 @@ class Host:
                 frames.append((name, self._frame(name, peer, *outbox.take(now))))
             elif peer.unacknowledged:
                 frames.append((name, self._frame(name, peer, 0, ())))
+        self._owes_acks = False
         return frames
 
     def wake(self, quiet: float) -> None:
@@ -254,6 +264,7 @@ class Host:
                     self._exploded = (vertex.name, vertex.updates)
                 else:
                     messages += vertex.step()
+                    self.updates += 1
         return messages
 
     def _guard(self, vertex: Vertex) -> Guard:

@@ -52,6 +52,7 @@ class Outbox:
         # Number of the frame that carries each entry; WAITING and SETTLED are no numbers.
         self._carried_by: dict[Key, int] = {}
         self._waiting = 0
+        # In order of sending, so that the first is the oldest.
         self._sent_at: dict[int, float] = {}
         self._number = 0
         self._smoothed: float | None = None
@@ -101,13 +102,12 @@ class Outbox:
 
     def expire(self, now: float) -> None:
         """Put what has gone unacknowledged for too long back in the queue."""
-        if not self._sent_at:
+        due = self.due
+        if due is None or due > now:
             return
         # The same sum as in ``due``: at that very time it must not round to "not yet".
         timeout = self._timeout
         overdue = {number for number, sent in self._sent_at.items() if sent + timeout <= now}
-        if not overdue:
-            return
         self._backoff = min(2.0 * self._backoff, LONGEST_BACKOFF)
         for number in overdue:
             del self._sent_at[number]
@@ -119,7 +119,9 @@ class Outbox:
     @property
     def due(self) -> float | None:
         """When ``expire`` has something to do; None while nothing is in flight."""
-        return min(self._sent_at.values()) + self._timeout if self._sent_at else None
+        for oldest in self._sent_at.values():
+            return oldest + self._timeout
+        return None
 
     def renew(self) -> None:
         """Say everything again: the peer was restarted and has heard nothing."""

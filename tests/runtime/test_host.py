@@ -79,7 +79,7 @@ def test_nobody_steps_before_every_neighbour_was_heard() -> None:
     hosts["layer_1"].step(0.0)
     for _ in range(5):
         hosts["layer_1"].step(1.0)
-    assert hosts["layer_1"].group.updates == 0
+    assert hosts["layer_1"].updates == 0
     assert hosts["layer_1"].report(1).stationarity["z1"] == np.inf
 
 

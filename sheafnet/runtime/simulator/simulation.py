@@ -96,7 +96,7 @@ class Simulation:
         lives = self._every_life()
         return Progress(
             rounds=self.coordinator.rounds,
-            updates=sum(host.group.updates for host in lives),
+            updates=sum(host.updates for host in lives),
             messages=sum(host.group.messages for host in lives),
             stationarity={
                 vertex: value
@@ -119,9 +119,9 @@ class Simulation:
         if self.hosts.get(host.name) is not host:
             return  # it crashed meanwhile
         kernel, name = self.kernel, host.name
-        before = host.group.updates
+        before = host.updates
         frames = host.step(kernel.now)
-        updates = host.group.updates - before
+        updates = host.updates - before
         self._trace.note(kernel.now, What.STEP, name, updates)
         for receiver, data in frames:
             self._send(name, receiver, data)
@@ -258,7 +258,7 @@ class Simulation:
             cochain=finish.cochain,
             stats=Stats(
                 rounds=self.coordinator.rounds,
-                updates=sum(host.group.updates for host in hosts),
+                updates=sum(host.updates for host in hosts),
                 messages=sum(host.group.messages for host in hosts),
                 frames=sum(host.frames for host in hosts),
                 bytes=sum(host.bytes for host in hosts),
