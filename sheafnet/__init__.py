@@ -50,12 +50,10 @@ _HOMES = {
     "sheafnet.core.maps": (
         "Affine",
         "Identity",
-        "Latency",
         "Linear",
         "ReluGate",
         "RestrictionMap",
         "Sigmoid",
-        "Simulator",
         "Softmax",
     ),
     "sheafnet.core.network": ("ReluNetwork",),

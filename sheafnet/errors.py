@@ -13,6 +13,8 @@
     │   ├── RuleError               the rule cannot be used on this problem
     │   ├── FileError               a file is missing, damaged or of another version
     │   └── ConfigError             a configuration has faults, all of them listed
+    ├── RunEndedError               something was asked of a run that is over
+    ├── ClusterError                Ray, an actor or the cluster is not there, or was lost
     ├── WriteError                  a file cannot be written
     ├── SolveError                  a direct solve has no unique or no settled answer
     ├── DeliveryError               a message reached a vertex that it is not for
@@ -103,6 +105,14 @@ class ConfigError(InputError):
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class RunEndedError(SheafnetError):
+    """Something was asked of a run that is over."""
+
+
+class ClusterError(SheafnetError):
+    """Ray, an actor or the cluster is not there, or was lost for good; the message says which."""
 
 
 class WriteError(SheafnetError):

@@ -23,6 +23,7 @@ import numpy as np
 import sheafnet as sn
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Message
+from sheafnet.dynamics.watch import Watch
 from sheafnet.runtime.placement import place
 from sheafnet.runtime.simulator.simulation import Simulation
 from tests import golden
@@ -98,7 +99,7 @@ def play(seed: int) -> str:
     simulation = case.simulator.simulation(case.run.problem)
     truths = watch_waves(simulation)
     with only_newer(f"seed {seed}, {case.name}"):
-        record = simulation.run(lambda _: True)
+        record = simulation.run(Watch())
     if record.outcome is not sn.Outcome.CONVERGED:
         raise FailedError(f"seed {seed}, {case.name}: {record.message}")
     if not truths[-1]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from sheafnet.core.arrays import Array
+from sheafnet.dynamics.account import Account
 from sheafnet.dynamics.messages import Message
+from sheafnet.dynamics.program import Program
+from sheafnet.dynamics.star import Star
 from sheafnet.dynamics.vertex import Vertex
 
 
@@ -78,6 +81,20 @@ class Group:
         """Return the largest |∇E| of every member, each from what it has heard."""
         return {name: vertex.stationarity for name, vertex in self.vertices.items()}
 
+    def repin(self, held: Mapping[str, Array], start: Callable[[Star], Program]) -> list[Message]:
+        """Hold those of the members that ``held`` has a stalk for, and free the others.
+
+        Returns
+        -------
+        list of Message
+            What is to be told of it, undelivered.
+        """
+        return [
+            message
+            for name, vertex in self.vertices.items()
+            for message in vertex.repin(held.get(name), start)
+        ]
+
     def residuals(self) -> dict[str, Array]:
         """Return the residual of every edge whose tail is a member."""
         return {
@@ -90,21 +107,16 @@ class Group:
         """Return the stalk of every member."""
         return {name: vertex.star.stalk for name, vertex in self.vertices.items()}
 
-    @property
-    def updates(self) -> int:
-        """Steps of all members so far."""
-        return sum(vertex.updates for vertex in self.vertices.values())
-
-    @property
-    def max_staleness(self) -> int:
-        """Worst staleness of a message in a member's inbox; see ``Inbox``."""
-        return max(vertex.inbox.max_staleness for vertex in self.vertices.values())
-
-    @property
-    def ledger(self) -> dict[tuple[str, str], int]:
-        """(sender, receiver) → messages kept."""
-        ledger: dict[tuple[str, str], int] = {}
-        for (edge, sender), count in self._delivered.items():
-            pair = (sender, self._routes[edge, sender].name)
-            ledger[pair] = ledger.get(pair, 0) + count
-        return ledger
+    def account(self) -> Account:
+        """Return what the members have done so far."""
+        inboxes = [vertex.inbox for vertex in self.vertices.values()]
+        return Account(
+            updates={name: vertex.updates for name, vertex in self.vertices.items()},
+            delivered={
+                (edge, sender, self._routes[edge, sender].name): count
+                for (edge, sender), count in self._delivered.items()
+            },
+            staleness=tuple(map(sum, zip(*(inbox.staleness for inbox in inboxes), strict=True))),
+            staleness_sum=sum(inbox.staleness_sum for inbox in inboxes),
+            max_staleness=max(inbox.max_staleness for inbox in inboxes),
+        )

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.messages import Key, Message
 
+STALENESS_CLASSES = 16
+"""Class 0 counts a staleness of 0, class n one from 2ⁿ⁻¹ to 2ⁿ − 1, the last all the rest."""
+
 
 class Inbox:
     """Keeps the newest message of each key.
@@ -19,11 +22,16 @@ class Inbox:
     max_staleness
         Most steps that a sender took between two messages kept from it, beyond the one that
         the newer tells of: how far a neighbour had moved on while its old word was in use.
+    staleness
+        How many messages were kept of each class of staleness.
+    staleness_sum
+        Their staleness, summed.
     """
 
     def __init__(self) -> None:
         self.version = 0
-        self.max_staleness = 0
+        self.max_staleness = self.staleness_sum = 0
+        self.staleness = [0] * STALENESS_CLASSES
         self._arrays: dict[Key, Array] = {}
         self._stamps: dict[Key, tuple[int, int]] = {}
 
@@ -48,9 +56,12 @@ class Inbox:
         if before is not None:
             if stamp <= before:
                 return False
-            missed = message.sequence - before[1] - 1
-            if missed > self.max_staleness and incarnation == before[0]:
-                self.max_staleness = missed
+            if incarnation == before[0]:
+                missed = message.sequence - before[1] - 1
+                self.staleness[min(missed.bit_length(), STALENESS_CLASSES - 1)] += 1
+                if missed:
+                    self.staleness_sum += missed
+                    self.max_staleness = max(missed, self.max_staleness)
         self._stamps[key] = stamp
         self._arrays[key] = message.array
         self.version += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,8 +16,9 @@ from sheafnet.core.energy import discord, energy
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Progress, Record, Stats, Watch
+from sheafnet.dynamics.record import Progress, Record, Stats
 from sheafnet.dynamics.stop import Guard, Outcome
+from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import InputError, nearest
 
 Schedule = Literal["all", "alternating"]
@@ -73,16 +74,31 @@ class _Rounds:
         self.look()
         guard = Guard(self.worst, self.problem.rule.growth_limit)
         while True:
+            held = watch.pins()
+            if held is not None:
+                self.repin(held)
+                guard = Guard(self.worst, self.problem.rule.growth_limit)
             if guard.trips(self.worst):
                 return self.record(Outcome.DIVERGED, self.divergence())
             self.finite = self.group.stalks()
             outcome = self.outcome(watch)
+            if outcome is Outcome.CONVERGED and self.problem.stop.stay:
+                watch.settled(self.record(outcome, outcome.value))
+                watch.rest()
+                if watch.goes_on(self.progress):
+                    continue
             if outcome is not None:
                 return self.record(outcome, outcome.value)
             for turn in self.turns:
                 self.group.deliver(self.group.step(turn))
             self.rounds += 1
             self.look()
+
+    def repin(self, held: Mapping[str, Array]) -> None:
+        """Hold other stalks from this round on."""
+        self.problem = self.problem.repinned(held)
+        self.group.deliver(self.group.repin(held, self.problem.rule.start))
+        self.look()
 
     def look(self) -> None:
         """Take every vertex's stationarity, once all messages of the round are delivered."""
@@ -100,17 +116,16 @@ class _Rounds:
             return Outcome.BUDGET_EXHAUSTED
         if stop.max_time is not None and self.rounds >= stop.max_time:
             return Outcome.BUDGET_EXHAUSTED
-        return None if watch(self.progress) else Outcome.STOPPED
+        return None if watch.goes_on(self.progress) else Outcome.STOPPED
 
     def progress(self) -> Progress:
         residuals = self.group.residuals()
         return Progress(
             rounds=self.rounds,
-            updates=self.group.updates,
-            messages=self.group.messages,
             stationarity=self.stationarity,
             discord=discord(residuals),
             energy=energy(residuals.values()),
+            account=self.group.account(),
         )
 
     def divergence(self) -> str:
@@ -124,19 +139,16 @@ class _Rounds:
 
     def record(self, outcome: Outcome, message: str) -> Record:
         cochain = Cochain(self.finite)
+        digest = self.digest.copy()
         for vertex in cochain:
-            self.digest.update(cochain[vertex].tobytes())
+            digest.update(cochain[vertex].tobytes())
+        account = self.group.account()
         return Record(
             outcome=outcome,
             message=message,
             cochain=cochain,
-            stats=Stats(
-                rounds=self.rounds,
-                updates=self.group.updates,
-                messages=self.group.messages,
-                virtual_time=float(self.rounds),
-                max_staleness=self.group.max_staleness,
-            ),
-            ledger=self.group.ledger,
-            trace_digest=self.digest.hexdigest(),
+            stats=Stats.of(account, self.rounds, float(self.rounds)),
+            ledger=account.ledger,
+            trace_digest=digest.hexdigest(),
+            pinned=self.problem.pinned,
         )

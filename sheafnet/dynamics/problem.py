@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.rule import Rule
@@ -55,6 +57,10 @@ class Problem:
         incidences = self.sheaf.incidences(name)
         star = Star(name, incidences, self.start[name], pinned=name in self.pinned)
         return Vertex(star, self.rule.start(star))
+
+    def repinned(self, held: Mapping[str, Array]) -> Problem:
+        """Return the problem with these stalks held, and no others."""
+        return replace(self, pinned=frozenset(held), start=Cochain({**self.start, **held}))
 
     def divergence(self, vertex: str, update: int, force: float) -> str:
         """Say which vertex blew up, when, and what to do."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sheafnet.core.cochain import Cochain
+from sheafnet.dynamics.account import Account
 from sheafnet.dynamics.stop import Outcome
 
 
@@ -41,6 +41,19 @@ class Stats:
     wall_time: float = 0.0
     max_staleness: int = 0
 
+    @classmethod
+    def of(cls, account: Account, rounds: int, virtual_time: float) -> Stats:
+        """Return the stats of what ``account`` lists."""
+        return cls(
+            rounds=rounds,
+            updates=sum(account.updates.values()),
+            messages=account.messages,
+            frames=account.frames,
+            bytes=sum(account.frame_bytes.values()),
+            virtual_time=virtual_time,
+            max_staleness=account.max_staleness,
+        )
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -48,7 +61,7 @@ class Progress:
 
     Attributes
     ----------
-    rounds, updates, messages
+    rounds
         As in ``Stats``.
     stationarity
         Largest |∇E| of every vertex.
@@ -56,21 +69,28 @@ class Progress:
         Mean over the batch of ‖r‖² of every edge, reported by its tail.
     energy
         ½ Σ ‖r‖² over edges and samples.
+    account
+        What was done so far, in detail.
+    restarts
+        Host → how often it was restarted; empty in lockstep, which has no hosts.
     """
 
     rounds: int
-    updates: int
-    messages: int
     stationarity: Mapping[str, float]
     discord: Mapping[str, float]
     energy: float
+    account: Account
+    restarts: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def updates(self) -> int:
+        """Steps of single vertices."""
+        return sum(self.account.updates.values())
 
-Watch: TypeAlias = Callable[[Callable[[], Progress]], bool]
-"""Called by a runtime between rounds with a way to ask for progress; False ends the run.
-
-Asking is what costs, so a watch that does not ask costs one call.
-"""
+    @property
+    def messages(self) -> int:
+        """Messages that were news to their receiver."""
+        return self.account.messages
 
 
 @dataclass(frozen=True)
@@ -91,6 +111,8 @@ class Record:
         (sender, receiver) → number of messages delivered.
     trace_digest
         Fingerprint of the course of the run, where the runtime is reproducible.
+    pinned
+        Vertices that were held at the end.
     """
 
     outcome: Outcome
@@ -99,3 +121,4 @@ class Record:
     stats: Stats
     ledger: Mapping[tuple[str, str], int]
     trace_digest: str | None
+    pinned: frozenset[str]

@@ -37,11 +37,14 @@ class Stop:
         Budget in rounds: every vertex steps once in each.
     max_time
         Budget in virtual time; a lockstep round takes one unit. None for no limit.
+    stay
+        Whether a run that has converged stays, to be given other pins, until it is stopped.
     """
 
     stationarity: float | None = None
     max_rounds: int = 20_000
     max_time: float | None = None
+    stay: bool = False
 
     def __post_init__(self) -> None:
         if self.stationarity is not None and not 0.0 < self.stationarity < math.inf:

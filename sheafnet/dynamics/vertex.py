@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
-from sheafnet.core.arrays import largest
+import numpy as np
+
+from sheafnet.core.arrays import Array, largest
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.dynamics.program import Program
@@ -107,6 +110,30 @@ class Vertex:
         self._restless = True
         self._sequence += 1
         return self._news()
+
+    def repin(self, held: Array | None, start: Callable[[Star], Program]) -> list[Message]:
+        """Hold the stalk at ``held``, or free it where it is; return what must be said for it.
+
+        A vertex that is held at that value already, or free already, goes on undisturbed.
+
+        Parameters
+        ----------
+        held
+            The stalk to hold, shape (dim, batch); None frees the vertex.
+        start
+            Gives the program of a star, held or free.
+        """
+        star = self.star
+        if held is None and not star.pinned:
+            return []
+        if held is not None and star.pinned and np.array_equal(held, star.stalk):
+            return []
+        star.pinned = held is not None
+        star.move(star.stalk if held is None else held)
+        self.program = start(star)
+        self._restless = True
+        self._sequence += 1
+        return self._everything()
 
     def step(self) -> list[Message]:
         """Run the program once; return what the neighbours are to be told."""

@@ -36,7 +36,7 @@ def _finite(value: Any) -> Any:
 
 
 class JsonLines(Observer):
-    """Appends ``run_started``, ``progress`` and ``run_ended`` events to a file.
+    """Appends ``run_started``, ``progress``, ``settled`` and ``run_ended`` events to a file.
 
     Every event has ``event`` and ``time`` (UTC, ISO 8601).
     """
@@ -61,12 +61,28 @@ class JsonLines(Observer):
 
     def progressed(self, progress: Progress) -> None:
         """Log how far the run has come, with the discord of every edge."""
-        self.write("progress", **asdict(progress))
+        self.write(
+            "progress",
+            rounds=progress.rounds,
+            updates=dict(progress.account.updates),
+            messages=progress.messages,
+            stationarity=dict(progress.stationarity),
+            discord=dict(progress.discord),
+            energy=progress.energy,
+            restarts=dict(progress.restarts),
+        )
+
+    def settled(self, solution: Solution) -> None:
+        """Log that a run that stays has converged."""
+        self._write_solution("settled", solution)
 
     def ended(self, solution: Solution) -> None:
         """Log how it ended."""
+        self._write_solution("run_ended", solution)
+
+    def _write_solution(self, event: str, solution: Solution) -> None:
         self.write(
-            "run_ended",
+            event,
             outcome=solution.outcome.name,
             message=solution.message,
             energy=solution.energy,

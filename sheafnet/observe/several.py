@@ -24,6 +24,10 @@ class Several(Observer):
         for observer in self.observers:
             observer.progressed(progress)
 
+    def settled(self, solution: Solution) -> None:
+        for observer in self.observers:
+            observer.settled(solution)
+
     def ended(self, solution: Solution) -> None:
         for observer in self.observers:
             observer.ended(solution)

@@ -7,7 +7,8 @@ The coordinator asks every host in waves::
       ├── not at rest, or another (incarnation, sent, accepted) than in the wave before
       ├── the assembled cochain is not stationary: wake all at a tenth of the quiet
       │                                │
-      └────────────────────────────────┴──▶ Finish
+      └────────────────────────────────┴──▶ Finish, or Settle where the run stays: it asks on,
+                                            but for no more stalks until the pins change
 
 Between the end of one wave and the beginning of the next there is an instant at which every
 host was at rest, since none sent or accepted anything from before it until after it (the four
@@ -26,7 +27,9 @@ import numpy as np
 from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.energy import stationarity
+from sheafnet.dynamics.account import Account, total
 from sheafnet.dynamics.problem import Problem
+from sheafnet.dynamics.record import Progress
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.runtime.host import Report
 
@@ -58,6 +61,13 @@ class Finish:
     cochain: Cochain
 
 
+@dataclass(frozen=True)
+class Settle:
+    """A run that stays has converged under the pins of now."""
+
+    cochain: Cochain
+
+
 class Coordinator:
     """Decides when a run ends.
 
@@ -74,17 +84,24 @@ class Coordinator:
     ----------
     reports
         The last report of every host.
+    past
+        The last report of every earlier life of a host.
     failed_checks
         How often hosts were idle but the assembled cochain was not stationary.
     waves
         How many waves every host has answered.
+    settled
+        What a run that stays has converged to, for as long as nothing has moved since.
     """
 
     def __init__(self, problem: Problem, hosts: Iterable[str], quiet: float) -> None:
         self.reports: dict[str, Report] = {}
+        self.past: list[Report] = []
         self.failed_checks = 0
         self.waves = 0
+        self.settled: Cochain | None = None
         self._problem = problem
+        self._pins = 0
         self._hosts = frozenset(hosts)
         self._quiet = quiet
         self._wave = 0
@@ -101,18 +118,32 @@ class Coordinator:
         self._collecting = self._ending
         return Ask(self._wave, with_stalks=self._ending is not None)
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: Outcome) -> Finish | None:
         """Have the next wave collect the stalks and end the run with ``outcome``.
 
-        A divergence that has been seen already is not talked over.
+        A run that has settled has converged, and is over at once. A divergence that has been
+        seen already is not talked over.
         """
+        if self.settled is not None:
+            return Finish(Outcome.CONVERGED, Outcome.CONVERGED.value, self.settled)
         if self._ending is not Outcome.DIVERGED:
             self._ending = outcome
+        return None
 
-    def receive(self, report: Report) -> Finish | Wake | None:
+    def repin(self, problem: Problem, version: int) -> None:
+        """Take the problem with other pins; none may converge before every host has them."""
+        self._problem, self._pins = problem, version
+        self.settled = None
+        if self._ending is Outcome.CONVERGED:
+            self._ending = None
+
+    def receive(self, report: Report) -> Finish | Settle | Wake | None:
         """Take in a report; return what follows once a wave is complete."""
         if report.wave != self._wave:
             return None
+        before = self.reports.get(report.host)
+        if before is not None and before.incarnation < report.incarnation:
+            self.past.append(before)
         self.reports[report.host] = self._answers[report.host] = report
         if not self.complete:
             return None
@@ -136,12 +167,17 @@ class Coordinator:
     @property
     def messages(self) -> int:
         """Messages kept by all vertices so far, as far as reported."""
-        return sum(report.messages for report in self.reports.values())
+        return sum(report.messages for report in (*self.past, *self.reports.values()))
 
     @property
     def rounds(self) -> int:
         """Messages in units of one each way on every edge."""
         return self.messages // max(2 * len(self._problem.sheaf.edges), 1)
+
+    def progress(self) -> Progress:
+        """Return how far the run has come; the reports must hold views."""
+        accounts = [r.view.account for r in (*self.past, *self.reports.values()) if r.view]
+        return survey(self.rounds, self.reports.values(), accounts)
 
     def _judge(self) -> None:
         """Decide whether, and for what, the next wave collects the stalks."""
@@ -149,21 +185,26 @@ class Coordinator:
         if any(report.exploded for report in self._answers.values()):
             self._ending = Outcome.DIVERGED
         elif self._at_rest():
-            self._ending = Outcome.CONVERGED
-            self._before = self._counters()
-        elif self.rounds >= self._problem.stop.max_rounds:
+            if self.settled is None:
+                self._ending = Outcome.CONVERGED
+                self._before = self._counters()
+            return
+        self.settled = None
+        if self._ending is None and self.rounds >= self._problem.stop.max_rounds:
             self._ending = Outcome.BUDGET_EXHAUSTED
 
     def _at_rest(self) -> bool:
         return all(
-            report.idle and max(report.stationarity.values()) <= self._problem.tolerance
+            report.idle
+            and report.pins == self._pins
+            and max(report.stationarity.values()) <= self._problem.tolerance
             for report in self._answers.values()
         )
 
     def _counters(self) -> dict[str, tuple[int, int, int]]:
         return {name: (r.incarnation, r.sent, r.accepted) for name, r in self._answers.items()}
 
-    def _finish(self, outcome: Outcome) -> Finish | Wake | None:
+    def _finish(self, outcome: Outcome) -> Finish | Settle | Wake | None:
         cochain = self._assembled()
         if outcome is not Outcome.CONVERGED:
             return Finish(outcome, self._message(outcome), cochain)
@@ -174,7 +215,11 @@ class Coordinator:
         with np.errstate(over="ignore", invalid="ignore"):
             forces = stationarity(self._problem.sheaf, cochain, self._problem.pinned)
         if max(forces.values()) <= self._problem.stop_tolerance:
-            return Finish(outcome, outcome.value, cochain)
+            if not self._problem.stop.stay:
+                return Finish(outcome, outcome.value, cochain)
+            self.settled = cochain
+            self._ending = None
+            return Settle(cochain)
         self.failed_checks += 1
         if self.failed_checks > FINEST_WAKE:
             return Finish(
@@ -199,3 +244,27 @@ class Coordinator:
         for report in self._answers.values():
             stalks.update(report.stalks or {})
         return Cochain({vertex: stalks[vertex] for vertex in self._problem.sheaf.vertices})
+
+
+def survey(rounds: int, reports: Iterable[Report], accounts: Iterable[Account]) -> Progress:
+    """Return the progress that the last reports of all hosts, with views, amount to.
+
+    Parameters
+    ----------
+    rounds
+        How many there were.
+    reports
+        One of each host.
+    accounts
+        Of every life of every host.
+    """
+    reports = list(reports)
+    views = [report.view for report in reports if report.view]
+    return Progress(
+        rounds=rounds,
+        stationarity={v: s for report in reports for v, s in report.stationarity.items()},
+        discord={edge: value for view in views for edge, value in view.discord.items()},
+        energy=sum(view.energy for view in views),
+        account=total(accounts),
+        restarts={report.host: report.incarnation for report in reports},
+    )

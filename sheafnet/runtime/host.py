@@ -8,17 +8,39 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sheafnet.core.arrays import Array
+from sheafnet.core.energy import discord, energy
+from sheafnet.dynamics.account import Account
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.messages import Message
+from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.stop import Guard
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError, ProtocolError
 from sheafnet.runtime.outbox import Outbox, Patience
 from sheafnet.wire.codec import Limits, decode, encode
 from sheafnet.wire.frame import Frame
+
+
+@dataclass(frozen=True)
+class View:
+    """What a host shows of its edges and its work.
+
+    Attributes
+    ----------
+    discord
+        Of every edge whose tail lives here; empty before all here have heard their neighbours.
+    energy
+        ½ Σ ‖r‖² over these edges.
+    account
+        What was done in this life of the host.
+    """
+
+    discord: Mapping[str, float]
+    energy: float
+    account: Account
 
 
 @dataclass(frozen=True)
@@ -40,10 +62,14 @@ class Report:
         Largest |∇E| of each vertex, from what it has heard.
     messages
         Messages kept so far, from members as well.
+    pins
+        Version of the pins that are in force here.
     exploded
         Vertex and update of a force that is not finite or past all bounds; None if all is well.
     stalks
         The stalks, if they were asked for.
+    view
+        The edges and the work here, if they were asked for.
     """
 
     host: str
@@ -54,8 +80,10 @@ class Report:
     accepted: int
     stationarity: Mapping[str, float]
     messages: int
+    pins: int
     exploded: tuple[str, int] | None
     stalks: Mapping[str, Array] | None
+    view: View | None = None
 
 
 class _Peer:
@@ -65,6 +93,7 @@ class _Peer:
         self.outbox = Outbox(patience)
         self.incarnation = 0
         self.unacknowledged: list[int] = []
+        self.bytes = 0
 
 
 class Host:
@@ -80,10 +109,12 @@ class Host:
         Who lives here.
     homes
         Vertex → host, for every neighbour of a vertex here that lives elsewhere.
-    growth_limit
-        By how much a force may grow before the vertex counts as exploding.
+    rule
+        What the vertices here do.
     incarnation
         How often this host has been restarted.
+    pins
+        Version of the pins that the vertices were made with.
     patience
         Window and timeout towards every peer.
     limits
@@ -93,8 +124,8 @@ class Host:
     ----------
     refused
         Frames and messages not taken in, by reason.
-    frames, bytes
-        What was sent.
+    frames
+        How many were sent.
     updates
         Steps of the vertices here.
     """
@@ -106,18 +137,20 @@ class Host:
         vertices: Sequence[Vertex],
         homes: Mapping[str, str],
         *,
-        growth_limit: float,
+        rule: Rule,
         incarnation: int = 0,
+        pins: int = 0,
         patience: Patience = Patience(),
         limits: Limits = Limits(),
     ) -> None:
         self.name = name
         self.group = Group(vertices)
         self.incarnation = incarnation
+        self.pins = pins
         self.refused: Counter[str] = Counter()
-        self.frames = self.bytes = self.sent = self.accepted = self.updates = 0
+        self.frames = self.sent = self.accepted = self.updates = 0
         self._run = run
-        self._growth_limit = growth_limit
+        self._rule = rule
         self._limits = limits
         self._members = tuple(self.group.vertices.values())
         self._route = {
@@ -233,13 +266,30 @@ class Host:
         for vertex in self._members:
             self._post(vertex.wake(quiet))
 
-    def residuals(self) -> dict[str, Array]:
-        """Return the residual of every edge whose tail lives here and has heard its head."""
-        return (
-            self.group.residuals() if all(v.star.heard_all(v.inbox) for v in self._members) else {}
+    def repin(self, held: Mapping[str, Array], version: int) -> None:
+        """Hold these stalks and no others here, unless a later version is in force already."""
+        if version > self.pins:
+            self.pins = version
+            # What a new pin does to the forces is no sign of divergence.
+            self._guards.clear()
+            self._post(self.group.repin(held, self._rule.start))
+
+    def view(self) -> View:
+        """Return the edges and the work here."""
+        heard = all(vertex.star.heard_all(vertex.inbox) for vertex in self._members)
+        residuals = self.group.residuals() if heard else {}
+        return View(
+            discord=discord(residuals),
+            energy=energy(residuals.values()),
+            account=replace(
+                self.group.account(),
+                frames=self.frames,
+                frame_bytes={(self.name, name): peer.bytes for name, peer in self._peers.items()},
+                refused=dict(self.refused),
+            ),
         )
 
-    def report(self, wave: int, *, with_stalks: bool = False) -> Report:
+    def report(self, wave: int, *, with_stalks: bool = False, with_view: bool = False) -> Report:
         """Return how things stand here."""
         return Report(
             host=self.name,
@@ -250,8 +300,10 @@ class Host:
             accepted=self.accepted,
             stationarity=self.group.stationarity(),
             messages=self.group.messages,
+            pins=self.pins,
             exploded=self._exploded,
             stalks=self.group.stalks() if with_stalks else None,
+            view=self.view() if with_view else None,
         )
 
     def _turn(self) -> list[Message]:
@@ -268,7 +320,7 @@ class Host:
         return messages
 
     def _guard(self, vertex: Vertex) -> Guard:
-        guard = self._guards[vertex.name] = Guard(vertex.stationarity, self._growth_limit)
+        guard = self._guards[vertex.name] = Guard(vertex.stationarity, self._rule.growth_limit)
         return guard
 
     def _post(self, messages: list[Message]) -> None:
@@ -285,5 +337,5 @@ class Host:
         )
         data = encode(frame, self._limits)
         self.frames += 1
-        self.bytes += len(data)
+        peer.bytes += len(data)
         return data

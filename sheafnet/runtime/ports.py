@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Progress, Record, Watch
+from sheafnet.dynamics.record import Progress, Record
+from sheafnet.dynamics.watch import Watch
 from sheafnet.runtime.solution import Solution
 
 
@@ -13,7 +14,7 @@ class Runtime(Protocol):
     """Runs a problem to its end."""
 
     def run(self, problem: Problem, watch: Watch) -> Record:
-        """Run ``problem``, asking ``watch`` from time to time whether to go on."""
+        """Run ``problem``, asking ``watch`` from time to time what is wanted."""
 
 
 class Observer:
@@ -28,6 +29,9 @@ class Observer:
 
     def progressed(self, progress: Progress) -> None:
         """Take note of how far the run has come."""
+
+    def settled(self, solution: Solution) -> None:
+        """Take note that a run that stays has converged under the pins of now."""
 
     def ended(self, solution: Solution) -> None:
         """Take note of how the run ended."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from sheafnet.core.arrays import Array
 from sheafnet.dynamics.problem import Problem
 from sheafnet.runtime.host import Host
 from sheafnet.runtime.outbox import Patience
@@ -27,12 +29,15 @@ class Roster:
         Which vertices share a host.
     patience
         How hosts send.
+    pins
+        Version of the pins of the problem.
     """
 
     problem: Problem
     run: str
     placement: Placement
     patience: Patience
+    pins: int = 0
 
     @property
     def members(self) -> dict[str, tuple[str, ...]]:
@@ -43,6 +48,15 @@ class Roster:
     def quiet(self) -> float:
         """What a vertex may leave unsaid at first."""
         return WITHHELD_SHARE * self.problem.tolerance if self.problem.rule.may_withhold else 0.0
+
+    def repinned(self, held: Mapping[str, Array]) -> Roster:
+        """Return the plan with these stalks held, and no others."""
+        return replace(self, problem=self.problem.repinned(held), pins=self.pins + 1)
+
+    def held(self, name: str) -> dict[str, Array]:
+        """Return the held stalks of one host."""
+        problem = self.problem
+        return {v: problem.start[v] for v in self.members[name] if v in problem.pinned}
 
     def hosts(self) -> dict[str, Host]:
         """Return every host in its first life."""
@@ -61,7 +75,8 @@ class Roster:
             self.run,
             vertices,
             {vertex: host for vertex, host in homes.items() if vertex in near},
-            growth_limit=self.problem.rule.growth_limit,
+            rule=self.problem.rule,
             incarnation=incarnation,
+            pins=self.pins,
             patience=self.patience,
         )

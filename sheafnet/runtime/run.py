@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 
+from sheafnet.core.arrays import Array
+from sheafnet.core.pins import Pin, pinned_stalks
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Progress
+from sheafnet.dynamics.record import Progress, Record
+from sheafnet.dynamics.watch import Watch
+from sheafnet.errors import RunEndedError, ShapeError
 from sheafnet.runtime.ports import Observer, Runtime
 from sheafnet.runtime.solution import Solution, assemble
 
@@ -32,17 +36,16 @@ class Run:
     Attributes
     ----------
     problem
-        What is run.
+        What is run, with the pins that it began with.
     """
 
     def __init__(self, problem: Problem, runtime: Runtime, observer: Observer) -> None:
         self.problem = problem
         self._runtime = runtime
         self._observer = observer
-        self._stopping = threading.Event()
+        self._guide = _Guide(problem, observer)
         self._solution: Future[Solution] = Future()
-        self._progress: Progress | None = None
-        self._report_due = 0.0
+        self._solution.add_done_callback(lambda _: self._guide.close())
 
     def start(self) -> Run:
         """Begin in a thread of its own; return at once."""
@@ -53,7 +56,7 @@ class Run:
         """Run to the end in this thread; return what it found."""
         began = time.perf_counter()
         self._observer.started(self.problem)
-        record = self._runtime.run(self.problem, self._watch)
+        record = self._runtime.run(self.problem, self._guide)
         stats = replace(record.stats, wall_time=time.perf_counter() - began)
         solution = assemble(self.problem, replace(record, stats=stats))
         self._observer.ended(solution)
@@ -61,11 +64,59 @@ class Run:
 
     def progress(self) -> Progress | None:
         """Return how far the run had come when it last reported; None before it has."""
-        return self._progress
+        return self._guide.progress
+
+    def set_pins(self, pins: Iterable[Pin]) -> None:
+        """Hold other stalks from now on, and no others; what was held and is not goes free.
+
+        Returns at once; the run takes them up between two rounds or waves.
+
+        Parameters
+        ----------
+        pins
+            All of them, with the batch that the run has.
+
+        Raises
+        ------
+        InputError
+            If a pin does not fit the sheaf, the batch or the rule; nothing is changed then.
+        RunEndedError
+            If the run is over.
+        """
+        sheaf, batch = self.problem.sheaf, self.problem.start.batch
+        held = pinned_stalks(sheaf, pins)
+        for vertex, stalk in held.items():
+            if stalk.shape[1] != batch:
+                raise ShapeError(
+                    f"pin on {vertex!r}: {stalk.shape[1]} samples, but the run has {batch}"
+                )
+        self.problem.rule.check(sheaf, held)
+        if self._solution.done():
+            raise RunEndedError("the run is over: start another, or keep one with Stop(stay=True)")
+        self._guide.set_pins(held)
+
+    def settle(self, timeout: float | None = None) -> Solution:
+        """Wait until the run has converged under the pins that were set last.
+
+        A run with ``Stop(stay=True)`` goes on after that; any other ends, and this is its
+        ``result``.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait; None waits as long as it takes.
+
+        Raises
+        ------
+        TimeoutError
+            If it has not settled after ``timeout``.
+        """
+        settled = self._guide.wait_settled(timeout)
+        return settled if settled is not None else self.result(0.0)
 
     def stop(self) -> None:
         """Ask the run to end; ``result`` then gives the cochain that it had reached."""
-        self._stopping.set()
+        self._guide.stop()
 
     def result(self, timeout: float | None = None) -> Solution:
         """Wait for the end and return what was found.
@@ -88,12 +139,74 @@ class Run:
         except BaseException as error:  # raised again by result()
             self._solution.set_exception(error)
 
-    def _watch(self, ask: Callable[[], Progress]) -> bool:
-        if self._stopping.is_set():
+
+class _Guide(Watch):
+    """Carries wishes from whoever holds the run to the runtime, and news the other way."""
+
+    def __init__(self, problem: Problem, observer: Observer) -> None:
+        self.progress: Progress | None = None
+        self._problem = problem
+        self._observer = observer
+        self._report_due = 0.0
+        # Guards all that follows, and wakes whoever waits for a change of it.
+        self._changed = threading.Condition()
+        self._stopping = self._closed = False
+        self._wanted: Mapping[str, Array] | None = None
+        self._settled: Solution | None = None
+
+    # What the runtime calls.
+
+    def goes_on(self, ask: Callable[[], Progress]) -> bool:
+        if self._stopping:
             return False
         now = time.perf_counter()
         if now >= self._report_due:
             self._report_due = now + REPORT_INTERVAL
-            self._progress = ask()
-            self._observer.progressed(self._progress)
+            self.progress = ask()
+            self._observer.progressed(self.progress)
         return True
+
+    def pins(self) -> Mapping[str, Array] | None:
+        if self._wanted is None:  # asked in every round: no lock where there is nothing
+            return None
+        with self._changed:
+            wanted, self._wanted = self._wanted, None
+            return wanted
+
+    def settled(self, record: Record) -> None:
+        solution = assemble(self._problem, record)
+        with self._changed:
+            if self._wanted is not None or self._settled is not None:
+                return
+            self._settled = solution
+            self._changed.notify_all()
+        self._observer.settled(solution)
+
+    def rest(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._wanted is not None)
+
+    # What whoever holds the run calls.
+
+    def set_pins(self, held: Mapping[str, Array]) -> None:
+        with self._changed:
+            self._wanted, self._settled = held, None
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def wait_settled(self, timeout: float | None) -> Solution | None:
+        """Wait; return None if the run is over instead."""
+        with self._changed:
+            done = self._changed.wait_for(lambda: self._settled or self._closed, timeout)
+            if not done:
+                raise TimeoutError(f"the run has not settled within {timeout} s")
+            return None if self._closed else self._settled

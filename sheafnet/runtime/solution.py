@@ -69,7 +69,7 @@ def assemble(problem: Problem, record: Record) -> Solution:
         residuals = energies.residuals(problem.sheaf, record.cochain)
         discord = energies.discord(residuals)
         energy = energies.energy(residuals.values())
-        by_vertex = energies.stationarity(problem.sheaf, record.cochain, problem.pinned)
+        by_vertex = energies.stationarity(problem.sheaf, record.cochain, record.pinned)
     return Solution(
         outcome=record.outcome,
         message=record.message,

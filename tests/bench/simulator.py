@@ -16,6 +16,7 @@ import tracemalloc
 import numpy as np
 
 import sheafnet as sn
+from sheafnet.dynamics.watch import Watch
 from tests.bench.lockstep_heat import bare_loop
 from tests.dynamics.test_lockstep import grid
 
@@ -31,7 +32,7 @@ def simulate(
     run = sn.prepare(sheaf, [sn.Pin(pinned, start[pinned])], init=start, stop=stop)
     simulation = simulator.simulation(run.problem)
     began = time.perf_counter()
-    record = simulation.run(lambda _: True)
+    record = simulation.run(Watch())
     return record.stats, simulation.kernel.events, time.perf_counter() - began
 
 
@@ -99,7 +100,7 @@ def large() -> None:
         built, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         began = time.perf_counter()
-        record = simulation.run(lambda _: True)
+        record = simulation.run(Watch())
         seconds = time.perf_counter() - began
         vertices = side * side
         print(

@@ -10,6 +10,7 @@ import pytest
 import sheafnet as sn
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Message
+from sheafnet.errors import RuleError, RunEndedError, ShapeError, UnknownNameError
 from sheafnet.runtime.ports import Runtime
 from tests import golden
 from tests.dynamics.test_lockstep import PoisonedGate, chorded_cycle, grid
@@ -177,3 +178,51 @@ def test_the_same_seed_gives_the_same_digest_and_bits(runtime: Runtime) -> None:
     for vertex in reference.sheaf.vertices:
         np.testing.assert_array_equal(first.cochain[vertex], again.cochain[vertex])
     assert apart(first.cochain, other.cochain) <= 1e-6
+
+
+def test_pins_can_be_changed_while_a_run_goes_on(runtime: Runtime) -> None:
+    """Output pinned, moved and released: the network follows to each fixed point and back."""
+    reference = golden.load("2-4-1-identity")
+    sheaf, network = reference.sheaf, reference.network
+    x, output = reference.arrays["x"], network.output_vertex
+    forward = network.forward_cochain(x)
+    wanted = forward[output] + 0.5
+    run = sn.start(sheaf, [sn.Pin("a0", x)], runtime=runtime, stop=sn.Stop(1e-8, stay=True))
+    try:
+        assert apart(run.settle(60).cochain, forward) <= 1e-6
+        run.set_pins([sn.Pin("a0", x), sn.Pin(output, wanted)])
+        held = run.settle(60)
+        assert held.outcome is sn.Outcome.CONVERGED
+        assert held.stationarity_by_vertex[output] == 0.0
+        np.testing.assert_array_equal(held.cochain[output], wanted)
+        assert held.energy > 1e-3
+        assert held.stationarity <= 1e-8
+        run.set_pins([sn.Pin("a0", x + 0.1)])
+        assert apart(run.settle(60).cochain, network.forward_cochain(x + 0.1)) <= 1e-6
+        run.set_pins([sn.Pin("a0", x)])
+        assert apart(run.settle(60).cochain, forward) <= 1e-6
+    finally:
+        run.stop()
+    solution = run.result(60)
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert apart(solution.cochain, forward) <= 1e-6
+
+
+def test_a_pin_that_does_not_fit_changes_nothing(runtime: Runtime) -> None:
+    reference = golden.load("2-4-1-identity")
+    run = sn.start(
+        reference.sheaf, reference.pins, rule="coboundary", runtime=runtime, stop=sn.Stop(stay=True)
+    )
+    try:
+        with pytest.raises(UnknownNameError, match="'z9'"):
+            run.set_pins([sn.Pin("z9", [[1.0]])])
+        with pytest.raises(ShapeError, match="1 samples, but the run has"):
+            run.set_pins([sn.Pin("a0", [[1.0], [1.0]])])
+        with pytest.raises(RuleError, match="coboundary"):
+            run.set_pins([*reference.pins, sn.Pin("z1", np.zeros_like(reference.arrays["z1"]))])
+        assert apart(run.settle(60).cochain, reference.cochain("")) <= 1e-12
+    finally:
+        run.stop()
+    run.result(60)
+    with pytest.raises(RunEndedError, match="the run is over"):
+        run.set_pins(reference.pins)

@@ -257,14 +257,19 @@ def test_messages_for_vertices_elsewhere_are_handed_back() -> None:
         ("weight_1", "z1"),
         ("weight_2", "a1"),
     ]
-    assert group.ledger == {("z1", "a1"): 1, ("a1", "z1"): 1, ("a0", "z1"): 0, ("z2", "a1"): 0}
+    assert group.account().ledger == {
+        ("z1", "a1"): 1,
+        ("a1", "z1"): 1,
+        ("a0", "z1"): 0,
+        ("z2", "a1"): 0,
+    }
     # Nobody steps before every neighbour has been heard.
     assert group.step(["z1", "a1"]) == []
     told = Message(Key(Kind.PROJECTION, "weight_1", "a0"), 1, start["z1"])
     group.deliver([told, told, told])
-    assert group.ledger["a0", "z1"] == 1  # repetition is no news
+    assert group.account().ledger["a0", "z1"] == 1  # repetition is no news
     group.deliver([told], incarnation=1)
-    assert group.ledger["a0", "z1"] == 2  # but a later life is
+    assert group.account().ledger["a0", "z1"] == 2  # but a later life is
     stranger = Message(Key(Kind.PROJECTION, "weight_1", "a1"), 1, start["z1"])
     assert group.deliver([stranger]) == [stranger]
     assert {m.key.sender for m in group.step(["z1", "a1"])} == {"z1"}

@@ -9,7 +9,7 @@ import pytest
 
 import sheafnet as sn
 from sheafnet.core.arrays import Array
-from sheafnet.runtime.coordinator import FINEST_WAKE, Coordinator, Finish, Wake
+from sheafnet.runtime.coordinator import FINEST_WAKE, Coordinator, Finish, Settle, Wake
 from sheafnet.runtime.host import Report
 
 NETWORK = sn.ReluNetwork.random([2, 1], seed=0)
@@ -25,7 +25,7 @@ def coordinator() -> Coordinator:
 
 def answer(
     judge: Coordinator, stalks: dict[str, Array] = RIGHT, **changes: Any
-) -> Finish | Wake | None:
+) -> Finish | Settle | Wake | None:
     """Let both hosts answer a new wave; ``changes`` are in the report of layer_1."""
     ask = judge.ask()
     order = None
@@ -37,6 +37,7 @@ def answer(
             "accepted": 5,
             "stationarity": {vertex: 0.0},
             "messages": 10,
+            "pins": 0,
             "exploded": None,
         }
         given = {vertex: stalks[vertex]} if ask.with_stalks else None
@@ -85,7 +86,7 @@ def test_an_answer_to_an_earlier_wave_does_not_count() -> None:
     judge = coordinator()
     late = judge.ask()
     judge.ask()
-    report = Report("layer_1", 0, late.wave, True, 5, 5, {"z1": 0.0}, 10, None, None)
+    report = Report("layer_1", 0, late.wave, True, 5, 5, {"z1": 0.0}, 10, 0, None, None)
     assert judge.receive(report) is None
     assert not judge.complete
 
@@ -148,7 +149,7 @@ def test_an_end_that_was_ordered_waits_for_a_wave_that_collects() -> None:
     ask = judge.ask()
     judge.end(sn.Outcome.STOPPED)
     for host, vertex in (("layer_0", "a0"), ("layer_1", "z1")):
-        report = Report(host, 0, ask.wave, False, 1, 1, {vertex: 1.0}, 2, None, None)
+        report = Report(host, 0, ask.wave, False, 1, 1, {vertex: 1.0}, 2, 0, None, None)
         assert judge.receive(report) is None
     assert judge.hurried
     end = answer(judge)

@@ -16,6 +16,7 @@ import sheafnet as sn
 from sheafnet.core.energy import stationarity
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Message
+from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import InputError, UnknownNameError
 from sheafnet.runtime.coordinator import Coordinator
 from sheafnet.runtime.outbox import Outbox
@@ -138,7 +139,7 @@ def test_after_a_failed_check_everyone_is_woken_and_the_run_goes_on(
     monkeypatch.setattr("sheafnet.runtime.coordinator.stationarity", first_fails)
     run = sn.prepare(SMALL.sheaf, SMALL.pins)
     simulation = HOSTILE.simulation(run.problem)
-    record = simulation.run(lambda _: True)
+    record = simulation.run(Watch())
     assert simulation.coordinator.failed_checks == 1
     assert record.outcome is sn.Outcome.CONVERGED
     # Everyone acted on ten times smaller forces after that.

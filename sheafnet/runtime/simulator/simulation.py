@@ -6,14 +6,18 @@ coordinator is delayed but not lost: it stands for calls that are repeated until
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sheafnet.core.energy import discord, energy
-from sheafnet.dynamics.record import Progress, Record, Stats, Watch
+from sheafnet.core.arrays import Array
+from sheafnet.dynamics.account import total
+from sheafnet.dynamics.record import Progress, Record, Stats
 from sheafnet.dynamics.stop import Outcome
-from sheafnet.runtime.coordinator import Ask, Coordinator, Finish, Wake
+from sheafnet.dynamics.watch import Watch
+from sheafnet.runtime.coordinator import Ask, Coordinator, Finish, Settle, Wake, survey
 from sheafnet.runtime.host import Host, Report
 from sheafnet.runtime.roster import Roster
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
@@ -83,29 +87,57 @@ class Simulation:
             while self._finish is None:
                 self.kernel.advance()
                 if stop.max_time is not None and self.kernel.now >= stop.max_time:
-                    self.coordinator.end(Outcome.BUDGET_EXHAUSTED)
-                if self.coordinator.waves > completed:
+                    self._end(Outcome.BUDGET_EXHAUSTED)
+                elif self.coordinator.waves > completed:
                     completed = self.coordinator.waves
-                    if not watch(self.progress):
-                        self.coordinator.end(Outcome.STOPPED)
+                    self._look_up(watch)
         return self._record(self._finish)
 
     def progress(self) -> Progress:
         """Return how things stand, from what the vertices know."""
-        residuals = {e: r for host in self.hosts.values() for e, r in host.residuals().items()}
-        lives = self._every_life()
-        return Progress(
-            rounds=self.coordinator.rounds,
-            updates=sum(host.updates for host in lives),
-            messages=sum(host.group.messages for host in lives),
-            stationarity={
-                vertex: value
-                for host in self.hosts.values()
-                for vertex, value in host.group.stationarity().items()
-            },
-            discord=discord(residuals),
-            energy=energy(residuals.values()),
+        return survey(
+            self.coordinator.rounds,
+            [host.report(0, with_view=True) for host in self.hosts.values()],
+            [host.view().account for host in self._every_life()],
         )
+
+    def _look_up(self, watch: Watch) -> None:
+        """Ask whether to go on, and with which pins."""
+        settled = self.coordinator.settled
+        if settled is not None:
+            # Nothing moves until there is something new: virtual time stands still.
+            outcome = Outcome.CONVERGED
+            watch.settled(self._record(Finish(outcome, outcome.value, settled)))
+            watch.rest()
+        if not watch.goes_on(self.progress):
+            self._end(Outcome.STOPPED)
+            return
+        held = watch.pins()
+        if held is not None:
+            self._repin(held)
+
+    def _end(self, outcome: Outcome) -> None:
+        """End now if the run has settled, else with the next wave, if it has not ended yet."""
+        self._finish = self._finish or self.coordinator.end(outcome)
+
+    def _repin(self, held: Mapping[str, Array]) -> None:
+        self._roster = self._roster.repinned(held)
+        version = self._roster.pins
+        self.coordinator.repin(self._roster.problem, version)
+        for name in self.lives:
+            here = self._roster.held(name)
+            self._order(name, partial(Host.repin, held=here, version=version))
+
+    def _order(self, name: str, order: Callable[[Host], None]) -> None:
+        """Have a host do something when the word of it arrives, unless it is down then."""
+
+        def arrive() -> None:
+            host = self.hosts.get(name)
+            if host is not None:
+                order(host)
+                self._schedule_step(host)
+
+        self.kernel.at(self._control(CONTROL, name), Priority.CONTROL, arrive)
 
     # Hosts and frames.
 
@@ -224,21 +256,13 @@ class Simulation:
             case Wake(quiet):
                 self._quiet = quiet
                 for name in self.lives:
-                    self.kernel.at(
-                        self._control(CONTROL, name), Priority.CONTROL, self._wake, name, quiet
-                    )
-            case None:
+                    self._order(name, partial(Host.wake, quiet=quiet))
+            case Settle() | None:
                 pass
         if self.coordinator.complete:
             # The wave that collects, or that confirms the one before, need not wait.
             wait = 0.0 if self.coordinator.hurried else self.settings.report_interval
             self.kernel.at(self.kernel.now + wait, Priority.CONTROL, self._wave)
-
-    def _wake(self, name: str, quiet: float) -> None:
-        host = self.hosts.get(name)
-        if host is not None:
-            host.wake(quiet)
-            self._schedule_step(host)
 
     # The end.
 
@@ -247,26 +271,15 @@ class Simulation:
         return [*self._crashed, *self.hosts.values()]
 
     def _record(self, finish: Finish) -> Record:
-        hosts = self._every_life()
-        ledger: dict[tuple[str, str], int] = {}
-        for host in hosts:
-            for pair, count in host.group.ledger.items():
-                ledger[pair] = ledger.get(pair, 0) + count
+        account = total(host.view().account for host in self._every_life())
         return Record(
             outcome=finish.outcome,
             message=finish.message,
             cochain=finish.cochain,
-            stats=Stats(
-                rounds=self.coordinator.rounds,
-                updates=sum(host.updates for host in hosts),
-                messages=sum(host.group.messages for host in hosts),
-                frames=sum(host.frames for host in hosts),
-                bytes=sum(host.bytes for host in hosts),
-                virtual_time=self.kernel.now,
-                max_staleness=max(host.group.max_staleness for host in hosts),
-            ),
-            ledger=ledger,
+            stats=Stats.of(account, self.coordinator.rounds, self.kernel.now),
+            ledger=account.ledger,
             trace_digest=self._trace.digest(
                 *(finish.cochain[vertex].tobytes() for vertex in finish.cochain)
             ),
+            pinned=self._roster.problem.pinned,
         )

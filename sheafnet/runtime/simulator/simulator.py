@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Record, Watch
+from sheafnet.dynamics.record import Record
+from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import InputError, UnknownNameError, nearest
 from sheafnet.runtime.outbox import Patience
 from sheafnet.runtime.placement import Placement

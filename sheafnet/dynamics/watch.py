@@ -1,0 +1,35 @@
+"""What a run and the runtime that runs it have to say to each other on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sheafnet.core.arrays import Array
+from sheafnet.dynamics.record import Progress, Record
+
+
+class Watch:
+    """Asked by a runtime between rounds or waves; this one lets every run go its way."""
+
+    def goes_on(self, ask: Callable[[], Progress]) -> bool:  # noqa: ARG002
+        """Return whether to go on.
+
+        Parameters
+        ----------
+        ask
+            Gives the progress. Asking is what costs: a watch that does not ask costs a call.
+        """
+        return True
+
+    def pins(self) -> Mapping[str, Array] | None:
+        """Return the stalks to hold from now on, whole and by vertex; None for no change.
+
+        Whoever asks must see that the change is made.
+        """
+        return None
+
+    def settled(self, record: Record) -> None:
+        """Take what a run that stays has found under the pins of now."""
+
+    def rest(self) -> None:
+        """Return when a run that stays and has settled has something to do again."""
