@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sheafnet.dynamics.rules.heat import Heat
     from sheafnet.dynamics.stop import Outcome, Stop
     from sheafnet.errors import SheafnetError
+    from sheafnet.runtime.cluster.cluster import Cluster
     from sheafnet.runtime.ports import Observer
     from sheafnet.runtime.run import Run
     from sheafnet.runtime.simulator.latency import Constant, Exponential, Latency, Uniform
@@ -67,6 +68,7 @@ _HOMES = {
     "sheafnet.dynamics.rules.heat": ("Heat",),
     "sheafnet.dynamics.stop": ("Outcome", "Stop"),
     "sheafnet.errors": ("SheafnetError",),
+    "sheafnet.runtime.cluster.cluster": ("Cluster",),
     "sheafnet.runtime.ports": ("Observer",),
     "sheafnet.runtime.run": ("Run",),
     "sheafnet.runtime.simulator.latency": ("Constant", "Exponential", "Latency", "Uniform"),
@@ -77,6 +79,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Affine",
+    "Cluster",
     "Coboundary",
     "Cochain",
     "Constant",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import signal
 from collections.abc import Sequence
@@ -20,13 +21,17 @@ from sheafnet.cli.options import config_argument, override_option
 from sheafnet.cli.output import show
 from sheafnet.config.build import InferJob, build_job
 from sheafnet.config.load import dump_config, load_config
+from sheafnet.config.schema import MetricsSection
 from sheafnet.config.shipped import find_config
 from sheafnet.core.cochain import Cochain
+from sheafnet.dynamics.record import Progress
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.errors import NonFiniteError
+from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.observe.several import Several
 from sheafnet.observe.terminal import ProgressLine
+from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.run import Run
 from sheafnet.runtime.solution import Solution
 
@@ -40,28 +45,39 @@ from sheafnet.runtime.solution import Solution
     help="Run directory; by default runs/<name of the config>-<number>.",
 )
 @click.option("--trace", is_flag=True, help="Keep the full trace of a simulated run.")
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Serve Prometheus metrics there; 0 takes any free port. Same as --set metrics.port=….",
+)
 @click.pass_context
 def run(
-    ctx: click.Context, config: str, overrides: Sequence[str], out: Path | None, trace: bool
+    ctx: click.Context,
+    config: str,
+    overrides: Sequence[str],
+    out: Path | None,
+    trace: bool,
+    metrics_port: int | None,
 ) -> None:
     """Do the job that CONFIG describes.
 
     Ctrl-C and SIGTERM stop the run; what it had reached is written.
     """
     path = find_config(config)
+    if metrics_port is not None:
+        overrides = [*overrides, f"metrics.port={metrics_port}"]
     loaded = load_config(path, overrides)
     job = build_job(loaded)
     directory = RunDirectory(out) if out else RunDirectory.next_in(Path("runs"), path.stem)
     directory.write_inputs(dump_config(loaded.config), job.network)
     terminal = Console(stderr=True)
-    line = ProgressLine(terminal) if terminal.is_terminal else None
-    try:
-        observers = [directory.events, line] if line else [directory.events]
-        with directory.tracing(trace) as write_line:
-            solution = _finish(job.prepare(Several(observers), write_line))
-    finally:
-        if line:
-            line.close()
+    observers: list[Observer] = [directory.events]
+    if job.config.metrics.port is not None:
+        observers += [build_metrics(job.config.metrics, directory), Announcement(directory.targets)]
+    if terminal.is_terminal:
+        observers.append(ProgressLine(terminal))
+    with directory.tracing(trace) as write_line:
+        solution = _finish(job.prepare(Several(observers), write_line))
     result = summary(job, solution)
     try:
         directory.write_result(solution, result)
@@ -70,6 +86,34 @@ def run(
         _print(job, solution, result)
     show(f"written to {directory.path}")
     ctx.exit(0 if solution.outcome is Outcome.CONVERGED else NOT_CONVERGED)
+
+
+class Announcement(Observer):
+    """Says where the metrics are, once they are there."""
+
+    def __init__(self, targets: Path) -> None:
+        self._targets = targets
+        self._said = False
+
+    def progressed(self, progress: Progress) -> None:  # noqa: ARG002
+        """Say it when first told."""
+        if not self._said and self._targets.exists():
+            self._said = True
+            target = json.loads(self._targets.read_text(encoding="utf-8"))[0]["targets"][0]
+            show(f"metrics at http://{target}/metrics, for Prometheus in {self._targets}")
+
+
+def build_metrics(section: MetricsSection, directory: RunDirectory) -> Metrics:
+    """Return the observer that ``section`` describes."""
+    assert section.port is not None
+    return Metrics(
+        section.port,
+        address=section.address,
+        linger=section.linger,
+        targets=directory.targets,
+        run=directory.path.name,
+        most_series=section.most_series,
+    )
 
 
 def _finish(run: Run) -> Solution:
@@ -106,6 +150,8 @@ def summary(job: InferJob, solution: Solution) -> dict[str, Any]:
             for (sender, receiver), count in solution.ledger.items()
         ],
         "trace_digest": solution.trace_digest,
+        "processes": {host: p._asdict() for host, p in solution.processes.items()},
+        "recoveries": [recovery._asdict() for recovery in solution.recoveries],
         "versions": {
             "sheafnet": sheafnet.__version__,
             "numpy": np.__version__,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sheafnet import api
 from sheafnet.config.faults import Faults
 from sheafnet.config.load import Loaded
 from sheafnet.config.samples import Samples, build_samples
 from sheafnet.config.schema import (
+    ClusterRuntime,
     Config,
     ConstantLatency,
     ExponentialLatency,
@@ -26,6 +27,7 @@ from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules import Coboundary, Heat
 from sheafnet.dynamics.stop import Stop
 from sheafnet.errors import ConfigError
+from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.ports import Observer, Runtime
 from sheafnet.runtime.run import Run
 from sheafnet.runtime.simulator.latency import Constant, Exponential, Latency, Uniform
@@ -41,6 +43,8 @@ SIMULATOR_SETTINGS = (
     "report_interval",
 )
 """Settings of the simulator that a configuration gives as they are."""
+
+CLUSTER_SETTINGS = tuple(field.name for field in fields(Cluster))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +117,8 @@ def build_runtime(config: Config, trace: Callable[[str], None] | None = None) ->
     runtime = config.runtime
     if isinstance(runtime, LockstepRuntime):
         return Lockstep(runtime.schedule)
+    if isinstance(runtime, ClusterRuntime):
+        return Cluster(**{name: getattr(runtime, name) for name in CLUSTER_SETTINGS})
     late = runtime.report_latency
     settings = {name: getattr(runtime, name) for name in SIMULATOR_SETTINGS}
     return Simulator(

@@ -20,6 +20,7 @@ from pydantic import (
 
 from sheafnet.dynamics.lockstep import Schedule
 from sheafnet.dynamics.stop import Stop
+from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.initial import Start
 from sheafnet.runtime.placement import Placement
 from sheafnet.runtime.simulator.simulator import Restart, Simulator
@@ -176,6 +177,38 @@ class SimulatorRuntime(Section):
     report_latency: Latency | None = None
 
 
+class ClusterRuntime(Section):
+    """Hosts as Ray actors: processes of their own, on this machine or on many."""
+
+    kind: Literal["cluster"]
+    address: str = Field(
+        default=Cluster.address, description="local, auto (RAY_ADDRESS, or here), or host:port"
+    )
+    placement: Placement = Cluster.placement
+    window: PositiveInt = Cluster.window
+    max_restarts: Annotated[int, Field(ge=0)] = Cluster.max_restarts
+    report_interval: PositiveFloat = Cluster.report_interval
+    silence: PositiveFloat = Cluster.silence
+    cpus: NonNegativeFloat = Cluster.cpus
+
+
+class MetricsSection(Section):
+    """Prometheus metrics, served while the job goes on."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
+        default=None, description="to listen on; 0 takes any that is free, none serves nothing"
+    )
+    address: str = Field(
+        default="127.0.0.1", description="to listen at; 0.0.0.0 lets other machines scrape"
+    )
+    linger: NonNegativeFloat = Field(
+        default=0.0, description="seconds for which the last values stay up after the end"
+    )
+    most_series: PositiveInt = Field(
+        default=2000, description="above about this many, edges and vertices are summed by layer"
+    )
+
+
 class StopSection(Section):
     """When to stop."""
 
@@ -193,7 +226,9 @@ Rule: TypeAlias = Annotated[
     HeatRule | CoboundaryRule, Field(discriminator="kind"), BeforeValidator(_kind)
 ]
 Runtime: TypeAlias = Annotated[
-    LockstepRuntime | SimulatorRuntime, Field(discriminator="kind"), BeforeValidator(_kind)
+    LockstepRuntime | SimulatorRuntime | ClusterRuntime,
+    Field(discriminator="kind"),
+    BeforeValidator(_kind),
 ]
 
 
@@ -206,6 +241,7 @@ class Config(Section):
     rule: Rule = HeatRule(kind="heat")
     runtime: Runtime = LockstepRuntime(kind="lockstep")
     stop: StopSection = StopSection()
+    metrics: MetricsSection = MetricsSection()
     init: Start = "random"
     seed: Annotated[int, Field(ge=0)] = 0
     dtype: Literal["float64", "float32"] = "float64"

@@ -85,7 +85,7 @@ class _Rounds:
             if outcome is Outcome.CONVERGED and self.problem.stop.stay:
                 watch.settled(self.record(outcome, outcome.value))
                 watch.rest()
-                if watch.goes_on(self.progress):
+                if not watch.stopping:
                     continue
             if outcome is not None:
                 return self.record(outcome, outcome.value)
@@ -116,7 +116,8 @@ class _Rounds:
             return Outcome.BUDGET_EXHAUSTED
         if stop.max_time is not None and self.rounds >= stop.max_time:
             return Outcome.BUDGET_EXHAUSTED
-        return None if watch.goes_on(self.progress) else Outcome.STOPPED
+        watch.look(self.progress)
+        return Outcome.STOPPED if watch.stopping else None
 
     def progress(self) -> Progress:
         residuals = self.group.residuals()

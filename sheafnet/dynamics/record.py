@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sheafnet.core.cochain import Cochain
 from sheafnet.dynamics.account import Account
@@ -73,6 +74,8 @@ class Progress:
         What was done so far, in detail.
     restarts
         Host → how often it was restarted; empty in lockstep, which has no hosts.
+    converged
+        Whether a run that stays has converged under the pins of now.
     """
 
     rounds: int
@@ -81,6 +84,7 @@ class Progress:
     energy: float
     account: Account
     restarts: Mapping[str, int] = field(default_factory=dict)
+    converged: bool = False
 
     @property
     def updates(self) -> int:
@@ -91,6 +95,21 @@ class Progress:
     def messages(self) -> int:
         """Messages that were news to their receiver."""
         return self.account.messages
+
+
+class Process(NamedTuple):
+    """Where a host lived: the address of the machine, and the process there."""
+
+    node: str
+    pid: int
+
+
+class Recovery(NamedTuple):
+    """A host that was lost, the life that it came back in, and the seconds until it had."""
+
+    host: str
+    incarnation: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -113,6 +132,10 @@ class Record:
         Fingerprint of the course of the run, where the runtime is reproducible.
     pinned
         Vertices that were held at the end.
+    processes
+        Host → the process that it lived in at the end, where hosts have their own.
+    recoveries
+        Every host that was lost and came back.
     """
 
     outcome: Outcome
@@ -122,3 +145,5 @@ class Record:
     ledger: Mapping[tuple[str, str], int]
     trace_digest: str | None
     pinned: frozenset[str]
+    processes: Mapping[str, Process] = field(default_factory=dict)
+    recoveries: tuple[Recovery, ...] = ()

@@ -9,17 +9,24 @@ from sheafnet.dynamics.record import Progress, Record
 
 
 class Watch:
-    """Asked by a runtime between rounds or waves; this one lets every run go its way."""
+    """Asked by a runtime between rounds or waves; this one lets every run go its way.
 
-    def goes_on(self, ask: Callable[[], Progress]) -> bool:  # noqa: ARG002
-        """Return whether to go on.
+    Attributes
+    ----------
+    stopping
+        Whether the run is to end.
+    """
+
+    stopping: bool = False
+
+    def look(self, ask: Callable[[], Progress]) -> None:
+        """Take the chance to see how far the run has come.
 
         Parameters
         ----------
         ask
             Gives the progress. Asking is what costs: a watch that does not ask costs a call.
         """
-        return True
 
     def pins(self) -> Mapping[str, Array] | None:
         """Return the stalks to hold from now on, whole and by vertex; None for no change.

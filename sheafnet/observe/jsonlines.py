@@ -36,10 +36,13 @@ def _finite(value: Any) -> Any:
 
 
 class JsonLines(Observer):
-    """Appends ``run_started``, ``progress``, ``settled`` and ``run_ended`` events to a file.
+    """Appends events to a file.
 
-    Every event has ``event`` and ``time`` (UTC, ISO 8601).
+    They are ``run_started``, ``progress``, ``settled``, and ``run_ended`` or ``run_failed``;
+    every one has ``event`` and ``time`` (UTC, ISO 8601).
     """
+
+    travels = True
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -79,6 +82,10 @@ class JsonLines(Observer):
     def ended(self, solution: Solution) -> None:
         """Log how it ended."""
         self._write_solution("run_ended", solution)
+
+    def failed(self, error: BaseException) -> None:
+        """Log that the run ended in an error."""
+        self.write("run_failed", error=type(error).__name__, message=str(error))
 
     def _write_solution(self, event: str, solution: Solution) -> None:
         self.write(

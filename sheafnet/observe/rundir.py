@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sheafnet.core.network import ReluNetwork
-from sheafnet.errors import FileError, WriteError
+from sheafnet.errors import FileError
+from sheafnet.observe.files import write_text
 from sheafnet.observe.jsonlines import JsonLines, to_json
 from sheafnet.runtime.solution import Solution
 
@@ -21,6 +22,7 @@ class RunDirectory:
 
     Holds ``config.yaml`` (resolved), ``events.jsonl``, ``network.npz``, ``cochain.npz`` and
     ``result.json``, in the order in which they appear, and ``trace.txt`` if it was wanted.
+    While metrics are served, ``targets.json`` tells Prometheus where.
 
     Parameters
     ----------
@@ -44,7 +46,8 @@ class RunDirectory:
             raise FileError(
                 f"run directory {path} is not empty; nothing is overwritten, so name another"
             )
-        self.events = JsonLines(path / "events.jsonl")
+        self.events = JsonLines(path.resolve() / "events.jsonl")
+        self.targets = path.resolve() / "targets.json"
 
     @classmethod
     def next_in(cls, parent: Path, stem: str) -> RunDirectory:
@@ -62,7 +65,7 @@ class RunDirectory:
 
     def write_inputs(self, config: str, network: ReluNetwork) -> None:
         """Write the resolved configuration and the network, before the run."""
-        self._write_text("config.yaml", config)
+        write_text(self.path / "config.yaml", config)
         network.save(self.path / "network.npz")
 
     @contextlib.contextmanager
@@ -77,12 +80,4 @@ class RunDirectory:
     def write_result(self, solution: Solution, result: dict[str, Any]) -> None:
         """Write the cochain and ``result.json``, which appears last and whole."""
         solution.cochain.save(self.path / "cochain.npz")
-        self._write_text("result.json", to_json(result, indent=2) + "\n")
-
-    def _write_text(self, name: str, text: str) -> None:
-        partial = self.path / f".{name}.partial"
-        try:
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(self.path / name)
-        except OSError as error:
-            raise WriteError(f"{self.path / name}: cannot be written ({error.strerror})") from error
+        write_text(self.path / "result.json", to_json(result, indent=2) + "\n")

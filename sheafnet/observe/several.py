@@ -16,6 +16,10 @@ class Several(Observer):
     def __init__(self, observers: Iterable[Observer]) -> None:
         self.observers = tuple(observers)
 
+    def parted(self) -> tuple[Observer, Observer]:
+        parts = [observer.parted() for observer in self.observers]
+        return Several(stays for stays, _ in parts), Several(goes for _, goes in parts)
+
     def started(self, problem: Problem) -> None:
         for observer in self.observers:
             observer.started(problem)
@@ -31,3 +35,7 @@ class Several(Observer):
     def ended(self, solution: Solution) -> None:
         for observer in self.observers:
             observer.ended(solution)
+
+    def failed(self, error: BaseException) -> None:
+        for observer in self.observers:
+            observer.failed(error)

@@ -58,6 +58,10 @@ class ProgressLine(Observer):
         """Take the line away."""
         self.close()
 
+    def failed(self, error: BaseException) -> None:  # noqa: ARG002
+        """Take the line away."""
+        self.close()
+
     def close(self) -> None:
-        """Take the line away, also after an error."""
+        """Take the line away."""
         self._bar.stop()

@@ -214,6 +214,11 @@ class Host:
         return peer
 
     @property
+    def peers(self) -> tuple[str, ...]:
+        """Hosts with a neighbour of a vertex here."""
+        return tuple(self._peers)
+
+    @property
     def runnable(self) -> bool:
         """Whether ``step`` has something to do at once, timers aside."""
         # Asked after every event: loops, since making a generator costs more than they do.

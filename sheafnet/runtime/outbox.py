@@ -31,10 +31,14 @@ class Patience:
     window
         How many frames may be unacknowledged at a time. What waits meanwhile is replaced by
         what is newer.
+    shortest
+        Never wait for an acknowledgement less than this, however short the round trips: on a
+        busy machine a host may not get its turn for much longer than they take.
     """
 
     timeout: float = 10.0
     window: int = 4
+    shortest: float = 0.0
 
 
 class Outbox:
@@ -135,7 +139,8 @@ class Outbox:
         """Smoothed round trip and four times its variation (RFC 6298), backed off."""
         if self._smoothed is None:
             return self._backoff * self._patience.timeout
-        return self._backoff * (self._smoothed + 4.0 * self._variation)
+        measured = self._smoothed + 4.0 * self._variation
+        return self._backoff * max(measured, self._patience.shortest)
 
     def _measure(self, round_trip: float) -> None:
         if self._smoothed is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Progress, Record
@@ -17,12 +17,32 @@ class Runtime(Protocol):
         """Run ``problem``, asking ``watch`` from time to time what is wanted."""
 
 
+@runtime_checkable
+class RemoteRuntime(Runtime, Protocol):
+    """A runtime whose coordinator works in a process of its own."""
+
+    def attended(self, observer: Observer) -> Runtime:
+        """Return the runtime with ``observer`` beside the coordinator, told from there."""
+
+
 class Observer:
     """Is told what happens in a run; override what is of interest.
 
     Calls come from the thread that runs the problem, at most about ten a second, so an
     observer should be quick. What it raises ends the run.
+
+    Attributes
+    ----------
+    travels
+        Whether the observer goes where the coordinator is, maybe to another process of this
+        machine. It is pickled on the way, before it has been told of anything.
     """
+
+    travels: ClassVar[bool] = False
+
+    def parted(self) -> tuple[Observer, Observer]:
+        """Return the part that stays and the part that goes with the coordinator."""
+        return (Observer(), self) if self.travels else (self, Observer())
 
     def started(self, problem: Problem) -> None:
         """Take note that the run begins."""
@@ -35,3 +55,6 @@ class Observer:
 
     def ended(self, solution: Solution) -> None:
         """Take note of how the run ended."""
+
+    def failed(self, error: BaseException) -> None:
+        """Take note that the run ended in an error, which is raised after this."""

@@ -14,7 +14,7 @@ from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Progress, Record
 from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import RunEndedError, ShapeError
-from sheafnet.runtime.ports import Observer, Runtime
+from sheafnet.runtime.ports import Observer, RemoteRuntime, Runtime
 from sheafnet.runtime.solution import Solution, assemble
 
 REPORT_INTERVAL = 0.1
@@ -40,6 +40,9 @@ class Run:
     """
 
     def __init__(self, problem: Problem, runtime: Runtime, observer: Observer) -> None:
+        if isinstance(runtime, RemoteRuntime):
+            observer, travelling = observer.parted()
+            runtime = runtime.attended(travelling)
         self.problem = problem
         self._runtime = runtime
         self._observer = observer
@@ -54,12 +57,16 @@ class Run:
 
     def execute(self) -> Solution:
         """Run to the end in this thread; return what it found."""
-        began = time.perf_counter()
-        self._observer.started(self.problem)
-        record = self._runtime.run(self.problem, self._guide)
-        stats = replace(record.stats, wall_time=time.perf_counter() - began)
-        solution = assemble(self.problem, replace(record, stats=stats))
-        self._observer.ended(solution)
+        try:
+            began = time.perf_counter()
+            self._observer.started(self.problem)
+            record = self._runtime.run(self.problem, self._guide)
+            stats = replace(record.stats, wall_time=time.perf_counter() - began)
+            solution = assemble(self.problem, replace(record, stats=stats))
+            self._observer.ended(solution)
+        except BaseException as error:
+            self._observer.failed(error)
+            raise
         return solution
 
     def progress(self) -> Progress | None:
@@ -150,21 +157,18 @@ class _Guide(Watch):
         self._report_due = 0.0
         # Guards all that follows, and wakes whoever waits for a change of it.
         self._changed = threading.Condition()
-        self._stopping = self._closed = False
+        self._closed = False
         self._wanted: Mapping[str, Array] | None = None
         self._settled: Solution | None = None
 
     # What the runtime calls.
 
-    def goes_on(self, ask: Callable[[], Progress]) -> bool:
-        if self._stopping:
-            return False
+    def look(self, ask: Callable[[], Progress]) -> None:
         now = time.perf_counter()
         if now >= self._report_due:
             self._report_due = now + REPORT_INTERVAL
-            self.progress = ask()
+            self.progress = replace(ask(), converged=self._settled is not None)
             self._observer.progressed(self.progress)
-        return True
 
     def pins(self) -> Mapping[str, Array] | None:
         if self._wanted is None:  # asked in every round: no lock where there is nothing
@@ -184,7 +188,7 @@ class _Guide(Watch):
 
     def rest(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._wanted is not None)
+            self._changed.wait_for(lambda: self.stopping or self._wanted is not None)
 
     # What whoever holds the run calls.
 
@@ -195,7 +199,7 @@ class _Guide(Watch):
 
     def stop(self) -> None:
         with self._changed:
-            self._stopping = True
+            self.stopping = True
             self._changed.notify_all()
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from sheafnet.core import energy as energies
 from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Record, Stats
+from sheafnet.dynamics.record import Process, Record, Recovery, Stats
 from sheafnet.dynamics.stop import Outcome
 
 
@@ -19,8 +19,8 @@ from sheafnet.dynamics.stop import Outcome
 class Solution:
     """The end of a run.
 
-    Everything but ``outcome``, ``stats``, ``ledger`` and ``trace_digest`` is computed afresh
-    from the assembled cochain, not taken from what the vertices reported.
+    Energy, residuals, discord and stationarity are computed afresh from the assembled cochain,
+    not taken from what the vertices reported.
 
     Attributes
     ----------
@@ -47,6 +47,12 @@ class Solution:
         (sender, receiver) → messages delivered.
     trace_digest
         Fingerprint of the course of the run, where the runtime is reproducible.
+    pinned
+        Vertices that were held at the end.
+    processes
+        Host → (node, pid) that it lived in at the end, where hosts have processes of their own.
+    recoveries
+        Every (host, incarnation, seconds) that was lost and came back.
     """
 
     outcome: Outcome
@@ -60,6 +66,9 @@ class Solution:
     stats: Stats
     ledger: Mapping[tuple[str, str], int]
     trace_digest: str | None
+    pinned: frozenset[str]
+    processes: Mapping[str, Process]
+    recoveries: tuple[Recovery, ...]
 
 
 def assemble(problem: Problem, record: Record) -> Solution:
@@ -82,4 +91,7 @@ def assemble(problem: Problem, record: Record) -> Solution:
         stats=record.stats,
         ledger=record.ledger,
         trace_digest=record.trace_digest,
+        pinned=record.pinned,
+        processes=record.processes,
+        recoveries=record.recoveries,
     )

@@ -109,7 +109,8 @@ class Simulation:
             outcome = Outcome.CONVERGED
             watch.settled(self._record(Finish(outcome, outcome.value, settled)))
             watch.rest()
-        if not watch.goes_on(self.progress):
+        watch.look(self.progress)
+        if watch.stopping:
             self._end(Outcome.STOPPED)
             return
         held = watch.pins()

@@ -1,0 +1,294 @@
+"""Prometheus metrics of a run, served while it goes on.
+
+Every scrape is answered from the last progress, so that an update costs one assignment. A run
+has a registry and a server of its own; its series are gone when it is over.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import TypeAlias
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+import sheafnet
+from sheafnet.dynamics.inbox import STALENESS_CLASSES
+from sheafnet.dynamics.problem import Problem
+from sheafnet.dynamics.record import Progress
+from sheafnet.dynamics.stop import Outcome
+from sheafnet.errors import InputError
+from sheafnet.observe.files import write_text
+from sheafnet.observe.jsonlines import to_json
+from sheafnet.runtime.ports import Observer
+from sheafnet.runtime.solution import Solution
+
+LOGGER = logging.getLogger("sheafnet")
+METRICS: Mapping[str, tuple[str, ...]] = {
+    "sheafnet_build_info": ("version",),
+    "sheafnet_converged": (),
+    "sheafnet_energy": (),
+    "sheafnet_edge_discord": ("edge", "operation", "layer"),
+    "sheafnet_stationarity": ("vertex",),
+    "sheafnet_vertex_updates_total": ("vertex",),
+    "sheafnet_messages_total": ("edge", "direction"),
+    "sheafnet_message_staleness_updates": (),
+    "sheafnet_frame_bytes_total": ("sender", "receiver"),
+    "sheafnet_frames_refused_total": ("reason",),
+    "sheafnet_host_restarts_total": ("host",),
+}
+"""Every exported metric and its labels."""
+
+MOST_SERIES = 2000
+ANYWHERE = ("", "0.0.0.0", "::")
+Rows: TypeAlias = Mapping[tuple[str, ...], float]
+
+_EDGE = re.compile(r"(weight|activation)_(\d+)")
+_VERTEX = re.compile(r"[az](\d+)")
+_BOUNDS = [*(str(float(2**n - 1)) for n in range(STALENESS_CLASSES - 1)), "+Inf"]
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the labels of a sheaf are.
+
+    Attributes
+    ----------
+    edge
+        Edge → its label.
+    vertex
+        Vertex → its label.
+    tails
+        Edge → the vertex at its tail.
+    """
+
+    edge: Mapping[str, str]
+    vertex: Mapping[str, str]
+    tails: Mapping[str, str]
+
+    @classmethod
+    def of(cls, problem: Problem, most: int) -> Names:
+        """Return edges and vertices under their own names, or by layer where they are too many."""
+        sheaf = problem.sheaf
+        tails = {edge.name: edge.tail for edge in sheaf.edges}
+        if 4 * len(sheaf.edges) + 2 * len(sheaf.vertices) <= most:
+            return cls({e: e for e in tails}, {v: v for v in sheaf.vertices}, tails)
+        LOGGER.warning(
+            "%d edges and %d vertices are too many for one series each: metrics are by layer",
+            len(sheaf.edges),
+            len(sheaf.vertices),
+        )
+        return cls(
+            {e: f"layer_{_layer(_EDGE, e, 2)}" for e in tails},
+            {v: f"layer_{_layer(_VERTEX, v, 1)}" for v in sheaf.vertices},
+            tails,
+        )
+
+
+class Metrics(Observer):
+    """Serves the metrics of a run over HTTP.
+
+    Parameters
+    ----------
+    port
+        To listen on; 0 takes any that is free.
+    address
+        To listen at; only this machine can reach the default.
+    linger
+        Seconds for which the last values stay up after the end of the run, for one more scrape.
+    targets
+        Where to write the Prometheus file-based discovery file, which goes with the series;
+        None writes none.
+    run
+        Name of the run, in that file.
+    most_series
+        Above about this many series, edges and vertices are summed by layer.
+    """
+
+    travels = True
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        address: str = "127.0.0.1",
+        linger: float = 0.0,
+        targets: Path | None = None,
+        run: str = "",
+        most_series: int = MOST_SERIES,
+    ) -> None:
+        self._port = port
+        self._address = address
+        self._linger = linger
+        self._targets = targets
+        self._run = run
+        self._most_series = most_series
+        self._latest: _Latest | None = None
+        self._server: tuple[WSGIServer, threading.Thread] | None = None
+
+    def started(self, problem: Problem) -> None:
+        """Begin to listen.
+
+        Raises
+        ------
+        InputError
+            If the port or the address cannot be had.
+        """
+        self._latest = _Latest(Names.of(problem, self._most_series))
+        registry = CollectorRegistry()
+        registry.register(self._latest)
+        try:
+            self._server = start_http_server(self._port, self._address, registry)
+        except OSError as error:
+            raise InputError(
+                f"metrics: cannot listen on port {self._port} of {self._address!r} "
+                f"({error.strerror}); choose another, or 0 for any that is free"
+            ) from error
+        if self._targets is not None:
+            host = socket.gethostname() if self._address in ANYWHERE else self._address
+            labels = {"job": "sheafnet", "run": self._run}
+            entry = {"targets": [f"{host}:{self._server[0].server_port}"], "labels": labels}
+            write_text(self._targets, to_json([entry], indent=2) + "\n")
+
+    def progressed(self, progress: Progress) -> None:
+        """Show this from now on."""
+        if self._latest is not None:
+            self._latest.progress = progress
+
+    def ended(self, solution: Solution) -> None:
+        """Show the end, for as long as it lingers."""
+        if self._latest is not None:
+            self._latest.solution = solution
+            if self._linger:
+                threading.Event().wait(self._linger)
+        self._close()
+
+    def failed(self, error: BaseException) -> None:  # noqa: ARG002
+        """Stop listening."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._server is not None:
+            server, thread = self._server
+            server.shutdown()
+            server.server_close()
+            thread.join()
+            self._server = self._latest = None
+        if self._targets is not None:
+            self._targets.unlink(missing_ok=True)
+
+
+@dataclass(eq=False)  # a registry keeps it by identity
+class _Latest(Collector):
+    """What a scrape is answered from."""
+
+    names: Names
+    progress: Progress | None = None
+    solution: Solution | None = None
+
+    def collect(self) -> Iterator[Metric]:
+        yield _gauge("build_info", "Version that runs.", {(sheafnet.__version__,): 1.0})
+        progress, solution = self.progress, self.solution
+        ended = solution is not None and solution.outcome is Outcome.CONVERGED
+        converged = ended or (solution is None and progress is not None and progress.converged)
+        yield _gauge("converged", "1 if every vertex is stationary.", {(): float(converged)})
+        if progress is None:
+            return
+        yield from self._state(solution or progress)
+        yield from self._work(progress)
+
+    def _state(self, now: Progress | Solution) -> Iterator[Metric]:
+        names = self.names
+        yield _gauge("energy", "½ Σ ‖r‖² over edges and samples.", {(): now.energy})
+        yield _gauge(
+            "edge_discord",
+            "Mean over the batch of ‖r‖².",
+            _grouped(now.discord, lambda e: (names.edge[e], *_operation(e)), sum),
+        )
+        forces = now.stationarity_by_vertex if isinstance(now, Solution) else now.stationarity
+        yield _gauge(
+            "stationarity",
+            "Largest |∇E| over coordinates and samples.",
+            _grouped(forces, lambda v: (names.vertex[v],), max),
+        )
+
+    def _work(self, progress: Progress) -> Iterator[Metric]:
+        names, account = self.names, progress.account
+        yield _counter(
+            "vertex_updates",
+            "Steps of a vertex.",
+            _grouped(account.updates, lambda v: (names.vertex[v],), sum),
+        )
+        messages: Counter[tuple[str, ...]] = Counter()
+        for (edge, sender, _), count in account.delivered.items():
+            direction = "forward" if names.tails[edge] == sender else "backward"
+            messages[names.edge[edge], direction] += count
+        yield _counter("messages", "Messages that were news to their receiver.", messages)
+        counts = accumulate(account.staleness)
+        yield HistogramMetricFamily(
+            "sheafnet_message_staleness_updates",
+            "Steps that a sender took between two messages kept from it, beyond the one told of.",
+            buckets=[(bound, float(n)) for bound, n in zip(_BOUNDS, counts, strict=True)],
+            sum_value=float(account.staleness_sum),
+        )
+        frame_bytes: Rows = {pair: float(n) for pair, n in account.frame_bytes.items()}
+        yield _counter("frame_bytes", "Bytes sent between hosts.", frame_bytes)
+        refused: Rows = {(reason,): float(n) for reason, n in account.refused.items()}
+        yield _counter("frames_refused", "Frames and messages that a host refused.", refused)
+        restarts: Rows = {(host,): float(n) for host, n in progress.restarts.items()}
+        yield _counter("host_restarts", "How often a host was lost and came back.", restarts)
+
+
+def _gauge(name: str, text: str, rows: Rows) -> Metric:
+    name = f"sheafnet_{name}"
+    family = GaugeMetricFamily(name, text, labels=METRICS[name])
+    for labels, value in rows.items():
+        family.add_metric(labels, value)
+    return family
+
+
+def _counter(name: str, text: str, rows: Rows) -> Metric:
+    name = f"sheafnet_{name}"
+    family = CounterMetricFamily(name, text, labels=METRICS[f"{name}_total"])
+    for labels, value in rows.items():
+        family.add_metric(labels, value)
+    return family
+
+
+def _grouped(
+    values: Mapping[str, float],
+    label: Callable[[str], tuple[str, ...]],
+    join: Callable[[Iterable[float]], float],
+) -> Rows:
+    groups: dict[tuple[str, ...], list[float]] = {}
+    for name, value in values.items():
+        groups.setdefault(label(name), []).append(value)
+    return {labels: join(group) for labels, group in groups.items()}
+
+
+def _operation(edge: str) -> tuple[str, str]:
+    """Return the operation and the layer of an edge of a network; of others, nothing."""
+    match = _EDGE.fullmatch(edge)
+    if match:
+        return match[1], match[2]
+    return ("output", "") if edge == "output" else ("", "")
+
+
+def _layer(pattern: re.Pattern[str], name: str, group: int) -> str:
+    match = pattern.fullmatch(name)
+    return match[group] if match else "other"

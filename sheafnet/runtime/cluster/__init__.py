@@ -1,0 +1,1 @@
+"""Hosts as Ray actors. Only ``cluster`` can be imported without Ray."""

@@ -1,0 +1,125 @@
+"""A host as a Ray actor: one process, one thread that alone touches the host.
+
+Remote methods only put things in its mailbox. Ray runs them one at a time, in order; the
+thread takes whatever is there, steps the host, and hands its frames to the neighbours'
+mailboxes. Nothing waits for a call to return: what is lost, the outbox sends again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias
+
+import numpy as np
+import ray
+
+from sheafnet.core.arrays import Array
+from sheafnet.dynamics.record import Process
+from sheafnet.runtime.coordinator import Ask
+from sheafnet.runtime.host import Host, Report
+
+Handle: TypeAlias = Any
+"""Of a Ray actor, whose methods Ray makes up."""
+
+node_address: Callable[[], str] = ray.util.get_node_ip_address
+
+PACE = 0.0005
+"""Seconds that a host with nothing new to hear gives its neighbours before it steps again."""
+
+LOOK_AGAIN = 1.0
+"""Seconds between looks at whether the thread is still there to answer."""
+
+
+class HostActor:
+    """A mailbox and, once bound, the thread of a host."""
+
+    def __init__(self) -> None:
+        self._mail: SimpleQueue[bytes | Callable[[Host], None]] = SimpleQueue()
+        self._bound = False
+        self._failure: Exception | None = None
+
+    def bind(self, host: Host, peers: Mapping[str, Handle]) -> Process:
+        """Begin to live as ``host``; what came before there was a host is forgotten."""
+        self._mail = SimpleQueue()
+        self._bound = True
+        threading.Thread(
+            target=self._live, args=(host, peers, self._mail), name=host.name, daemon=True
+        ).start()
+        return Process(node_address(), os.getpid())
+
+    def push(self, data: bytes) -> None:
+        """Take a frame."""
+        self._mail.put(data)
+
+    def ask(self, ask: Ask) -> Report | None:
+        """Return the report of the host; None if there is none yet, as after a restart."""
+        if not self._bound:
+            return None
+        answer: Future[Report] = Future()
+
+        def report(host: Host) -> None:
+            answer.set_result(host.report(ask.wave, with_stalks=ask.with_stalks, with_view=True))
+
+        self._mail.put(report)
+        while True:
+            try:
+                return answer.result(LOOK_AGAIN)
+            except TimeoutError:
+                if self._failure is not None:
+                    raise self._failure from None
+
+    def wake(self, quiet: float) -> None:
+        """Have the host act on anything larger than ``quiet`` from now on."""
+        self._mail.put(lambda host: host.wake(quiet))
+
+    def repin(self, held: Mapping[str, Array], version: int) -> None:
+        """Have the host hold these stalks and no others."""
+        self._mail.put(lambda host: host.repin(held, version))
+
+    def _live(
+        self,
+        host: Host,
+        peers: Mapping[str, Handle],
+        mail: SimpleQueue[bytes | Callable[[Host], None]],
+    ) -> None:
+        # Without a return value there is nothing to keep for a call whose end nobody awaits.
+        send = {name: peer.push.options(num_returns=0).remote for name, peer in peers.items()}
+        try:
+            # What overflows is the host's to report.
+            with np.errstate(over="ignore", invalid="ignore"):
+                while True:
+                    for item in _awaited(mail, host):
+                        if isinstance(item, bytes):
+                            host.receive(item)
+                        else:
+                            item(host)
+                    now = time.monotonic()
+                    due = host.due
+                    if host.runnable or (due is not None and due <= now):
+                        for peer, data in host.step(now):
+                            send[peer](data)
+        except Exception as error:  # raised again by ask()
+            self._failure = error
+
+
+def _awaited(
+    mail: SimpleQueue[bytes | Callable[[Host], None]], host: Host
+) -> list[bytes | Callable[[Host], None]]:
+    """Return all mail, after waiting for some or until the host has something else to do."""
+    if host.runnable:
+        timeout: float | None = PACE
+    else:
+        due = host.due
+        timeout = None if due is None else max(due - time.monotonic(), 0.0)
+    items = []
+    try:
+        items.append(mail.get(timeout=timeout))
+        while True:
+            items.append(mail.get_nowait())
+    except Empty:
+        return items

@@ -1,0 +1,111 @@
+"""The cluster runtime: each host a process of its own, on this machine or on many."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import re
+from dataclasses import dataclass
+from types import ModuleType
+
+from sheafnet.dynamics.problem import Problem
+from sheafnet.dynamics.record import Record
+from sheafnet.dynamics.watch import Watch
+from sheafnet.errors import ClusterError, InputError
+from sheafnet.runtime.cluster import environment
+from sheafnet.runtime.placement import Placement
+from sheafnet.runtime.ports import Observer
+
+_ADDRESS = re.compile(r"(ray://)?[\w.\-]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Runs a problem on Ray actors, one for each host, with a coordinator beside the driver.
+
+    The answer is the simulator's; the course of the run is not repeatable.
+
+    Attributes
+    ----------
+    address
+        ``"local"`` starts Ray in this machine for the run, with no connection beyond loopback
+        (or uses the Ray that this process is connected to already); ``"auto"`` joins the one
+        that runs here or that RAY_ADDRESS names; ``"host:port"`` joins that one.
+    placement
+        ``"by-layer"`` or ``"by-vertex"``.
+    window
+        Unacknowledged frames that a host may have on its way to each peer.
+    max_restarts
+        How often each host may be lost and come back before the run is given up.
+    report_interval
+        Seconds between the waves of the coordinator.
+    silence
+        Seconds without an answer after which a host, or the cluster, counts as lost.
+    cpus
+        Cores that Ray sets aside for each host; 0 leaves sharing them to the operating system.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of range.
+    """
+
+    address: str = "local"
+    placement: Placement = "by-layer"
+    window: int = 1
+    max_restarts: int = 3
+    report_interval: float = 0.1
+    silence: float = 60.0
+    cpus: float = 0.0
+
+    def __post_init__(self) -> None:
+        known = self.address in ("local", "auto") or _ADDRESS.fullmatch(self.address)
+        checks = {
+            f"address is {self.address!r}; give 'local', 'auto' or host:port": bool(known),
+            "window must be at least 1": self.window >= 1,
+            "max_restarts must be 0 or more": self.max_restarts >= 0,
+            "report_interval must be positive": 0.0 < self.report_interval < math.inf,
+            "silence must be positive": 0.0 < self.silence < math.inf,
+            "cpus must be 0 or more": 0.0 <= self.cpus < math.inf,
+        }
+        for rule, holds in checks.items():
+            if not holds:
+                raise InputError(f"cluster: {rule}")
+
+    def run(self, problem: Problem, watch: Watch) -> Record:
+        """Run ``problem`` to its end.
+
+        Raises
+        ------
+        ClusterError
+            If Ray is missing or unreachable, or what was lost did not come back.
+        """
+        return self.attended(Observer()).run(problem, watch)
+
+    def attended(self, observer: Observer) -> AttendedCluster:
+        """Return the runtime with ``observer`` beside the coordinator."""
+        return AttendedCluster(self, observer)
+
+
+@dataclass(frozen=True)
+class AttendedCluster:
+    """A cluster, and an observer that is told by its coordinator."""
+
+    cluster: Cluster
+    observer: Observer
+
+    def run(self, problem: Problem, watch: Watch) -> Record:
+        """Run ``problem`` to its end; see ``Cluster.run``."""
+        record: Record = _driver().drive(problem, self.cluster, self.observer, watch)
+        return record
+
+
+def _driver() -> ModuleType:
+    """Import what needs Ray, with Ray kept from calling out."""
+    environment.keep_quiet()
+    try:
+        return importlib.import_module("sheafnet.runtime.cluster.driver")
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise ClusterError("Ray is not installed: pip install ray") from None

@@ -1,0 +1,173 @@
+"""The coordinator of a cluster run, as an actor beside the driver.
+
+It makes the host actors, asks them in waves, tells the observers that came along, and decides
+when the run ends. No frame passes through it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+
+from sheafnet.core.arrays import Array
+from sheafnet.core.pins import Pin
+from sheafnet.dynamics.problem import Problem
+from sheafnet.dynamics.record import Progress, Record, Stats
+from sheafnet.dynamics.stop import Outcome
+from sheafnet.dynamics.watch import Watch
+from sheafnet.runtime.cluster.cluster import Cluster
+from sheafnet.runtime.cluster.crew import Crew
+from sheafnet.runtime.coordinator import Coordinator, Finish, Settle, Wake
+from sheafnet.runtime.outbox import Patience
+from sheafnet.runtime.ports import Observer
+from sheafnet.runtime.roster import Roster
+from sheafnet.runtime.run import Run
+from sheafnet.runtime.solution import Solution
+
+FIRST_TIMEOUT = 1.0
+SHORTEST_TIMEOUT = 0.25
+"""Seconds before a frame is sent again, at first and at least."""
+
+
+class Conductor:
+    """One run, and the calls that reach it from the driver while it goes on.
+
+    Parameters
+    ----------
+    problem
+        What to run.
+    cluster
+        How.
+    observer
+        Told from here.
+    """
+
+    def __init__(self, problem: Problem, cluster: Cluster, observer: Observer) -> None:
+        self._run = Run(problem, Waves(cluster), observer)
+
+    def execute(self) -> Record:
+        """Run to the end."""
+        return _record(self._run.execute())
+
+    def progress(self) -> Progress | None:
+        """Return how far the run had come when it last looked."""
+        return self._run.progress()
+
+    def set_pins(self, held: Mapping[str, Array]) -> None:
+        """Hold these stalks from now on."""
+        self._run.set_pins([Pin(vertex, stalk) for vertex, stalk in held.items()])
+
+    def settled(self) -> Record | None:
+        """Return what a run that stays has converged to; None if it has not yet."""
+        try:
+            return _record(self._run.settle(timeout=0.0))
+        except TimeoutError:
+            return None
+
+    def stop(self) -> None:
+        """Ask the run to end."""
+        self._run.stop()
+
+
+class Waves:
+    """The runtime inside the conductor: hosts that live as actors, asked in waves."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def run(self, problem: Problem, watch: Watch) -> Record:
+        """Run ``problem`` to its end."""
+        cluster = self._cluster
+        patience = Patience(FIRST_TIMEOUT, cluster.window, SHORTEST_TIMEOUT)
+        name = f"cluster-{secrets.token_hex(4)}"
+        crew = Crew(Roster(problem, name, cluster.placement, patience), cluster)
+        try:
+            crew.bind()
+            return _Waves(crew, cluster.report_interval, watch).run()
+        finally:
+            crew.dismiss()
+
+
+class _Waves:
+    """The state of one run."""
+
+    def __init__(self, crew: Crew, interval: float, watch: Watch) -> None:
+        problem = crew.roster.problem
+        self.crew = crew
+        self.interval = interval
+        self.watch = watch
+        self.coordinator = Coordinator(problem, crew.roster.members, crew.quiet)
+        self.deadline = time.monotonic() + (problem.stop.max_time or float("inf"))
+
+    def run(self) -> Record:
+        while True:
+            began = time.monotonic()
+            finish = self.wave()
+            if finish is None:
+                finish = self.look_up()
+            if finish is not None:
+                return self.record(finish)
+            if not self.coordinator.hurried:
+                time.sleep(max(began + self.interval - time.monotonic(), 0.0))
+
+    def wave(self) -> Finish | None:
+        """Ask every host once, and do what follows."""
+        finish = None
+        for report in self.crew.reports(self.coordinator.ask()):
+            if report is None:
+                continue
+            match self.coordinator.receive(report):
+                case Finish() as end:
+                    finish = end
+                case Settle(cochain):
+                    outcome = Outcome.CONVERGED
+                    self.watch.settled(self.record(Finish(outcome, outcome.value, cochain)))
+                case Wake(quiet):
+                    self.crew.wake(quiet)
+                case None:
+                    pass
+        return finish
+
+    def look_up(self) -> Finish | None:
+        """Ask the watch what is wanted."""
+        self.watch.look(self.coordinator.progress)
+        if self.watch.stopping:
+            return self.coordinator.end(Outcome.STOPPED)
+        if time.monotonic() >= self.deadline:
+            return self.coordinator.end(Outcome.BUDGET_EXHAUSTED)
+        held = self.watch.pins()
+        if held is not None:
+            roster = self.crew.roster.repinned(held)
+            self.coordinator.repin(roster.problem, roster.pins)
+            self.crew.repin(roster)
+        return None
+
+    def record(self, finish: Finish) -> Record:
+        account = self.coordinator.progress().account
+        return Record(
+            outcome=finish.outcome,
+            message=finish.message,
+            cochain=finish.cochain,
+            stats=Stats.of(account, self.coordinator.rounds, 0.0),
+            ledger=account.ledger,
+            trace_digest=None,
+            pinned=self.crew.roster.problem.pinned,
+            processes=dict(self.crew.processes),
+            recoveries=tuple(self.crew.recoveries),
+        )
+
+
+def _record(solution: Solution) -> Record:
+    """Return what the driver assembles again on its side."""
+    return Record(
+        outcome=solution.outcome,
+        message=solution.message,
+        cochain=solution.cochain,
+        stats=solution.stats,
+        ledger=solution.ledger,
+        trace_digest=solution.trace_digest,
+        pinned=solution.pinned,
+        processes=solution.processes,
+        recoveries=solution.recoveries,
+    )

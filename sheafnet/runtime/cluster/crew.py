@@ -1,0 +1,167 @@
+"""The actors of a run: created, told who they are, asked, and brought back when they are lost."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+
+import ray
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
+
+from sheafnet.dynamics.record import Process, Recovery
+from sheafnet.errors import ClusterError
+from sheafnet.runtime.cluster.actor import Handle, HostActor
+from sheafnet.runtime.cluster.cluster import Cluster
+from sheafnet.runtime.coordinator import Ask
+from sheafnet.runtime.host import Report
+from sheafnet.runtime.roster import Roster
+
+LOGGER = logging.getLogger("sheafnet")
+TICK = 0.05
+"""Seconds after which whoever waits for reports is given a chance to look up."""
+
+RETRY = 0.2
+"""Seconds between questions to a host that is being restarted."""
+
+
+class Crew:
+    """One actor for each host of a roster.
+
+    Parameters
+    ----------
+    roster
+        Who lives where. To be replaced when the pins change.
+    cluster
+        How actors are made and how long they may be silent.
+
+    Attributes
+    ----------
+    quiet
+        What vertices may leave unsaid by now.
+    processes
+        Where each host lives.
+    recoveries
+        Hosts that were lost and came back.
+    """
+
+    def __init__(self, roster: Roster, cluster: Cluster) -> None:
+        self.roster = roster
+        self.quiet = roster.quiet
+        self.processes: dict[str, Process] = {}
+        self.recoveries: list[Recovery] = []
+        self._cluster = cluster
+        self._lives = dict.fromkeys(roster.members, 0)
+        self._lost_at: dict[str, float] = {}
+        remote = ray.remote(HostActor).options(
+            num_cpus=cluster.cpus,
+            max_restarts=cluster.max_restarts,
+            scheduling_strategy="SPREAD",
+        )
+        self._actors: dict[str, Handle] = {name: remote.remote() for name in roster.members}
+
+    def bind(self) -> None:
+        """Tell every actor which host it is and who its neighbours are."""
+        for name in self._actors:
+            self._bind(name)
+
+    def reports(self, ask: Ask) -> Iterator[Report | None]:
+        """Ask every host; yield each report as it comes, and None every now and then.
+
+        Raises
+        ------
+        ClusterError
+            If a host is lost for good, silent for too long, or failed.
+        """
+        pending = {self._actors[name].ask.remote(ask): name for name in self._actors}
+        later: dict[str, float] = {}
+        heard = dict.fromkeys(self._actors, time.monotonic())
+        while pending or later:
+            if not pending:
+                time.sleep(TICK)
+            done = ray.wait(list(pending), timeout=TICK)[0] if pending else []
+            now = time.monotonic()
+            for ref in done:
+                name = pending.pop(ref)
+                report = self._answer(name, ref)
+                if report is None:
+                    later[name] = now + RETRY
+                else:
+                    yield report
+            for name in [name for name, when in later.items() if when <= now]:
+                del later[name]
+                pending[self._actors[name].ask.remote(ask)] = name
+            for name in {*pending.values(), *later}:
+                if now - heard[name] > self._cluster.silence:
+                    raise ClusterError(
+                        f"host {name!r} has not answered for {self._cluster.silence:g} s; "
+                        "is its machine there, and does a map take that long?"
+                    )
+            yield None
+
+    def wake(self, quiet: float) -> None:
+        """Have every vertex act on anything larger than ``quiet`` from now on."""
+        self.quiet = quiet
+        for actor in self._actors.values():
+            actor.wake.remote(quiet)
+
+    def repin(self, roster: Roster) -> None:
+        """Have every host hold what ``roster`` says, also those that come back later."""
+        self.roster = roster
+        for name, actor in self._actors.items():
+            actor.repin.remote(roster.held(name), roster.pins)
+
+    def dismiss(self) -> None:
+        """End every actor."""
+        for actor in self._actors.values():
+            ray.kill(actor)
+
+    def _bind(self, name: str) -> None:
+        host = self.roster.host(name, self._lives[name], self.quiet)
+        peers = {peer: self._actors[peer] for peer in host.peers}
+        process = self._actors[name].bind.remote(host, peers)
+        try:
+            self.processes[name] = Process(*ray.get(process, timeout=self._cluster.silence))
+        except ActorUnavailableError:
+            self._lose(name)  # it is asked again, and bound again, when it is back
+        except ActorDiedError as error:
+            raise self._gone(name, error) from error
+        except ray.exceptions.GetTimeoutError as error:
+            raise ClusterError(
+                f"host {name!r} did not start within {self._cluster.silence:g} s; "
+                "has the cluster room for it?"
+            ) from error
+
+    def _answer(self, name: str, ref: ray.ObjectRef[Report | None]) -> Report | None:
+        try:
+            report = ray.get(ref)
+        except ActorUnavailableError:
+            self._lose(name)
+            return None
+        except ActorDiedError as error:
+            raise self._gone(name, error) from error
+        except RayTaskError as error:
+            raise ClusterError(f"host {name!r} failed: {error.cause!r}") from error
+        if report is None:
+            self._lose(name)
+            self._lives[name] += 1
+            self._bind(name)
+            return None
+        lost_at = self._lost_at.pop(name, None)
+        if lost_at is not None:
+            recovery = Recovery(name, self._lives[name], time.monotonic() - lost_at)
+            self.recoveries.append(recovery)
+            LOGGER.warning("host %s is back after %.1f s, in life %d", name, recovery.seconds,
+                           recovery.incarnation)  # fmt: skip
+        return report
+
+    def _lose(self, name: str) -> None:
+        if name not in self._lost_at:
+            self._lost_at[name] = time.monotonic()
+            LOGGER.warning("host %s was lost; Ray restarts it", name)
+
+    def _gone(self, name: str, error: ActorDiedError) -> ClusterError:
+        return ClusterError(
+            f"host {name!r} is lost for good, after {self._lives[name]} restarts of at most "
+            f"{self._cluster.max_restarts}: {str(error).splitlines()[0]}"
+        )

@@ -1,0 +1,81 @@
+"""The driver's side of a cluster run."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import ray
+from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from sheafnet.dynamics.problem import Problem
+from sheafnet.dynamics.record import Progress, Record
+from sheafnet.dynamics.watch import Watch
+from sheafnet.errors import ClusterError
+from sheafnet.runtime.cluster.actor import Handle
+from sheafnet.runtime.cluster.cluster import Cluster
+from sheafnet.runtime.cluster.conductor import Conductor
+from sheafnet.runtime.cluster.session import session
+from sheafnet.runtime.ports import Observer
+
+POLL = 0.05
+"""Seconds between looks at what the watch wants."""
+
+CALLS_AT_A_TIME = 4
+
+
+def drive(problem: Problem, cluster: Cluster, observer: Observer, watch: Watch) -> Record:
+    """Run ``problem`` on actors and return its record; see ``Cluster.run``."""
+    with session(cluster.address):
+        here = ray.get_runtime_context().get_node_id()
+        conductor: Handle = (
+            ray.remote(Conductor)
+            .options(
+                num_cpus=0,
+                max_concurrency=CALLS_AT_A_TIME,
+                scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
+            )
+            .remote(problem, cluster, observer)
+        )
+        try:
+            return _attend(conductor, problem.stop.stay, cluster.silence, watch)
+        except RayTaskError as error:
+            raise error.cause from error
+        except (RayActorError, GetTimeoutError) as error:
+            raise ClusterError(
+                f"the coordinator is lost: {str(error).splitlines()[0]}; what it had logged is "
+                "in the run directory"
+            ) from error
+        except RayError as error:
+            raise ClusterError(f"Ray failed: {error}") from error
+        finally:
+            ray.kill(conductor)
+
+
+def _attend(conductor: Handle, stay: bool, silence: float, watch: Watch) -> Record:
+    """Carry wishes to the conductor and news back, until the run ends."""
+    execution = conductor.execute.remote()
+    told = stopping = False
+    while not ray.wait([execution], timeout=POLL)[0]:
+        progress = ray.get(conductor.progress.remote(), timeout=silence)
+        if progress is not None:
+            watch.look(partial(_given, progress))
+        if watch.stopping and not stopping:
+            stopping = True
+            conductor.stop.remote()
+        held = watch.pins()
+        if held is not None:
+            ray.get(conductor.set_pins.remote(held), timeout=silence)
+            told = False
+        if stay and not told:
+            record = ray.get(conductor.settled.remote(), timeout=silence)
+            if record is not None:
+                watch.settled(record)
+                told = True
+    record = ray.get(execution)
+    assert isinstance(record, Record)
+    return record
+
+
+def _given(progress: Progress) -> Progress:
+    return progress

@@ -1,0 +1,57 @@
+"""What Ray finds in its environment, so that a local run never calls beyond loopback.
+
+Out of the box Ray reports usage statistics, asks the metadata services of clouds where it is,
+and opens a socket to a public address to learn its own. Must be set before Ray is imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9/",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+}
+
+
+def keep_quiet() -> None:
+    """Set what keeps Ray from calling out, for this process and its children."""
+    os.environ.update(QUIET)
+
+
+@functools.cache
+def token() -> str:
+    """Return the access token of every Ray that this process starts: Ray reads it only once."""
+    return os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32)
+
+
+@contextlib.contextmanager
+def private_home() -> Iterator[Path]:
+    """Give Ray's services a home of their own while they are started.
+
+    There they find a cluster configuration, without which they ask for one beyond loopback,
+    and an access token of their own; nothing is written to the home of the user. The folder
+    goes when the context ends.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="sheafnet-"))
+    (folder / "ray_bootstrap_config.yaml").write_text("{}\n", encoding="utf-8")
+    changes = {"HOME": str(folder), "RAY_AUTH_TOKEN": token()}
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield folder
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        shutil.rmtree(folder, ignore_errors=True)

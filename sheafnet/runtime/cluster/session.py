@@ -1,0 +1,102 @@
+"""Ray, started or joined, for as long as a run needs it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator
+
+import ray
+
+from sheafnet.errors import ClusterError
+from sheafnet.runtime.cluster.environment import private_home
+
+REACHABLE_WITHIN = 5.0
+"""Seconds in which a head must accept a connection."""
+
+_LOCK = threading.Lock()
+_open: contextlib.ExitStack | None = None
+_users = 0
+
+
+@contextlib.contextmanager
+def session(address: str) -> Iterator[None]:
+    """Be connected to Ray inside of the context.
+
+    A connection that this process has already is used and left as it is. Runs that overlap
+    share the one that the first of them opened; the last to leave closes it.
+
+    Raises
+    ------
+    ClusterError
+        If Ray cannot be started or joined.
+    """
+    _enter(address)
+    try:
+        yield
+    finally:
+        _leave()
+
+
+def _enter(address: str) -> None:
+    global _open, _users  # noqa: PLW0603
+    with _LOCK:
+        if _open is None and not ray.is_initialized():
+            with contextlib.ExitStack() as stack:
+                if address == "local":
+                    _start(stack)
+                else:
+                    _join(address)
+                stack.callback(ray.shutdown)
+                _open = stack.pop_all()
+        _users += 1
+
+
+def _leave() -> None:
+    global _open, _users  # noqa: PLW0603
+    with _LOCK:
+        _users -= 1
+        if _users == 0 and _open is not None:
+            _open.close()
+            _open = None
+
+
+def _start(stack: contextlib.ExitStack) -> None:
+    """Start Ray on this machine; it keeps everything it writes in a folder that goes again."""
+    home = os.environ.get("HOME", "")
+    folder = stack.enter_context(private_home())
+    try:
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env={"env_vars": {"HOME": home}},
+            _node_ip_address="127.0.0.1",
+            _temp_dir=str(folder),
+        )
+    except Exception as error:
+        raise ClusterError(f"Ray could not be started on this machine: {error}") from error
+    os.environ["HOME"] = home
+
+
+def _join(address: str) -> None:
+    if address != "auto":
+        host, _, port = address.removeprefix("ray://").rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), REACHABLE_WITHIN).close()
+        except OSError as error:
+            raise ClusterError(
+                f"no Ray head at {address}: {error}; start one with 'ray start --head', "
+                "or use the address 'local'"
+            ) from error
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:
+        raise ClusterError(
+            f"the Ray cluster at {address!r} could not be joined: {error}; "
+            "use the address 'local' to start one here"
+        ) from error
