@@ -76,8 +76,12 @@ def run(
         observers += [build_metrics(job.config.metrics, directory), Announcement(directory.targets)]
     if terminal.is_terminal:
         observers.append(ProgressLine(terminal))
-    with directory.tracing(trace) as write_line:
-        solution = _finish(job.prepare(Several(observers), write_line))
+    try:
+        with directory.tracing(trace) as write_line:
+            solution = _finish(job.prepare(Several(observers), write_line))
+    finally:
+        # Also when whoever served the metrics was killed.
+        directory.targets.unlink(missing_ok=True)
     result = summary(job, solution)
     try:
         directory.write_result(solution, result)

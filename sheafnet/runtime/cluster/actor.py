@@ -52,6 +52,10 @@ class HostActor:
         ).start()
         return Process(node_address(), os.getpid())
 
+    def pid(self) -> int:
+        """Return the process that this is."""
+        return os.getpid()
+
     def push(self, data: bytes) -> None:
         """Take a frame."""
         self._mail.put(data)

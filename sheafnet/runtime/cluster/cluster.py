@@ -16,7 +16,7 @@ from sheafnet.runtime.cluster import environment
 from sheafnet.runtime.placement import Placement
 from sheafnet.runtime.ports import Observer
 
-_ADDRESS = re.compile(r"(ray://)?[\w.\-]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
+_ADDRESS = re.compile(r"[\w.\-]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
 
 
 @dataclass(frozen=True)

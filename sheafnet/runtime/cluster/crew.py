@@ -53,12 +53,17 @@ class Crew:
         self._cluster = cluster
         self._lives = dict.fromkeys(roster.members, 0)
         self._lost_at: dict[str, float] = {}
-        remote = ray.remote(HostActor).options(
-            num_cpus=cluster.cpus,
-            max_restarts=cluster.max_restarts,
-            scheduling_strategy="SPREAD",
-        )
-        self._actors: dict[str, Handle] = {name: remote.remote() for name in roster.members}
+        remote = ray.remote(HostActor)
+        self._actors: dict[str, Handle] = {
+            # Named for whoever looks at the cluster with Ray's own tools.
+            name: remote.options(
+                name=f"{roster.run}/{name}",
+                num_cpus=cluster.cpus,
+                max_restarts=cluster.max_restarts,
+                scheduling_strategy="SPREAD",
+            ).remote()
+            for name in roster.members
+        }
 
     def bind(self) -> None:
         """Tell every actor which host it is and who its neighbours are."""

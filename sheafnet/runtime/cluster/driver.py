@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
 import ray
@@ -15,11 +16,15 @@ from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster.actor import Handle
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.cluster.conductor import Conductor
-from sheafnet.runtime.cluster.session import session
+from sheafnet.runtime.cluster.session import knock, session
 from sheafnet.runtime.ports import Observer
 
 POLL = 0.05
 """Seconds between looks at what the watch wants."""
+
+HEAD_INTERVAL = 1.0
+HEAD_GONE_AFTER = 10.0
+"""Seconds between looks at whether the head is there, and until it counts as lost."""
 
 CALLS_AT_A_TIME = 4
 
@@ -56,7 +61,9 @@ def _attend(conductor: Handle, stay: bool, silence: float, watch: Watch) -> Reco
     """Carry wishes to the conductor and news back, until the run ends."""
     execution = conductor.execute.remote()
     told = stopping = False
+    head = Head(ray.get_runtime_context().gcs_address)
     while not ray.wait([execution], timeout=POLL)[0]:
+        head.check()
         progress = ray.get(conductor.progress.remote(), timeout=silence)
         if progress is not None:
             watch.look(partial(_given, progress))
@@ -75,6 +82,35 @@ def _attend(conductor: Handle, stay: bool, silence: float, watch: Watch) -> Reco
     record = ray.get(execution)
     assert isinstance(record, Record)
     return record
+
+
+class Head:
+    """Tells when the head of the cluster has gone.
+
+    Actors can talk to each other for a while without it, until Ray ends this process, without
+    an exception, when it has been gone for a minute.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._next = self._seen = time.monotonic()
+
+    def check(self) -> None:
+        """Raise ``ClusterError`` if the head has not been there for some time."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + HEAD_INTERVAL
+        try:
+            knock(self._address)
+        except OSError as error:
+            if now - self._seen > HEAD_GONE_AFTER:
+                raise ClusterError(
+                    f"the head of the cluster at {self._address} is lost: {error}; what was "
+                    "logged is in the run directory"
+                ) from error
+        else:
+            self._seen = now
 
 
 def _given(progress: Progress) -> Progress:

@@ -44,7 +44,9 @@ def session(address: str) -> Iterator[None]:
 def _enter(address: str) -> None:
     global _open, _users  # noqa: PLW0603
     with _LOCK:
-        if _open is None and not ray.is_initialized():
+        if ray.is_initialized():
+            _require_here(address)
+        else:
             with contextlib.ExitStack() as stack:
                 if address == "local":
                     _start(stack)
@@ -53,6 +55,16 @@ def _enter(address: str) -> None:
                 stack.callback(ray.shutdown)
                 _open = stack.pop_all()
         _users += 1
+
+
+def _require_here(address: str) -> None:
+    """Raise ``ClusterError`` if this process is connected to another Ray than wanted."""
+    here = ray.get_runtime_context().gcs_address
+    if address not in ("local", "auto", here):
+        raise ClusterError(
+            f"this process is connected to the Ray at {here} already; call ray.shutdown() "
+            f"before a run at {address}"
+        )
 
 
 def _leave() -> None:
@@ -83,14 +95,21 @@ def _start(stack: contextlib.ExitStack) -> None:
     os.environ["HOME"] = home
 
 
+def knock(address: str) -> None:
+    """Raise ``OSError`` if nobody accepts a connection at ``host:port``."""
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), REACHABLE_WITHIN).close()
+
+
 def _join(address: str) -> None:
-    if address != "auto":
-        host, _, port = address.removeprefix("ray://").rpartition(":")
+    known = os.environ.get("RAY_ADDRESS", "") if address == "auto" else address
+    if ":" in known and "/" not in known:
+        # Ray itself would try for a long time.
         try:
-            socket.create_connection((host.strip("[]"), int(port)), REACHABLE_WITHIN).close()
+            knock(known)
         except OSError as error:
             raise ClusterError(
-                f"no Ray head at {address}: {error}; start one with 'ray start --head', "
+                f"no Ray head at {known}: {error}; start one with 'ray start --head', "
                 "or use the address 'local'"
             ) from error
     try:

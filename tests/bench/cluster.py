@@ -1,0 +1,234 @@
+"""Speed, fairness and memory of the cluster runtime.
+
+    python -m tests.bench.cluster
+
+1. Start-up by phase.
+2. Updates by vertex on 64-32-32-10 and on a net of ten hidden layers, and the memory of every
+   process over 10,000 updates.
+3. Frames a second between two hosts beside a bare pair of Ray actors that exchange frames of the
+   same size with the same window. Every frame of ours follows an update.
+"""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+import sheafnet as sn
+from sheafnet.dynamics.inbox import Inbox
+from sheafnet.dynamics.program import Program, Step
+from sheafnet.dynamics.star import Star
+from sheafnet.runtime.cluster import environment
+from tests.cluster.kills import pid_of
+
+environment.keep_quiet()
+import ray  # noqa: E402
+
+from sheafnet.runtime.cluster.session import session  # noqa: E402
+
+NEVER = sn.Stop(1e-300, max_rounds=10**9)
+SECONDS = 5.0
+REPETITIONS = 3
+
+
+class Recorder(sn.Observer):
+    """Keeps every progress with its time, and ends the run when it has seen enough."""
+
+    def __init__(self, enough: Callable[[sn.Progress], bool]) -> None:
+        self.enough = enough
+        self.seen: list[tuple[float, sn.Progress]] = []
+        self.done = threading.Event()
+        self.each: Callable[[sn.Progress], None] = lambda _: None
+
+    def progressed(self, progress: sn.Progress) -> None:
+        self.seen.append((time.perf_counter(), progress))
+        self.each(progress)
+        if self.enough(progress):
+            self.done.set()
+
+
+def network(widths: tuple[int, ...], batch: int) -> tuple[sn.Sheaf, list[sn.Pin]]:
+    net = sn.ReluNetwork.random(widths, seed=0)
+    x = np.random.default_rng(0).standard_normal((widths[0], batch))
+    return net.to_sheaf(), [sn.Pin("a0", x)]
+
+
+def phases() -> None:
+    """Print how long each phase of a small run takes, Ray included."""
+    began = time.perf_counter()
+    recorder = Recorder(lambda _: False)
+    with session("local"):
+        started = time.perf_counter()
+        sn.infer(*network((4, 8, 2), 1), runtime=sn.Cluster(), observer=recorder)
+        ended = time.perf_counter()
+    stopped = time.perf_counter()
+    first = recorder.seen[0][0]
+    print(
+        f"start-up: Ray {started - began:.1f} s, coordinator and 3 hosts to the first report "
+        f"{first - started:.1f} s, run {ended - first:.1f} s, Ray's end {stopped - ended:.1f} s"
+    )
+
+
+def fairness(widths: tuple[int, ...], updates: int) -> None:
+    """Print updates by vertex, and the memory of each host in the first and the last decile."""
+    busiest = Recorder(lambda p: max(p.account.updates.values()) >= updates)
+    run = sn.start(*network(widths, 16), runtime=sn.Cluster(), stop=NEVER, observer=busiest)
+    hosts = [f"layer_{n}" for n in range(len(widths))]
+    pids: dict[str, int] = {}
+    memory: dict[str, list[int]] = {host: [] for host in hosts}
+
+    def sample(_: sn.Progress) -> None:
+        if not pids:
+            pids.update({host: pid_of(host) for host in hosts})
+        for host, pid in pids.items():
+            memory[host].append(resident(pid))
+
+    busiest.each = sample
+    busiest.done.wait()
+    last = busiest.seen[-1][1].account.updates
+    run.stop()
+    run.result()
+    free = {vertex: count for vertex, count in last.items() if vertex != "a0"}
+    share = min(free.values()) / max(free.values())
+    print(f"{'-'.join(map(str, widths))}: fewest updates / most = {share:.2f}")
+    print("  " + ", ".join(f"{vertex} {count:,}" for vertex, count in free.items()))
+    for host, sizes in memory.items():
+        decile = max(len(sizes) // 10, 1)
+        first, final = (statistics.median(part) for part in (sizes[:decile], sizes[-decile:]))
+        print(f"  {host}: {first / 2**20:.0f} MiB → {final / 2**20:.0f} MiB, × {final / first:.3f}")
+
+
+def resident(pid: int) -> int:
+    """Return the memory of a process that is its own, in bytes."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no RssAnon")
+
+
+@dataclass(frozen=True)
+class Drifting(sn.Heat):
+    """Heat that never comes to rest, so that every update has something to say."""
+
+    def start(self, star: Star) -> Program:
+        return _Drifting(super().start(star))
+
+
+@dataclass
+class _Drifting:
+    heat: Program
+
+    def ready(self, star: Star, inbox: Inbox) -> bool:
+        return self.heat.ready(star, inbox)
+
+    def step(self, star: Star, inbox: Inbox) -> Step:
+        stalk = self.heat.step(star, inbox).stalk
+        return Step((star.stalk if stalk is None else stalk) + 1.0)
+
+
+class Bare:
+    """One of a pair of actors that answer each frame with a frame."""
+
+    def __init__(self) -> None:
+        self.mail: SimpleQueue[bytes] = SimpleQueue()
+        self.received = 0
+
+    def bind(self, peer: Any, frame: bytes, window: int) -> None:
+        """Begin, with so many frames on their way."""
+        threading.Thread(target=self.live, args=(peer, frame, window), daemon=True).start()
+
+    def push(self, data: bytes) -> None:
+        """Take a frame."""
+        self.mail.put(data)
+
+    def count(self) -> int:
+        """Return how many came."""
+        return self.received
+
+    def live(self, peer: Any, frame: bytes, window: int) -> None:
+        """Send a frame for each that comes."""
+        send = peer.push.options(num_returns=0).remote
+        for _ in range(window):
+            send(frame)
+        while True:
+            self.mail.get()
+            self.received += 1
+            send(frame)
+
+
+def bare_rate(size: int, window: int) -> float:
+    """Return the frames a second that a bare pair exchanges."""
+    actor = ray.remote(Bare).options(num_cpus=0)
+    pair: list[Any] = [actor.remote(), actor.remote()]
+    first, second = pair
+    frame = bytes(size)
+    ray.get([first.bind.remote(second, frame, window), second.bind.remote(first, frame, window)])
+
+    def received() -> int:
+        return sum(ray.get([each.count.remote() for each in pair]))
+
+    time.sleep(1.0)
+    began, before = time.perf_counter(), received()
+    time.sleep(SECONDS)
+    rate = (received() - before) / (time.perf_counter() - began)
+    for each in pair:
+        ray.kill(each)
+    return rate
+
+
+def our_rate(size: int, window: int) -> tuple[float, float]:
+    """Return the frames with news a second, and updates for each of them."""
+    same, rows = sn.Identity(), size // 8
+    pair = sn.Sheaf({"z1": rows, "a1": rows}, [sn.Edge("activation_1", "z1", "a1",
+                                                       sn.ReluGate(), same)])  # fmt: skip
+    recorder = Recorder(lambda _: False)
+    run = sn.start(
+        pair,
+        rule=Drifting(),
+        runtime=sn.Cluster(placement="by-vertex", window=window),
+        stop=NEVER,
+        observer=recorder,
+    )
+    while len(recorder.seen) < 12:
+        time.sleep(0.1)
+    time.sleep(SECONDS)
+    run.stop()
+    run.result()
+    (began, first), (ended, last) = recorder.seen[10], recorder.seen[-1]
+    messages = last.messages - first.messages
+    return messages / (ended - began), (last.updates - first.updates) / messages
+
+
+def frames() -> None:
+    """Print our rate beside the bare one."""
+    for size in (2**10, 2**16, 2**20):
+        for window in (1, 2):
+            ours, bare, each = [], [], []
+            for _ in range(REPETITIONS):
+                bare.append(bare_rate(size, window))
+                rate, updates = our_rate(size, window)
+                ours.append(rate)
+                each.append(updates)
+            ratio = statistics.median(o / b for o, b in zip(ours, bare, strict=True))
+            print(
+                f"{size // 1024} KiB, window {window}: {statistics.median(ours):,.0f} frames/s, "
+                f"bare pair {statistics.median(bare):,.0f}, ratio {ratio:.2f}, "
+                f"{statistics.median(each):.1f} updates a frame",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    phases()
+    with session("local"):
+        fairness((64, 32, 32, 10), 10_000)
+        fairness((16, *[32] * 10, 4), 10_000)
+        frames()

@@ -1,0 +1,209 @@
+"""The cluster runtime beyond the contract: processes, strangers, losses, errors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sheafnet as sn
+from sheafnet.core.arrays import Array
+from sheafnet.dynamics.problem import Problem
+from sheafnet.errors import ClusterError, InputError
+from sheafnet.observe.jsonlines import JsonLines
+from sheafnet.runtime.coordinator import Ask
+from sheafnet.runtime.outbox import Patience
+from sheafnet.runtime.roster import Roster
+from sheafnet.wire.codec import encode
+from sheafnet.wire.frame import Frame
+from tests import golden
+from tests.cluster.kills import kill_one, pid_of
+from tests.cluster.processes import sheafnet
+
+SMALL = golden.load("2-4-1-identity")
+ENDLESS = sn.Stop(1e-300, max_rounds=10**9)
+
+
+class Moving(sn.Observer):
+    """Lets a test wait until a run goes."""
+
+    def __init__(self) -> None:
+        self.moving = threading.Event()
+
+    def progressed(self, progress: sn.Progress) -> None:
+        if progress.updates > 0:
+            self.moving.set()
+
+
+@pytest.mark.usefixtures("ray_session")
+class TestOnOneRay:
+    def test_each_host_is_a_process_and_the_answer_is_the_simulators(self) -> None:
+        reference = golden.load("64-32-32-10-softmax")
+        stop = sn.Stop(1e-8, max_rounds=10**6)
+        ours = sn.infer(reference.sheaf, reference.pins, runtime=sn.Cluster(), stop=stop)
+        simulated = sn.infer(reference.sheaf, reference.pins, runtime=sn.Simulator(), stop=stop)
+        assert ours.outcome is simulated.outcome is sn.Outcome.CONVERGED
+        for vertex in reference.sheaf.vertices:
+            assert np.abs(ours.cochain[vertex] - simulated.cochain[vertex]).max() <= 1e-6
+        pids = {process.pid for process in ours.processes.values()}
+        assert set(ours.processes) == {"layer_0", "layer_1", "layer_2", "layer_3"}
+        assert len(pids) == 4
+        assert os.getpid() not in pids
+
+    def test_a_frame_from_a_stranger_is_refused_and_counted(self) -> None:
+        import ray
+
+        from sheafnet.runtime.cluster.actor import Handle, HostActor
+
+        start = sn.Cochain(SMALL.cochain(""))
+        problem = Problem(SMALL.sheaf, frozenset(["a0"]), start, sn.Heat(), sn.Stop())
+        host = Roster(problem, "run", "by-layer", Patience()).host("layer_1")
+        actor: Handle = ray.remote(HostActor).options(num_cpus=0).remote()
+        silent: Handle = ray.remote(HostActor).options(num_cpus=0).remote()
+        ray.get(actor.bind.remote(host, dict.fromkeys(host.peers, silent)))
+        for sender, receiver, run in (
+            ("layer_9", "layer_1", "run"),
+            ("layer_0", "layer_2", "run"),
+            ("layer_0", "layer_1", "another"),
+        ):
+            actor.push.remote(encode(Frame(run, sender, receiver, 0, 1, 0, (), ())))
+        report = ray.get(actor.ask.remote(Ask(1, with_stalks=False)))
+        assert report.view.account.refused == {"stranger": 2, "run": 1}
+        for each in (actor, silent):
+            ray.kill(each)
+
+    @pytest.mark.parametrize("seed", [0, 1])
+    def test_a_host_that_is_killed_comes_back_and_the_answer_is_the_same(self, seed: int) -> None:
+        kill = kill_one(seed)
+        assert kill.outcome is sn.Outcome.CONVERGED
+        assert kill.deviation <= 1e-6
+        assert [(r.host, r.incarnation) for r in kill.recoveries] == [(kill.host, 1)]
+        assert kill.restarts == 1
+
+    def test_a_host_that_may_not_come_back_ends_the_run(self, tmp_path: Path) -> None:
+        moving = Moving()
+        log = JsonLines(tmp_path / "events.jsonl")
+        from sheafnet.observe.several import Several
+
+        run = sn.start(
+            SMALL.sheaf, SMALL.pins, runtime=sn.Cluster(max_restarts=0), stop=ENDLESS,
+            observer=Several([moving, log]),
+        )  # fmt: skip
+        assert moving.moving.wait(60)
+        os.kill(pid_of("layer_1"), signal.SIGKILL)
+        with pytest.raises(ClusterError, match="host 'layer_1' is lost for good, after 0 restarts"):
+            run.result(60)
+        assert '"event": "run_failed"' in (tmp_path / "events.jsonl").read_text(encoding="utf-8")
+
+    def test_an_error_in_a_map_names_the_host(self) -> None:
+        moving = Moving()
+        sheaf = chain(Failing(after=5))
+        with pytest.raises(ClusterError, match=r"host 'v' failed: ZeroDivisionError\('at apply 6'"):
+            sn.infer(sheaf, [sn.Pin("u", [[1.0]])], runtime=sn.Cluster(), stop=ENDLESS,
+                     observer=moving)  # fmt: skip
+
+    def test_a_host_that_never_answers_ends_the_run(self) -> None:
+        runtime = sn.Cluster(silence=5.0)
+        with pytest.raises(ClusterError, match="host 'v' has not answered for 5 s"):
+            sn.infer(chain(Hanging(after=5)), [sn.Pin("u", [[1.0]])], runtime=runtime, stop=ENDLESS)
+
+    def test_a_run_elsewhere_is_refused_while_connected_here(self) -> None:
+        with pytest.raises(ClusterError, match=r"connected to the Ray at .* already"):
+            sn.infer(SMALL.sheaf, SMALL.pins, runtime=sn.Cluster(address="127.0.0.1:1"))
+
+    def test_what_an_observer_beside_the_coordinator_raises_comes_out(self) -> None:
+        with pytest.raises(PermissionError, match="no"):
+            sn.infer(SMALL.sheaf, SMALL.pins, runtime=sn.Cluster(), observer=Refusing())
+
+
+class Refusing(sn.Observer):
+    travels = True
+
+    def started(self, problem: Problem) -> None:  # noqa: ARG002
+        raise PermissionError("no")
+
+
+class Counting(sn.Identity):
+    """The identity, until it has been applied so many times."""
+
+    left: int
+
+    def __init__(self, after: int) -> None:
+        object.__setattr__(self, "left", after)
+
+    def apply(self, x: Array) -> Array:
+        object.__setattr__(self, "left", self.left - 1)
+        return self.at_the_end(x) if self.left < 0 else x
+
+    def at_the_end(self, x: Array) -> Array:
+        return x
+
+
+class Failing(Counting):
+    def at_the_end(self, x: Array) -> Array:  # noqa: ARG002
+        raise ZeroDivisionError("at apply 6")
+
+
+class Hanging(Counting):
+    def at_the_end(self, x: Array) -> Array:
+        time.sleep(10_000)
+        return x
+
+
+def chain(fault: sn.RestrictionMap) -> sn.Sheaf:
+    same = sn.Identity()
+    edges = [sn.Edge("e", "u", "v", same, same), sn.Edge("f", "v", "w", fault, sn.Linear([[2.0]]))]
+    return sn.Sheaf({"u": 1, "v": 1, "w": 1}, edges)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("address", "nowhere"),
+        ("window", 0),
+        ("max_restarts", -1),
+        ("report_interval", 0.0),
+        ("silence", 0.0),
+        ("cpus", -1.0),
+    ],
+)
+def test_settings_out_of_range_are_refused(setting: str, value: object) -> None:
+    with pytest.raises(InputError, match=f"cluster: {setting}"):
+        sn.Cluster(**{setting: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("127.0.0.1:1", "error: no Ray head at 127.0.0.1:1"),
+        ("auto", "error: no Ray head at 127.0.0.1:2"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_a_fault(address: str, message: str, tmp_path: Path) -> None:
+    command = sheafnet(
+        "run", "quickstart", "--set", "runtime=cluster", "--set", f"runtime.address={address}",
+        "--out", str(tmp_path / "run"), environment={"RAY_ADDRESS": "127.0.0.1:2"},
+    )  # fmt: skip
+    code, _, err = command.finish(60)
+    assert code == 3
+    assert message in err
+
+
+def test_a_missing_ray_is_a_fault_that_says_what_to_install() -> None:
+    script = (
+        "import sys; sys.modules['ray'] = None\n"
+        "import sheafnet as sn\n"
+        "net = sn.ReluNetwork.random([1, 1], seed=0)\n"
+        "sn.infer(net.to_sheaf(), [sn.Pin('a0', [[1.0]])], runtime=sn.Cluster())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.endswith("ClusterError: Ray is not installed: pip install ray\n")

@@ -1,0 +1,78 @@
+"""A local run calls nobody beyond loopback, and leaves nothing, however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.processes import Command, sheafnet
+
+GRACE = 90.0
+"""Seconds; Ray's own agents give up a head that was killed after sixty."""
+ENDLESS = ("--set", "runtime=cluster", "--set", "stop.stationarity=1e-300", "--metrics-port", "0")
+"""A run that goes on until it is stopped, and says so when it has begun."""
+
+OUTSIDE = re.compile(
+    r"(connect|sendto|sendmsg|sendmmsg)\(.*"
+    r"(sin_addr=inet_addr\(\"(?!127\.)|inet_pton\(AF_INET6, \"(?!::1\"|::ffff:127\.))"
+)
+
+
+def endless(folder: Path) -> Command:
+    command = sheafnet("run", "digits", *ENDLESS, "--out", str(folder / "run"))
+    command.line_with("metrics at")
+    return command
+
+
+def test_the_pattern_for_calls_outside_finds_them() -> None:
+    call = '12 connect(5, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("%s")}, 16)'
+    six = '12 connect(5, {sa_family=AF_INET6, inet_pton(AF_INET6, "%s", &sin6_addr)}, 28)'
+    assert OUTSIDE.search(call % "169.254.169.254")
+    assert OUTSIDE.search(six % "2001:db8::1")
+    assert not OUTSIDE.search(call % "127.0.0.1")
+    assert not OUTSIDE.search(six % "::ffff:127.0.0.1")
+    assert not OUTSIDE.search(six % "::1")
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_a_run_stays_on_loopback_and_leaves_nothing(tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    traced = "trace=connect,sendto,sendmsg,sendmmsg"
+    home = set(Path.home().glob(".ray/*"))
+    command = sheafnet(
+        "run", "quickstart", "--set", "runtime=cluster", "--out", str(tmp_path / "run"),
+        prefix=("strace", "-f", "-qq", "-o", str(calls), "-e", traced),
+    )  # fmt: skip
+    code, out, err = command.finish(180)
+    assert code == 0, out + err
+    assert command.wait_until_gone(GRACE) == {}
+    seen = calls.read_text(encoding="utf-8", errors="replace").splitlines()
+    assert any("127.0.0.1" in line for line in seen)  # the trace does see calls
+    assert [line for line in seen if OUTSIDE.search(line)] == []
+    assert set(Path.home().glob(".ray/*")) == home
+
+
+def test_ctrl_c_ends_a_run_with_what_it_had_and_leaves_nothing(tmp_path: Path) -> None:
+    command = endless(tmp_path)
+    os.killpg(command.process.pid, signal.SIGINT)  # as a terminal does
+    code, out, err = command.finish(GRACE)
+    assert code == 1, out + err
+    result = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
+    assert result["outcome"] == "STOPPED"
+    assert (tmp_path / "run" / "cochain.npz").exists()
+    assert not (tmp_path / "run" / "targets.json").exists()
+    assert command.wait_until_gone(GRACE) == {}
+
+
+def test_a_driver_that_is_killed_takes_everything_with_it(tmp_path: Path) -> None:
+    command = endless(tmp_path)
+    assert len(command.left()) > 5  # the actors and Ray's own
+    command.process.kill()
+    command.process.wait(GRACE)
+    assert command.wait_until_gone(GRACE) == {}
