@@ -74,5 +74,5 @@ def test_a_driver_that_is_killed_takes_everything_with_it(tmp_path: Path) -> Non
     command = endless(tmp_path)
     assert len(command.left()) > 5  # the actors and Ray's own
     command.process.kill()
-    command.process.wait(GRACE)
+    command.finish(GRACE)
     assert command.wait_until_gone(GRACE) == {}

@@ -96,7 +96,7 @@ def test_what_is_no_document_is_refused_with_its_line(
         ("network: {kind: random, widths: [2]}\n", "network.widths: tuple should have at least 2"),
         (GOOD.replace("[[0.5, -1.0]]", "[]"), "data.inputs: list should have at least 1 item"),
         (GOOD + "rule: haet\n", "rule: no choice 'haet'; did you mean 'heat'?"),
-        (GOOD + "runtime: cluster\n", "runtime: no choice 'cluster'"),
+        (GOOD + "runtime: clutser\n", "runtime: no choice 'clutser'; did you mean 'cluster'?"),
         (GOOD + "rule: {kind: heat, dt: .nan}\n", "rule.dt: input should be"),
     ],
 )
