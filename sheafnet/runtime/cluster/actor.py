@@ -29,7 +29,10 @@ Handle: TypeAlias = Any
 node_address: Callable[[], str] = ray.util.get_node_ip_address
 
 PACE = 0.0005
-"""Seconds that a host with nothing new to hear gives its neighbours before it steps again."""
+"""Seconds that a host with nothing new to hear gives its neighbours before it steps again…"""
+
+STEPS_WAITED = 4.0
+"""…but at least so many times what its last step took, so that it leaves them the processor."""
 
 LOOK_AGAIN = 1.0
 """Seconds between looks at whether the thread is still there to answer."""
@@ -96,8 +99,9 @@ class HostActor:
         try:
             # What overflows is the host's to report.
             with np.errstate(over="ignore", invalid="ignore"):
+                pace = PACE
                 while True:
-                    for item in _awaited(mail, host):
+                    for item in _awaited(mail, host, pace):
                         if isinstance(item, bytes):
                             host.receive(item)
                         else:
@@ -107,16 +111,17 @@ class HostActor:
                     if host.runnable or (due is not None and due <= now):
                         for peer, data in host.step(now):
                             send[peer](data)
+                        pace = max(PACE, STEPS_WAITED * (time.monotonic() - now))
         except Exception as error:  # raised again by ask()
             self._failure = error
 
 
 def _awaited(
-    mail: SimpleQueue[bytes | Callable[[Host], None]], host: Host
+    mail: SimpleQueue[bytes | Callable[[Host], None]], host: Host, pace: float
 ) -> list[bytes | Callable[[Host], None]]:
     """Return all mail, after waiting for some or until the host has something else to do."""
     if host.runnable:
-        timeout: float | None = PACE
+        timeout: float | None = pace
     else:
         due = host.due
         timeout = None if due is None else max(due - time.monotonic(), 0.0)

@@ -61,6 +61,8 @@ class Crew:
                 num_cpus=cluster.cpus,
                 max_restarts=cluster.max_restarts,
                 scheduling_strategy="SPREAD",
+                # Ray would keep an entry for every frame.
+                enable_task_events=False,
             ).remote()
             for name in roster.members
         }
