@@ -188,6 +188,7 @@ class ClusterRuntime(Section):
     window: PositiveInt = Cluster.window
     max_restarts: Annotated[int, Field(ge=0)] = Cluster.max_restarts
     report_interval: PositiveFloat = Cluster.report_interval
+    startup: PositiveFloat = Cluster.startup
     silence: PositiveFloat = Cluster.silence
     cpus: NonNegativeFloat = Cluster.cpus
 

@@ -75,7 +75,7 @@ class Progress:
     restarts
         Host → how often it was restarted; empty in lockstep, which has no hosts.
     converged
-        Whether a run that stays has converged under the pins of now.
+        Whether a run that stays has converged under the pins of now, and nothing has moved since.
     """
 
     rounds: int

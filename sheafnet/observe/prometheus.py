@@ -168,7 +168,12 @@ class Metrics(Observer):
     def progressed(self, progress: Progress) -> None:
         """Show this from now on."""
         if self._latest is not None:
-            self._latest.progress = progress
+            self._latest.progress, self._latest.solution = progress, None
+
+    def settled(self, solution: Solution) -> None:
+        """Show this until the run goes on."""
+        if self._latest is not None:
+            self._latest.solution = solution
 
     def ended(self, solution: Solution) -> None:
         """Show the end, for as long as it lingers."""

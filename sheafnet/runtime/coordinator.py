@@ -177,7 +177,9 @@ class Coordinator:
     def progress(self) -> Progress:
         """Return how far the run has come; the reports must hold views."""
         accounts = [r.view.account for r in (*self.past, *self.reports.values()) if r.view]
-        return survey(self.rounds, self.reports.values(), accounts)
+        return survey(
+            self.rounds, self.reports.values(), accounts, settled=self.settled is not None
+        )
 
     def _judge(self) -> None:
         """Decide whether, and for what, the next wave collects the stalks."""
@@ -246,7 +248,9 @@ class Coordinator:
         return Cochain({vertex: stalks[vertex] for vertex in self._problem.sheaf.vertices})
 
 
-def survey(rounds: int, reports: Iterable[Report], accounts: Iterable[Account]) -> Progress:
+def survey(
+    rounds: int, reports: Iterable[Report], accounts: Iterable[Account], *, settled: bool
+) -> Progress:
     """Return the progress that the last reports of all hosts, with views, amount to.
 
     Parameters
@@ -257,6 +261,8 @@ def survey(rounds: int, reports: Iterable[Report], accounts: Iterable[Account]) 
         One of each host.
     accounts
         Of every life of every host.
+    settled
+        Whether the run stays and has converged.
     """
     reports = list(reports)
     views = [report.view for report in reports if report.view]
@@ -267,4 +273,5 @@ def survey(rounds: int, reports: Iterable[Report], accounts: Iterable[Account]) 
         energy=sum(view.energy for view in views),
         account=total(accounts),
         restarts={report.host: report.incarnation for report in reports},
+        converged=settled,
     )

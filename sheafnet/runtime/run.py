@@ -167,7 +167,7 @@ class _Guide(Watch):
         now = time.perf_counter()
         if now >= self._report_due:
             self._report_due = now + REPORT_INTERVAL
-            self.progress = replace(ask(), converged=self._settled is not None)
+            self.progress = ask()
             self._observer.progressed(self.progress)
 
     def pins(self) -> Mapping[str, Array] | None:

@@ -36,44 +36,52 @@ class Kill:
     deviation: float
 
 
-class Killer(sn.Observer):
-    """Kills the process of one host at a given round."""
+class Onlooker(sn.Observer):
+    """Tells when a run has come to a given round, and when it has converged after a restart."""
 
     def __init__(self, at_round: int) -> None:
         self.at_round = at_round
         self.reached = threading.Event()
+        self.recovered = threading.Event()
         self.restarts = 0
 
     def progressed(self, progress: sn.Progress) -> None:
         self.restarts = sum(progress.restarts.values())
         if progress.rounds >= self.at_round:
             self.reached.set()
+        if self.restarts and progress.converged:
+            self.recovered.set()
 
 
 def kill_one(seed: int) -> Kill:
-    """Run 64-32-32-10 from noise on a cluster, and kill a random host at a random moment."""
+    """Run 64-32-32-10 from noise on a cluster, and kill a random host at a random moment.
+
+    The run stays, so that a kill that comes after it has converged is seen as well.
+    """
     rng = random.Random(seed)
     reference = golden.load("64-32-32-10-softmax")
-    killer = Killer(at_round=rng.randrange(50, 1000))
+    onlooker = Onlooker(at_round=rng.randrange(50, 1000))
     run = sn.start(
         reference.sheaf,
         reference.pins,
         runtime=sn.Cluster(),
-        observer=killer,
-        stop=sn.Stop(1e-8, max_rounds=10**6),
+        observer=onlooker,
+        stop=sn.Stop(1e-8, max_rounds=10**6, stay=True),
         seed=seed,
     )
-    assert killer.reached.wait(60)
+    assert onlooker.reached.wait(60)
     host = rng.choice([f"layer_{n}" for n in range(4)])
     os.kill(pid_of(host), signal.SIGKILL)
+    assert onlooker.recovered.wait(120)
+    run.stop()
     solution = run.result(120)
     forward = reference.cochain("")
     return Kill(
         host=host,
-        at_round=killer.at_round,
+        at_round=onlooker.at_round,
         outcome=solution.outcome,
         recoveries=solution.recoveries,
-        restarts=killer.restarts,
+        restarts=onlooker.restarts,
         deviation=max(float(np.abs(solution.cochain[v] - forward[v]).max()) for v in forward),
     )
 

@@ -170,6 +170,7 @@ def chain(fault: sn.RestrictionMap) -> sn.Sheaf:
         ("window", 0),
         ("max_restarts", -1),
         ("report_interval", 0.0),
+        ("startup", 0.0),
         ("silence", 0.0),
         ("cpus", -1.0),
     ],

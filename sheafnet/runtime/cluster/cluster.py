@@ -39,8 +39,11 @@ class Cluster:
         How often each host may be lost and come back before the run is given up.
     report_interval
         Seconds between the waves of the coordinator.
+    startup
+        Seconds in which a host must be there, at first and after it was lost.
     silence
-        Seconds without an answer after which a host, or the cluster, counts as lost.
+        Seconds without an answer after which a host that was there, or the cluster, counts as
+        lost.
     cpus
         Cores that Ray sets aside for each host; 0 leaves sharing them to the operating system.
 
@@ -55,6 +58,7 @@ class Cluster:
     window: int = 1
     max_restarts: int = 3
     report_interval: float = 0.1
+    startup: float = 120.0
     silence: float = 60.0
     cpus: float = 0.0
 
@@ -65,6 +69,7 @@ class Cluster:
             "window must be at least 1": self.window >= 1,
             "max_restarts must be 0 or more": self.max_restarts >= 0,
             "report_interval must be positive": 0.0 < self.report_interval < math.inf,
+            "startup must be positive": 0.0 < self.startup < math.inf,
             "silence must be positive": 0.0 < self.silence < math.inf,
             "cpus must be 0 or more": 0.0 <= self.cpus < math.inf,
         }

@@ -84,9 +84,11 @@ class Crew:
         later: dict[str, float] = {}
         heard = dict.fromkeys(self._actors, time.monotonic())
         while pending or later:
-            if not pending:
+            if pending:
+                done, _ = ray.wait(list(pending), num_returns=len(pending), timeout=TICK)
+            else:
+                done = []
                 time.sleep(TICK)
-            done = ray.wait(list(pending), timeout=TICK)[0] if pending else []
             now = time.monotonic()
             for ref in done:
                 name = pending.pop(ref)
@@ -99,7 +101,10 @@ class Crew:
                 del later[name]
                 pending[self._actors[name].ask.remote(ask)] = name
             for name in {*pending.values(), *later}:
-                if now - heard[name] > self._cluster.silence:
+                lost_at = self._lost_at.get(name)
+                if lost_at is not None and now - lost_at > self._cluster.startup:
+                    raise self._not_there(name)
+                if lost_at is None and now - heard[name] > self._cluster.silence:
                     raise ClusterError(
                         f"host {name!r} has not answered for {self._cluster.silence:g} s; "
                         "is its machine there, and does a map take that long?"
@@ -128,16 +133,13 @@ class Crew:
         peers = {peer: self._actors[peer] for peer in host.peers}
         process = self._actors[name].bind.remote(host, peers)
         try:
-            self.processes[name] = Process(*ray.get(process, timeout=self._cluster.silence))
+            self.processes[name] = Process(*ray.get(process, timeout=self._cluster.startup))
         except ActorUnavailableError:
             self._lose(name)  # it is asked again, and bound again, when it is back
         except ActorDiedError as error:
             raise self._gone(name, error) from error
         except ray.exceptions.GetTimeoutError as error:
-            raise ClusterError(
-                f"host {name!r} did not start within {self._cluster.silence:g} s; "
-                "has the cluster room for it?"
-            ) from error
+            raise self._not_there(name) from error
 
     def _answer(self, name: str, ref: ray.ObjectRef[Report | None]) -> Report | None:
         try:
@@ -166,6 +168,12 @@ class Crew:
         if name not in self._lost_at:
             self._lost_at[name] = time.monotonic()
             LOGGER.warning("host %s was lost; Ray restarts it", name)
+
+    def _not_there(self, name: str) -> ClusterError:
+        return ClusterError(
+            f"host {name!r} did not start within {self._cluster.startup:g} s; "
+            "has the cluster room for it? If it only takes longer, raise startup"
+        )
 
     def _gone(self, name: str, error: ActorDiedError) -> ClusterError:
         return ClusterError(
