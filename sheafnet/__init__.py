@@ -20,10 +20,9 @@ if TYPE_CHECKING:
         Linear,
         ReluGate,
         RestrictionMap,
-        Sigmoid,
-        Softmax,
     )
     from sheafnet.core.network import ReluNetwork
+    from sheafnet.core.outputs import Sigmoid, Softmax
     from sheafnet.core.pins import Pin
     from sheafnet.core.sheaf import Edge, Sheaf
     from sheafnet.core.spectrum import relative_cohomology, spectrum
@@ -54,10 +53,9 @@ _HOMES = {
         "Linear",
         "ReluGate",
         "RestrictionMap",
-        "Sigmoid",
-        "Softmax",
     ),
     "sheafnet.core.network": ("ReluNetwork",),
+    "sheafnet.core.outputs": ("Sigmoid", "Softmax"),
     "sheafnet.core.pins": ("Pin",),
     "sheafnet.core.sheaf": ("Edge", "Sheaf"),
     "sheafnet.core.spectrum": ("relative_cohomology", "spectrum"),

@@ -7,7 +7,8 @@ from typing import TypedDict, Unpack
 
 import numpy as np
 
-from sheafnet.core.pins import Pin, pinned_stalks
+from sheafnet.core.cochain import Cochain
+from sheafnet.core.pins import Pin, resolve_pins, wholly_held
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.lockstep import Lockstep
 from sheafnet.dynamics.problem import Problem
@@ -39,7 +40,7 @@ def infer(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[Settings]) 
     sheaf
         What to relax; ``ReluNetwork.to_sheaf()`` gives that of a network.
     pins
-        Stalks to hold.
+        Stalks, or coordinates of them, to hold or to pull.
     rule
         What each vertex does: ``"heat"``, ``"coboundary"``, or a rule with its settings.
     runtime
@@ -92,15 +93,17 @@ def prepare(
 
     The arguments and errors are those of ``infer``.
     """
-    held = pinned_stalks(sheaf, pins)
+    # Values that are the same for all samples take the batch of a start that is given.
+    resolved = resolve_pins(sheaf, pins, init.batch if isinstance(init, Cochain) else None)
+    sheaf = sheaf.facing(wholly_held(resolved))
     chosen = as_rule(rule)
-    chosen.check(sheaf, held)
-    at = initial_cochain(sheaf, held, init, seed)
+    chosen.check(sheaf, resolved)
+    at = initial_cochain(sheaf, resolved, init, seed)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is the run's to report
         sheaf.require_maps(at)
     problem = Problem(
         sheaf=sheaf,
-        pinned=frozenset(held),
+        pins=resolved,
         start=at,
         rule=chosen,
         stop=stop or Stop(),

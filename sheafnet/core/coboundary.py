@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.maps import RestrictionMap
+from sheafnet.core.pins import Pins, wholly_held
 from sheafnet.core.sheaf import Sheaf
 
 
@@ -72,6 +74,23 @@ def coboundary(
     shape = (sum(edge_dims.values()), sum(free_dims.values()))
     entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
     return sparse.csr_array(sparse.coo_array(entries, shape=shape))
+
+
+def free_coordinates(sheaf: Sheaf, pins: Pins) -> NDArray[np.bool_]:
+    """Return which coordinates of the vertices that are not wholly held are free, in order."""
+    free = free_vertices(sheaf, wholly_held(pins))
+    return np.concatenate(
+        [np.empty(0, bool)]
+        + [~pins[v].held if v in pins else np.ones(sheaf.stalk_dim(v), bool) for v in free]
+    )
+
+
+def relative_coboundary(
+    sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins, *, sample: int = 0
+) -> sparse.csr_array:
+    """Return δ restricted to the free coordinates; see ``coboundary``."""
+    delta = coboundary(sheaf, cochain, pinned=wholly_held(pins), sample=sample)
+    return sparse.csr_array(delta[:, np.flatnonzero(free_coordinates(sheaf, pins))])
 
 
 def _offsets(dims: Mapping[str, int]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Residuals, discord, energy and its gradient on a whole cochain.
+"""Residuals, discord, energy and stationarity of a whole cochain.
 
 A run never needs these: each vertex works from its own star. They are for assembling a
 result and for testing what the vertices did.
@@ -6,11 +6,14 @@ result and for testing what the vertices did.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
+from sheafnet.core import local
 from sheafnet.core.arrays import Array, largest
+from sheafnet.core.incidence import Incidence
+from sheafnet.core.pins import Pins, StalkPins
 from sheafnet.core.sheaf import Sheaf
 
 
@@ -22,39 +25,64 @@ def residuals(sheaf: Sheaf, cochain: Mapping[str, Array]) -> dict[str, Array]:
     }
 
 
+def pin_residuals(pins: Pins, cochain: Mapping[str, Array]) -> dict[str, Array]:
+    """Return √γ (x − value) of every soft pin, shape (dim, batch), 0 where it does not pull."""
+    return {
+        spring.name: spring.residual(cochain[vertex])
+        for vertex, stalk in pins.items()
+        for spring in stalk.springs
+    }
+
+
 def discord(residuals: Mapping[str, Array]) -> dict[str, float]:
     """Return the mean over the batch of ‖r‖² for every edge (Bosca & Ghrist 2026)."""
     return {edge: float(np.sum(r * r) / r.shape[1]) for edge, r in residuals.items()}
 
 
-def energy(residuals: Iterable[Array]) -> float:
-    """Return E = ½ Σ ‖r‖² over edges and samples."""
-    return float(sum(0.5 * np.sum(r * r) for r in residuals))
+def energy(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> float:
+    """Return E over all edges, soft pins and samples.
+
+    ½ Σ ‖r‖², but for edges whose map brings a loss of its own.
+    """
+    total = 0.5 * sum(float(np.sum(r * r)) for r in pin_residuals(pins, cochain).values())
+    for e in sheaf.edges:
+        x = cochain[e.tail]
+        total += e.tail_map.energy(x, e.tail_map.apply(x), e.head_map.apply(cochain[e.head]))
+    return total
 
 
-def gradient(sheaf: Sheaf, cochain: Mapping[str, Array]) -> dict[str, Array]:
-    """Return ∇E at every vertex, shape (dim, batch), pinned or not."""
-    onto = {
-        (e.name, end): restriction.apply(cochain[end])
-        for e in sheaf.edges
-        for end, restriction in ((e.tail, e.tail_map), (e.head, e.head_map))
-    }
-    result = {}
-    for vertex in sheaf.vertices:
-        total = np.zeros_like(cochain[vertex])
-        for inc in sheaf.incidences(vertex):
-            own, heard = onto[inc.edge, vertex], onto[inc.edge, inc.neighbour]
-            total += inc.force(cochain[vertex], own, heard)
-        result[vertex] = total
-    return result
-
-
-def stationarity(
-    sheaf: Sheaf, cochain: Mapping[str, Array], pinned: Iterable[str]
-) -> dict[str, float]:
-    """Return the largest |∇E| over coordinates and samples for every vertex, 0 if pinned."""
-    held = set(pinned)
+def gradient(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str, Array]:
+    """Return ∇E at every vertex, shape (dim, batch), held or not."""
     return {
-        vertex: 0.0 if vertex in held else largest(force)
-        for vertex, force in gradient(sheaf, cochain).items()
+        vertex: local.gradient(*_seen(sheaf, cochain, pins, vertex)) for vertex in sheaf.vertices
     }
+
+
+def stationarity(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str, float]:
+    """Return the largest force over coordinates and samples for every vertex.
+
+    The force is |∇E|, and 0 where a coordinate is held or settled on a kink; see
+    ``local.descent``.
+    """
+    forces = {}
+    for vertex in sheaf.vertices:
+        seen = _seen(sheaf, cochain, pins, vertex)
+        forces[vertex] = largest(local.descent(*seen, local.gradient(*seen)))
+    return forces
+
+
+def kinks(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str, int]:
+    """Return how many coordinates and samples of every vertex rest on a kink."""
+    return {v: local.settled_on_kinks(*_seen(sheaf, cochain, pins, v)) for v in sheaf.vertices}
+
+
+def _seen(
+    sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins, vertex: str
+) -> tuple[tuple[Incidence, ...], StalkPins | None, Array, list[Array], list[Array]]:
+    """Return what a vertex would see: the arguments of the functions in ``local``."""
+    incidences = sheaf.incidences(vertex)
+    own = [inc.map.apply(cochain[vertex]) for inc in incidences]
+    heard = [
+        sheaf.map_at(inc.edge, inc.neighbour).apply(cochain[inc.neighbour]) for inc in incidences
+    ]
+    return incidences, pins.get(vertex), cochain[vertex], own, heard

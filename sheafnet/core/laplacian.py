@@ -13,10 +13,10 @@ from scipy import sparse
 from scipy.sparse import linalg
 
 from sheafnet.core.arrays import Array
-from sheafnet.core.coboundary import coboundary, free_vertices
+from sheafnet.core.coboundary import free_coordinates, free_vertices, relative_coboundary
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.energy import gradient, residuals
-from sheafnet.core.pins import Pin, pinned_stalks
+from sheafnet.core.pins import Pin, Pins, resolve_pins, wholly_held
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.errors import SolveError
 
@@ -34,7 +34,7 @@ def laplacian(
     sheaf
         The sheaf.
     pins
-        Hard pins; their coordinates are not in Ω.
+        The pins; coordinates that are held are not in Ω, soft pins add to the diagonal.
     cochain
         Where to linearise: it fixes the activation pattern.
     sample
@@ -44,8 +44,22 @@ def laplacian(
     -----
     Hansen & Ghrist, "Toward a spectral theory of cellular sheaves" (2019).
     """
-    delta = coboundary(sheaf, cochain, pinned=pinned_stalks(sheaf, pins), sample=sample)
-    return sparse.csr_array(delta.T @ delta)
+    held = resolve_pins(sheaf, pins)
+    delta = relative_coboundary(sheaf, cochain, held, sample=sample)
+    return sparse.csr_array(delta.T @ delta + sparse.diags_array(_strengths(sheaf, held)))
+
+
+def _strengths(sheaf: Sheaf, pins: Pins) -> Array:
+    """Return the strength of the soft pins on every free coordinate."""
+    free = free_vertices(sheaf, wholly_held(pins))
+    strengths = np.concatenate(
+        [np.empty(0)]
+        + [
+            pins[v].weight[:, 0].astype(np.float64) if v in pins else np.zeros(sheaf.stalk_dim(v))
+            for v in free
+        ]
+    )
+    return np.asarray(strengths[free_coordinates(sheaf, pins)])
 
 
 def harmonic_extension(
@@ -67,7 +81,7 @@ def harmonic_extension(
     sheaf
         The sheaf.
     pins
-        Hard pins.
+        The pins, hard and soft.
     start
         Where to linearise first; zeros if not given.
     max_solves
@@ -79,15 +93,21 @@ def harmonic_extension(
         If the Laplacian is singular to working precision, or the activation pattern does not
         settle.
     """
-    held = pinned_stalks(sheaf, pins)
-    batch = next((value.shape[1] for value in held.values()), 1)
+    held = resolve_pins(sheaf, pins, None if start is None else start[sheaf.vertices[0]].shape[1])
+    batch = next((stalk.value.shape[1] for stalk in held.values()), 1)
     stalks = {v: np.zeros((sheaf.stalk_dim(v), batch)) for v in sheaf.vertices}
     if start is not None:
         stalks |= {vertex: np.array(start[vertex], dtype=np.float64) for vertex in sheaf.vertices}
-    stalks |= {vertex: value.astype(np.float64) for vertex, value in held.items()}
+    stalks |= {vertex: stalk.imposed_on(stalks[vertex]) for vertex, stalk in held.items()}
     solves = max_solves or 2 * len(sheaf.vertices) + 10
     samples = [
-        _solve_sample(sheaf, held, {v: x[:, [s]] for v, x in stalks.items()}, s, solves)
+        _solve_sample(
+            sheaf,
+            {v: stalk.sample(s) for v, stalk in held.items()},
+            {v: x[:, [s]] for v, x in stalks.items()},
+            s,
+            solves,
+        )
         for s in range(batch)
     ]
     return Cochain({v: np.hstack([one[v] for one in samples]) for v in sheaf.vertices})
@@ -95,24 +115,28 @@ def harmonic_extension(
 
 def _solve_sample(
     sheaf: Sheaf,
-    held: Mapping[str, Array],
+    pins: Pins,
     stalks: dict[str, Array],
     sample: int,
     max_solves: int,
 ) -> dict[str, Array]:
-    free = free_vertices(sheaf, held)
+    free = free_vertices(sheaf, wholly_held(pins))
     if not free:
         return stalks
     splits = np.cumsum([sheaf.stalk_dim(v) for v in free])[:-1]
+    moving, strengths = free_coordinates(sheaf, pins), _strengths(sheaf, pins)
     for _ in range(max_solves):
-        delta = coboundary(sheaf, stalks, pinned=held)
-        if delta.shape[0] == delta.shape[1]:
+        delta = relative_coboundary(sheaf, stalks, pins)
+        if delta.shape[0] == delta.shape[1] and not strengths.any():
             # A residual of 0 can be reached, and δ is far better conditioned than δᵀδ.
             apart = residuals(sheaf, stalks)
-            change = -_solve(delta, np.concatenate([apart[e.name] for e in sheaf.edges]))
+            step = -_solve(delta, np.concatenate([apart[e.name] for e in sheaf.edges]))
         else:
-            force = gradient(sheaf, stalks)
-            change = _solve(delta.T @ delta, np.concatenate([force[v] for v in free]))
+            force = gradient(sheaf, stalks, pins)
+            normal = sparse.csr_array(delta.T @ delta + sparse.diags_array(strengths))
+            step = _solve(normal, np.concatenate([force[v] for v in free])[moving])
+        change = np.zeros((len(moving), 1))
+        change[moving] = step
         parts = np.split(change, splits)
         stalks = stalks | {v: stalks[v] - part for v, part in zip(free, parts, strict=True)}
         size = max(float(np.abs(x).max()) for x in stalks.values())

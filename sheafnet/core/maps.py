@@ -7,12 +7,14 @@ nothing else in the engine asks what kind of map it is.
 from __future__ import annotations
 
 import abc
+import math
+import sys
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, softmax
 
 from sheafnet.core.arrays import Array, checked
 from sheafnet.errors import ShapeError
@@ -23,7 +25,19 @@ class RestrictionMap(abc.ABC):
 
     What a map returns is passed on without a copy and made read-only: it is to be a new array,
     or the argument itself.
+
+    Attributes
+    ----------
+    has_kinks
+        Whether the derivative jumps where a coordinate is 0. The map then acts on each
+        coordinate by itself, and ``pullback`` takes the derivative from the right.
+    prox_weight
+        Least weight by coordinate with which ``prox`` may be asked for; infinite where a map
+        offers none.
     """
+
+    has_kinks: ClassVar[bool] = False
+    prox_weight: float = math.inf
 
     @abc.abstractmethod
     def codomain_dim(self, domain_dim: int) -> int:
@@ -45,6 +59,48 @@ class RestrictionMap(abc.ABC):
 
         Either ``y`` itself or a new array.
         """
+
+    def pullback_from_left(self, x: Array, y: Array) -> Array:
+        """Return what ``pullback`` does, with the derivative from the left at a kink."""
+        return self.pullback(x, y)
+
+    def energy(self, x: Array, projection: Array, target: Array) -> float:  # noqa: ARG002
+        """Return the energy of an edge with this map at its tail, summed over samples.
+
+        ½‖F(x) − t‖², unless the map comes with a loss of its own.
+
+        Parameters
+        ----------
+        x
+            Stalk at the tail.
+        projection
+            F(x), which the caller has already.
+        target
+            The head's projection t.
+        """
+        residual = projection - target
+        return 0.5 * float(np.vdot(residual, residual))
+
+    def prox(
+        self, weight: Array, centre: Array, target: Array, current: Array, *, keep: bool
+    ) -> Array:
+        """Return the minimiser of ½ Σ weight (x − centre)² + the energy towards ``target``.
+
+        Parameters
+        ----------
+        weight
+            By coordinate, shape (dim, 1), none below ``prox_weight``.
+        centre, target, current
+            Shape (dim, batch).
+        keep
+            Where there are two minima, stay in the basin of ``current`` instead of taking the
+            lowest.
+        """
+        raise NotImplementedError
+
+    def facing(self, head_is_held: bool) -> RestrictionMap:  # noqa: ARG002
+        """Return the map to use at a tail whose head is wholly held, or is not."""
+        return self
 
     @property
     @abc.abstractmethod
@@ -84,6 +140,9 @@ class Identity(RestrictionMap):
 class ReluGate(RestrictionMap):
     """z ↦ R(z) z with R(z) = diag(z ≥ 0) (Bosca & Ghrist 2026, the activation edge)."""
 
+    has_kinks = True
+    prox_weight = sys.float_info.min
+
     def codomain_dim(self, domain_dim: int) -> int:
         return domain_dim
 
@@ -93,50 +152,26 @@ class ReluGate(RestrictionMap):
     def pullback(self, x: Array, y: Array) -> Array:
         return np.multiply(y, x >= 0.0)
 
+    def pullback_from_left(self, x: Array, y: Array) -> Array:
+        return np.multiply(y, x > 0.0)
+
+    def prox(
+        self, weight: Array, centre: Array, target: Array, current: Array, *, keep: bool
+    ) -> Array:
+        # One candidate on each side of the kink, each the minimiser of its side.
+        middle = (weight * centre + target) / (weight + 1.0)
+        above, below = np.maximum(middle, 0.0), np.minimum(centre, 0.0)
+        if keep:
+            from_above = np.where(middle > 0.0, middle, below)
+            from_below = np.where(centre < 0.0, centre, above)
+            return np.where(current >= 0.0, from_above, from_below)
+        cost_above = weight * (above - centre) ** 2 + (above - target) ** 2
+        cost_below = weight * (below - centre) ** 2 + target**2
+        return np.where(cost_above <= cost_below, above, below)
+
     @property
     def curvature(self) -> float:
         return 1.0
-
-
-@dataclass(frozen=True)
-class Sigmoid(RestrictionMap):
-    """z ↦ 1 / (1 + exp(−z)), elementwise."""
-
-    def codomain_dim(self, domain_dim: int) -> int:
-        return domain_dim
-
-    def apply(self, x: Array) -> Array:
-        return np.asarray(expit(x))
-
-    def pullback(self, x: Array, y: Array) -> Array:
-        p = expit(x)
-        return np.asarray(y * p * (1.0 - p))
-
-    @property
-    def curvature(self) -> float:
-        # max φ′² = 1/16 at 0 and max |φ″| = 1/(6√3).
-        return float(1.0 / 16.0 + 1.0 / (6.0 * np.sqrt(3.0)))
-
-
-@dataclass(frozen=True)
-class Softmax(RestrictionMap):
-    """z ↦ exp(z) / Σ exp(z), over the coordinates of each sample."""
-
-    def codomain_dim(self, domain_dim: int) -> int:
-        return domain_dim
-
-    def apply(self, x: Array) -> Array:
-        return np.asarray(softmax(x, axis=0))
-
-    def pullback(self, x: Array, y: Array) -> Array:
-        p = softmax(x, axis=0)
-        return np.asarray(p * (y - np.sum(p * y, axis=0)))
-
-    @property
-    def curvature(self) -> float:
-        # J = diag(p) − ppᵀ has norm ≤ 1/2. The second derivative weighted by r is
-        # Σ pᵢ (rᵢ − r̄)(eᵢ − p)(eᵢ − p)ᵀ, of norm ≤ max |rᵢ − r̄| · ‖J‖ ≤ 2 · 1/2.
-        return 0.25 + 1.0
 
 
 class Linear(RestrictionMap):

@@ -13,15 +13,16 @@ from numpy.typing import ArrayLike, DTypeLike
 from sheafnet.core.arrays import FLOAT_TYPES, Array, checked_samples
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.forward import forward_cochain
-from sheafnet.core.maps import Affine, Identity, ReluGate, RestrictionMap, Sigmoid, Softmax
+from sheafnet.core.maps import Affine, Identity, ReluGate
 from sheafnet.core.npz import read_npz, write_npz
+from sheafnet.core.outputs import OutputActivation, OutputForce, Sigmoid, Softmax
 from sheafnet.core.sheaf import Edge, Sheaf
 from sheafnet.errors import FileError, InputError, ShapeError, nearest
 
-OUTPUTS: dict[str, RestrictionMap | None] = {
+OUTPUTS: dict[str, type[OutputActivation] | None] = {
     "identity": None,
-    "sigmoid": Sigmoid(),
-    "softmax": Softmax(),
+    "sigmoid": Sigmoid,
+    "softmax": Softmax,
 }
 FORMAT_VERSION = 1
 
@@ -64,7 +65,7 @@ class ReluNetwork:
         )
         for below, above in pairwise(self.layers):
             above.codomain_dim(len(below.bias))
-        self._sheaf = self._build_sheaf()
+        self._sheaf = self._build_sheaf("auto")
 
     @classmethod
     def random(
@@ -126,16 +127,28 @@ class ReluNetwork:
         """Name of the last vertex: z{k+1}, or a{k+1} behind an output activation."""
         return self._sheaf.vertices[-1]
 
-    def to_sheaf(self) -> Sheaf:
+    def to_sheaf(self, output_force: OutputForce = "auto") -> Sheaf:
         """Return the cellular sheaf of the network (Bosca & Ghrist 2026).
 
         The path a0 – z1 – a1 – … – z{k+1} (– a{k+1}), where every head restricts by the
         identity and the tails of ``weight_l``, ``activation_l`` and ``output`` by
         W_l a + b_l, the ReLU gate and the output activation.
-        """
-        return self._sheaf
 
-    def _build_sheaf(self) -> Sheaf:
+        Parameters
+        ----------
+        output_force
+            What an output activation φ makes of its residual r = φ(z) − a: ``"jacobian"`` pulls
+            z with Dφᵀ r, the force of ½‖r‖²; ``"cross-entropy"`` with r; ``"auto"`` is the
+            latter in a run that begins with a{k+1} pinned hard, else the former.
+
+        Raises
+        ------
+        InputError
+            If there is no such force.
+        """
+        return self._sheaf if output_force == "auto" else self._build_sheaf(output_force)
+
+    def _build_sheaf(self, output_force: OutputForce) -> Sheaf:
         widths = self.widths
         last = len(self.layers)
         stalks = {"a0": widths[0]}
@@ -145,11 +158,13 @@ class ReluNetwork:
             z, a = f"z{layer}", f"a{layer}"
             stalks[z] = widths[layer]
             edges.append(Edge(f"weight_{layer}", f"a{layer - 1}", z, affine, same))
-            activation = OUTPUTS[self.output] if layer == last else ReluGate()
-            if activation is not None:
+            output = OUTPUTS[self.output]
+            if layer < last:
                 stalks[a] = widths[layer]
-                name = "output" if layer == last else f"activation_{layer}"
-                edges.append(Edge(name, z, a, activation, same))
+                edges.append(Edge(f"activation_{layer}", z, a, ReluGate(), same))
+            elif output is not None:
+                stalks[a] = widths[layer]
+                edges.append(Edge("output", z, a, output(output_force), same))
         return Sheaf(stalks, edges)
 
     def forward_cochain(self, x: ArrayLike) -> Cochain:

@@ -1,59 +1,258 @@
-"""Pins: stalks that are held."""
+"""Pins: stalks, or some of their coordinates, that are held or pulled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from sheafnet.core.arrays import Array, checked_samples
+from sheafnet.core.arrays import Array, checked, checked_samples, frozen
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.errors import PinError, ShapeError
 
 
 @dataclass(frozen=True, eq=False)
 class Pin:
-    """A hard pin: the whole stalk at ``vertex`` is held at ``value``.
+    """Holds a stalk at a value, or pulls it there.
 
     Attributes
     ----------
     vertex
         Name of the vertex.
     value
-        Shape (dim, batch).
+        One number for all, shape (dim,) for all samples alike, or (dim, batch).
+    coords
+        The coordinates that it is for, in the order of ``value``; None for the whole stalk.
+    strength
+        None pins hard: the coordinates never move. A number γ > 0 pins softly: an edge
+        ``pin_<vertex>_<i>`` adds ½γ‖x − value‖² to the energy.
     """
 
     vertex: str
     value: ArrayLike
+    coords: Sequence[int] | None = None
+    strength: float | None = None
 
 
-def pinned_stalks(sheaf: Sheaf, pins: Iterable[Pin]) -> dict[str, Array]:
-    """Return the held value of each pinned vertex, in the precision of the sheaf.
+@dataclass(frozen=True, eq=False)
+class Spring:
+    """A soft pin of one stalk: ½ Σ weight (x − centre)².
+
+    Attributes
+    ----------
+    name
+        ``pin_<vertex>_<i>``, the i-th soft pin of its vertex.
+    weight
+        Strength by coordinate, 0 where it does not pull, shape (dim, 1).
+    centre
+        Where it pulls, shape (dim, batch).
+    """
+
+    name: str
+    weight: Array
+    centre: Array
+
+    def residual(self, x: Array) -> Array:
+        """Return √weight (x − centre), whose squared norm is twice the energy."""
+        return np.asarray(np.sqrt(self.weight) * (x - self.centre))
+
+
+@dataclass(frozen=True, eq=False)
+class StalkPins:
+    """All pins of one stalk.
+
+    Attributes
+    ----------
+    held
+        Which coordinates never move, shape (dim,).
+    value
+        Where they are held, shape (dim, batch); 0 in the others.
+    springs
+        The soft pins.
+    """
+
+    held: NDArray[np.bool_]
+    value: Array
+    springs: tuple[Spring, ...] = ()
+
+    def sample(self, sample: int) -> StalkPins:
+        """Return the pins of one sample alone."""
+        springs = tuple(Spring(s.name, s.weight, s.centre[:, [sample]]) for s in self.springs)
+        return StalkPins(self.held, self.value[:, [sample]], springs)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every coordinate is held."""
+        return bool(self.held.all())
+
+    def imposed_on(self, x: Array) -> Array:
+        """Return ``x`` with the held coordinates at their values."""
+        return np.where(self.held[:, None], self.value, x)
+
+    @property
+    def weight(self) -> Array:
+        """Strength of all soft pins together, shape (dim, 1)."""
+        total = np.zeros((len(self.held), 1), self.value.dtype)
+        for spring in self.springs:
+            total += spring.weight
+        return total
+
+    @property
+    def determined(self) -> NDArray[np.bool_]:
+        """Which coordinates are held or pulled, shape (dim,)."""
+        return np.asarray(self.held | (self.weight[:, 0] > 0.0))
+
+    @property
+    def at_rest(self) -> Array:
+        """Where the pins alone would have the stalk, shape (dim, batch); 0 where there is none."""
+        weight = self.weight
+        pulled = np.zeros_like(self.value)
+        for spring in self.springs:
+            pulled += spring.weight * spring.centre
+        return self.imposed_on(np.divide(pulled, weight, out=pulled, where=weight > 0.0))
+
+    def pull(self, x: Array) -> Array:
+        """Return the part of ∇E that the soft pins are."""
+        return np.asarray(sum((s.weight * (x - s.centre) for s in self.springs), np.zeros_like(x)))
+
+    def same_as(self, other: StalkPins | None) -> bool:
+        """Return whether both hold and pull alike."""
+        return (
+            other is not None
+            and np.array_equal(self.held, other.held)
+            and np.array_equal(self.value, other.value)
+            and len(self.springs) == len(other.springs)
+            and all(
+                np.array_equal(a.weight, b.weight) and np.array_equal(a.centre, b.centre)
+                for a, b in zip(self.springs, other.springs, strict=True)
+            )
+        )
+
+
+Pins = Mapping[str, StalkPins]
+"""Vertex → its pins, for those that have any."""
+
+
+def wholly_held(pins: Pins) -> frozenset[str]:
+    """Return the vertices of which every coordinate is held."""
+    return frozenset(vertex for vertex, stalk in pins.items() if stalk.whole)
+
+
+def resolve_pins(
+    sheaf: Sheaf, pins: Iterable[Pin], batch: int | None = None
+) -> dict[str, StalkPins]:
+    """Return what ``pins`` do to each stalk, in the precision of the sheaf.
+
+    Parameters
+    ----------
+    sheaf
+        The sheaf.
+    pins
+        Pins; soft ones on one stalk add up.
+    batch
+        Number of samples; None takes it from the values of shape (dim, batch), and 1 if there
+        are none.
 
     Raises
     ------
     UnknownNameError
         If a pin names a vertex that is not there.
     ShapeError
-        If a value does not fit its stalk, or two pins have different batches.
+        If a value does not fit its stalk or coordinates, or two pins have different batches.
     NonFiniteError, EmptyBatchError
         If a value holds NaN or infinity, or has no samples.
     PinError
-        If two pins hold the same stalk at different values.
+        If two pins hold the same coordinate at different values, a coordinate is not there or
+        named twice, or a strength is not positive and finite.
     """
-    held: dict[str, Array] = {}
-    for pin in pins:
-        dim = sheaf.stalk_dim(pin.vertex)
-        value = checked_samples(f"pin on {pin.vertex!r}", pin.value, dim, sheaf.dtype)
-        before = held.get(pin.vertex)
-        if before is not None and not np.array_equal(before, value):
-            raise PinError(
-                f"two hard pins hold {pin.vertex!r} at different values; remove one of them"
-            )
-        held[pin.vertex] = value
-    batches = {vertex: value.shape[1] for vertex, value in held.items()}
-    if len(set(batches.values())) > 1:
+    given = list(pins)
+    read = [_read(sheaf, pin) for pin in given]
+    batches = {
+        pin.vertex: value.shape[1]
+        for pin, (_, value) in zip(given, read, strict=True)
+        if _rank(pin.value) > 1
+    }
+    for vertex, have in batches.items():
+        if batch is not None and have != batch:
+            raise ShapeError(f"pin on {vertex!r}: {have} samples, but the run has {batch}")
+    sizes = {*batches.values()} or {batch or 1}
+    if len(sizes) > 1:
         raise ShapeError(f"the pins have different batches: {batches}")
-    return held
+    samples = sizes.pop()
+    grouped: dict[str, list[tuple[Pin, NDArray[np.intp], Array]]] = defaultdict(list)
+    for pin, (coords, value) in zip(given, read, strict=True):
+        wide = np.broadcast_to(value, (len(coords), samples))
+        grouped[pin.vertex].append((pin, coords, wide))
+    return {
+        vertex: _joined(vertex, sheaf.stalk_dim(vertex), samples, sheaf.dtype, parts)
+        for vertex, parts in grouped.items()
+    }
+
+
+def _read(sheaf: Sheaf, pin: Pin) -> tuple[NDArray[np.intp], Array]:
+    """Return the coordinates of a pin, and its value with one column or one a sample."""
+    what = f"pin on {pin.vertex!r}"
+    coords = _coords(what, pin, sheaf.stalk_dim(pin.vertex))
+    strength = pin.strength
+    if strength is not None and not 0.0 < strength < math.inf:
+        raise PinError(f"{what}: strength is {strength}; it must be positive and finite")
+    rank = _rank(pin.value)
+    if rank == 0:
+        return coords, checked(what, pin.value, (), sheaf.dtype).reshape(1, 1)
+    if rank == 1:
+        return coords, checked(what, pin.value, (len(coords),), sheaf.dtype)[:, None]
+    return coords, checked_samples(what, pin.value, len(coords), sheaf.dtype)
+
+
+def _rank(value: ArrayLike) -> int:
+    try:
+        return np.ndim(value)
+    except ValueError:  # rows of different lengths, which a check says better
+        return 2
+
+
+def _coords(what: str, pin: Pin, dim: int) -> NDArray[np.intp]:
+    if pin.coords is None:
+        return np.arange(dim)
+    coords = np.asarray(pin.coords)
+    if coords.ndim != 1 or coords.size == 0 or coords.dtype.kind not in "iu":
+        raise PinError(f"{what}: coords are {pin.coords!r}; expected whole numbers, one or more")
+    wrong = coords[(coords < 0) | (coords >= dim)]
+    if wrong.size:
+        raise PinError(f"{what}: no coordinate {wrong[0]}; the stalk has 0 to {dim - 1}")
+    twice = [c for c, times in Counter(coords.tolist()).items() if times > 1]
+    if twice:
+        raise PinError(f"{what}: coordinate {twice[0]} is named twice")
+    return coords.astype(np.intp)
+
+
+def _joined(
+    vertex: str,
+    dim: int,
+    samples: int,
+    dtype: np.dtype[Any],
+    parts: Sequence[tuple[Pin, NDArray[np.intp], Array]],
+) -> StalkPins:
+    held = np.zeros(dim, dtype=bool)
+    value = np.zeros((dim, samples), dtype)
+    springs: list[Spring] = []
+    for pin, coords, wanted in parts:
+        if pin.strength is None:
+            again = held[coords]
+            if not np.array_equal(value[coords[again]], wanted[again]):
+                raise PinError(
+                    f"two hard pins hold {vertex!r} at different values; remove one of them"
+                )
+            held[coords] = True
+            value[coords] = wanted
+        else:
+            weight, centre = np.zeros((dim, 1), dtype), np.zeros((dim, samples), dtype)
+            weight[coords], centre[coords] = pin.strength, wanted
+            name = f"pin_{vertex}_{len(springs)}"
+            springs.append(Spring(name, frozen(weight), frozen(centre)))
+    return StalkPins(held, frozen(value), tuple(springs))

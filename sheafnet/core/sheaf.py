@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -125,15 +125,29 @@ class Sheaf:
         self.edge(name)
         return self._edge_dims[name]
 
+    def map_at(self, edge: str, vertex: str) -> RestrictionMap:
+        """Return the restriction map of the end of ``edge`` that is ``vertex``."""
+        found = self.edge(edge)
+        return found.tail_map if found.tail == vertex else found.head_map
+
     def incidences(self, vertex: str) -> tuple[Incidence, ...]:
         """Return what ``vertex`` knows of its edges, in edge order."""
-        ends = []
-        for name in self.graph.incident(vertex):
-            edge = self._edges[name]
-            is_tail = edge.tail == vertex
-            own_map = edge.tail_map if is_tail else edge.head_map
-            ends.append(Incidence(name, self.graph.other_end(name, vertex), own_map, is_tail))
-        return tuple(ends)
+        return tuple(
+            Incidence(
+                name,
+                self.graph.other_end(name, vertex),
+                self.map_at(name, vertex),
+                self._edges[name].tail == vertex,
+            )
+            for name in self.graph.incident(vertex)
+        )
+
+    def facing(self, held: Collection[str]) -> Sheaf:
+        """Return the sheaf with the maps that its tails use when these vertices are held."""
+        edges = [replace(e, tail_map=e.tail_map.facing(e.head in held)) for e in self.edges]
+        if all(a.tail_map is b.tail_map for a, b in zip(edges, self.edges, strict=True)):
+            return self
+        return Sheaf(self._stalks, edges)
 
     def require_maps(self, cochain: Mapping[str, Array]) -> None:
         """Raise ``SheafError`` if a map gives arrays of another shape than it promises.

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from sheafnet.core.arrays import Array
-from sheafnet.core.coboundary import coboundary
+from sheafnet.core.coboundary import relative_coboundary
 from sheafnet.core.laplacian import laplacian
-from sheafnet.core.pins import Pin, pinned_stalks
+from sheafnet.core.pins import Pin, resolve_pins
 from sheafnet.core.sheaf import Sheaf
 
 
@@ -23,7 +23,7 @@ def spectrum(sheaf: Sheaf, pins: Iterable[Pin], cochain: Mapping[str, Array]) ->
     sheaf
         The sheaf.
     pins
-        Hard pins.
+        The pins; soft ones add their strength to the diagonal.
     cochain
         Where to linearise.
 
@@ -47,9 +47,9 @@ def relative_cohomology(
 ) -> tuple[int, int]:
     """Return (dim H⁰, dim H¹) relative to the pins, linearised at one sample.
 
-    H⁰ is the kernel of δ on the free coordinates (what the pins leave undetermined), H¹ its
+    H⁰ is the kernel of δ on the free coordinates (what the hard pins leave undetermined), H¹ its
     cokernel (edge vectors that no cochain resolves).
     """
-    delta = coboundary(sheaf, cochain, pinned=pinned_stalks(sheaf, pins), sample=sample)
+    delta = relative_coboundary(sheaf, cochain, resolve_pins(sheaf, pins), sample=sample)
     rank = int(np.linalg.matrix_rank(delta.toarray())) if min(delta.shape) else 0
     return delta.shape[1] - rank, delta.shape[0] - rank

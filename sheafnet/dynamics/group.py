@@ -8,7 +8,7 @@ from sheafnet.core.arrays import Array
 from sheafnet.dynamics.account import Account
 from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.program import Program
-from sheafnet.dynamics.star import Star
+from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.dynamics.vertex import Vertex
 
 
@@ -81,8 +81,10 @@ class Group:
         """Return the largest |∇E| of every member, each from what it has heard."""
         return {name: vertex.stationarity for name, vertex in self.vertices.items()}
 
-    def repin(self, held: Mapping[str, Array], start: Callable[[Star], Program]) -> list[Message]:
-        """Hold those of the members that ``held`` has a stalk for, and free the others.
+    def repin(
+        self, constraints: Mapping[str, Constraint], start: Callable[[Star], Program]
+    ) -> list[Message]:
+        """Have every member obey its constraint.
 
         Returns
         -------
@@ -92,7 +94,7 @@ class Group:
         return [
             message
             for name, vertex in self.vertices.items()
-            for message in vertex.repin(held.get(name), start)
+            for message in vertex.repin(constraints[name], start)
         ]
 
     def residuals(self) -> dict[str, Array]:
@@ -101,6 +103,18 @@ class Group:
             edge: residual
             for vertex in self.vertices.values()
             for edge, residual in vertex.star.residuals(vertex.inbox).items()
+        }
+
+    def energy(self) -> float:
+        """Return the energy of every edge whose tail is a member, and of their soft pins."""
+        return sum(vertex.star.energy(vertex.inbox) for vertex in self.vertices.values())
+
+    def pin_residuals(self) -> dict[str, Array]:
+        """Return √γ (x − value) of every soft pin of a member."""
+        return {
+            pin: residual
+            for vertex in self.vertices.values()
+            for pin, residual in vertex.star.pin_residuals().items()
         }
 
     def stalks(self) -> dict[str, Array]:

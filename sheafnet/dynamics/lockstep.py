@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -12,7 +12,8 @@ import numpy as np
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
-from sheafnet.core.energy import discord, energy
+from sheafnet.core.energy import discord
+from sheafnet.core.pins import Pins
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.problem import Problem
@@ -74,9 +75,9 @@ class _Rounds:
         self.look()
         guard = Guard(self.worst, self.problem.rule.growth_limit)
         while True:
-            held = watch.pins()
-            if held is not None:
-                self.repin(held)
+            pins = watch.pins()
+            if pins is not None:
+                self.repin(pins)
                 guard = Guard(self.worst, self.problem.rule.growth_limit)
             if guard.trips(self.worst):
                 return self.record(Outcome.DIVERGED, self.divergence())
@@ -94,10 +95,11 @@ class _Rounds:
             self.rounds += 1
             self.look()
 
-    def repin(self, held: Mapping[str, Array]) -> None:
-        """Hold other stalks from this round on."""
-        self.problem = self.problem.repinned(held)
-        self.group.deliver(self.group.repin(held, self.problem.rule.start))
+    def repin(self, pins: Pins) -> None:
+        """Obey other pins from this round on."""
+        self.problem = self.problem.repinned(pins)
+        constraints = {name: self.problem.constraint(name) for name in self.group.vertices}
+        self.group.deliver(self.group.repin(constraints, self.problem.fitted_rule.start))
         self.look()
 
     def look(self) -> None:
@@ -120,12 +122,12 @@ class _Rounds:
         return Outcome.STOPPED if watch.stopping else None
 
     def progress(self) -> Progress:
-        residuals = self.group.residuals()
         return Progress(
             rounds=self.rounds,
             stationarity=self.stationarity,
-            discord=discord(residuals),
-            energy=energy(residuals.values()),
+            discord=discord(self.group.residuals()),
+            pin_discord=discord(self.group.pin_residuals()),
+            energy=self.group.energy(),
             account=self.group.account(),
         )
 
@@ -151,5 +153,5 @@ class _Rounds:
             stats=Stats.of(account, self.rounds, float(self.rounds)),
             ledger=account.ledger,
             trace_digest=digest.hexdigest(),
-            pinned=self.problem.pinned,
+            pins=self.problem.pins,
         )

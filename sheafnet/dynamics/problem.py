@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
+from sheafnet.core.pins import Pins, wholly_held
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.rule import Rule
-from sheafnet.dynamics.star import Star
+from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.dynamics.stop import Stop
 from sheafnet.dynamics.vertex import Vertex
 
@@ -22,21 +22,31 @@ class Problem:
     ----------
     sheaf
         The sheaf.
-    pinned
-        Vertices whose stalk is held at its start value.
+    pins
+        The pins of every stalk that has any.
     start
-        Value of every stalk at the start.
+        Value of every stalk at the start, held coordinates at their values.
     rule
-        What each free vertex does.
+        What each free vertex does, as it was asked for.
     stop
         When to stop.
     """
 
     sheaf: Sheaf
-    pinned: frozenset[str]
+    pins: Pins
     start: Cochain
     rule: Rule
     stop: Stop
+
+    @cached_property
+    def fitted_rule(self) -> Rule:
+        """The rule, fitted to the sheaf and the pins."""
+        return self.rule.fitted(self.sheaf, self.pins)
+
+    @cached_property
+    def pinned(self) -> frozenset[str]:
+        """Vertices whose stalk is wholly held."""
+        return wholly_held(self.pins)
 
     @property
     def stop_tolerance(self) -> float:
@@ -54,13 +64,18 @@ class Problem:
 
     def vertex(self, name: str) -> Vertex:
         """Return one actor at its start, with its own part alone."""
-        incidences = self.sheaf.incidences(name)
-        star = Star(name, incidences, self.start[name], pinned=name in self.pinned)
-        return Vertex(star, self.rule.start(star))
+        star = Star(name, self.sheaf.incidences(name), self.start[name], self.constraint(name))
+        return Vertex(star, self.fitted_rule.start(star))
 
-    def repinned(self, held: Mapping[str, Array]) -> Problem:
-        """Return the problem with these stalks held, and no others."""
-        return replace(self, pinned=frozenset(held), start=Cochain({**self.start, **held}))
+    def constraint(self, name: str) -> Constraint:
+        """Return what is pinned at one vertex and next to it."""
+        held = self.pinned.intersection(self.sheaf.graph.neighbours(name))
+        return Constraint(self.pins.get(name), held)
+
+    def repinned(self, pins: Pins) -> Problem:
+        """Return the problem with these pins, and no others."""
+        start = {v: pins[v].imposed_on(x) if v in pins else x for v, x in self.start.items()}
+        return replace(self, pins=pins, start=Cochain(start))
 
     def divergence(self, vertex: str, update: int, force: float) -> str:
         """Say which vertex blew up, when, and what to do."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sheafnet.core.cochain import Cochain
+from sheafnet.core.pins import Pins
 from sheafnet.dynamics.account import Account
 from sheafnet.dynamics.stop import Outcome
 
@@ -68,8 +69,10 @@ class Progress:
         Largest |∇E| of every vertex.
     discord
         Mean over the batch of ‖r‖² of every edge, reported by its tail.
+    pin_discord
+        The same of every soft pin, reported by its vertex.
     energy
-        ½ Σ ‖r‖² over edges and samples.
+        Of all edges, soft pins and samples; ½ Σ ‖r‖² but for a loss at the output.
     account
         What was done so far, in detail.
     restarts
@@ -81,6 +84,7 @@ class Progress:
     rounds: int
     stationarity: Mapping[str, float]
     discord: Mapping[str, float]
+    pin_discord: Mapping[str, float]
     energy: float
     account: Account
     restarts: Mapping[str, int] = field(default_factory=dict)
@@ -130,8 +134,8 @@ class Record:
         (sender, receiver) → number of messages delivered.
     trace_digest
         Fingerprint of the course of the run, where the runtime is reproducible.
-    pinned
-        Vertices that were held at the end.
+    pins
+        The pins that were in force at the end.
     processes
         Host → the process that it lived in at the end, where hosts have their own.
     recoveries
@@ -144,6 +148,6 @@ class Record:
     stats: Stats
     ledger: Mapping[tuple[str, str], int]
     trace_digest: str | None
-    pinned: frozenset[str]
+    pins: Pins
     processes: Mapping[str, Process] = field(default_factory=dict)
     recoveries: tuple[Recovery, ...] = ()

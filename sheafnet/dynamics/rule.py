@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Collection
 
+from sheafnet.core.pins import Pins
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.program import Program
 from sheafnet.dynamics.star import Star
@@ -25,8 +25,12 @@ class Rule(abc.ABC):
     may_withhold: bool = True
     """Whether a change too small to matter may go unsaid; not where every word counts."""
 
-    def check(self, sheaf: Sheaf, pinned: Collection[str]) -> None:  # noqa: B027
+    def check(self, sheaf: Sheaf, pins: Pins) -> None:  # noqa: B027
         """Raise ``RuleError``, saying why, if the rule cannot be used on this problem."""
+
+    def fitted(self, sheaf: Sheaf, pins: Pins) -> Rule:  # noqa: ARG002
+        """Return the rule with whatever it leaves open chosen for this problem."""
+        return self
 
     @abc.abstractmethod
     def start(self, star: Star) -> Program:

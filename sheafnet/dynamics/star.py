@@ -8,13 +8,32 @@ the whole claim of locality.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-import numpy as np
-
+from sheafnet.core import local
 from sheafnet.core.arrays import Array, frozen, largest
 from sheafnet.core.incidence import Incidence
+from sheafnet.core.pins import StalkPins
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind
+
+
+class Constraint(NamedTuple):
+    """What is pinned at a vertex, and next to it.
+
+    Attributes
+    ----------
+    pins
+        The pins of its stalk.
+    held_neighbours
+        Neighbours whose stalk is wholly held, so that they never have anything new to say.
+    """
+
+    pins: StalkPins | None = None
+    held_neighbours: frozenset[str] = frozenset()
+
+
+UNCONSTRAINED = Constraint()
 
 
 class Star:
@@ -28,8 +47,8 @@ class Star:
         Its ends of its edges.
     stalk
         Start value, shape (dim, batch).
-    pinned
-        Whether the whole stalk is held.
+    constraint
+        What is pinned here and at the neighbours.
 
     Attributes
     ----------
@@ -39,25 +58,40 @@ class Star:
     """
 
     def __init__(
-        self, name: str, incidences: Sequence[Incidence], stalk: Array, *, pinned: bool = False
+        self,
+        name: str,
+        incidences: Sequence[Incidence],
+        stalk: Array,
+        constraint: Constraint = UNCONSTRAINED,
     ) -> None:
         self.name = name
         self.incidences = tuple(incidences)
-        self.pinned = pinned
+        self.constraint = constraint
         self.heard_keys = tuple(
             Key(Kind.PROJECTION, inc.edge, inc.neighbour) for inc in self.incidences
         )
         self.quiet = 0.0
         self._heard_all = False
         self._gradient_version = -1
+        self._descent_version = -1
         self._stationarity_version = -1
         self.move(stalk)
+
+    @property
+    def pins(self) -> StalkPins | None:
+        """The pins of the stalk."""
+        return self.constraint.pins
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the whole stalk is held."""
+        return self.pins is not None and self.pins.whole
 
     def move(self, stalk: Array) -> None:
         """Take ``stalk`` as the new value and project it onto every edge."""
         self.stalk = frozen(stalk)
         self.projections = tuple(frozen(inc.map.apply(stalk)) for inc in self.incidences)
-        self._gradient_version = self._stationarity_version = -1
+        self._gradient_version = self._descent_version = self._stationarity_version = -1
 
     @property
     def curvature(self) -> float:
@@ -67,7 +101,8 @@ class Star:
         step below 1/d at every vertex descends with no global knowledge. Across the kink of a
         gate the energy may rise for a while.
         """
-        return sum(inc.map.curvature for inc in self.incidences)
+        edges = sum(inc.map.curvature for inc in self.incidences)
+        return edges if self.pins is None else edges + float(self.pins.weight.max())
 
     def heard_all(self, inbox: Inbox) -> bool:
         """Return whether every neighbour has said its projection at least once."""
@@ -77,37 +112,64 @@ class Star:
     def gradient(self, inbox: Inbox) -> Array:
         """Return ∇E at this vertex, shape (dim, batch), from the last word of each neighbour."""
         if self._gradient_version != inbox.version:
-            self._gradient: Array = frozen(self._sum_of_forces(inbox))
+            self._gradient: Array = frozen(
+                local.gradient(
+                    self.incidences, self.pins, self.stalk, self.projections, self.heard(inbox)
+                )
+            )
             self._gradient_version = inbox.version
         return self._gradient
 
-    def _sum_of_forces(self, inbox: Inbox) -> Array:
-        forces = [
-            inc.force(self.stalk, projection, inbox[key])
-            for inc, projection, key in zip(
-                self.incidences, self.projections, self.heard_keys, strict=True
+    def descent(self, inbox: Inbox) -> Array:
+        """Return the part of ∇E that can move the vertex; see ``core.local.descent``."""
+        if self._descent_version != inbox.version:
+            self._descent: Array = frozen(
+                local.descent(
+                    self.incidences,
+                    self.pins,
+                    self.stalk,
+                    self.projections,
+                    self.heard(inbox),
+                    self.gradient(inbox),
+                )
             )
-        ]
-        if not forces:
-            return np.zeros_like(self.stalk)
-        total = forces[0]
-        for force in forces[1:]:
-            total += force
-        return total
+            self._descent_version = inbox.version
+        return self._descent
 
     def stationarity(self, inbox: Inbox) -> float:
-        """Return the largest |∇E| over coordinates and samples, whether pinned or not."""
+        """Return the largest force that can move the vertex, over coordinates and samples."""
         if self._stationarity_version != inbox.version:
-            self._stationarity = largest(self.gradient(inbox))
+            self._stationarity = largest(self.descent(inbox))
             self._stationarity_version = inbox.version
         return self._stationarity
+
+    def heard(self, inbox: Inbox) -> list[Array]:
+        """Return the last projection of the neighbour on every incidence."""
+        return [inbox[key] for key in self.heard_keys]
+
+    def energy(self, inbox: Inbox) -> float:
+        """Return the energy of the edges that this vertex is the tail of, and of its pins."""
+        total = 0.0
+        for inc, own, other in zip(
+            self.incidences, self.projections, self.heard(inbox), strict=True
+        ):
+            if inc.is_tail:
+                total += inc.map.energy(self.stalk, own, other)
+        for residual in self.pin_residuals().values():
+            total += 0.5 * float((residual * residual).sum())
+        return total
+
+    def pin_residuals(self) -> dict[str, Array]:
+        """Return √γ (x − value) of every soft pin here."""
+        springs = () if self.pins is None else self.pins.springs
+        return {spring.name: spring.residual(self.stalk) for spring in springs}
 
     def residuals(self, inbox: Inbox) -> dict[str, Array]:
         """Return the residual of each edge that this vertex is the tail of."""
         return {
-            inc.edge: inc.residual(projection, inbox[key])
-            for inc, projection, key in zip(
-                self.incidences, self.projections, self.heard_keys, strict=True
+            inc.edge: inc.residual(own, other)
+            for inc, own, other in zip(
+                self.incidences, self.projections, self.heard(inbox), strict=True
             )
             if inc.is_tail
         }

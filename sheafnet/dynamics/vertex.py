@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import numpy as np
-
-from sheafnet.core.arrays import Array, largest
+from sheafnet.core.arrays import largest
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.dynamics.program import Program
-from sheafnet.dynamics.star import Star
+from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.errors import DeliveryError
 
 NEAR_REST = 1000.0
@@ -111,25 +109,24 @@ class Vertex:
         self._sequence += 1
         return self._news()
 
-    def repin(self, held: Array | None, start: Callable[[Star], Program]) -> list[Message]:
-        """Hold the stalk at ``held``, or free it where it is; return what must be said for it.
+    def repin(self, constraint: Constraint, start: Callable[[Star], Program]) -> list[Message]:
+        """Obey other pins from where the vertex is; return what must be said for it.
 
-        A vertex that is held at that value already, or free already, goes on undisturbed.
+        A vertex whose own pins are as they were goes on undisturbed.
 
         Parameters
         ----------
-        held
-            The stalk to hold, shape (dim, batch); None frees the vertex.
+        constraint
+            What is pinned from now on.
         start
             Gives the program of a star, held or free.
         """
         star = self.star
-        if held is None and not star.pinned:
+        before, pins = star.pins, constraint.pins
+        star.constraint = constraint
+        if before is None if pins is None else pins.same_as(before):
             return []
-        if held is not None and star.pinned and np.array_equal(held, star.stalk):
-            return []
-        star.pinned = held is not None
-        star.move(star.stalk if held is None else held)
+        star.move(star.stalk if pins is None else pins.imposed_on(star.stalk))
         self.program = start(star)
         self._restless = True
         self._sequence += 1

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from sheafnet.core.arrays import Array
+from sheafnet.core.pins import Pins
 from sheafnet.dynamics.record import Progress, Record
 
 
@@ -28,8 +28,8 @@ class Watch:
             Gives the progress. Asking is what costs: a watch that does not ask costs a call.
         """
 
-    def pins(self) -> Mapping[str, Array] | None:
-        """Return the stalks to hold from now on, whole and by vertex; None for no change.
+    def pins(self) -> Pins | None:
+        """Return the pins to obey from now on, and no others; None for no change.
 
         Whoever asks must see that the change is made.
         """

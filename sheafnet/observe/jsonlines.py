@@ -56,6 +56,7 @@ class JsonLines(Observer):
             vertices={vertex: sheaf.stalk_dim(vertex) for vertex in sheaf.vertices},
             edges={edge.name: [edge.tail, edge.head] for edge in sheaf.edges},
             pinned=sorted(problem.pinned),
+            pinned_in_part=sorted(problem.pins.keys() - problem.pinned),
             batch=problem.start.batch,
             dtype=str(sheaf.dtype),
             rule=repr(problem.rule),
@@ -71,6 +72,7 @@ class JsonLines(Observer):
             messages=progress.messages,
             stationarity=dict(progress.stationarity),
             discord=dict(progress.discord),
+            pin_discord=dict(progress.pin_discord),
             energy=progress.energy,
             restarts=dict(progress.restarts),
         )
@@ -95,6 +97,7 @@ class JsonLines(Observer):
             energy=solution.energy,
             stationarity=solution.stationarity,
             discord=dict(solution.discord),
+            pin_discord=dict(solution.pin_discord),
             stats=asdict(solution.stats),
         )
 

@@ -215,7 +215,7 @@ class Coordinator:
             self._judge()
             return None
         with np.errstate(over="ignore", invalid="ignore"):
-            forces = stationarity(self._problem.sheaf, cochain, self._problem.pinned)
+            forces = stationarity(self._problem.sheaf, cochain, self._problem.pins)
         if max(forces.values()) <= self._problem.stop_tolerance:
             if not self._problem.stop.stay:
                 return Finish(outcome, outcome.value, cochain)
@@ -270,6 +270,7 @@ def survey(
         rounds=rounds,
         stationarity={v: s for report in reports for v, s in report.stationarity.items()},
         discord={edge: value for view in views for edge, value in view.discord.items()},
+        pin_discord={pin: value for view in views for pin, value in view.pin_discord.items()},
         energy=sum(view.energy for view in views),
         account=total(accounts),
         restarts={report.host: report.incarnation for report in reports},

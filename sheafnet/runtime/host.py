@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sheafnet.core.arrays import Array
-from sheafnet.core.energy import discord, energy
+from sheafnet.core.energy import discord
 from sheafnet.dynamics.account import Account
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.rule import Rule
+from sheafnet.dynamics.star import Constraint
 from sheafnet.dynamics.stop import Guard
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError, ProtocolError
@@ -32,13 +33,16 @@ class View:
     ----------
     discord
         Of every edge whose tail lives here; empty before all here have heard their neighbours.
+    pin_discord
+        Of every soft pin here.
     energy
-        ½ Σ ‖r‖² over these edges.
+        Of these edges and pins.
     account
         What was done in this life of the host.
     """
 
     discord: Mapping[str, float]
+    pin_discord: Mapping[str, float]
     energy: float
     account: Account
 
@@ -84,6 +88,25 @@ class Report:
     exploded: tuple[str, int] | None
     stalks: Mapping[str, Array] | None
     view: View | None = None
+
+
+@dataclass(frozen=True)
+class Repin:
+    """An order to a host to obey other pins.
+
+    Attributes
+    ----------
+    version
+        Of the pins; the latest wins.
+    constraints
+        What is pinned at every vertex of the host and next to it.
+    rule
+        The rule, fitted to these pins.
+    """
+
+    version: int
+    constraints: Mapping[str, Constraint]
+    rule: Rule
 
 
 class _Peer:
@@ -271,21 +294,22 @@ class Host:
         for vertex in self._members:
             self._post(vertex.wake(quiet))
 
-    def repin(self, held: Mapping[str, Array], version: int) -> None:
-        """Hold these stalks and no others here, unless a later version is in force already."""
-        if version > self.pins:
-            self.pins = version
+    def repin(self, order: Repin) -> None:
+        """Obey these pins and no others here, unless later ones are in force already."""
+        if order.version > self.pins:
+            self.pins = order.version
+            self._rule = order.rule
             # What a new pin does to the forces is no sign of divergence.
             self._guards.clear()
-            self._post(self.group.repin(held, self._rule.start))
+            self._post(self.group.repin(order.constraints, order.rule.start))
 
     def view(self) -> View:
         """Return the edges and the work here."""
         heard = all(vertex.star.heard_all(vertex.inbox) for vertex in self._members)
-        residuals = self.group.residuals() if heard else {}
         return View(
-            discord=discord(residuals),
-            energy=energy(residuals.values()),
+            discord=discord(self.group.residuals() if heard else {}),
+            pin_discord=discord(self.group.pin_residuals()),
+            energy=self.group.energy() if heard else 0.0,
             account=replace(
                 self.group.account(),
                 frames=self.frames,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sheafnet.core.arrays import Array
+from sheafnet.core.pins import Pins
 from sheafnet.dynamics.problem import Problem
-from sheafnet.runtime.host import Host
+from sheafnet.runtime.host import Host, Repin
 from sheafnet.runtime.outbox import Patience
 from sheafnet.runtime.placement import Placement, place
 
@@ -29,15 +28,15 @@ class Roster:
         Which vertices share a host.
     patience
         How hosts send.
-    pins
-        Version of the pins of the problem.
+    version
+        Of the pins of the problem.
     """
 
     problem: Problem
     run: str
     placement: Placement
     patience: Patience
-    pins: int = 0
+    version: int = 0
 
     @property
     def members(self) -> dict[str, tuple[str, ...]]:
@@ -49,14 +48,15 @@ class Roster:
         """What a vertex may leave unsaid at first."""
         return WITHHELD_SHARE * self.problem.tolerance if self.problem.rule.may_withhold else 0.0
 
-    def repinned(self, held: Mapping[str, Array]) -> Roster:
-        """Return the plan with these stalks held, and no others."""
-        return replace(self, problem=self.problem.repinned(held), pins=self.pins + 1)
+    def repinned(self, pins: Pins) -> Roster:
+        """Return the plan with these pins, and no others."""
+        return replace(self, problem=self.problem.repinned(pins), version=self.version + 1)
 
-    def held(self, name: str) -> dict[str, Array]:
-        """Return the held stalks of one host."""
+    def repin(self, name: str) -> Repin:
+        """Return the order that has one host obey the pins of now."""
         problem = self.problem
-        return {v: problem.start[v] for v in self.members[name] if v in problem.pinned}
+        constraints = {vertex: problem.constraint(vertex) for vertex in self.members[name]}
+        return Repin(self.version, constraints, problem.fitted_rule)
 
     def hosts(self) -> dict[str, Host]:
         """Return every host in its first life."""
@@ -75,8 +75,8 @@ class Roster:
             self.run,
             vertices,
             {vertex: host for vertex, host in homes.items() if vertex in near},
-            rule=self.problem.rule,
+            rule=self.problem.fitted_rule,
             incarnation=incarnation,
-            pins=self.pins,
+            pins=self.version,
             patience=self.patience,
         )

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 
-from sheafnet.core.arrays import Array
-from sheafnet.core.pins import Pin, pinned_stalks
+from sheafnet.core.pins import Pin, Pins, resolve_pins
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Progress, Record
 from sheafnet.dynamics.watch import Watch
-from sheafnet.errors import RunEndedError, ShapeError
+from sheafnet.errors import RunEndedError
 from sheafnet.runtime.ports import Observer, RemoteRuntime, Runtime
 from sheafnet.runtime.solution import Solution, assemble
 
@@ -74,7 +73,7 @@ class Run:
         return self._guide.progress
 
     def set_pins(self, pins: Iterable[Pin]) -> None:
-        """Hold other stalks from now on, and no others; what was held and is not goes free.
+        """Obey these pins from now on, and no others; what was held and is not goes free.
 
         Returns at once; the run takes them up between two rounds or waves.
 
@@ -90,17 +89,16 @@ class Run:
         RunEndedError
             If the run is over.
         """
-        sheaf, batch = self.problem.sheaf, self.problem.start.batch
-        held = pinned_stalks(sheaf, pins)
-        for vertex, stalk in held.items():
-            if stalk.shape[1] != batch:
-                raise ShapeError(
-                    f"pin on {vertex!r}: {stalk.shape[1]} samples, but the run has {batch}"
-                )
-        self.problem.rule.check(sheaf, held)
+        sheaf = self.problem.sheaf
+        resolved = resolve_pins(sheaf, pins, self.problem.start.batch)
+        self.problem.rule.check(sheaf, resolved)
+        self.obey(resolved)
+
+    def obey(self, pins: Pins) -> None:
+        """Take up pins that have been checked; ``RunEndedError`` if the run is over."""
         if self._solution.done():
             raise RunEndedError("the run is over: start another, or keep one with Stop(stay=True)")
-        self._guide.set_pins(held)
+        self._guide.set_pins(pins)
 
     def settle(self, timeout: float | None = None) -> Solution:
         """Wait until the run has converged under the pins that were set last.
@@ -158,7 +156,7 @@ class _Guide(Watch):
         # Guards all that follows, and wakes whoever waits for a change of it.
         self._changed = threading.Condition()
         self._closed = False
-        self._wanted: Mapping[str, Array] | None = None
+        self._wanted: Pins | None = None
         self._settled: Solution | None = None
 
     # What the runtime calls.
@@ -170,7 +168,7 @@ class _Guide(Watch):
             self.progress = ask()
             self._observer.progressed(self.progress)
 
-    def pins(self) -> Mapping[str, Array] | None:
+    def pins(self) -> Pins | None:
         if self._wanted is None:  # asked in every round: no lock where there is nothing
             return None
         with self._changed:
@@ -192,9 +190,9 @@ class _Guide(Watch):
 
     # What whoever holds the run calls.
 
-    def set_pins(self, held: Mapping[str, Array]) -> None:
+    def set_pins(self, pins: Pins) -> None:
         with self._changed:
-            self._wanted, self._settled = held, None
+            self._wanted, self._settled = pins, None
             self._changed.notify_all()
 
     def stop(self) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from sheafnet.core import energy as energies
 from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
+from sheafnet.core.pins import Pins
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Process, Record, Recovery, Stats
 from sheafnet.dynamics.stop import Outcome
@@ -35,20 +36,26 @@ class Solution:
         Tail's projection minus head's for every edge, shape (edge dim, batch).
     discord
         Mean over the batch of ‖r‖² for every edge.
+    pin_discord
+        Mean over the batch of γ‖x − value‖² for every soft pin, ``pin_<vertex>_<i>``.
     energy
-        ½ Σ ‖r‖² over edges and samples.
+        Over all edges, soft pins and samples: ½ Σ ‖r‖², but for an output edge with the force of
+        the cross-entropy, whose energy is that loss.
     stationarity
-        Largest |∇E| over the free coordinates and the samples.
+        Largest |∇E| over the samples and the coordinates that can move: neither held nor settled
+        on a kink.
     stationarity_by_vertex
         The same for every vertex; 0 where pinned.
+    kinks
+        How many coordinates and samples of every vertex rest on a kink.
     stats
         What the run cost.
     ledger
         (sender, receiver) → messages delivered.
     trace_digest
         Fingerprint of the course of the run, where the runtime is reproducible.
-    pinned
-        Vertices that were held at the end.
+    pins
+        The pins that were in force at the end.
     processes
         Host → (node, pid) that it lived in at the end, where hosts have processes of their own.
     recoveries
@@ -60,13 +67,15 @@ class Solution:
     cochain: Cochain
     residuals: Mapping[str, Array]
     discord: Mapping[str, float]
+    pin_discord: Mapping[str, float]
     energy: float
     stationarity: float
     stationarity_by_vertex: Mapping[str, float]
+    kinks: Mapping[str, int]
     stats: Stats
     ledger: Mapping[tuple[str, str], int]
     trace_digest: str | None
-    pinned: frozenset[str]
+    pins: Pins
     processes: Mapping[str, Process]
     recoveries: tuple[Recovery, ...]
 
@@ -75,23 +84,28 @@ def assemble(problem: Problem, record: Record) -> Solution:
     """Return the solution that ``record`` of ``problem`` amounts to."""
     # The forces on the last finite stalks of a run that diverged may overflow.
     with np.errstate(over="ignore", invalid="ignore"):
-        residuals = energies.residuals(problem.sheaf, record.cochain)
+        sheaf, cochain, pins = problem.sheaf, record.cochain, record.pins
+        residuals = energies.residuals(sheaf, cochain)
         discord = energies.discord(residuals)
-        energy = energies.energy(residuals.values())
-        by_vertex = energies.stationarity(problem.sheaf, record.cochain, record.pinned)
+        pin_discord = energies.discord(energies.pin_residuals(pins, cochain))
+        energy = energies.energy(sheaf, cochain, pins)
+        by_vertex = energies.stationarity(sheaf, cochain, pins)
+        kinks = energies.kinks(sheaf, cochain, pins)
     return Solution(
         outcome=record.outcome,
         message=record.message,
         cochain=record.cochain,
         residuals=residuals,
         discord=discord,
+        pin_discord=pin_discord,
         energy=energy,
         stationarity=float(np.max(list(by_vertex.values()))),
         stationarity_by_vertex=by_vertex,
+        kinks=kinks,
         stats=record.stats,
         ledger=record.ledger,
         trace_digest=record.trace_digest,
-        pinned=record.pinned,
+        pins=record.pins,
         processes=record.processes,
         recoveries=record.recoveries,
     )

@@ -62,8 +62,7 @@ class TestOnOneRay:
 
         from sheafnet.runtime.cluster.actor import Handle, HostActor
 
-        start = sn.Cochain(SMALL.cochain(""))
-        problem = Problem(SMALL.sheaf, frozenset(["a0"]), start, sn.Heat(), sn.Stop())
+        problem = sn.prepare(SMALL.sheaf, SMALL.pins, init=SMALL.cochain("")).problem
         host = Roster(problem, "run", "by-layer", Patience()).host("layer_1")
         actor: Handle = ray.remote(HostActor).options(num_cpus=0).remote()
         silent: Handle = ray.remote(HostActor).options(num_cpus=0).remote()

@@ -12,10 +12,8 @@ import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.messages import Key, Kind, Message
-from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.stop import Guard
 from sheafnet.errors import InputError
-from sheafnet.runtime.initial import initial_cochain
 
 NETWORK = sn.ReluNetwork.random([2, 5, 4, 1], seed=1)
 SHEAF = NETWORK.to_sheaf()
@@ -84,7 +82,7 @@ def test_random_maps_on_a_cycle_with_chords(seed: int) -> None:
 
 def test_with_nothing_pinned_a_constant_sheaf_comes_to_the_average() -> None:
     sheaf = grid(3)
-    start = initial_cochain(sheaf, {}, "random", 5)
+    start = sn.prepare(sheaf, seed=5).problem.start
     solution = sn.infer(sheaf, rule=sn.Heat(dt=0.1), init=start)
     mean = sum(start[v] for v in sheaf.vertices) / len(sheaf.vertices)
     for vertex in sheaf.vertices:
@@ -125,7 +123,7 @@ def test_everyone_steps_from_what_was_delivered_before(schedule: str) -> None:
     """Against the iteration written out on whole vectors: Jacobi, or red before black."""
     sheaf = grid(3)
     corner = np.ones((2, 1))
-    start = initial_cochain(sheaf, {"v0_0": corner}, "random", 0)
+    start = sn.prepare(sheaf, [sn.Pin("v0_0", corner)]).problem.start
     solution = sn.infer(
         sheaf,
         [sn.Pin("v0_0", corner)],
@@ -249,8 +247,7 @@ def test_float32_runs_in_float32_with_its_own_tolerance() -> None:
 
 
 def test_messages_for_vertices_elsewhere_are_handed_back() -> None:
-    start = initial_cochain(SHEAF, {"a0": X}, "random", 0)
-    problem = Problem(SHEAF, frozenset(["a0"]), start, sn.Heat(), sn.Stop())
+    problem = sn.prepare(SHEAF, PINS).problem
     group = Group(vertex for vertex in problem.vertices() if vertex.name in ("z1", "a1"))
     elsewhere = group.deliver(group.start())
     assert [(m.key.edge, m.key.sender) for m in elsewhere] == [
@@ -265,12 +262,12 @@ def test_messages_for_vertices_elsewhere_are_handed_back() -> None:
     }
     # Nobody steps before every neighbour has been heard.
     assert group.step(["z1", "a1"]) == []
-    told = Message(Key(Kind.PROJECTION, "weight_1", "a0"), 1, start["z1"])
+    told = Message(Key(Kind.PROJECTION, "weight_1", "a0"), 1, problem.start["z1"])
     group.deliver([told, told, told])
     assert group.account().ledger["a0", "z1"] == 1  # repetition is no news
     group.deliver([told], incarnation=1)
     assert group.account().ledger["a0", "z1"] == 2  # but a later life is
-    stranger = Message(Key(Kind.PROJECTION, "weight_1", "a1"), 1, start["z1"])
+    stranger = Message(Key(Kind.PROJECTION, "weight_1", "a1"), 1, problem.start["z1"])
     assert group.deliver([stranger]) == [stranger]
     assert {m.key.sender for m in group.step(["z1", "a1"])} == {"z1"}
 

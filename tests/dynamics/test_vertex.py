@@ -12,14 +12,14 @@ import pytest
 import sheafnet as sn
 from sheafnet.core.graph import Graph
 from sheafnet.core.incidence import Incidence
+from sheafnet.core.pins import StalkPins
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.program import Hold, Letter, Step
-from sheafnet.dynamics.star import Star
+from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError
-from sheafnet.runtime.initial import initial_cochain
 
 W = np.array([[1.0, 2.0], [0.0, -1.0], [3.0, 1.0]])
 B = np.array([1.0, 0.0, -1.0])
@@ -105,7 +105,8 @@ def test_what_a_vertex_says_cannot_be_changed_afterwards() -> None:
 
 def test_a_pinned_vertex_speaks_once_and_never_moves() -> None:
     inc = Incidence("e", "u", sn.Identity(), is_tail=True)
-    star = Star("v", [inc], np.ones((1, 1)), pinned=True)
+    held = StalkPins(np.array([True]), np.ones((1, 1)))
+    star = Star("v", [inc], np.ones((1, 1)), Constraint(held))
     vertex = Vertex(star, Hold())
     assert len(vertex.start()) == 1
     vertex.receive(projection("e", "u", 1, [3.0]))
@@ -160,8 +161,7 @@ def reachable(root: object) -> Iterator[object]:
 def test_nothing_but_its_own_star_can_be_reached_from_a_vertex(rule: sn.Rule) -> None:
     network = sn.ReluNetwork.random([2, 3, 4, 1], seed=0)
     sheaf = network.to_sheaf()
-    start = initial_cochain(sheaf, {"a0": np.ones((2, 1))}, "random", 0)
-    vertices = Problem(sheaf, frozenset(["a0"]), start, rule, sn.Stop()).vertices()
+    vertices = sn.prepare(sheaf, [sn.Pin("a0", np.ones((2, 1)))], rule=rule).problem.vertices()
     group = Group(vertices)
     for _ in range(3):
         group.deliver(group.start())

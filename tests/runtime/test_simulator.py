@@ -143,7 +143,7 @@ def test_after_a_failed_check_everyone_is_woken_and_the_run_goes_on(
     assert simulation.coordinator.failed_checks == 1
     assert record.outcome is sn.Outcome.CONVERGED
     # Everyone acted on ten times smaller forces after that.
-    forces = stationarity(SMALL.sheaf, record.cochain, ["a0"])
+    forces = stationarity(SMALL.sheaf, record.cochain, run.problem.pins)
     quiet = {
         v.star.quiet for host in simulation.hosts.values() for v in host.group.vertices.values()
     }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from sheafnet.core.forward import forward_edges
+from sheafnet.core.pins import Pins
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key
@@ -33,9 +33,12 @@ class Coboundary(Rule):
     growth_limit = math.inf  # no descent: the forces grow as far as the forward pass does
     remedy = "check the scale of the weights: the forward pass itself overflows"
 
-    def check(self, sheaf: Sheaf, pinned: Collection[str]) -> None:
+    def check(self, sheaf: Sheaf, pins: Pins) -> None:
         try:
-            forward_edges(sheaf, pinned)
+            forward_edges(sheaf, pins)
+            for vertex, stalk in pins.items():
+                if not stalk.whole or stalk.springs:
+                    raise SheafError(f"{vertex!r} is pinned softly or in part")
         except SheafError as error:
             raise RuleError(
                 "coboundary: the rule carries values forward only, so the pins must be the "

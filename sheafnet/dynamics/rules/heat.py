@@ -62,6 +62,6 @@ class HeatProgram:
         """Return x − η ∇E, or no move where the force is too small to matter."""
         if star.stationarity(inbox) <= star.quiet:
             return Step(None)
-        stalk = star.gradient(inbox) * -self.eta
+        stalk = star.descent(inbox) * -self.eta
         stalk += star.stalk
         return Step(stalk)

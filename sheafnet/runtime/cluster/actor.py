@@ -18,10 +18,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import ray
 
-from sheafnet.core.arrays import Array
 from sheafnet.dynamics.record import Process
 from sheafnet.runtime.coordinator import Ask
-from sheafnet.runtime.host import Host, Report
+from sheafnet.runtime.host import Host, Repin, Report
 
 Handle: TypeAlias = Any
 """Of a Ray actor, whose methods Ray makes up."""
@@ -84,9 +83,9 @@ class HostActor:
         """Have the host act on anything larger than ``quiet`` from now on."""
         self._mail.put(lambda host: host.wake(quiet))
 
-    def repin(self, held: Mapping[str, Array], version: int) -> None:
-        """Have the host hold these stalks and no others."""
-        self._mail.put(lambda host: host.repin(held, version))
+    def repin(self, order: Repin) -> None:
+        """Have the host obey other pins."""
+        self._mail.put(lambda host: host.repin(order))
 
     def _live(
         self,

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
 
-from sheafnet.core.arrays import Array
-from sheafnet.core.pins import Pin
+from sheafnet.core.pins import Pins
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Progress, Record, Stats
 from sheafnet.dynamics.stop import Outcome
@@ -54,9 +52,9 @@ class Conductor:
         """Return how far the run had come when it last looked."""
         return self._run.progress()
 
-    def set_pins(self, held: Mapping[str, Array]) -> None:
-        """Hold these stalks from now on."""
-        self._run.set_pins([Pin(vertex, stalk) for vertex, stalk in held.items()])
+    def obey(self, pins: Pins) -> None:
+        """Obey these pins from now on."""
+        self._run.obey(pins)
 
     def settled(self) -> Record | None:
         """Return what a run that stays has converged to; None if it has not yet."""
@@ -136,10 +134,10 @@ class _Waves:
             return self.coordinator.end(Outcome.STOPPED)
         if time.monotonic() >= self.deadline:
             return self.coordinator.end(Outcome.BUDGET_EXHAUSTED)
-        held = self.watch.pins()
-        if held is not None:
-            roster = self.crew.roster.repinned(held)
-            self.coordinator.repin(roster.problem, roster.pins)
+        pins = self.watch.pins()
+        if pins is not None:
+            roster = self.crew.roster.repinned(pins)
+            self.coordinator.repin(roster.problem, roster.version)
             self.crew.repin(roster)
         return None
 
@@ -152,7 +150,7 @@ class _Waves:
             stats=Stats.of(account, self.coordinator.rounds, 0.0),
             ledger=account.ledger,
             trace_digest=None,
-            pinned=self.crew.roster.problem.pinned,
+            pins=self.crew.roster.problem.pins,
             processes=dict(self.crew.processes),
             recoveries=tuple(self.crew.recoveries),
         )
@@ -167,7 +165,7 @@ def _record(solution: Solution) -> Record:
         stats=solution.stats,
         ledger=solution.ledger,
         trace_digest=solution.trace_digest,
-        pinned=solution.pinned,
+        pins=solution.pins,
         processes=solution.processes,
         recoveries=solution.recoveries,
     )

@@ -118,10 +118,10 @@ class Crew:
             actor.wake.remote(quiet)
 
     def repin(self, roster: Roster) -> None:
-        """Have every host hold what ``roster`` says, also those that come back later."""
+        """Have every host obey the pins of ``roster``, also those that come back later."""
         self.roster = roster
         for name, actor in self._actors.items():
-            actor.repin.remote(roster.held(name), roster.pins)
+            actor.repin.remote(roster.repin(name))
 
     def dismiss(self) -> None:
         """End every actor."""

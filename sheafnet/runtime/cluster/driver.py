@@ -70,9 +70,9 @@ def _attend(conductor: Handle, stay: bool, silence: float, watch: Watch) -> Reco
         if watch.stopping and not stopping:
             stopping = True
             conductor.stop.remote()
-        held = watch.pins()
-        if held is not None:
-            ray.get(conductor.set_pins.remote(held), timeout=silence)
+        pins = watch.pins()
+        if pins is not None:
+            ray.get(conductor.obey.remote(pins), timeout=silence)
             told = False
         if stay and not told:
             record = ray.get(conductor.settled.remote(), timeout=silence)

@@ -6,13 +6,13 @@ coordinator is delayed but not lost: it stands for calls that are repeated until
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sheafnet.core.arrays import Array
+from sheafnet.core.pins import Pins
 from sheafnet.dynamics.account import total
 from sheafnet.dynamics.record import Progress, Record, Stats
 from sheafnet.dynamics.stop import Outcome
@@ -114,21 +114,19 @@ class Simulation:
         if watch.stopping:
             self._end(Outcome.STOPPED)
             return
-        held = watch.pins()
-        if held is not None:
-            self._repin(held)
+        pins = watch.pins()
+        if pins is not None:
+            self._repin(pins)
 
     def _end(self, outcome: Outcome) -> None:
         """End now if the run has settled, else with the next wave, if it has not ended yet."""
         self._finish = self._finish or self.coordinator.end(outcome)
 
-    def _repin(self, held: Mapping[str, Array]) -> None:
-        self._roster = self._roster.repinned(held)
-        version = self._roster.pins
-        self.coordinator.repin(self._roster.problem, version)
+    def _repin(self, pins: Pins) -> None:
+        self._roster = self._roster.repinned(pins)
+        self.coordinator.repin(self._roster.problem, self._roster.version)
         for name in self.lives:
-            here = self._roster.held(name)
-            self._order(name, partial(Host.repin, held=here, version=version))
+            self._order(name, partial(Host.repin, order=self._roster.repin(name)))
 
     def _order(self, name: str, order: Callable[[Host], None]) -> None:
         """Have a host do something when the word of it arrives, unless it is down then."""
@@ -283,5 +281,5 @@ class Simulation:
             trace_digest=self._trace.digest(
                 *(finish.cochain[vertex].tobytes() for vertex in finish.cochain)
             ),
-            pinned=self._roster.problem.pinned,
+            pins=self._roster.problem.pins,
         )
