@@ -73,7 +73,10 @@ def run(
     terminal = Console(stderr=True)
     observers: list[Observer] = [directory.events]
     if job.config.metrics.port is not None:
-        observers += [build_metrics(job.config.metrics, directory), Announcement(directory.targets)]
+        observers += [
+            build_metrics(job.config.metrics, directory),
+            Announcement(directory.targets[0]),
+        ]
     if terminal.is_terminal:
         observers.append(ProgressLine(terminal))
     try:
@@ -81,7 +84,8 @@ def run(
             solution = _finish(job.prepare(Several(observers), write_line))
     finally:
         # Also when whoever served the metrics was killed.
-        directory.targets.unlink(missing_ok=True)
+        for path in directory.targets:
+            path.unlink(missing_ok=True)
     result = summary(job, solution)
     try:
         directory.write_result(solution, result)

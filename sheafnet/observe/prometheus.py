@@ -11,7 +11,7 @@ import re
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -112,8 +112,7 @@ class Metrics(Observer):
     linger
         Seconds for which the last values stay up after the end of the run, for one more scrape.
     targets
-        Where to write the Prometheus file-based discovery file, which goes with the series;
-        None writes none.
+        Where to write the Prometheus file-based discovery file, which goes with the series.
     run
         Name of the run, in that file.
     most_series
@@ -128,14 +127,14 @@ class Metrics(Observer):
         *,
         address: str = "127.0.0.1",
         linger: float = 0.0,
-        targets: Path | None = None,
+        targets: Sequence[Path] = (),
         run: str = "",
         most_series: int = MOST_SERIES,
     ) -> None:
         self._port = port
         self._address = address
         self._linger = linger
-        self._targets = targets
+        self._targets = tuple(targets)
         self._run = run
         self._most_series = most_series
         self._latest: _Latest | None = None
@@ -159,11 +158,11 @@ class Metrics(Observer):
                 f"metrics: cannot listen on port {self._port} of {self._address!r} "
                 f"({error.strerror}); choose another, or 0 for any that is free"
             ) from error
-        if self._targets is not None:
-            host = socket.gethostname() if self._address in ANYWHERE else self._address
-            labels = {"job": "sheafnet", "run": self._run}
-            entry = {"targets": [f"{host}:{self._server[0].server_port}"], "labels": labels}
-            write_text(self._targets, to_json([entry], indent=2) + "\n")
+        host = socket.gethostname() if self._address in ANYWHERE else self._address
+        labels = {"job": "sheafnet", "run": self._run}
+        entry = {"targets": [f"{host}:{self._server[0].server_port}"], "labels": labels}
+        for path in self._targets:
+            write_text(path, to_json([entry], indent=2) + "\n")
 
     def progressed(self, progress: Progress) -> None:
         """Show this from now on."""
@@ -194,8 +193,8 @@ class Metrics(Observer):
             server.server_close()
             thread.join()
             self._server = self._latest = None
-        if self._targets is not None:
-            self._targets.unlink(missing_ok=True)
+        for path in self._targets:
+            path.unlink(missing_ok=True)
 
 
 @dataclass(eq=False)  # a registry keeps it by identity

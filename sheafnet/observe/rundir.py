@@ -22,7 +22,9 @@ class RunDirectory:
 
     Holds ``config.yaml`` (resolved), ``events.jsonl``, ``network.npz``, ``cochain.npz`` and
     ``result.json``, in the order in which they appear, and ``trace.txt`` if it was wanted.
-    While metrics are served, ``targets.json`` tells Prometheus where.
+    While metrics are served, ``targets.json`` tells Prometheus where; the same lies beside the
+    directory as ``<name>.targets.json``, since Prometheus looks through the files of a folder, but
+    not through its folders.
 
     Parameters
     ----------
@@ -47,7 +49,8 @@ class RunDirectory:
                 f"run directory {path} is not empty; nothing is overwritten, so name another"
             )
         self.events = JsonLines(path.resolve() / "events.jsonl")
-        self.targets = path.resolve() / "targets.json"
+        whole = path.resolve()
+        self.targets = (whole / "targets.json", whole.with_name(f"{whole.name}.targets.json"))
 
     @classmethod
     def next_in(cls, parent: Path, stem: str) -> RunDirectory:

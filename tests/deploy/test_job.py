@@ -1,0 +1,92 @@
+"""The commands of deploy/README.md start a head, do a job and leave nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.processes import Command
+from tests.deploy.test_manifests import README
+
+PORTS = ("6399", "8299")
+"""Those of the README; here any that are free."""
+SECONDS = 150.0
+GRACE = 30.0
+"""Seconds; Ray's helpers end when they notice that their parents have."""
+
+
+def section(number: int) -> str:
+    """The shell blocks of a section of the README, as one script."""
+    (text,) = re.findall(rf"^## {number}\. (.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
+    return "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+
+
+def free_ports(count: int) -> list[str]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [str(one.getsockname()[1]) for one in sockets]
+
+
+def still_there(command: Command) -> set[int]:
+    """The processes of ``command``: those with its mark, and those of its session.
+
+    Some of Ray's overwrite their environment, some leave the session; none does both.
+    """
+    found = set(command.left())
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if folder.name.isdigit():
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                if fields[0] != "Z" and int(fields[3]) == command.process.pid:
+                    found.add(int(folder.name))
+    return found
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder whose path leaves room for those of sockets, unlike ``tmp_path``."""
+    with tempfile.TemporaryDirectory(prefix="sf-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def test_a_job_on_a_head_converges_and_the_head_goes(tmp_path: Path, short_folder: Path) -> None:
+    script = section(2)
+    for written, free in zip(PORTS, free_ports(len(PORTS)), strict=True):
+        assert written in script
+        script = script.replace(written, free)
+    (tmp_path / "home").mkdir()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = Command(
+        "bash", "-euc", script,
+        prefix=("env", "-C", str(tmp_path)),
+        environment={"HOME": str(tmp_path / "home"), "TMPDIR": str(short_folder), "PATH": path},
+    )  # fmt: skip
+    try:
+        code, out, err = command.finish(SECONDS)
+        assert code == 0, out + err
+        assert re.search(r"Job 'raysubmit_\w+' succeeded", out)
+        result = json.loads((tmp_path / "runs" / "cluster-1" / "result.json").read_text())
+        assert result["outcome"] == "CONVERGED"
+        assert len({place["pid"] for place in result["processes"].values()}) == 4
+        # Nothing of Ray is left in the home of the user, or in the folder of the head.
+        assert list((tmp_path / "home").iterdir()) == []
+        assert not list(short_folder.glob("tmp.*"))
+        command.wait_until_gone(GRACE)
+        assert still_there(command) == set()
+    finally:
+        for pid in still_there(command):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        command.finish(GRACE)
