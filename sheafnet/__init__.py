@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from sheafnet.dynamics.rule import Rule
     from sheafnet.dynamics.rules.coboundary import Coboundary
     from sheafnet.dynamics.rules.heat import Heat
+    from sheafnet.dynamics.rules.prox import Prox
+    from sheafnet.dynamics.rules.sor import Sor
     from sheafnet.dynamics.stop import Outcome, Stop
     from sheafnet.errors import SheafnetError
     from sheafnet.runtime.cluster.cluster import Cluster
@@ -64,6 +66,8 @@ _HOMES = {
     "sheafnet.dynamics.rule": ("Rule",),
     "sheafnet.dynamics.rules.coboundary": ("Coboundary",),
     "sheafnet.dynamics.rules.heat": ("Heat",),
+    "sheafnet.dynamics.rules.prox": ("Prox",),
+    "sheafnet.dynamics.rules.sor": ("Sor",),
     "sheafnet.dynamics.stop": ("Outcome", "Stop"),
     "sheafnet.errors": ("SheafnetError",),
     "sheafnet.runtime.cluster.cluster": ("Cluster",),
@@ -92,6 +96,7 @@ __all__ = [
     "Outcome",
     "Pin",
     "Progress",
+    "Prox",
     "ReluGate",
     "ReluNetwork",
     "Restart",
@@ -104,6 +109,7 @@ __all__ = [
     "Simulator",
     "Softmax",
     "Solution",
+    "Sor",
     "Stats",
     "Stop",
     "Uniform",

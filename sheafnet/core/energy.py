@@ -73,7 +73,10 @@ def stationarity(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict
 
 def kinks(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str, int]:
     """Return how many coordinates and samples of every vertex rest on a kink."""
-    return {v: local.settled_on_kinks(*_seen(sheaf, cochain, pins, v)) for v in sheaf.vertices}
+    return {
+        vertex: int(np.count_nonzero(local.resting_on_kinks(*_seen(sheaf, cochain, pins, vertex))))
+        for vertex in sheaf.vertices
+    }
 
 
 def _seen(

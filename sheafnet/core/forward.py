@@ -46,6 +46,24 @@ def forward_edges(sheaf: Sheaf, known: Iterable[str]) -> list[Edge]:
     return ordered
 
 
+def determined(sheaf: Sheaf, known: Iterable[str]) -> bool:
+    """Return whether ``known`` reaches every vertex along edges that end in an identity.
+
+    Then δ has a unit triangular part on the other vertices, and δᵀδ is positive definite there,
+    whatever the other maps are.
+    """
+    done = set(known)
+    front = list(done)
+    while front:
+        vertex = front.pop()
+        for name in sheaf.graph.incident(vertex):
+            other = sheaf.graph.other_end(name, vertex)
+            if other not in done and isinstance(sheaf.map_at(name, other), Identity):
+                done.add(other)
+                front.append(other)
+    return len(done) == len(sheaf.vertices)
+
+
 def forward_cochain(sheaf: Sheaf, known: Mapping[str, Array]) -> Cochain:
     """Return the cochain with no residual that extends the ``known`` stalks.
 

@@ -22,12 +22,16 @@ class Incidence:
         This end's restriction map.
     is_tail
         Whether this end is the tail, which reports the residual.
+    leads
+        Whether this end comes before the other in the order of the sheaf, and so begins where
+        ends take turns.
     """
 
     edge: str
     neighbour: str
     map: RestrictionMap
     is_tail: bool
+    leads: bool = False
 
     def force(
         self, stalk: Array, projection: Array, heard: Array, *, from_left: bool = False

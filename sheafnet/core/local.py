@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.incidence import Incidence
@@ -85,17 +86,17 @@ def descent(
     return force
 
 
-def settled_on_kinks(
+def resting_on_kinks(
     incidences: Sequence[Incidence],
     pins: StalkPins | None,
     stalk: Array,
     projections: Sequence[Array],
     heard: Sequence[Array],
-) -> int:
-    """Return how many coordinates and samples rest on a kink, where ∇E jumps over 0."""
+) -> NDArray[np.bool_]:
+    """Return which coordinates and samples rest on a kink: at 0, where ∇E jumps over 0."""
     if not any(inc.map.has_kinks for inc in incidences):
-        return 0
+        return np.zeros(stalk.shape, dtype=bool)
     right = gradient(incidences, pins, stalk, projections, heard)
     left = gradient(incidences, pins, stalk, projections, heard, from_left=True)
-    resting = (stalk == 0.0) & (left <= 0.0) & (right >= 0.0) & (left < right)
-    return int(np.count_nonzero(resting if pins is None else resting & ~pins.held[:, None]))
+    free = True if pins is None else ~pins.held[:, None]
+    return np.asarray((stalk == 0.0) & (left <= 0.0) & (right >= 0.0) & (left < right) & free)

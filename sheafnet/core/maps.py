@@ -28,14 +28,17 @@ class RestrictionMap(abc.ABC):
 
     Attributes
     ----------
+    is_elementwise
+        Whether the map acts on each coordinate by itself.
     has_kinks
-        Whether the derivative jumps where a coordinate is 0. The map then acts on each
-        coordinate by itself, and ``pullback`` takes the derivative from the right.
+        Whether the derivative jumps where a coordinate is 0. The map is elementwise then, and
+        ``pullback`` takes the derivative from the right.
     prox_weight
         Least weight by coordinate with which ``prox`` may be asked for; infinite where a map
         offers none.
     """
 
+    is_elementwise: ClassVar[bool] = False
     has_kinks: ClassVar[bool] = False
     prox_weight: float = math.inf
 
@@ -140,6 +143,7 @@ class Identity(RestrictionMap):
 class ReluGate(RestrictionMap):
     """z ↦ R(z) z with R(z) = diag(z ≥ 0) (Bosca & Ghrist 2026, the activation edge)."""
 
+    is_elementwise = True
     has_kinks = True
     prox_weight = sys.float_info.min
 

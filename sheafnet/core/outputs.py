@@ -99,6 +99,7 @@ class OutputActivation(RestrictionMap):
 class Sigmoid(OutputActivation):
     """z ↦ 1 / (1 + exp(−z)), elementwise."""
 
+    is_elementwise = True
     jacobian_norm: ClassVar[float] = 0.25
 
     def apply(self, x: Array) -> Array:

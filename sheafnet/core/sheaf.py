@@ -77,6 +77,7 @@ class Sheaf:
             raise SheafError(f"edge names occur twice: {', '.join(twice)}")
         self.graph = Graph(stalks, {edge.name: (edge.tail, edge.head) for edge in self.edges})
         self._stalks = {vertex: int(dim) for vertex, dim in stalks.items()}
+        self._order = {vertex: place for place, vertex in enumerate(self._stalks)}
         self._edges = {edge.name: edge for edge in self.edges}
         self._edge_dims = {edge.name: self._edge_dim(edge) for edge in self.edges}
         self.dtype = float_dtype(*self._map_dtypes())
@@ -132,15 +133,13 @@ class Sheaf:
 
     def incidences(self, vertex: str) -> tuple[Incidence, ...]:
         """Return what ``vertex`` knows of its edges, in edge order."""
-        return tuple(
-            Incidence(
-                name,
-                self.graph.other_end(name, vertex),
-                self.map_at(name, vertex),
-                self._edges[name].tail == vertex,
-            )
-            for name in self.graph.incident(vertex)
-        )
+        ends = []
+        for name in self.graph.incident(vertex):
+            neighbour = self.graph.other_end(name, vertex)
+            is_tail = self._edges[name].tail == vertex
+            leads = self._order[vertex] < self._order[neighbour]
+            ends.append(Incidence(name, neighbour, self.map_at(name, vertex), is_tail, leads))
+        return tuple(ends)
 
     def facing(self, held: Collection[str]) -> Sheaf:
         """Return the sheaf with the maps that its tails use when these vertices are held."""

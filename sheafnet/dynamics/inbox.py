@@ -70,6 +70,11 @@ class Inbox:
     def __getitem__(self, key: Key) -> Array:
         return self._arrays[key]
 
+    def sequence(self, key: Key) -> int:
+        """Return the sequence of what is kept under ``key``; 0 if there is nothing."""
+        stamp = self._stamps.get(key)
+        return 0 if stamp is None else stamp[1]
+
     def has(self, keys: Iterable[Key]) -> bool:
         """Return whether there is a message for every one of ``keys``."""
         return all(key in self._arrays for key in keys)

@@ -18,6 +18,7 @@ from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Progress, Record, Stats
+from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.stop import Guard, Outcome
 from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import InputError, nearest
@@ -34,7 +35,8 @@ class Lockstep:
     ----------
     schedule
         ``"all"``: every vertex steps from the same messages. ``"alternating"``: the colours
-        of the graph in turn (two on a path or grid), each after delivery of the other's.
+        of the graph in turn (two on a path or grid), each after delivery of the other's; always
+        so under a rule whose vertices take turns.
     """  # noqa: D205
 
     schedule: Schedule = "all"
@@ -49,11 +51,11 @@ class Lockstep:
         """Run ``problem`` to its end, asking ``watch`` after every round whether to go on."""
         # An exploding run overflows before the guard sees it; the guard is the report.
         with np.errstate(over="ignore", invalid="ignore"):
-            return _Rounds(problem, self.turns(problem.sheaf)).run(watch)
+            return _Rounds(problem, self.turns(problem.sheaf, problem.rule)).run(watch)
 
-    def turns(self, sheaf: Sheaf) -> list[Sequence[str]]:
+    def turns(self, sheaf: Sheaf, rule: Rule) -> list[Sequence[str]]:
         """Return the vertices that step together, in the order of their turns."""
-        if self.schedule == "all":
+        if self.schedule == "all" and not rule.takes_turns:
             return [sheaf.vertices]
         colours = sheaf.graph.colouring()
         return [[v for v in sheaf.vertices if colours[v] == c] for c in sorted({*colours.values()})]

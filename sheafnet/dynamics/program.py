@@ -29,10 +29,13 @@ class Step(NamedTuple):
         neighbour its new projection without being asked to.
     letters
         Whatever else is to be said.
+    at_least
+        Least sequence of what is said, where the rule counts turns by it.
     """
 
     stalk: Array | None
     letters: tuple[Letter, ...] = ()
+    at_least: int = 0
 
 
 class Program(Protocol):

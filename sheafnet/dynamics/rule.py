@@ -32,6 +32,10 @@ class Rule(abc.ABC):
         """Return the rule with whatever it leaves open chosen for this problem."""
         return self
 
+    takes_turns: bool = False
+    """Whether neighbours never step at once, and always say something: such a run does not fall
+    silent, but is frozen when all is stationary."""
+
     @abc.abstractmethod
     def start(self, star: Star) -> Program:
         """Return the program of one vertex; ``star.pinned`` tells whether its stalk is held."""

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sheafnet.core import local
 from sheafnet.core.arrays import Array, frozen, largest
 from sheafnet.core.incidence import Incidence
@@ -55,6 +58,10 @@ class Star:
     quiet
         A force or a change of a projection that is no larger than this is not worth a step or
         a message, so that a converged network falls silent. 0 acts on everything.
+    sequence
+        Of the last word said.
+    has_kinks
+        Whether the energy around the vertex has a derivative that jumps at 0.
     """
 
     def __init__(
@@ -71,6 +78,8 @@ class Star:
             Key(Kind.PROJECTION, inc.edge, inc.neighbour) for inc in self.incidences
         )
         self.quiet = 0.0
+        self.sequence = 0
+        self.has_kinks = any(inc.map.has_kinks for inc in self.incidences)
         self._heard_all = False
         self._gradient_version = -1
         self._descent_version = -1
@@ -158,6 +167,21 @@ class Star:
         for residual in self.pin_residuals().values():
             total += 0.5 * float((residual * residual).sum())
         return total
+
+    def energy_at(self, x: Array, heard: Sequence[Array]) -> float:
+        """Return the energy of all edges and pins of the vertex, if its stalk were ``x``."""
+        total = 0.0
+        for inc, other in zip(self.incidences, heard, strict=True):
+            total += inc.map.energy(x, inc.map.apply(x), other)
+        if self.pins is not None:
+            for spring in self.pins.springs:
+                total += 0.5 * float((spring.residual(x) ** 2).sum())
+        return total
+
+    def resting_on_kinks_at(self, x: Array, heard: Sequence[Array]) -> NDArray[np.bool_]:
+        """Return which coordinates and samples would rest on a kink if the stalk were ``x``."""
+        projections = [inc.map.apply(x) for inc in self.incidences]
+        return local.resting_on_kinks(self.incidences, self.pins, x, projections, heard)
 
     def pin_residuals(self) -> dict[str, Array]:
         """Return √γ (x − value) of every soft pin here."""

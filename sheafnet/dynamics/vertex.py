@@ -38,7 +38,6 @@ class Vertex:
         self.inbox = Inbox()
         self.program = program
         self.updates = 0
-        self._sequence = 0
         self._restless = False
         self._acted_on = 0
         self._own_keys = tuple(Key(Kind.PROJECTION, inc.edge, star.name) for inc in star.incidences)
@@ -50,7 +49,7 @@ class Vertex:
 
     def start(self) -> list[Message]:
         """Return the first projections, one for each neighbour."""
-        self._sequence += 1
+        self.star.sequence += 1
         return self._everything()
 
     def receive(self, message: Message, incarnation: int = 0) -> bool:
@@ -106,7 +105,7 @@ class Vertex:
         """Act on anything larger than ``quiet`` from now on; return what must be said for it."""
         self.star.quiet = quiet
         self._restless = True
-        self._sequence += 1
+        self.star.sequence += 1
         return self._news()
 
     def repin(self, constraint: Constraint, start: Callable[[Star], Program]) -> list[Message]:
@@ -129,7 +128,7 @@ class Vertex:
         star.move(star.stalk if pins is None else pins.imposed_on(star.stalk))
         self.program = start(star)
         self._restless = True
-        self._sequence += 1
+        self.star.sequence += 1
         return self._everything()
 
     def step(self) -> list[Message]:
@@ -137,9 +136,9 @@ class Vertex:
         self._acted_on = self.inbox.version
         quiet = self.star.quiet
         far = quiet == 0.0 or self.star.stationarity(self.inbox) > NEAR_REST * quiet
-        stalk, letters = self.program.step(self.star, self.inbox)
+        stalk, letters, at_least = self.program.step(self.star, self.inbox)
         self.updates += 1
-        self._sequence += 1
+        self.star.sequence = max(self.star.sequence + 1, at_least)
         self._restless = stalk is not None
         if stalk is None:
             messages = []
@@ -147,14 +146,14 @@ class Vertex:
             self.star.move(stalk)
             messages = self._everything() if far else self._news()
         for kind, edge, tag, array in letters:
-            messages.append(Message(Key(kind, edge, self.name, tag), self._sequence, array))
+            messages.append(Message(Key(kind, edge, self.name, tag), self.star.sequence, array))
         return messages
 
     def _everything(self) -> list[Message]:
         """Return the projection onto every edge."""
         self._said = self.star.projections
         pairs = zip(self._own_keys, self._said, strict=True)
-        return [Message(key, self._sequence, projection) for key, projection in pairs]
+        return [Message(key, self.star.sequence, projection) for key, projection in pairs]
 
     def _news(self) -> list[Message]:
         """Return the projections that differ enough from what the neighbours were told."""
@@ -164,6 +163,6 @@ class Vertex:
         ):
             if largest(projection - said[end]) > self.star.quiet:
                 said[end] = projection
-                messages.append(Message(key, self._sequence, projection))
+                messages.append(Message(key, self.star.sequence, projection))
         self._said = tuple(said)
         return messages

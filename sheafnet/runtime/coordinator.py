@@ -10,6 +10,13 @@ The coordinator asks every host in waves::
       └────────────────────────────────┴──▶ Finish, or Settle where the run stays: it asks on,
                                             but for no more stalks until the pins change
 
+Where vertices take turns somebody always has something to say. There all hosts are frozen as
+soon as every vertex has reported that it is stationary, and what follows is the same; if it was
+not so after all, they go on::
+
+    every vertex stationary ──▶ Freeze(True) ──▶ at rest ──▶ … ──▶ Finish or Settle
+                                     └── at rest, but not stationary ──▶ Freeze(False)
+
 Between the end of one wave and the beginning of the next there is an instant at which every
 host was at rest, since none sent or accepted anything from before it until after it (the four
 counters of Mattern, "Algorithms for distributed termination detection", 1987, host by host);
@@ -50,6 +57,13 @@ class Wake:
     """Every host is to act on anything larger than ``quiet`` from now on."""
 
     quiet: float
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """No vertex of any host is to step from now on, or all may again."""
+
+    frozen: bool
 
 
 @dataclass(frozen=True)
@@ -105,6 +119,7 @@ class Coordinator:
         self._hosts = frozenset(hosts)
         self._quiet = quiet
         self._wave = 0
+        self._frozen = False
         self._ending: Outcome | None = None
         # What the current wave collects the stalks for, if it does.
         self._collecting: Outcome | None = None
@@ -133,11 +148,12 @@ class Coordinator:
     def repin(self, problem: Problem, version: int) -> None:
         """Take the problem with other pins; none may converge before every host has them."""
         self._problem, self._pins = problem, version
+        self._frozen = False  # the word of the pins unfreezes a host
         self.settled = None
         if self._ending is Outcome.CONVERGED:
             self._ending = None
 
-    def receive(self, report: Report) -> Finish | Settle | Wake | None:
+    def receive(self, report: Report) -> Finish | Settle | Wake | Freeze | None:
         """Take in a report; return what follows once a wave is complete."""
         if report.wave != self._wave:
             return None
@@ -150,9 +166,7 @@ class Coordinator:
         self.waves += 1
         if self._collecting is not None:
             return self._finish(self._collecting)
-        if self._ending is None:
-            self._judge()
-        return None
+        return self._judge() if self._ending is None else None
 
     @property
     def complete(self) -> bool:
@@ -181,24 +195,36 @@ class Coordinator:
             self.rounds, self.reports.values(), accounts, settled=self.settled is not None
         )
 
-    def _judge(self) -> None:
+    def _judge(self) -> Freeze | None:
         """Decide whether, and for what, the next wave collects the stalks."""
         self._before = None
+        stationary, idle = self._stationary(), self._idle()
         if any(report.exploded for report in self._answers.values()):
             self._ending = Outcome.DIVERGED
-        elif self._at_rest():
+        elif stationary and idle:
             if self.settled is None:
                 self._ending = Outcome.CONVERGED
                 self._before = self._counters()
-            return
+            return None
         self.settled = None
         if self._ending is None and self.rounds >= self._problem.stop.max_rounds:
             self._ending = Outcome.BUDGET_EXHAUSTED
+        if self._frozen and idle:
+            return self._freeze(False)
+        if stationary and self._problem.rule.takes_turns and not self._frozen:
+            return self._freeze(True)
+        return None
 
-    def _at_rest(self) -> bool:
+    def _freeze(self, frozen: bool) -> Freeze:
+        self._frozen = frozen
+        return Freeze(frozen)
+
+    def _idle(self) -> bool:
+        return all(report.idle for report in self._answers.values())
+
+    def _stationary(self) -> bool:
         return all(
-            report.idle
-            and report.pins == self._pins
+            report.pins == self._pins
             and max(report.stationarity.values()) <= self._problem.tolerance
             for report in self._answers.values()
         )
@@ -206,19 +232,22 @@ class Coordinator:
     def _counters(self) -> dict[str, tuple[int, int, int]]:
         return {name: (r.incarnation, r.sent, r.accepted) for name, r in self._answers.items()}
 
-    def _finish(self, outcome: Outcome) -> Finish | Settle | Wake | None:
+    def _finish(self, outcome: Outcome) -> Finish | Settle | Wake | Freeze | None:
         cochain = self._assembled()
         if outcome is not Outcome.CONVERGED:
             return Finish(outcome, self._message(outcome), cochain)
-        if not self._at_rest() or self._counters() != self._before:
+        if not (self._stationary() and self._idle()) or self._counters() != self._before:
             self._ending = None
-            self._judge()
-            return None
+            return self._judge()
+        return self._check(cochain)
+
+    def _check(self, cochain: Cochain) -> Finish | Settle | Wake | Freeze:
+        """Return what follows once all is silent, by the forces on the assembled cochain."""
         with np.errstate(over="ignore", invalid="ignore"):
             forces = stationarity(self._problem.sheaf, cochain, self._problem.pins)
         if max(forces.values()) <= self._problem.stop_tolerance:
             if not self._problem.stop.stay:
-                return Finish(outcome, outcome.value, cochain)
+                return Finish(Outcome.CONVERGED, Outcome.CONVERGED.value, cochain)
             self.settled = cochain
             self._ending = None
             return Settle(cochain)
@@ -231,6 +260,8 @@ class Coordinator:
                 cochain,
             )
         self._ending = None
+        if self._frozen:
+            return self._freeze(False)
         self._quiet /= 10.0
         return Wake(self._quiet)
 

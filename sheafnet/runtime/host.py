@@ -191,7 +191,7 @@ class Host:
         self._peers = {peer: _Peer(patience) for peer in dict.fromkeys(self._route.values())}
         self._guards: dict[str, Guard] = {}
         self._exploded: tuple[str, int] | None = None
-        self._started = False
+        self._started = self._frozen = False
         self._acks: list[tuple[_Peer, int]] = []
         self._owes_acks = False
 
@@ -247,7 +247,7 @@ class Host:
         # Asked after every event: loops, since making a generator costs more than they do.
         if self._acks or self._owes_acks or not self._started:
             return True
-        if self._exploded is None:
+        if self._exploded is None and not self._frozen:
             for vertex in self._members:
                 if vertex.runnable:
                     return True
@@ -294,11 +294,16 @@ class Host:
         for vertex in self._members:
             self._post(vertex.wake(quiet))
 
+    def freeze(self, frozen: bool) -> None:
+        """Have no vertex step from now on, or let them again."""
+        self._frozen = frozen
+
     def repin(self, order: Repin) -> None:
         """Obey these pins and no others here, unless later ones are in force already."""
         if order.version > self.pins:
             self.pins = order.version
             self._rule = order.rule
+            self._frozen = False
             # What a new pin does to the forces is no sign of divergence.
             self._guards.clear()
             self._post(self.group.repin(order.constraints, order.rule.start))
@@ -338,6 +343,8 @@ class Host:
     def _turn(self) -> list[Message]:
         """Step every vertex that has a reason to, until one explodes."""
         messages: list[Message] = []
+        if self._frozen:
+            return messages
         for vertex in self._members:
             if self._exploded is None and vertex.runnable:
                 guard = self._guards.get(vertex.name) or self._guard(vertex)

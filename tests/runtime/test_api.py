@@ -166,7 +166,7 @@ def test_bad_starts_are_refused(init: str, error: type[Exception], match: str) -
 
 
 def test_a_forward_start_needs_pins_that_determine_it() -> None:
-    with pytest.raises(InputError, match=r"init 'forward': 'a0' is an input, but not all of it is pinned"):
+    with pytest.raises(InputError, match="init 'forward': 'a0' is an input, but not all"):
         sn.infer(SHEAF, init="forward")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import sheafnet as sn
 from sheafnet.core.arrays import Array
-from sheafnet.runtime.coordinator import FINEST_WAKE, Coordinator, Finish, Settle, Wake
+from sheafnet.runtime.coordinator import FINEST_WAKE, Coordinator, Finish, Freeze, Settle, Wake
 from sheafnet.runtime.host import Report
 
 NETWORK = sn.ReluNetwork.random([2, 1], seed=0)
@@ -25,7 +25,7 @@ def coordinator() -> Coordinator:
 
 def answer(
     judge: Coordinator, stalks: dict[str, Array] = RIGHT, **changes: Any
-) -> Finish | Settle | Wake | None:
+) -> Finish | Settle | Wake | Freeze | None:
     """Let both hosts answer a new wave; ``changes`` are in the report of layer_1."""
     ask = judge.ask()
     order = None

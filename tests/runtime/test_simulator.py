@@ -184,12 +184,13 @@ def one_wave(patch: pytest.MonkeyPatch) -> None:
         return {}
 
     patch.setattr(Coordinator, "_counters", none)
-    patch.setattr(Coordinator, "_at_rest", _once(Coordinator._at_rest))
+    patch.setattr(Coordinator, "_stationary", _once(Coordinator._stationary))
+    patch.setattr(Coordinator, "_idle", _once(Coordinator._idle))
 
 
-def _once(at_rest: Callable[[Coordinator], bool]) -> Callable[[Coordinator], bool]:
+def _once(holds: Callable[[Coordinator], bool]) -> Callable[[Coordinator], bool]:
     """The answer of the first wave stands; the second, which confirms it, is not looked at."""
-    return lambda self: self._ending is not None or at_rest(self)
+    return lambda self: self._ending is not None or holds(self)
 
 
 def restarted_not_told(patch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules.coboundary import Coboundary
 from sheafnet.dynamics.rules.heat import Heat
+from sheafnet.dynamics.rules.prox import Prox
+from sheafnet.dynamics.rules.sor import Sor
 from sheafnet.errors import UnknownNameError, nearest
 
-RULES: dict[str, type[Rule]] = {"heat": Heat, "coboundary": Coboundary}
+RULES: dict[str, type[Rule]] = {
+    "prox": Prox,
+    "sor": Sor,
+    "heat": Heat,
+    "coboundary": Coboundary,
+}
 
 
 def as_rule(rule: str | Rule) -> Rule:
@@ -19,4 +26,4 @@ def as_rule(rule: str | Rule) -> Rule:
     return RULES[rule]()
 
 
-__all__ = ["RULES", "Coboundary", "Heat", "as_rule"]
+__all__ = ["RULES", "Coboundary", "Heat", "Prox", "Sor", "as_rule"]

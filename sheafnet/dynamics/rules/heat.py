@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
+from sheafnet.core.arrays import Array
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.program import Hold, Program, Step
 from sheafnet.dynamics.rule import Rule
@@ -22,8 +25,9 @@ class Heat(Rule):
     ----------
     dt
         One step η for all vertices: the explicit Euler step of Bosca & Ghrist 2026 with
-        α = 1. None, the default, gives each vertex the step 0.99/d that it can justify by
-        itself, where d bounds the curvature of its own incident energy.
+        α = 1, which chatters for ever at a kink with a force on both sides. None, the default,
+        gives each vertex the step 0.99/d that it can justify by itself, where d bounds the
+        curvature of its own incident energy, and lets it rest on a kink.
     """
 
     dt: float | None = None
@@ -38,7 +42,7 @@ class Heat(Rule):
         if star.pinned:
             return Hold()
         if self.dt is not None:
-            return HeatProgram(float(self.dt))
+            return HeatProgram(float(self.dt), rests=False)
         # A vertex that no map reaches has no force on it either.
         curvature = float(star.curvature)
         if not 0.0 <= curvature < math.inf:
@@ -46,14 +50,24 @@ class Heat(Rule):
                 f"heat: the curvature bound at {star.name!r} is {curvature}, from which no step "
                 "follows; mend the maps there, or give dt"
             )
-        return HeatProgram(SAFETY / curvature if curvature > 0.0 else 0.0)
+        step = SAFETY / curvature if curvature > 0.0 else 0.0
+        return HeatProgram(step, rests=star.has_kinks)
 
 
 @dataclass(frozen=True)
 class HeatProgram:
-    """The heat step of one vertex; ready once every neighbour was heard; remembers nothing."""
+    """The heat step of one vertex; ready once every neighbour was heard; remembers nothing.
+
+    Attributes
+    ----------
+    eta
+        The step.
+    rests
+        Whether a coordinate may come to rest on a kink.
+    """
 
     eta: float
+    rests: bool
 
     def ready(self, star: Star, inbox: Inbox) -> bool:
         return star.heard_all(inbox)
@@ -64,4 +78,16 @@ class HeatProgram:
             return Step(None)
         stalk = star.descent(inbox) * -self.eta
         stalk += star.stalk
-        return Step(stalk)
+        return Step(_resting(star, inbox, stalk) if self.rests else stalk)
+
+
+def _resting(star: Star, inbox: Inbox, stalk: Array) -> Array:
+    """Return ``stalk`` with the coordinates left at 0 that would pass a kink where they can rest.
+
+    A fixed step jumps over the kink and back for ever.
+    """
+    passing = star.stalk * stalk < 0.0
+    if not passing.any():
+        return stalk
+    resting = star.resting_on_kinks_at(np.where(passing, 0.0, stalk), star.heard(inbox))
+    return np.where(passing & resting, 0.0, stalk)

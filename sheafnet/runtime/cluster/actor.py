@@ -83,6 +83,10 @@ class HostActor:
         """Have the host act on anything larger than ``quiet`` from now on."""
         self._mail.put(lambda host: host.wake(quiet))
 
+    def freeze(self, frozen: bool) -> None:
+        """Have no vertex of the host step from now on, or let them again."""
+        self._mail.put(lambda host: host.freeze(frozen))
+
     def repin(self, order: Repin) -> None:
         """Have the host obey other pins."""
         self._mail.put(lambda host: host.repin(order))

@@ -16,7 +16,7 @@ from sheafnet.dynamics.stop import Outcome
 from sheafnet.dynamics.watch import Watch
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.cluster.crew import Crew
-from sheafnet.runtime.coordinator import Coordinator, Finish, Settle, Wake
+from sheafnet.runtime.coordinator import Coordinator, Finish, Freeze, Settle, Wake
 from sheafnet.runtime.outbox import Patience
 from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.roster import Roster
@@ -123,6 +123,8 @@ class _Waves:
                     self.watch.settled(self.record(Finish(outcome, outcome.value, cochain)))
                 case Wake(quiet):
                     self.crew.wake(quiet)
+                case Freeze(frozen):
+                    self.crew.freeze(frozen)
                 case None:
                     pass
         return finish

@@ -117,6 +117,11 @@ class Crew:
         for actor in self._actors.values():
             actor.wake.remote(quiet)
 
+    def freeze(self, frozen: bool) -> None:
+        """Have no vertex step from now on, or let them again."""
+        for actor in self._actors.values():
+            actor.freeze.remote(frozen)
+
     def repin(self, roster: Roster) -> None:
         """Have every host obey the pins of ``roster``, also those that come back later."""
         self.roster = roster

@@ -17,7 +17,7 @@ from sheafnet.dynamics.account import total
 from sheafnet.dynamics.record import Progress, Record, Stats
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.dynamics.watch import Watch
-from sheafnet.runtime.coordinator import Ask, Coordinator, Finish, Settle, Wake, survey
+from sheafnet.runtime.coordinator import Ask, Coordinator, Finish, Freeze, Settle, Wake, survey
 from sheafnet.runtime.host import Host, Report
 from sheafnet.runtime.roster import Roster
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
@@ -257,6 +257,9 @@ class Simulation:
                 self._quiet = quiet
                 for name in self.lives:
                     self._order(name, partial(Host.wake, quiet=quiet))
+            case Freeze(frozen):
+                for name in self.lives:
+                    self._order(name, partial(Host.freeze, frozen=frozen))
             case Settle() | None:
                 pass
         if self.coordinator.complete:

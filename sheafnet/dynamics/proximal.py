@@ -1,0 +1,150 @@
+"""The exact minimiser of a vertex's own incident energy, with the neighbours as they are.
+
+Which formula gives it depends on the maps at the vertex; it is chosen once, from its star alone.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+
+import numpy as np
+from scipy.linalg import pinvh
+
+from sheafnet.core.arrays import Array
+from sheafnet.core.incidence import Incidence
+from sheafnet.core.maps import Identity, Linear
+from sheafnet.dynamics.inbox import Inbox
+from sheafnet.dynamics.star import Star
+
+HALVINGS = 60
+
+
+class Proximal(abc.ABC):
+    """Gives the stalk that minimises the energy around one vertex."""
+
+    @abc.abstractmethod
+    def minimiser(self, star: Star, inbox: Inbox) -> Array:
+        """Return it, shape (dim, batch), held coordinates as they are."""
+
+
+def proximal(star: Star, *, keep: bool) -> Proximal:
+    """Return the minimiser for the maps and the pins of ``star``.
+
+    Parameters
+    ----------
+    star
+        The vertex.
+    keep
+        Where there are two minima, stay in the basin of the present stalk instead of taking the
+        lowest.
+    """
+    bent = [inc for inc in star.incidences if not isinstance(inc.map, Identity | Linear)]
+    if not bent:
+        return LinearProximal(star)
+    if len(bent) == 1 and bent[0].is_tail:
+        folded = FoldedProximal(star, bent[0], keep=keep)
+        if folded.applies:
+            return folded
+    return MajorisedProximal(star)
+
+
+class LinearProximal(Proximal):
+    """One Newton step, which is exact where every map is linear.
+
+    x − A⁺ ∇E with A = Σ FᵀF + diag(γ) on the free coordinates, factorised once. Where A is
+    singular the pseudo-inverse makes the least change that reaches a minimum. Working from the
+    gradient, the step corrects what rounding did to A⁺.
+    """
+
+    def __init__(self, star: Star) -> None:
+        dim, dtype = star.stalk.shape[0], star.stalk.dtype
+        A = np.zeros((dim, dim))
+        free = np.ones(dim, dtype=bool)
+        if star.pins is not None:
+            A += np.diag(star.pins.weight[:, 0].astype(np.float64))
+            free = ~star.pins.held
+        for inc in star.incidences:
+            F = inc.map.matrix.astype(np.float64) if isinstance(inc.map, Linear) else np.eye(dim)
+            A += F.T @ F
+        inverse = np.zeros((dim, dim))
+        if free.any() and star.incidences:
+            inverse[np.ix_(free, free)] = pinvh(A[np.ix_(free, free)])
+        self._inverse = inverse.astype(dtype)
+
+    def minimiser(self, star: Star, inbox: Inbox) -> Array:
+        return np.asarray(star.stalk - self._inverse @ star.gradient(inbox))
+
+
+class FoldedProximal(Proximal):
+    """Asks the one map that bends, with everything else folded into a weight and a centre."""
+
+    def __init__(self, star: Star, bent: Incidence, *, keep: bool) -> None:
+        self._bent = bent
+        self._keep = keep
+        others = [inc for inc in star.incidences if inc is not bent]
+        self._only_identities = all(isinstance(inc.map, Identity) for inc in others)
+        self._weight = np.full((star.stalk.shape[0], 1), float(len(others)), star.stalk.dtype)
+        if star.pins is not None:
+            self._weight += star.pins.weight
+
+        held = star.pins is not None and bool(star.pins.held.any())
+        self._coordinates_apart = self._bent.map.is_elementwise or not held
+
+    @property
+    def applies(self) -> bool:
+        """Whether the map offers its minimiser with that weight, and with what is held."""
+        offered = bool(self._weight.min() >= self._bent.map.prox_weight)
+        return self._only_identities and self._coordinates_apart and offered
+
+    def minimiser(self, star: Star, inbox: Inbox) -> Array:
+        total = np.zeros_like(star.stalk)
+        target = total
+        for inc, heard in zip(star.incidences, star.heard(inbox), strict=True):
+            if inc is self._bent:
+                target = heard
+            else:
+                total = total + heard
+        pins = star.pins
+        if pins is not None:
+            for spring in pins.springs:
+                total = total + spring.weight * spring.centre
+        x = self._bent.map.prox(
+            self._weight, total / self._weight, target, star.stalk, keep=self._keep
+        )
+        return x if pins is None else pins.imposed_on(x)
+
+
+class MajorisedProximal(Proximal):
+    """A step that lowers the energy, where no minimiser is to be had.
+
+    x − ∇E/d with a bound d on the curvature; where the bound does not hold, for residuals past
+    1 or across a kink, the step is halved until the energy does not rise.
+    """
+
+    def __init__(self, star: Star) -> None:
+        curvature = float(star.curvature)
+        self._step = 1.0 / curvature if 0.0 < curvature < math.inf else 0.0
+
+    def minimiser(self, star: Star, inbox: Inbox) -> Array:
+        force, heard = star.descent(inbox), star.heard(inbox)
+        before = star.energy_at(star.stalk, heard)
+        step = self._step
+        for _ in range(HALVINGS):
+            x = star.stalk - step * force
+            if star.energy_at(x, heard) <= before:
+                return np.asarray(x)
+            step *= 0.5
+        return star.stalk
+
+
+def relaxed(star: Star, target: Array, omega: float) -> Array:
+    """Return the stalk moved by ``omega`` of the way to ``target``.
+
+    A coordinate that belongs on a kink is put there whole: short of it or past it the force does
+    not shrink.
+    """
+    if omega == 1.0:
+        return target
+    moved = star.stalk + omega * (target - star.stalk)
+    return np.where(target == 0.0, 0.0, moved) if star.has_kinks else moved
