@@ -37,7 +37,7 @@ class Sor(Rule):
 
     Notes
     -----
-    With the ratio θ of successive step norms, the spectral radius μ of the Jacobi iteration
+    With the ratio θ of successive step norms, a geometric moving average, the spectral radius μ of the Jacobi iteration
     follows from (θ + ω − 1)² = θ ω² μ², and the best ω = 2 / (1 + √(1 − μ²)) from μ (Young,
     "Iterative Solution of Large Linear Systems", 1971; the adaptive use is that of Hageman &
     Young, "Applied Iterative Methods", 1981).
@@ -67,23 +67,25 @@ class Relaxation:
         self._adapts = omega is None
         self._steps = 0
         self._norm = 0.0
-        self._ratio = math.nan
+        # Of the logarithm: near the best factor norms swing, and the mean of the ratios
+        # themselves is above 1 although the steps shrink.
+        self._mean: float | None = None
 
     def observe(self, norm: float) -> None:
         """Take note of the norm of a step."""
         if not self._adapts:
             return
-        if self._norm > 0.0:
-            ratio = norm / self._norm
-            known = self._ratio == self._ratio
-            self._ratio = MEMORY * self._ratio + (1.0 - MEMORY) * ratio if known else ratio
+        if self._norm > 0.0 and norm > 0.0:
+            shrinkage = math.log(norm / self._norm)
+            before = shrinkage if self._mean is None else self._mean
+            self._mean = MEMORY * before + (1.0 - MEMORY) * shrinkage
         self._norm = norm
         self._steps += 1
-        if self._steps % REVISED_AFTER == 0:
-            self._revise()
+        if self._steps % REVISED_AFTER == 0 and self._mean is not None:
+            self._revise(math.exp(self._mean))
 
-    def _revise(self) -> None:
-        ratio, omega = self._ratio, self.omega
+    def _revise(self, ratio: float) -> None:
+        omega = self.omega
         if ratio >= GROWING:
             self.omega = 1.0 + BACK_OFF * (omega - 1.0)
         elif omega - 1.0 < ratio < 1.0:
