@@ -42,7 +42,8 @@ def infer(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[Settings]) 
     pins
         Stalks, or coordinates of them, to hold or to pull.
     rule
-        What each vertex does: ``"heat"``, ``"coboundary"``, or a rule with its settings.
+        What each vertex does: ``"prox"``, ``"sor"``, ``"heat"``, ``"coboundary"``, or a rule with
+        its settings.
     runtime
         Where to run; ``Lockstep()`` if not given.
     stop
@@ -82,7 +83,7 @@ def prepare(
     sheaf: Sheaf,
     pins: Iterable[Pin] = (),
     *,
-    rule: str | Rule = "heat",
+    rule: str | Rule = "prox",
     runtime: Runtime | None = None,
     stop: Stop | None = None,
     init: Init = "random",

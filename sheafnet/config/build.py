@@ -8,23 +8,27 @@ from dataclasses import dataclass, fields
 from sheafnet import api
 from sheafnet.config.faults import Faults
 from sheafnet.config.load import Loaded
+from sheafnet.config.pins import build_pins
 from sheafnet.config.samples import Samples, build_samples
 from sheafnet.config.schema import (
     ClusterRuntime,
+    CoboundaryRule,
     Config,
     ConstantLatency,
     ExponentialLatency,
     FileNetwork,
     HeatRule,
     LockstepRuntime,
+    ProxRule,
     RandomNetwork,
+    SorRule,
     UniformLatency,
 )
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin
 from sheafnet.dynamics.lockstep import Lockstep
 from sheafnet.dynamics.rule import Rule
-from sheafnet.dynamics.rules import Coboundary, Heat
+from sheafnet.dynamics.rules import Coboundary, Heat, Prox, Sor
 from sheafnet.dynamics.stop import Stop
 from sheafnet.errors import ConfigError
 from sheafnet.runtime.cluster.cluster import Cluster
@@ -49,11 +53,12 @@ CLUSTER_SETTINGS = tuple(field.name for field in fields(Cluster))
 
 @dataclass(frozen=True, eq=False)
 class InferJob:
-    """A network whose input is pinned to samples, and how to relax it."""
+    """A network, what is pinned of it, and how to relax it."""
 
     config: Config
     network: ReluNetwork
     samples: Samples
+    pins: tuple[Pin, ...]
 
     def prepare(self, observer: Observer, trace: Callable[[str], None] | None = None) -> Run:
         """Return the run, not begun yet; see ``api.prepare``.
@@ -67,8 +72,8 @@ class InferJob:
         """
         config = self.config
         return api.prepare(
-            self.network.to_sheaf(),
-            [Pin("a0", self.samples.inputs)],
+            self.network.to_sheaf(config.output_force),
+            self.pins,
             rule=build_rule(config),
             runtime=build_runtime(config, trace),
             stop=Stop(config.stop.stationarity, config.stop.max_rounds, config.stop.max_time),
@@ -92,9 +97,12 @@ def build_job(loaded: Loaded) -> InferJob:
     samples = build_samples(loaded.config.data, faults)
     if network is not None and samples is not None:
         samples.require_fit(network.widths, faults)
+    pins: tuple[Pin, ...] = ()
+    if network is not None and samples is not None and not faults.found:
+        pins = build_pins(loaded.config, network.to_sheaf(), samples, faults)
     if network is None or samples is None or faults.found:
         raise ConfigError(faults.found)
-    return InferJob(loaded.config, network, samples)
+    return InferJob(loaded.config, network, samples, pins)
 
 
 def build_network(config: Config) -> ReluNetwork:
@@ -109,7 +117,15 @@ def build_network(config: Config) -> ReluNetwork:
 
 def build_rule(config: Config) -> Rule:
     """Return the rule of ``config`` with its settings."""
-    return Heat(config.rule.dt) if isinstance(config.rule, HeatRule) else Coboundary()
+    match config.rule:
+        case ProxRule(branch=branch, damping=damping):
+            return Prox(branch, damping)
+        case SorRule(omega=omega):
+            return Sor(omega)
+        case HeatRule(dt=dt):
+            return Heat(dt)
+        case CoboundaryRule():
+            return Coboundary()
 
 
 def build_runtime(config: Config, trace: Callable[[str], None] | None = None) -> Runtime:

@@ -25,7 +25,7 @@ class Samples:
 
     def require_fit(self, widths: tuple[int, ...], faults: Faults) -> None:
         """Note as faults what does not fit a network of these widths."""
-        have, classes = self.inputs.shape[0], widths[-1]
+        have, classes = self.inputs.shape[0], max(widths[-1], 2)
         if have != widths[0]:
             faults.add("data.inputs", f"the network takes {widths[0]} numbers a sample, got {have}")
         labels = self.labels

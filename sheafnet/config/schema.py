@@ -16,9 +16,12 @@ from pydantic import (
     PositiveInt,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
+from sheafnet.core.outputs import OutputForce
 from sheafnet.dynamics.lockstep import Schedule
+from sheafnet.dynamics.rules.prox import Branch, Prox
 from sheafnet.dynamics.stop import Stop
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.initial import Start
@@ -102,6 +105,25 @@ class InlineData(Section):
         if len(widths) > 1:
             raise ValueError(f"the rows have different lengths: {widths}")
         return rows
+
+
+class ProxRule(Section):
+    """x ← the minimiser of the energy around the vertex."""
+
+    kind: Literal["prox"]
+    branch: Branch = Prox.branch
+    damping: Annotated[float, Field(gt=0.0, le=1.0)] | None = Field(
+        default=None, description="share of the way; by default 1, or 0.9 where it is needed"
+    )
+
+
+class SorRule(Section):
+    """x ← x + ω (prox − x), by vertices that take turns."""
+
+    kind: Literal["sor"]
+    omega: Annotated[float, Field(gt=0.0, lt=2.0)] | None = Field(
+        default=None, description="by default each vertex finds its own"
+    )
 
 
 class HeatRule(Section):
@@ -210,6 +232,41 @@ class MetricsSection(Section):
     )
 
 
+class PinSection(Section):
+    """Holds a stalk, or coordinates of it, or pulls them."""
+
+    vertex: str
+    data: Literal["inputs", "labels", "mean"] | None = Field(
+        default=None,
+        description="the samples; their labels, one-hot; or the mean of the inputs",
+    )
+    over: str | None = Field(
+        default=None,
+        description="array of sample indices in the data file over which the mean is taken; by "
+        "default the samples of the run",
+    )
+    value: float | list[float] | None = Field(
+        default=None, description="one number for all, or one a coordinate"
+    )
+    file: ExistingFile | None = Field(default=None, description="an .npz file with the value")
+    array: str | None = Field(
+        default=None, description="name of the array in it; by default that of the vertex"
+    )
+    coords: list[int] | Annotated[str, Field(pattern=r"^\d*:\d*$")] | None = Field(
+        default=None, description="coordinates: a list, or first:end; by default all"
+    )
+    strength: PositiveFloat | None = Field(
+        default=None, description="γ of a soft pin, ½γ‖x − value‖²; by default the pin is hard"
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> PinSection:
+        sources = [key for key in ("data", "value", "file") if getattr(self, key) is not None]
+        if len(sources) != 1:
+            raise ValueError("a pin takes its value from one of data, value and file")
+        return self
+
+
 class StopSection(Section):
     """When to stop."""
 
@@ -224,7 +281,9 @@ class StopSection(Section):
 Network: TypeAlias = Annotated[FileNetwork | RandomNetwork, Field(discriminator="kind")]
 Data: TypeAlias = Annotated[FileData | InlineData, Field(discriminator="kind")]
 Rule: TypeAlias = Annotated[
-    HeatRule | CoboundaryRule, Field(discriminator="kind"), BeforeValidator(_kind)
+    ProxRule | SorRule | HeatRule | CoboundaryRule,
+    Field(discriminator="kind"),
+    BeforeValidator(_kind),
 ]
 Runtime: TypeAlias = Annotated[
     LockstepRuntime | SimulatorRuntime | ClusterRuntime,
@@ -239,7 +298,15 @@ class Config(Section):
     job: Literal["infer"] = "infer"
     network: Network
     data: Data
-    rule: Rule = HeatRule(kind="heat")
+    pins: Annotated[tuple[PinSection, ...], Field(min_length=1)] = (
+        PinSection(vertex="a0", data="inputs"),
+    )
+    output_force: OutputForce = Field(
+        default="auto",
+        description="of an output activation: by default that of the cross-entropy where the "
+        "output is pinned hard, of the squared residual elsewhere",
+    )
+    rule: Rule = ProxRule(kind="prox")
     runtime: Runtime = LockstepRuntime(kind="lockstep")
     stop: StopSection = StopSection()
     metrics: MetricsSection = MetricsSection()

@@ -6,7 +6,6 @@ Which formula gives it depends on the maps at the vertex; it is chosen once, fro
 from __future__ import annotations
 
 import abc
-import math
 
 import numpy as np
 from scipy.linalg import pinvh
@@ -123,8 +122,7 @@ class MajorisedProximal(Proximal):
     """
 
     def __init__(self, star: Star) -> None:
-        curvature = float(star.curvature)
-        self._step = 1.0 / curvature if 0.0 < curvature < math.inf else 0.0
+        self._step = star.longest_step
 
     def minimiser(self, star: Star, inbox: Inbox) -> Array:
         force, heard = star.descent(inbox), star.heard(inbox)

@@ -7,6 +7,7 @@ the whole claim of locality.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from sheafnet.core.incidence import Incidence
 from sheafnet.core.pins import StalkPins
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind
+from sheafnet.errors import RuleError
 
 
 class Constraint(NamedTuple):
@@ -112,6 +114,23 @@ class Star:
         """
         edges = sum(inc.map.curvature for inc in self.incidences)
         return edges if self.pins is None else edges + float(self.pins.weight.max())
+
+    @property
+    def longest_step(self) -> float:
+        """1/d, below which a step against ∇E descends; 0 where nothing pulls.
+
+        Raises
+        ------
+        RuleError
+            If a map gives no bound on its curvature.
+        """
+        curvature = float(self.curvature)
+        if not 0.0 <= curvature < math.inf:
+            raise RuleError(
+                f"the curvature bound at {self.name!r} is {curvature}, from which no step follows; "
+                "mend the maps there, or use the rule 'heat' with a dt"
+            )
+        return 1.0 / curvature if curvature > 0.0 else 0.0
 
     def heard_all(self, inbox: Inbox) -> bool:
         """Return whether every neighbour has said its projection at least once."""

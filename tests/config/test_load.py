@@ -12,7 +12,7 @@ from sheafnet.config.build import build_job, build_rule
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.config.shipped import find_config, shipped_configs
 from sheafnet.core.network import ReluNetwork
-from sheafnet.dynamics.rules import Coboundary, Heat
+from sheafnet.dynamics.rules import Coboundary, Heat, Prox
 from sheafnet.errors import ConfigError, FileError
 
 GOOD = """
@@ -117,7 +117,7 @@ def test_overrides_replace_add_and_choose_kinds(tmp_path: Path) -> None:
     assert (config.stop.max_rounds, config.init) == (7, "zeros")
     assert build_rule(config) == Heat(dt=0.01)
     bare = write(tmp_path, GOOD)
-    assert build_rule(load_config(bare, ["rule.dt=0.01"]).config) == Heat(dt=0.01)
+    assert build_rule(load_config(bare, ["rule.branch=keep"]).config) == Prox(branch="keep")
     merged = write(tmp_path, "a: &a {seed: 4}\n<<: *a\n" + GOOD)
     assert "a: no such key" in faults(tmp_path, merged.read_text())[0]
     path = write(tmp_path, GOOD + "rule: {kind: heat, dt: 0.5}\n")

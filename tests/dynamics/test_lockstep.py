@@ -127,6 +127,7 @@ def test_everyone_steps_from_what_was_delivered_before(schedule: str) -> None:
     solution = sn.infer(
         sheaf,
         [sn.Pin("v0_0", corner)],
+        rule=sn.Heat(),
         init=start,
         runtime=sn.Lockstep(schedule),  # type: ignore[arg-type]
         stop=sn.Stop(max_rounds=5),

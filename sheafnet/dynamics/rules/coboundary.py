@@ -42,7 +42,7 @@ class Coboundary(Rule):
         except SheafError as error:
             raise RuleError(
                 "coboundary: the rule carries values forward only, so the pins must be the "
-                f"inputs and nothing else; here {error}. Use 'heat' instead"
+                f"inputs and nothing else; here {error}. Use 'prox' instead"
             ) from None
 
     def start(self, star: Star) -> Program:

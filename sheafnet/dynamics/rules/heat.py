@@ -43,15 +43,7 @@ class Heat(Rule):
             return Hold()
         if self.dt is not None:
             return HeatProgram(float(self.dt), rests=False)
-        # A vertex that no map reaches has no force on it either.
-        curvature = float(star.curvature)
-        if not 0.0 <= curvature < math.inf:
-            raise RuleError(
-                f"heat: the curvature bound at {star.name!r} is {curvature}, from which no step "
-                "follows; mend the maps there, or give dt"
-            )
-        step = SAFETY / curvature if curvature > 0.0 else 0.0
-        return HeatProgram(step, rests=star.has_kinks)
+        return HeatProgram(SAFETY * star.longest_step, rests=star.has_kinks)
 
 
 @dataclass(frozen=True)

@@ -37,10 +37,10 @@ class Sor(Rule):
 
     Notes
     -----
-    With the ratio θ of successive step norms, a geometric moving average, the spectral radius μ of the Jacobi iteration
-    follows from (θ + ω − 1)² = θ ω² μ², and the best ω = 2 / (1 + √(1 − μ²)) from μ (Young,
-    "Iterative Solution of Large Linear Systems", 1971; the adaptive use is that of Hageman &
-    Young, "Applied Iterative Methods", 1981).
+    With the ratio θ of successive step norms, a geometric moving average, the spectral radius μ
+    of the Jacobi iteration follows from (θ + ω − 1)² = θ ω² μ², and the best
+    ω = 2 / (1 + √(1 − μ²)) from μ (Young, "Iterative Solution of Large Linear Systems", 1971;
+    the adaptive use is that of Hageman & Young, "Applied Iterative Methods", 1981).
     """
 
     omega: float | None = None
