@@ -8,8 +8,9 @@ from typing import TypedDict, Unpack
 import numpy as np
 
 from sheafnet.core.cochain import Cochain
-from sheafnet.core.pins import Pin, resolve_pins, wholly_held
+from sheafnet.core.pins import Pin, resolve_pins
 from sheafnet.core.sheaf import Sheaf
+from sheafnet.core.stalkpins import wholly_held
 from sheafnet.dynamics.lockstep import Lockstep
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.rule import Rule

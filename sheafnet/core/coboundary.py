@@ -10,8 +10,8 @@ from scipy import sparse
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.maps import RestrictionMap
-from sheafnet.core.pins import Pins, wholly_held
 from sheafnet.core.sheaf import Sheaf
+from sheafnet.core.stalkpins import Pins, wholly_held
 
 
 def linearised(restriction: RestrictionMap, x: Array) -> Array:

@@ -13,8 +13,8 @@ import numpy as np
 from sheafnet.core import local
 from sheafnet.core.arrays import Array, largest
 from sheafnet.core.incidence import Incidence
-from sheafnet.core.pins import Pins, StalkPins
 from sheafnet.core.sheaf import Sheaf
+from sheafnet.core.stalkpins import Pins, StalkPins
 
 
 def residuals(sheaf: Sheaf, cochain: Mapping[str, Array]) -> dict[str, Array]:

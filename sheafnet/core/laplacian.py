@@ -16,8 +16,9 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.coboundary import free_coordinates, free_vertices, relative_coboundary
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.energy import gradient, residuals
-from sheafnet.core.pins import Pin, Pins, resolve_pins, wholly_held
+from sheafnet.core.pins import Pin, resolve_pins
 from sheafnet.core.sheaf import Sheaf
+from sheafnet.core.stalkpins import Pins, wholly_held
 from sheafnet.errors import SolveError
 
 SINGULAR = 1e-13

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.incidence import Incidence
-from sheafnet.core.pins import StalkPins
+from sheafnet.core.stalkpins import StalkPins
 
 
 def gradient(

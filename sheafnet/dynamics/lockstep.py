@@ -13,8 +13,8 @@ import numpy as np
 from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.energy import discord
-from sheafnet.core.pins import Pins
 from sheafnet.core.sheaf import Sheaf
+from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Progress, Record, Stats

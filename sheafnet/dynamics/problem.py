@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sheafnet.core.cochain import Cochain
-from sheafnet.core.pins import Pins, wholly_held
 from sheafnet.core.sheaf import Sheaf
+from sheafnet.core.stalkpins import Pins, wholly_held
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.dynamics.stop import Stop

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sheafnet.core.cochain import Cochain
-from sheafnet.core.pins import Pins
+from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.account import Account
 from sheafnet.dynamics.stop import Outcome
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import abc
 
-from sheafnet.core.pins import Pins
 from sheafnet.core.sheaf import Sheaf
+from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.program import Program
 from sheafnet.dynamics.star import Star
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sheafnet.core import local
 from sheafnet.core.arrays import Array, frozen, largest
 from sheafnet.core.incidence import Incidence
-from sheafnet.core.pins import StalkPins
+from sheafnet.core.stalkpins import StalkPins
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind
 from sheafnet.errors import RuleError

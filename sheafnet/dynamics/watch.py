@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sheafnet.core.pins import Pins
+from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.record import Progress, Record
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.forward import forward_cochain
-from sheafnet.core.pins import Pins, wholly_held
 from sheafnet.core.sheaf import Sheaf
+from sheafnet.core.stalkpins import Pins, wholly_held
 from sheafnet.errors import InputError, SheafError, UnknownNameError, nearest
 from sheafnet.runtime.streams import stream
 

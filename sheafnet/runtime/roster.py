@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sheafnet.core.pins import Pins
+from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.problem import Problem
 from sheafnet.runtime.host import Host, Repin
 from sheafnet.runtime.outbox import Patience

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 
-from sheafnet.core.pins import Pin, Pins, resolve_pins
+from sheafnet.core.pins import Pin, resolve_pins
+from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Progress, Record
 from sheafnet.dynamics.watch import Watch

@@ -10,7 +10,7 @@ import numpy as np
 from sheafnet.core import energy as energies
 from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
-from sheafnet.core.pins import Pins
+from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Process, Record, Recovery, Stats
 from sheafnet.dynamics.stop import Outcome

@@ -7,7 +7,8 @@ import pytest
 
 import sheafnet as sn
 from sheafnet.core.arrays import Array
-from sheafnet.core.pins import resolve_pins, wholly_held
+from sheafnet.core.pins import resolve_pins
+from sheafnet.core.stalkpins import wholly_held
 from sheafnet.errors import (
     EmptyBatchError,
     InputError,

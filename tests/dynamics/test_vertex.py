@@ -12,7 +12,7 @@ import pytest
 import sheafnet as sn
 from sheafnet.core.graph import Graph
 from sheafnet.core.incidence import Incidence
-from sheafnet.core.pins import StalkPins
+from sheafnet.core.stalkpins import StalkPins
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.dynamics.problem import Problem

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sheafnet.core.forward import forward_edges
-from sheafnet.core.pins import Pins
 from sheafnet.core.sheaf import Sheaf
+from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key
 from sheafnet.dynamics.program import Hold, Program, Step

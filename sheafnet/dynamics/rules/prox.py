@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from sheafnet.core.forward import determined
-from sheafnet.core.pins import Pins, wholly_held
 from sheafnet.core.sheaf import Sheaf
+from sheafnet.core.stalkpins import Pins, wholly_held
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.program import Hold, Program, Step
 from sheafnet.dynamics.proximal import Proximal, proximal, relaxed

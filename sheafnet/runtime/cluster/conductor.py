@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 
-from sheafnet.core.pins import Pins
+from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Progress, Record, Stats
 from sheafnet.dynamics.stop import Outcome
