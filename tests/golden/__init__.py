@@ -10,8 +10,9 @@ import numpy as np
 import sheafnet as sn
 from sheafnet.core.arrays import Array
 
-FOLDER = Path(__file__).parent / "networks"
-NAMES = sorted(path.stem for path in FOLDER.glob("*.npz"))
+FOLDER = Path(__file__).parent
+NAMES = sorted(path.stem for path in FOLDER.glob("networks/*.npz"))
+PINNED = sorted(path.stem for path in FOLDER.glob("pinned/*.npz"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +41,43 @@ class Golden:
         return prefix + vertex
 
 
+@dataclass(frozen=True, eq=False)
+class BothEnds:
+    """One file of tests/golden/pinned: input and output held, and where the authors' flow went."""
+
+    network: sn.ReluNetwork
+    pins: list[sn.Pin]
+    theirs: sn.Cochain
+    discord: dict[str, float]
+
+
 def load(name: str) -> Golden:
-    with np.load(FOLDER / f"{name}.npz") as archive:
-        arrays = dict(archive)
+    arrays = _read("networks", name)
+    return Golden(name, arrays, _network(arrays))
+
+
+def load_pinned(name: str) -> BothEnds:
+    arrays = _read("pinned", name)
+    network = _network(arrays)
+    ends = {"a0": arrays["x"], network.output_vertex: arrays["y"]}
+    vertices = network.to_sheaf().vertices
+    return BothEnds(
+        network,
+        [sn.Pin(vertex, value) for vertex, value in ends.items()],
+        sn.Cochain({v: ends[v] if v in ends else arrays[v] for v in vertices}),
+        {e.name: float(arrays[f"discord_{e.name}"]) for e in network.to_sheaf().edges},
+    )
+
+
+def _read(kind: str, name: str) -> dict[str, Array]:
+    with np.load(FOLDER / kind / f"{name}.npz") as archive:
+        return dict(archive)
+
+
+def _network(arrays: dict[str, Array]) -> sn.ReluNetwork:
     layers = range(1, len(arrays["dims"]))
-    network = sn.ReluNetwork(
+    return sn.ReluNetwork(
         [arrays[f"W{n}"] for n in layers],
         [arrays[f"b{n}"] for n in layers],
         str(arrays["activation"]),
     )
-    return Golden(name, arrays, network)
