@@ -67,13 +67,39 @@ def apart(ours: sn.Cochain, theirs: sn.Cochain) -> float:
 
 
 @pytest.mark.parametrize("name", ["2-4-1-identity", "2-25-1-sigmoid"])
-def test_heat_reaches_the_forward_pass(runtime: Runtime, name: str) -> None:
+@pytest.mark.parametrize("rule", ["prox", "sor", "heat"])
+def test_the_forward_pass_is_reached(runtime: Runtime, rule: str, name: str) -> None:
     reference = golden.load(name)
-    solution = sn.infer(reference.sheaf, reference.pins, runtime=runtime)
+    solution = sn.infer(reference.sheaf, reference.pins, rule=rule, runtime=runtime)
     assert solution.outcome is sn.Outcome.CONVERGED
     assert solution.stationarity <= 1e-9
     assert apart(solution.cochain, reference.cochain("")) <= 1e-6
     np.testing.assert_array_equal(solution.cochain["a0"], reference.arrays["x"])
+
+
+@pytest.mark.parametrize("rule", ["prox", "sor"])
+def test_pins_anywhere_are_obeyed_until_all_is_stationary(runtime: Runtime, rule: str) -> None:
+    """Both ends held, an inner unit held, another pulled: no kink keeps the run from settling."""
+    reference = golden.load("2-6-4-4-1-identity")
+    output = reference.network.output_vertex
+    wanted = reference.cochain("")[output] + 1.0
+    pins = [
+        *reference.pins,
+        sn.Pin(output, wanted),
+        sn.Pin("a1", 0.25, coords=[2]),
+        sn.Pin("z2", [1.0, -1.0], coords=[0, 3], strength=0.5),
+    ]
+    stop = sn.Stop(1e-7, max_rounds=10**6)
+    solution = sn.infer(
+        reference.sheaf, pins, rule=rule, runtime=runtime, init="forward", stop=stop
+    )
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert solution.stationarity <= 1e-7
+    np.testing.assert_array_equal(solution.cochain[output], wanted)
+    assert set(solution.cochain["a1"][2]) == {0.25}
+    assert solution.pin_discord["pin_z2_0"] > 0.0
+    for sender, receiver in solution.ledger:
+        assert receiver in reference.sheaf.graph.neighbours(sender)
 
 
 @pytest.mark.parametrize("name", ["2-4-1-identity", "64-32-32-10-softmax"])

@@ -23,6 +23,7 @@ from sheafnet.runtime.outbox import Outbox
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
 from tests import golden
 from tests.asynchrony import FailedError, play
+from tests.pinned_asynchrony import Case
 
 ROOT = Path(__file__).parent.parent.parent
 SEEDS_IN_SUITE = 20
@@ -262,3 +263,52 @@ def test_settings_out_of_range_are_refused(make: Callable[[], object], match: st
 def test_hosts_that_are_not_there_are_refused(simulator: sn.Simulator) -> None:
     with pytest.raises(UnknownNameError, match="no host 'layer_9'; did you mean 'layer_"):
         sn.infer(SMALL.sheaf, SMALL.pins, runtime=simulator)
+
+
+@pytest.mark.parametrize("case", [Case("2-6-4-4-1-identity", 0, both) for both in (False, True)])
+def test_prox_settles_whatever_the_network_does(case: Case) -> None:
+    well, what = case.play()
+    assert well, what
+
+
+@pytest.mark.parametrize("name", ["2-4-1-identity", "2-6-4-4-1-identity"])
+def test_turns_need_as_many_messages_however_long_they_take(name: str) -> None:
+    reference = golden.load(name)
+    counts = []
+    for delay in (0.0, 2.0, 8.0):
+        simulator = sn.Simulator(
+            latency=sn.Constant(delay), report_interval=0.25, report_latency=sn.Constant(0.0)
+        )
+        solution = sn.infer(reference.sheaf, reference.pins, rule="sor", runtime=simulator)
+        assert solution.outcome is sn.Outcome.CONVERGED
+        counts.append(solution.stats.messages)
+    assert max(counts) <= 1.01 * min(counts)
+
+
+def test_a_token_survives_loss_repetition_and_restarts() -> None:
+    """A restarted host has forgotten whose turn it was, and still nobody waits for ever."""
+    reference = golden.load("2-6-4-4-1-identity")
+    simulator = sn.Simulator(
+        seed=3,
+        latency=sn.Uniform(0.0, 8.0),
+        loss=0.3,
+        restarts=tuple(sn.Restart(f"layer_{n % 5}", 150.0 * n + 40.0, 5.0 * n) for n in range(9)),
+    )
+    solution = sn.infer(reference.sheaf, reference.pins, rule="sor", runtime=simulator)
+    assert solution.outcome is sn.Outcome.CONVERGED
+    forward = reference.cochain("")
+    assert max(float(np.abs(solution.cochain[v] - forward[v]).max()) for v in forward) <= 1e-6
+
+
+def test_turns_are_frozen_and_go_on_if_the_check_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts = iter([{"z1": 1.0}])
+
+    def first_fails(*arguments: Any) -> dict[str, float]:
+        return next(verdicts, None) or stationarity(*arguments)
+
+    monkeypatch.setattr("sheafnet.runtime.coordinator.stationarity", first_fails)
+    run = sn.prepare(SMALL.sheaf, SMALL.pins, rule="sor")
+    simulation = HOSTILE.simulation(run.problem)
+    record = simulation.run(Watch())
+    assert simulation.coordinator.failed_checks == 1
+    assert record.outcome is sn.Outcome.CONVERGED
