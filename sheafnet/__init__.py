@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sheafnet.api import infer, prepare, start
+    from sheafnet.core.certificate import error_bound
     from sheafnet.core.coboundary import coboundary
     from sheafnet.core.cochain import Cochain
     from sheafnet.core.laplacian import harmonic_extension, laplacian
@@ -46,6 +47,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "sheafnet.api": ("infer", "prepare", "start"),
+    "sheafnet.core.certificate": ("error_bound",),
     "sheafnet.core.coboundary": ("coboundary",),
     "sheafnet.core.cochain": ("Cochain",),
     "sheafnet.core.laplacian": ("harmonic_extension", "laplacian"),
@@ -114,6 +116,7 @@ __all__ = [
     "Stop",
     "Uniform",
     "coboundary",
+    "error_bound",
     "harmonic_extension",
     "infer",
     "laplacian",

@@ -6,9 +6,14 @@ import contextlib
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster import environment
+
+# How long an example takes says nothing of whether it is right.
+settings.register_profile("sheafnet", deadline=None)
+settings.load_profile("sheafnet")
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from sheafnet.config.build import InferJob, build_job
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.config.schema import MetricsSection
 from sheafnet.config.shipped import find_config
+from sheafnet.core.certificate import error_bound
 from sheafnet.core.cochain import Cochain
 from sheafnet.dynamics.record import Progress
 from sheafnet.dynamics.stop import Outcome
@@ -34,6 +35,9 @@ from sheafnet.observe.terminal import ProgressLine
 from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.run import Run
 from sheafnet.runtime.solution import Solution
+
+LARGEST_CERTIFIED = 300
+"""Coordinates of a sheaf up to which its spectrum is computed for a bound on the error."""
 
 
 @click.command()
@@ -148,7 +152,10 @@ def summary(job: InferJob, solution: Solution) -> dict[str, Any]:
         "energy": solution.energy,
         "stationarity": solution.stationarity,
         "stationarity_by_vertex": dict(solution.stationarity_by_vertex),
+        "error_bound": _error_bound(job, solution),
+        "kinks": dict(solution.kinks),
         "discord": dict(solution.discord),
+        "pin_discord": dict(solution.pin_discord),
         "max_deviation_from_forward": None
         if forward is None
         else max(float(np.abs(cochain[v] - forward[v]).max()) for v in forward),
@@ -170,6 +177,15 @@ def summary(job: InferJob, solution: Solution) -> dict[str, Any]:
         result["accuracy"] = _accuracy(job, cochain)
         result["accuracy_of_forward"] = None if forward is None else _accuracy(job, forward)
     return result
+
+
+def _error_bound(job: InferJob, solution: Solution) -> float | None:
+    """Return how far the worst sample can be from a minimum; None where nothing can be said."""
+    sheaf = job.network.to_sheaf()
+    if sum(sheaf.stalk_dim(v) for v in sheaf.vertices) > LARGEST_CERTIFIED:
+        return None
+    bound = float(error_bound(sheaf, job.pins, solution.cochain).max())
+    return bound if np.isfinite(bound) else None
 
 
 def _forward(job: InferJob) -> Cochain | None:
@@ -206,6 +222,11 @@ def _print(job: InferJob, solution: Solution, result: dict[str, Any]) -> None:
             f"virtual time {stats.virtual_time:,.0f}, {stats.frames:,} frames, "
             f"{stats.bytes:,} bytes, worst staleness {stats.max_staleness:,} updates"
         )
+    resting = sum(solution.kinks.values())
+    if resting:
+        lines.append(f"{resting:,} units rest on a kink")
+    if result["error_bound"] is not None:
+        lines.append(f"no farther than {result['error_bound']:.3e} from a minimum, by λ1")
     if "accuracy" in result:
         lines.append(
             f"accuracy {_number(result['accuracy'], '.4f')} "

@@ -122,3 +122,27 @@ def test_checks_find_that_the_theorems_hold(output: str) -> None:
 def test_checks_refuse_what_is_too_large_for_dense_algebra() -> None:
     with pytest.raises(InputError, match="4001 free coordinates"):
         check_theorems(sn.ReluNetwork([np.ones((4001, 1))], [np.ones(4001)]), np.ones((1, 1)))
+
+
+@given(networks(outputs=("identity",)), seeds)
+def test_the_bound_holds_wherever_it_is_given(network: sn.ReluNetwork, seed: int) -> None:
+    sheaf = network.to_sheaf()
+    x = np.random.default_rng(seed).standard_normal((network.widths[0], 3))
+    forward = network.forward_cochain(x)
+    off = noise(sheaf, 3, seed + 1)
+    near = sn.Cochain(
+        {v: forward[v] + (0.0 if v == "a0" else 1e-5) * off[v] for v in sheaf.vertices}
+    )
+    bounds = sn.error_bound(sheaf, [sn.Pin("a0", x)], near)
+    apart = np.sqrt(sum(np.sum((near[v] - forward[v]) ** 2, axis=0) for v in sheaf.vertices))
+    assert np.all(bounds >= apart * (1.0 - 1e-6))
+
+
+def test_no_bound_is_given_on_a_kink_or_for_maps_that_bend() -> None:
+    network = sn.ReluNetwork([[[1.0]], [[1.0]]], [[0.0], [0.0]])
+    pins = [sn.Pin("a0", [[0.0, 1.0]])]
+    bounds = sn.error_bound(network.to_sheaf(), pins, network.forward_cochain([[0.0, 1.0]]))
+    assert bounds.tolist() == [np.inf, 0.0]
+    bent = sn.ReluNetwork([[[1.0]]], [[0.0]], "sigmoid")
+    found = sn.error_bound(bent.to_sheaf(), [sn.Pin("a0", [[1.0]])], bent.forward_cochain([[1.0]]))
+    assert found.tolist() == [np.inf]
