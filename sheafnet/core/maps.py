@@ -164,14 +164,15 @@ class ReluGate(RestrictionMap):
     ) -> Array:
         # One candidate on each side of the kink, each the minimiser of its side.
         middle = (weight * centre + target) / (weight + 1.0)
-        above, below = np.maximum(middle, 0.0), np.minimum(centre, 0.0)
+        above = np.maximum(middle, 0.0)
         if keep:
-            from_above = np.where(middle > 0.0, middle, below)
+            from_above = np.where(middle > 0.0, middle, np.minimum(centre, 0.0))
             from_below = np.where(centre < 0.0, centre, above)
             return np.where(current >= 0.0, from_above, from_below)
-        cost_above = weight * (above - centre) ** 2 + (above - target) ** 2
-        cost_below = weight * (below - centre) ** 2 + target**2
-        return np.where(cost_above <= cost_below, above, below)
+        # From a centre below 0 it is worth going up if weight (a − c)² / (weight + 1) ≤ a²,
+        # which for the target a > 0 bounds how far below the centre c may be.
+        reach = np.sqrt((weight + 1.0) / weight) - 1.0
+        return np.where(centre >= -reach * np.maximum(target, 0.0), above, centre)
 
     @property
     def curvature(self) -> float:

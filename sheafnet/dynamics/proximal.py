@@ -86,6 +86,7 @@ class FoldedProximal(Proximal):
         self._weight = np.full((star.stalk.shape[0], 1), float(len(others)), star.stalk.dtype)
         if star.pins is not None:
             self._weight += star.pins.weight
+        self._lone = len(others) == 1 and (star.pins is None or not star.pins.springs)
 
         held = star.pins is not None and bool(star.pins.held.any())
         self._coordinates_apart = self._bent.map.is_elementwise or not held
@@ -97,20 +98,20 @@ class FoldedProximal(Proximal):
         return self._only_identities and self._coordinates_apart and offered
 
     def minimiser(self, star: Star, inbox: Inbox) -> Array:
-        total = np.zeros_like(star.stalk)
-        target = total
+        pins = star.pins
+        others, target = [], star.stalk
         for inc, heard in zip(star.incidences, star.heard(inbox), strict=True):
             if inc is self._bent:
                 target = heard
             else:
-                total = total + heard
-        pins = star.pins
-        if pins is not None:
-            for spring in pins.springs:
-                total = total + spring.weight * spring.centre
-        x = self._bent.map.prox(
-            self._weight, total / self._weight, target, star.stalk, keep=self._keep
-        )
+                others.append(heard)
+        if self._lone:
+            (centre,) = others
+        else:
+            springs = () if pins is None else pins.springs
+            pulled = [spring.weight * spring.centre for spring in springs]
+            centre = np.sum([*others, *pulled], axis=0) / self._weight
+        x = self._bent.map.prox(self._weight, centre, target, star.stalk, keep=self._keep)
         return x if pins is None else pins.imposed_on(x)
 
 

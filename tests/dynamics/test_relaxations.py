@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
@@ -135,6 +135,7 @@ def test_a_gated_unit_goes_to_the_lowest_of_its_minima(c: float, a: float, start
     st.floats(-2, 2).map(lambda x: round(x, 3)),
 )
 def test_keep_goes_where_a_fine_flow_goes(c: float, a: float, start: float) -> None:
+    assume(c != 0.0)  # the flow from below then comes to 0 but never gets there
     z = relax_unit(c, a, sn.Prox(branch="keep"), start).cochain["z1"].item()
     flow, step = start, 1e-3
     for _ in range(20_000):

@@ -129,5 +129,6 @@ class SorProgram:
             at_rest = star.stationarity(inbox) <= star.quiet
             return Step(None if at_rest else self.proximal.minimiser(star, inbox))
         stalk = relaxed(star, self.proximal.minimiser(star, inbox), self.relaxation.omega)
-        self.relaxation.observe(float(np.linalg.norm(stalk - star.stalk)))
+        moved = stalk - star.stalk
+        self.relaxation.observe(math.sqrt(float(np.vdot(moved, moved))))
         return Step(stalk, at_least=max(turns))
