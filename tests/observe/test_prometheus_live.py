@@ -1,0 +1,280 @@
+"""A real Prometheus finds runs, shows what they do, and says when something is wrong with them.
+
+Prometheus takes up to ten seconds to act on a discovery file, so every run of this module is
+begun at once, and held before its first round until Prometheus has found them all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+import sheafnet as sn
+from sheafnet.api import Settings
+from sheafnet.dynamics.problem import Problem
+from sheafnet.observe.prometheus import Metrics
+from sheafnet.observe.rundir import RunDirectory
+from sheafnet.observe.several import Several
+from tests import golden
+from tests.cluster.kills import pid_of
+from tests.observe.watcher import EVERY, FOUND_WITHIN, Sample, Watcher, hastened, watching
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("prometheus") is None, reason="needs prometheus (Debian: apt install prometheus)"
+)
+
+RULES = Path(__file__).parents[2] / "deploy" / "alerts.yml"
+FASTER = 60
+"""The minutes of the rules are seconds here."""
+
+NEVER = sn.Stop(1e-300, max_rounds=10**9)
+SECONDS = 60.0
+"""In which anything that is waited for here comes, also where the machine has other work."""
+
+DEEP = golden.load("8-8-8-8-8-8-8-8-8-8-8-identity")  # relaxes for many seconds
+WIDE = golden.load("64-32-32-10-softmax")
+SMALL = golden.load("2-4-1-identity")
+PAIR = sn.Sheaf({"u": 1, "v": 1}, [sn.Edge("e", "u", "v", sn.Identity(), sn.Identity())])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, and how long its last values stay up."""
+
+    sheaf: sn.Sheaf
+    pins: list[sn.Pin]
+    settings: Settings
+    linger: float = 0.0
+
+    @classmethod
+    def of(cls, reference: golden.Golden, linger: float = 0.0, **settings: object) -> Plan:
+        return cls(reference.sheaf, reference.pins, Settings(**settings), linger)  # type: ignore[typeddict-item]
+
+
+SHOWN = ("lockstep", "simulator", "cluster")
+PLANS = {
+    # What queries show.
+    "lockstep": Plan.of(DEEP, stop=NEVER),
+    "simulator": Plan.of(DEEP, stop=NEVER, runtime=sn.Simulator()),
+    "cluster": Plan.of(WIDE, stop=NEVER, runtime=sn.Cluster()),
+    # Nothing is wrong with this one, which takes seconds to converge and then stays up.
+    "healthy": Plan.of(WIDE, linger=20.0, rule=sn.Heat(dt=0.1)),
+    # One planted fault each: a tolerance beyond what floating point can do; steps too short;
+    # a step just past 2/λ = 2, with which the energy grows for seconds, and one far past it;
+    # a host that hardly gets a turn; a host that will be killed.
+    "too exact": Plan.of(SMALL, stop=NEVER),
+    "too short": Plan.of(SMALL, stop=NEVER, rule=sn.Heat(dt=1e-9)),
+    "growing": Plan(
+        PAIR,
+        [sn.Pin("u", [[1.0]])],
+        {"rule": sn.Heat(dt=2.0005), "stop": sn.Stop(max_rounds=10**9)},
+    ),
+    "exploding": Plan.of(SMALL, linger=3.0, rule=sn.Heat(dt=10.0)),
+    "starved": Plan.of(WIDE, stop=NEVER, runtime=sn.Simulator(slow={"layer_2": 1e4})),
+    "killed": Plan.of(SMALL, stop=sn.Stop(stay=True), runtime=sn.Cluster()),
+}
+FAULTS = {
+    "SheafnetNotConverging": ("too exact", "too short"),
+    "SheafnetDiverging": ("growing", "exploding"),
+    "SheafnetStarvedActor": ("starved",),
+    "SheafnetHostRestarting": ("killed",),
+}
+"""Alert → the runs that are to raise it."""
+
+
+class Held(sn.Observer):
+    """Holds a run before its first round, in whatever process that is, until it may go."""
+
+    travels = True
+
+    def __init__(self, pipe: Path) -> None:
+        os.mkfifo(pipe)
+        self.pipe = pipe
+
+    def started(self, problem: Problem) -> None:  # noqa: ARG002
+        """Wait for whoever opens the other end."""
+        self.pipe.read_bytes()
+
+    def let_go(self) -> None:
+        """Let it go; ``OSError`` if it does not wait."""
+        os.close(os.open(self.pipe, os.O_WRONLY | os.O_NONBLOCK))
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run that has begun, and stops when its context ends."""
+
+    run: sn.Run
+    directory: RunDirectory
+    held: Held
+
+    @classmethod
+    def of(cls, name: str, plan: Plan, folder: Path) -> Begun:
+        directory = RunDirectory(folder / name)
+        held = Held(folder / f"{name}.pipe")
+        metrics = Metrics(0, linger=plan.linger, targets=directory.targets, run=name)
+        settings: Settings = {**plan.settings, "observer": Several([metrics, held])}
+        return cls(sn.prepare(plan.sheaf, plan.pins, **settings), directory, held)
+
+    @contextlib.contextmanager
+    def going(self) -> Iterator[sn.Run]:
+        self.held.let_go()
+        try:
+            yield self.run
+        finally:
+            self.end()
+
+    def end(self) -> sn.Solution:
+        """Stop, if it goes on; return what it had."""
+        with contextlib.suppress(OSError):
+            self.held.let_go()
+        self.run.stop()
+        return self.run.result(SECONDS)
+
+
+@dataclass(frozen=True)
+class World:
+    """A Prometheus and all runs, which it knows."""
+
+    watcher: Watcher
+    runs: dict[str, Begun] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def world(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:  # noqa: ARG001
+    folder = tmp_path_factory.mktemp("runs")
+    rules = folder / "alerts.yml"
+    rules.write_text(hastened(RULES, FASTER), encoding="utf-8")
+    # Prometheus can be told of a run directory, or look for what lies beside all of them.
+    runs = {name: Begun.of(name, PLANS[name], folder / "shown") for name in SHOWN}
+    targets = [begun.directory.path / "targets.json" for begun in runs.values()]
+    runs |= {name: Begun.of(name, PLANS[name], folder) for name in PLANS if name not in SHOWN}
+    targets.append(folder / "*.targets.json")
+    with (
+        watching(folder / "prometheus", targets, rules=rules) as watcher,
+        contextlib.ExitStack() as stack,
+    ):
+        for begun in runs.values():
+            begun.run.start()
+            stack.callback(begun.end)
+        watcher.until("up == 1", lambda found: len(found) == len(runs), SECONDS)
+        # These two converge beside the other tests, for theirs.
+        for name in ("healthy", "killed"):
+            runs[name].held.let_go()
+        yield World(watcher, runs)
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_queries_show_a_run_at_work_and_nothing_once_it_is_over(world: World, name: str) -> None:
+    watcher, begun = world.watcher, world.runs[name]
+    sheaf, mine = begun.run.problem.sheaf, f'{{run="{name}"}}'
+    edges = {edge.name for edge in sheaf.edges}
+    free = set(sheaf.vertices) - {"a0"}
+    with begun.going():
+        discord = f"sheafnet_edge_discord{mine}"
+
+        def all_of_them(found: list[Sample]) -> bool:
+            return {each.labels["edge"] for each in found} == edges
+
+        def halved(found: list[Sample]) -> bool:
+            return all_of_them(found) and all(
+                each.value < first[each.labels["edge"]] / 2 for each in found
+            )
+
+        found = watcher.until(discord, all_of_them, SECONDS)
+        first = {each.labels["edge"]: each.value for each in found}
+        watcher.until(discord, halved, SECONDS)
+        # Asynchronously an edge may rise for a moment: it is the course that falls.
+        watcher.until(f"deriv({discord}[1h]) < 0", all_of_them, SECONDS)
+        updating = watcher.by("vertex", f"rate(sheafnet_vertex_updates_total{mine}[5s]) > 0")
+        heard = watcher.query(f"sheafnet_messages_total{mine} > 0")
+        hearing = watcher.query(f"rate(sheafnet_messages_total{mine}[5s]) > 0")
+    assert set(updating) == free
+    ways = {(edge, way) for edge in edges for way in ("forward", "backward")}
+    assert {(each.labels["edge"], each.labels["direction"]) for each in heard} == ways
+    # What is pinned never changes, so its one edge is told of it once.
+    assert {(each.labels["edge"], each.labels["direction"]) for each in hearing} == ways - {
+        ("weight_1", "forward")
+    }
+    assert begun.end().outcome is sn.Outcome.STOPPED
+    assert not any(path.exists() for path in begun.directory.targets)
+    ours = f'{{__name__=~"sheafnet_.*",run="{name}"}}'
+    watcher.until(ours, lambda found: not found, SECONDS)
+
+
+def test_every_alert_has_a_planted_fault() -> None:
+    groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    assert {rule["alert"] for group in groups for rule in group["rules"]} == set(FAULTS)
+
+
+def test_a_run_that_gets_no_closer_is_not_converging(world: World) -> None:
+    with contextlib.ExitStack() as stack:
+        for name in FAULTS["SheafnetNotConverging"]:
+            stack.enter_context(world.runs[name].going())
+        for name in FAULTS["SheafnetNotConverging"]:
+            alert = world.watcher.alerts.wait("SheafnetNotConverging", name, SECONDS)
+            assert alert.annotations["summary"].startswith(f"{name} is not getting closer")
+            assert " at vertex " in alert.annotations["description"]
+
+
+def test_a_run_whose_energy_grows_is_diverging_before_it_is_given_up(world: World) -> None:
+    with world.runs["growing"].going() as run:
+        alert = world.watcher.alerts.wait("SheafnetDiverging", "growing", SECONDS)
+        solution = run.result(SECONDS)
+    assert solution.outcome is sn.Outcome.DIVERGED
+    assert alert.labels["severity"] == "critical"
+
+
+def test_a_run_that_explodes_at_once_is_seen_diverging_while_it_lingers(world: World) -> None:
+    with world.runs["exploding"].going() as run:
+        world.watcher.alerts.wait("SheafnetDiverging", "exploding", SECONDS)
+        assert run.result(SECONDS).outcome is sn.Outcome.DIVERGED
+
+
+def test_a_vertex_that_hardly_gets_a_turn_is_starved(world: World) -> None:
+    with world.runs["starved"].going():
+        alert = world.watcher.alerts.wait("SheafnetStarvedActor", "starved", SECONDS)
+    about = world.watcher.alerts.about("starved", "SheafnetStarvedActor")
+    assert {each.labels["vertex"] for each in about} <= {"z2", "a2"}
+    assert alert.annotations["summary"].startswith("starved: vertex ")
+
+
+def test_a_host_that_is_killed_is_restarting(world: World) -> None:
+    killed = world.runs["killed"]
+    assert killed.run.settle(SECONDS).outcome is sn.Outcome.CONVERGED
+    os.kill(pid_of("layer_1"), signal.SIGKILL)
+    alert = world.watcher.alerts.wait("SheafnetHostRestarting", "killed", SECONDS)
+    about = world.watcher.alerts.about("killed", "SheafnetHostRestarting")
+    assert {each.labels["host"] for each in about} == {"layer_1"}
+    assert alert.annotations["description"].startswith("1 time(s)")
+    assert [each.host for each in killed.end().recoveries] == ["layer_1"]
+
+
+def test_a_healthy_run_that_converges_and_lingers_raises_nothing(world: World) -> None:
+    solution = world.runs["healthy"].run.result(SECONDS)
+    assert solution.outcome is sn.Outcome.CONVERGED
+    # It was seen on its way, and converged, and for longer than any window of the rules.
+    mine = '{run="healthy"}'
+    (turns,) = world.watcher.query(f"changes(sheafnet_converged{mine}[1h])")
+    (moves,) = world.watcher.query(f"changes(sheafnet_energy{mine}[1h])")
+    (stays,) = world.watcher.query(f"sum_over_time(sheafnet_converged{mine}[1h])")
+    assert turns.value == 1
+    assert moves.value >= 4
+    assert stays.value * EVERY >= 10.0
+    assert world.watcher.query('max_over_time(ALERTS{run="healthy",alertstate="firing"}[1h])') == []
+    assert world.watcher.alerts.about("healthy") == []
+
+
+def test_runs_that_are_over_are_forgotten(world: World) -> None:
+    for begun in world.runs.values():
+        begun.end()
+    world.watcher.until('{run!=""}', lambda found: not found, FOUND_WITHIN)
+    assert world.watcher.own("prometheus_rule_evaluation_failures_total") == 0.0
