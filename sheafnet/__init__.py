@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sheafnet.dynamics.lockstep import Lockstep
     from sheafnet.dynamics.record import Progress, Stats
     from sheafnet.dynamics.rule import Rule
+    from sheafnet.dynamics.rules.active_set import ActiveSet
     from sheafnet.dynamics.rules.coboundary import Coboundary
     from sheafnet.dynamics.rules.heat import Heat
     from sheafnet.dynamics.rules.prox import Prox
@@ -66,6 +67,7 @@ _HOMES = {
     "sheafnet.dynamics.lockstep": ("Lockstep",),
     "sheafnet.dynamics.record": ("Progress", "Stats"),
     "sheafnet.dynamics.rule": ("Rule",),
+    "sheafnet.dynamics.rules.active_set": ("ActiveSet",),
     "sheafnet.dynamics.rules.coboundary": ("Coboundary",),
     "sheafnet.dynamics.rules.heat": ("Heat",),
     "sheafnet.dynamics.rules.prox": ("Prox",),
@@ -82,6 +84,7 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ActiveSet",
     "Affine",
     "Cluster",
     "Coboundary",

@@ -43,8 +43,8 @@ def infer(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[Settings]) 
     pins
         Stalks, or coordinates of them, to hold or to pull.
     rule
-        What each vertex does: ``"prox"``, ``"sor"``, ``"heat"``, ``"coboundary"``, or a rule with
-        its settings.
+        What each vertex does: ``"prox"``, ``"sor"``, ``"active-set"``, ``"heat"``,
+        ``"coboundary"``, or a rule with its settings.
     runtime
         Where to run; ``Lockstep()`` if not given.
     stop

@@ -11,6 +11,7 @@ from sheafnet.config.load import Loaded
 from sheafnet.config.pins import build_pins
 from sheafnet.config.samples import Samples, build_samples
 from sheafnet.config.schema import (
+    ActiveSetRule,
     ClusterRuntime,
     CoboundaryRule,
     Config,
@@ -28,7 +29,7 @@ from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin
 from sheafnet.dynamics.lockstep import Lockstep
 from sheafnet.dynamics.rule import Rule
-from sheafnet.dynamics.rules import Coboundary, Heat, Prox, Sor
+from sheafnet.dynamics.rules import ActiveSet, Coboundary, Heat, Prox, Sor
 from sheafnet.dynamics.stop import Stop
 from sheafnet.errors import ConfigError
 from sheafnet.runtime.cluster.cluster import Cluster
@@ -124,6 +125,8 @@ def build_rule(config: Config) -> Rule:
             return Sor(omega)
         case HeatRule(dt=dt):
             return Heat(dt)
+        case ActiveSetRule(prox_sweeps=prox_sweeps):
+            return ActiveSet(prox_sweeps)
         case CoboundaryRule():
             return Coboundary()
 

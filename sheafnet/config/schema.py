@@ -21,6 +21,7 @@ from pydantic import (
 
 from sheafnet.core.outputs import OutputForce
 from sheafnet.dynamics.lockstep import Schedule
+from sheafnet.dynamics.rules.active_set import ActiveSet
 from sheafnet.dynamics.rules.prox import Branch, Prox
 from sheafnet.dynamics.stop import Stop
 from sheafnet.runtime.cluster.cluster import Cluster
@@ -137,6 +138,13 @@ class CoboundaryRule(Section):
     """x_head ← F_tail x_tail: the forward pass as message passing."""
 
     kind: Literal["coboundary"]
+
+
+class ActiveSetRule(Section):
+    """Block elimination along the path for one pattern of the units after the other."""
+
+    kind: Literal["active-set"]
+    prox_sweeps: PositiveInt = ActiveSet.prox_sweeps
 
 
 class LockstepRuntime(Section):
@@ -281,7 +289,7 @@ class StopSection(Section):
 Network: TypeAlias = Annotated[FileNetwork | RandomNetwork, Field(discriminator="kind")]
 Data: TypeAlias = Annotated[FileData | InlineData, Field(discriminator="kind")]
 Rule: TypeAlias = Annotated[
-    ProxRule | SorRule | HeatRule | CoboundaryRule,
+    ProxRule | SorRule | HeatRule | CoboundaryRule | ActiveSetRule,
     Field(discriminator="kind"),
     BeforeValidator(_kind),
 ]

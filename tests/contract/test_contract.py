@@ -102,6 +102,25 @@ def test_pins_anywhere_are_obeyed_until_all_is_stationary(runtime: Runtime, rule
         assert receiver in reference.sheaf.graph.neighbours(sender)
 
 
+def test_active_set_solves_with_both_ends_pinned(runtime: Runtime) -> None:
+    reference = golden.load("2-6-4-4-1-identity")
+    output = reference.network.output_vertex
+    pins = [*reference.pins, sn.Pin(output, reference.cochain("")[output] + 1.0)]
+    solution = sn.infer(
+        reference.sheaf,
+        pins,
+        rule="active-set",
+        init="forward",
+        runtime=runtime,
+        stop=sn.Stop(1e-11),
+    )
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert solution.stationarity <= 1e-11
+    assert solution.ledger.keys() <= {
+        (v, n) for v in reference.sheaf.vertices for n in reference.sheaf.graph.neighbours(v)
+    }
+
+
 @pytest.mark.parametrize("name", ["2-4-1-identity", "64-32-32-10-softmax"])
 def test_coboundary_reaches_the_forward_pass(runtime: Runtime, name: str) -> None:
     reference = golden.load(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sheafnet.dynamics.rule import Rule
+from sheafnet.dynamics.rules.active_set import ActiveSet
 from sheafnet.dynamics.rules.coboundary import Coboundary
 from sheafnet.dynamics.rules.heat import Heat
 from sheafnet.dynamics.rules.prox import Prox
@@ -14,6 +15,7 @@ RULES: dict[str, type[Rule]] = {
     "sor": Sor,
     "heat": Heat,
     "coboundary": Coboundary,
+    "active-set": ActiveSet,
 }
 
 
@@ -26,4 +28,4 @@ def as_rule(rule: str | Rule) -> Rule:
     return RULES[rule]()
 
 
-__all__ = ["RULES", "Coboundary", "Heat", "Prox", "Sor", "as_rule"]
+__all__ = ["RULES", "ActiveSet", "Coboundary", "Heat", "Prox", "Sor", "as_rule"]

@@ -1,0 +1,224 @@
+"""What neighbours on a path tell each other as a sweep passes, and what its upper end makes of it.
+
+A sweep goes down the path and is answered by one that goes up. Each sample has a plan of its own
+for the two:
+
+    SOLVE   down: minimise away what is above; up: put candidates in place, at some shares of the
+            way to the minimum of the pattern
+    n > 0   down and up: step to the minimum of one's own energy, in the n-th last such round
+    HOLD    do not move
+
+What came up decides, for each sample by itself, about the next two and about the candidates:
+
+    plan         and                                                 next plan   candidate
+    SOLVE, HOLD  no force on the stalks but rounding                 HOLD        dropped
+    HOLD         a force                                             SOLVE       –
+    SOLVE        the energy of a candidate is lower                  SOLVE       taken: the lowest
+    SOLVE        it is not                                           n           dropped
+    n > 1                                                            n − 1       –
+    1                                                                SOLVE       –
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from sheafnet.core.arrays import Array, frozen
+
+SOLVE = 0.0
+HOLD = -1.0
+
+SHARES = 0.5 ** np.array([0.0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20])[:, None, None]
+"""Shares of the way to the minimum of a pattern, shape (shares, 1, 1). The way leads downhill at
+its beginning, but another pattern may take over before its end."""
+
+ROUNDING = 4.0
+"""A force of no more than so many units of its own rounding is none."""
+
+SLACK = 4.0
+"""Energies may differ by so many units of their rounding through rounding alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """What a sweep carries of every sample; arrays of shape (batch,) but for ``after``.
+
+    Attributes
+    ----------
+    plan
+        SOLVE, HOLD, or a number of proximal rounds.
+    solves
+        How often the sample has been solved, this time included.
+    taken
+        Which candidate becomes the stalk on the way down, counted from 1; 0 for none.
+    before
+        Energy of the stalks, summed over the edges on the way down.
+    blur
+        What rounding makes of that sum, the same way.
+    scale
+        Unit of rounding of the largest coordinate on the way down.
+    force
+        Largest force on the stalks on the way down, in units of its rounding.
+    grain
+        What rounding makes of the vectors of this word; for the next vertex only.
+    same
+        1 while the candidates of the whole way have kept the pattern on the way up.
+    after
+        Energy of the candidates, summed over the edges on the way up, shape (shares, batch).
+    """
+
+    plan: Array
+    solves: Array
+    taken: Array
+    before: Array
+    blur: Array
+    scale: Array
+    force: Array
+    grain: Array
+    same: Array
+    after: Array
+
+    @classmethod
+    def blank(cls, batch: int) -> Tally:
+        """Return the tally of samples that are all to be solved."""
+        return cls.of(np.zeros((HEAD - 2, batch)))
+
+    @classmethod
+    def of(cls, rows: Array) -> Tally:
+        """Return the tally whose arrays are these rows, those of ``after`` last."""
+        names = [field.name for field in fields(cls)][:-1]
+        return cls(**dict(zip(names, rows, strict=False)), after=rows[len(names) :])
+
+    def planned(self, plan: Array | float, taken: Array | float = 0.0) -> Tally:
+        """Return the tally with which a sweep of that plan begins."""
+        blank = np.zeros_like(self.plan)
+        plan = blank + plan
+        return Tally(
+            plan=plan,
+            solves=self.solves + (plan == SOLVE),
+            taken=blank + taken,
+            before=blank,
+            blur=blank,
+            scale=blank,
+            force=blank,
+            grain=blank,
+            same=blank + 1.0,
+            after=np.zeros_like(self.after),
+        )
+
+    def judged(self, rounds: int, precision: float) -> Tally:
+        """Return the tally of the next sweep down, after one that has come up.
+
+        Parameters
+        ----------
+        rounds
+            Proximal rounds for a sample with no candidate that is lower.
+        precision
+            Machine epsilon of the stalks.
+        """
+        solving, stepping = self.plan == SOLVE, self.plan > 0.0
+        after = np.where(np.isnan(self.after), np.inf, self.after)
+        # Within one pattern no solve raises the energy. What seems to is rounding, and the whole
+        # way then takes off the rest of the force.
+        level = self.before + SLACK * (self.blur + precision * self.before)
+        whole = (self.same > 0.0) & (after[0] <= level)
+        lowest = np.where(whole, 0, after.argmin(axis=0))
+        lower = whole | (after.min(axis=0) < self.before)
+        settled = ~stepping & (self.force <= ROUNDING)
+        plan = np.where(solving & ~lower, float(rounds), SOLVE)
+        plan = np.where(stepping, self.plan - 1.0, plan)
+        plan = np.where(settled, HOLD, plan)
+        return self.planned(plan, np.where(solving & lower & ~settled, lowest + 1.0, 0.0))
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether no sample is to move."""
+        return bool((self.plan == HOLD).all())
+
+
+HEAD = 2 + len(fields(Tally)) - 1 + len(SHARES)
+"""Numbers of every sample in front of the vectors of a word."""
+
+
+@dataclass(frozen=True, eq=False)
+class Word:
+    """What one vertex tells the next.
+
+    Attributes
+    ----------
+    number
+        Of the sweep. Where two meet, the higher one goes on.
+    cold
+        Whether the sweep began at an output that had heard of none, as at the start of a run.
+    tally
+        What is carried of every sample.
+    vectors
+        Edge vectors, shape (vectors, dim, batch).
+    curvature
+        That of a value, shape (batch, dim, dim); on the way down only.
+    """
+
+    number: int
+    cold: bool
+    tally: Tally
+    vectors: Array
+    curvature: Array | None = None
+
+    def packed(self) -> Array:
+        """Return it as one array with a row for each sample, so that it cannot arrive in parts."""
+        batch = len(self.tally.plan)
+        rows = [getattr(self.tally, field.name) for field in fields(Tally)]
+        number, cold = np.full(batch, float(self.number)), np.full(batch, float(self.cold))
+        parts = [np.vstack([number, cold, *rows]).T, self.vectors.transpose(2, 0, 1)]
+        if self.curvature is not None:
+            parts.append(self.curvature)
+        flat = [part.reshape(batch, -1) for part in parts]
+        return frozen(np.concatenate(flat, axis=1, dtype=np.float64))
+
+
+def row_size(dim: int, vectors: int, *, curvature: bool) -> int:
+    """Return the length of a row of a packed word, on an edge of dimension ``dim``."""
+    return HEAD + vectors * dim + (dim * dim if curvature else 0)
+
+
+def number_of(packed: Array) -> int:
+    """Return the number of a packed word."""
+    return int(packed[0, 0])
+
+
+def unpacked(packed: Array, dim: int, vectors: int) -> Word:
+    """Return the word that was packed."""
+    batch = len(packed)
+    head, rest = packed[:, :HEAD].T, packed[:, HEAD:]
+    split = vectors * dim
+    return Word(
+        number=number_of(packed),
+        cold=bool(head[1, 0]),
+        tally=Tally.of(head[2:]),
+        vectors=rest[:, :split].reshape(batch, vectors, dim).transpose(1, 2, 0),
+        curvature=rest[:, split:].reshape(batch, dim, dim) if rest.shape[1] > split else None,
+    )
+
+
+def chosen(tally: Tally, candidates: Array, otherwise: Array) -> Array:
+    """Return the candidate that was taken in each sample, or what there is ``otherwise``.
+
+    Parameters
+    ----------
+    tally
+        Says which.
+    candidates
+        Shape (shares, dim, batch).
+    otherwise
+        Shape (dim, batch).
+    """
+    taken = tally.taken.astype(np.intp)
+    best = np.take_along_axis(candidates, np.maximum(taken - 1, 0)[None, None, :], axis=0)[0]
+    return np.where(taken > 0, best, otherwise)
+
+
+def without_candidates(tally: Tally) -> Tally:
+    """Return the tally with every candidate dropped."""
+    return replace(tally, taken=np.zeros_like(tally.taken))

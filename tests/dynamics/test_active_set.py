@@ -1,0 +1,178 @@
+"""The rule active-set: solves by messages along a path."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+import sheafnet as sn
+from sheafnet.core.arrays import Array
+from sheafnet.core.energy import energy
+from sheafnet.core.network import ReluNetwork
+from sheafnet.dynamics.group import Group
+from sheafnet.dynamics.lockstep import Lockstep
+from sheafnet.dynamics.path import PathProgram
+from sheafnet.errors import RuleError
+from sheafnet.runtime.ports import Runtime
+from tests import golden
+
+EXACT = sn.Stop(1e-12, max_rounds=20_000)
+MOST_SOLVES = 12
+
+
+def problem(seed: int, hidden: int) -> tuple[sn.ReluNetwork, list[sn.Pin], sn.Cochain]:
+    """A random network with random ends, and its forward pass with the output where it is held."""
+    rng = np.random.default_rng(seed)
+    network = ReluNetwork.random([3, *rng.integers(2, 12, hidden).tolist(), 2], seed)
+    x, y = rng.standard_normal((3, 7)), rng.standard_normal((2, 7))
+    output = network.output_vertex
+    pins = [sn.Pin("a0", x), sn.Pin(output, y)]
+    return network, pins, network.forward_cochain(x).replace({output: y})
+
+
+def solves(network: sn.ReluNetwork, pins: list[sn.Pin]) -> int:
+    """How often the sample that took the longest was solved, read off the vertices themselves."""
+    run = sn.prepare(network.to_sheaf(), pins, rule="active-set", init="forward")
+    group = Group(run.problem.vertices())
+    group.deliver(group.start())
+    for _ in range(2000):
+        for turn in Lockstep().turns(run.problem.sheaf, run.problem.rule):
+            group.deliver(group.step(turn))
+    programs = [vertex.program for vertex in group.vertices.values()]
+    return max(p.solves for p in programs if isinstance(p, PathProgram))
+
+
+@pytest.mark.parametrize("name", golden.PINNED)
+def test_it_settles_exactly_and_no_higher_than_the_authors(name: str) -> None:
+    reference = golden.load_pinned(name)
+    sheaf = reference.network.to_sheaf()
+    solution = sn.infer(sheaf, reference.pins, rule="active-set", init="forward", stop=EXACT)
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert solution.stationarity <= 1e-12
+    assert solution.energy <= energy(sheaf, reference.theirs, {}) * (1.0 + 1e-6)
+    assert solves(reference.network, reference.pins) <= MOST_SOLVES
+
+
+@pytest.mark.parametrize("hidden", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(6))
+def test_few_solves_reach_rounding_level_and_never_raise_the_energy(hidden: int, seed: int) -> None:
+    network, pins, start = problem(seed, hidden)
+    sheaf = network.to_sheaf()
+    solution = sn.infer(sheaf, pins, rule="active-set", init="forward", stop=EXACT)
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert solution.stationarity <= 1e-12
+    assert solution.energy <= energy(sheaf, start, {})
+    assert solves(network, pins) <= MOST_SOLVES
+    for sender, receiver in solution.ledger:
+        assert receiver in sheaf.graph.neighbours(sender)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_it_ends_at_a_minimum_that_a_search_over_all_patterns_has(seed: int) -> None:
+    """With one sample and few units every pattern can be solved by least squares."""
+    rng = np.random.default_rng(seed)
+    W1, W2 = rng.standard_normal((3, 2)), rng.standard_normal((1, 3))
+    network = ReluNetwork([W1, W2], [np.zeros(3), np.zeros(1)])
+    x, y = rng.standard_normal((2, 1)), rng.standard_normal((1, 1))
+    pins = [sn.Pin("a0", x), sn.Pin("z2", y)]
+    solution = sn.infer(network.to_sheaf(), pins, rule="active-set", init="forward", stop=EXACT)
+    minima = [
+        e for p in product([-1, 0, 1], repeat=3) if (e := solved(p, W1 @ x, W2, y)) is not None
+    ]
+    assert min(abs(solution.energy - e) for e in minima) <= 1e-12
+
+
+def solved(pattern: tuple[int, ...], c: Array, W2: Array, y: Array) -> float | None:
+    """The least energy with the units in ``pattern``; None if it is not in that pattern."""
+    signs = np.array(pattern)[:, None]
+    cost = np.where(signs > 0, 0.25, 0.5)
+    told = np.where(signs > 0, c, 0.0)
+    A = np.vstack([np.diag(np.sqrt(2.0 * cost[:, 0])), W2])
+    b = np.vstack([np.sqrt(2.0 * cost) * told, y])
+    a = np.linalg.lstsq(A, b, rcond=None)[0]
+    z = np.where(signs > 0, (c + a) / 2.0, np.where(signs < 0, c, 0.0))
+    if not np.array_equal(np.sign(z), signs):
+        return None
+    kink = 0.5 * np.sum(c[signs == 0] ** 2)
+    return float(0.5 * np.sum((A @ a - b) ** 2) + kink)
+
+
+def test_a_deep_network_takes_a_few_dozen_solves() -> None:
+    network = ReluNetwork.random([8, *[8] * 10, 4], seed=0)
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((8, 3)), rng.standard_normal((4, 3))
+    pins = [sn.Pin("a0", x), sn.Pin(network.output_vertex, y)]
+    stop = sn.Stop(1e-11, max_rounds=20_000)
+    solution = sn.infer(network.to_sheaf(), pins, rule="active-set", init="forward", stop=stop)
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert solves(network, pins) <= 40
+
+
+@pytest.mark.parametrize(
+    "runtime",
+    [
+        sn.Lockstep("alternating"),
+        sn.Simulator(seed=1, latency=sn.Uniform(0.0, 8.0), loss=0.3),
+        sn.Simulator(seed=2, latency=sn.Uniform(0.0, 8.0), loss=0.3, placement="by-vertex"),
+        sn.Simulator(
+            seed=3,
+            latency=sn.Uniform(0.0, 8.0),
+            restarts=(sn.Restart("layer_1", 60.0, 5.0), sn.Restart("layer_3", 150.0, 20.0)),
+        ),
+    ],
+    ids=["alternating", "by layer", "by vertex", "restarts"],
+)
+def test_it_runs_wherever_messages_pass(runtime: Runtime) -> None:
+    network, pins, start = problem(1, 2)
+    solution = sn.infer(
+        network.to_sheaf(), pins, rule="active-set", init="forward", runtime=runtime, stop=EXACT
+    )
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert solution.stationarity <= 1e-12
+    assert solution.energy <= energy(network.to_sheaf(), start, {})
+
+
+def test_with_a_free_output_it_is_the_forward_pass() -> None:
+    network, pins, _ = problem(3, 2)
+    solution = sn.infer(network.to_sheaf(), pins[:1], rule="active-set", stop=EXACT)
+    forward = network.forward_cochain(np.asarray(pins[0].value))
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert all(np.abs(solution.cochain[v] - forward[v]).max() <= 1e-10 for v in forward)
+
+
+@pytest.mark.parametrize(
+    ("pin", "why"),
+    [
+        (sn.Pin("z2", 0.0, strength=1.0), "'z2' is pinned softly"),
+        (sn.Pin("z2", 0.0, coords=[0]), "only some coordinates of 'z2' are pinned"),
+        (sn.Pin("a1", 0.0), "'a1', which is inside, is pinned"),
+    ],
+)
+def test_pins_that_it_cannot_obey_are_refused(pin: sn.Pin, why: str) -> None:
+    sheaf = ReluNetwork.random([2, 3, 2], seed=0).to_sheaf()
+    with pytest.raises(RuleError, match=f"active-set: .*here {why}. Use 'prox' instead"):
+        sn.infer(sheaf, [sn.Pin("a0", np.ones((2, 1))), pin], rule="active-set")
+    with pytest.raises(RuleError, match="the input 'a0' is not held"):
+        sn.infer(sheaf, rule="active-set")
+
+
+def test_graphs_and_maps_that_it_cannot_do_are_refused() -> None:
+    same, two = sn.Identity(), sn.Linear([[2.0]])
+    forked = sn.Sheaf(
+        {"u": 1, "v": 1, "w": 1},
+        [sn.Edge("e", "u", "v", two, same), sn.Edge("f", "u", "w", two, same)],
+    )
+    pins = [sn.Pin("u", [[1.0]])]
+    with pytest.raises(RuleError, match="the graph is not a path"):
+        sn.infer(forked, pins, rule="active-set")
+    gated = sn.Sheaf({"u": 1, "v": 1}, [sn.Edge("e", "u", "v", sn.ReluGate(), same)])
+    with pytest.raises(RuleError, match="edge 'e' has ReluGate at its tail"):
+        sn.infer(gated, pins, rule="active-set")
+    softmax = ReluNetwork.random([2, 3], seed=0, output="softmax")
+    with pytest.raises(RuleError, match="edge 'output' has Softmax at its tail"):
+        sn.infer(softmax.to_sheaf(), [sn.Pin("a0", np.ones((2, 1)))], rule="active-set")
+    for sweeps in (0, -1):
+        with pytest.raises(RuleError, match="prox_sweeps"):
+            sn.ActiveSet(sweeps)
