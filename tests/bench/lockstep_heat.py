@@ -22,15 +22,20 @@ REPETITIONS = 9
 TINY = 1e-300  # never reached: every case runs all its rounds
 
 
-def bare_loop(net: sn.ReluNetwork, start: sn.Cochain, rounds: int) -> dict[str, np.ndarray]:
-    """Relax ``net`` for so many rounds; return every stalk."""
+def bare_loop(
+    net: sn.ReluNetwork, start: sn.Cochain, rounds: int, dt: float | None = None
+) -> dict[str, np.ndarray]:
+    """Relax ``net`` for so many rounds, by one step or by those of ``sn.Heat()``.
+
+    Returns every stalk.
+    """
     weights = dict(enumerate(net.weights, 1))
     biases = {n: b[:, None] for n, b in enumerate(net.biases, 1)}
     last = len(weights)
     z = {layer: start[f"z{layer}"].copy() for layer in range(1, last + 1)}
     a = {layer: start[f"a{layer}"].copy() for layer in range(last)}
-    eta_z = {layer: 0.99 / (2.0 if layer < last else 1.0) for layer in z}
-    eta_a = {n: 0.99 / (1.0 + net.layers[n].curvature) for n in range(1, last)}
+    eta_z = {layer: dt or 0.99 / (2.0 if layer < last else 1.0) for layer in z}
+    eta_a = {n: dt or 0.99 / (1.0 + net.layers[n].curvature) for n in range(1, last)}
     into = {1: weights[1] @ a[0] + biases[1]}
     for _ in range(rounds):
         for n in range(1, last):
@@ -71,7 +76,7 @@ def main() -> None:
         stop = sn.Stop(stationarity=TINY, max_rounds=rounds)
 
         def ours() -> sn.Solution:
-            return sn.infer(sheaf, pins, init=start, stop=stop)  # noqa: B023
+            return sn.infer(sheaf, pins, rule="heat", init=start, stop=stop)  # noqa: B023
 
         theirs = bare_loop(net, start, rounds)
         solution = ours()

@@ -29,7 +29,7 @@ def simulate(
     sheaf: sn.Sheaf, start: sn.Cochain, pinned: str, simulator: sn.Simulator, stop: sn.Stop
 ) -> tuple[sn.Stats, int, float]:
     """Run to the budget; return its stats, the heap events and the seconds."""
-    run = sn.prepare(sheaf, [sn.Pin(pinned, start[pinned])], init=start, stop=stop)
+    run = sn.prepare(sheaf, [sn.Pin(pinned, start[pinned])], rule="heat", init=start, stop=stop)
     simulation = simulator.simulation(run.problem)
     began = time.perf_counter()
     record = simulation.run(Watch())
@@ -95,7 +95,8 @@ def large() -> None:
         sheaf = grid(side)
         start = noise(sheaf, 1)
         tracemalloc.start()
-        run = sn.prepare(sheaf, [sn.Pin("v0_0", start["v0_0"])], init=start, stop=stop)
+        pins = [sn.Pin("v0_0", start["v0_0"])]
+        run = sn.prepare(sheaf, pins, rule="heat", init=start, stop=stop)
         simulation = sn.Simulator(placement="by-vertex").simulation(run.problem)
         built, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
