@@ -51,6 +51,21 @@ def energy(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> float:
     return total
 
 
+def energy_by_sample(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> Array:
+    """Return E of every sample by itself, shape (batch,); they add up to ``energy``."""
+    batch = cochain[sheaf.vertices[0]].shape[1]
+    return np.array(
+        [
+            energy(
+                sheaf,
+                {vertex: x[:, [n]] for vertex, x in cochain.items()},
+                {vertex: stalk.sample(n) for vertex, stalk in pins.items()},
+            )
+            for n in range(batch)
+        ]
+    )
+
+
 def gradient(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str, Array]:
     """Return ∇E at every vertex, shape (dim, batch), held or not."""
     return {

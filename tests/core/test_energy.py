@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 
 import sheafnet as sn
-from sheafnet.core.energy import discord, energy, gradient, residuals, stationarity
+from sheafnet.core.energy import (
+    discord,
+    energy,
+    energy_by_sample,
+    gradient,
+    residuals,
+    stationarity,
+)
 from sheafnet.core.pins import resolve_pins
 from tests.strategies import networks, noise, seeds
 
@@ -27,6 +34,24 @@ def test_the_signs_and_means_of_a_case_done_by_hand() -> None:
         "u": 0.0,
         "v": 3.0,
     }
+
+
+def test_the_energy_of_samples_by_themselves_is_that_of_runs_of_one_sample() -> None:
+    sheaf = sn.ReluNetwork.random([3, 4, 2], seed=0, output="softmax").to_sheaf("cross-entropy")
+    cochain = noise(sheaf, 5, seed=1)
+    y = np.eye(2)[:, [0, 1, 1, 0, 1]]
+    pins = [sn.Pin("a2", y), sn.Pin("a0", cochain["a0"][:2], [0, 2], 0.5), sn.Pin("z1", 0.0)]
+    by_sample = energy_by_sample(sheaf, cochain, resolve_pins(sheaf, pins))
+    for n, found in enumerate(by_sample):
+        one = {v: x[:, [n]] for v, x in cochain.items()}
+        alone = [
+            sn.Pin("a2", y[:, [n]]),
+            sn.Pin("a0", cochain["a0"][:2, [n]], [0, 2], 0.5),
+            sn.Pin("z1", 0.0),
+        ]
+        assert found == energy(sheaf, one, resolve_pins(sheaf, alone))
+    assert by_sample.shape == (5,)
+    assert by_sample.sum() == pytest.approx(energy(sheaf, cochain, resolve_pins(sheaf, pins)))
 
 
 @given(networks(), seeds)
