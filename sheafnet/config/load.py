@@ -69,8 +69,10 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Loaded:
     try:
         config = Config.model_validate(document, context={"base": path.parent})
     except ValidationError as error:
-        for detail in error.errors():
-            faults.append(_fault(path, overridden, _key(detail["loc"]), _message(detail)))
+        details = error.errors()
+        for detail in details:
+            if not _follows(detail, details):
+                faults.append(_fault(path, overridden, _key(detail["loc"]), _message(detail)))
     if faults:
         raise ConfigError(faults)
     return Loaded(config, path, tuple(overridden))
@@ -157,6 +159,14 @@ def _assign(
     section[parts[-1]] = value
 
 
+def _follows(detail: ErrorDetails, details: Iterable[ErrorDetails]) -> bool:
+    """Return whether a list is too short only because of what is wrong with its items."""
+    loc = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in details
+    )
+
+
 def _key(loc: Sequence[int | str]) -> str:
     """Return the dotted key, without the tags that pydantic adds for a discriminated union."""
     parts, model = [], Config
@@ -203,8 +213,10 @@ def _field_at(loc: Sequence[int | str]) -> Any:
 
 
 def _field_type(model: Any, part: int | str) -> Any:
+    if isinstance(part, int):  # an item of a list
+        return next(iter(typing.get_args(model)), None)
     if isinstance(model, type) and issubclass(model, BaseModel):
-        field = model.model_fields.get(str(part))
+        field = model.model_fields.get(part)
         return field.annotation if field else None
     return None
 
@@ -214,6 +226,8 @@ def _kinds(annotation: Any) -> dict[str, Any]:
     sections = [
         member
         for member in typing.get_args(annotation)
-        if isinstance(member, type) and issubclass(member, BaseModel)
+        if isinstance(member, type)
+        and issubclass(member, BaseModel)
+        and "kind" in member.model_fields
     ]
     return {typing.get_args(s.model_fields["kind"].annotation)[0]: s for s in sections}

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from sheafnet.config.faults import Faults
-from sheafnet.config.samples import Samples
+from sheafnet.config.samples import Samples, require_indices
 from sheafnet.config.schema import Config, FileData, PinSection
 from sheafnet.core.npz import read_npz
 from sheafnet.core.pins import Pin, resolve_pins
@@ -31,38 +31,39 @@ def build_pins(config: Config, sheaf: Sheaf, samples: Samples, faults: Faults) -
 
 
 def _pin(config: Config, sheaf: Sheaf, samples: Samples, section: PinSection) -> Pin:
-    dim = sheaf.stalk_dim(section.vertex)
+    """Return a pin with a value for every sample of the run, so that its batch is that."""
+    dim, batch = sheaf.stalk_dim(section.vertex), samples.inputs.shape[1]
     coords = _coords(section.coords, dim)
-    value = _value(config, samples, section, dim)
-    if coords is not None and np.ndim(value) > 0 and section.value is None:
-        value = np.asarray(value)[coords]
-    pin = Pin(section.vertex, value, coords, section.strength)
-    resolve_pins(sheaf, [pin], samples.inputs.shape[1])
-    return pin
+    resolve_pins(sheaf, [Pin(section.vertex, 0.0, coords, section.strength)])
+    value = np.asarray(section.value)
+    if section.value is None:
+        whole = _stalk(config, samples, section, dim)
+        resolve_pins(sheaf, [Pin(section.vertex, whole)], batch)
+        value = whole if coords is None or whole.ndim == 0 else whole[coords]
+    resolve_pins(sheaf, [Pin(section.vertex, value, coords)], batch)
+    if value.ndim == 1:
+        value = value[:, None]
+    wide = np.broadcast_to(value, (dim if coords is None else len(coords), batch))
+    return Pin(section.vertex, wide, coords, section.strength)
 
 
 def _coords(coords: list[int] | str | None, dim: int) -> list[int] | None:
     if not isinstance(coords, str):
         return coords
     first, end = coords.split(":")
-    return list(range(int(first or 0), int(end or dim)))
+    # One past the last is refused like any that is farther.
+    return list(range(int(first or 0), min(int(end or dim), dim + 1)))
 
 
-def _value(config: Config, samples: Samples, section: PinSection, dim: int) -> ArrayLike:
-    if section.value is not None:
-        return section.value
+def _stalk(config: Config, samples: Samples, section: PinSection, dim: int) -> NDArray[Any]:
+    """Return what the whole stalk would be pinned to."""
     if section.file is not None:
         return _named(read_npz(section.file), section.array or section.vertex, str(section.file))
-    inputs = samples.inputs
     if section.data == "labels":
         return _one_hot(samples.labels, dim)
     if section.data == "mean":
-        return _mean(config, section.over) if section.over else inputs.mean(axis=1)
-    if inputs.shape[0] != dim:
-        raise InputError(
-            f"{section.vertex!r} has {dim} coordinates, but the inputs {inputs.shape[0]}"
-        )
-    return inputs
+        return _mean(config, section.over) if section.over else samples.inputs.mean(axis=1)
+    return samples.inputs
 
 
 def _named(arrays: Mapping[str, NDArray[Any]], name: str, where: str) -> NDArray[Any]:
@@ -90,4 +91,10 @@ def _mean(config: Config, over: str) -> NDArray[np.float64]:
         raise InputError("over names an array of a data file, but the data are inline")
     arrays = read_npz(data.path)
     inputs, chosen = (_named(arrays, name, str(data.path)) for name in (data.inputs, over))
+    try:
+        require_indices(chosen, inputs.shape[1])
+    except InputError as error:
+        raise InputError(f"over {over!r}: {error}") from None
+    if not chosen.size:
+        raise InputError(f"over {over!r}: no samples")
     return np.asarray(inputs[:, chosen].mean(axis=1) * data.scale)

@@ -13,7 +13,7 @@ from sheafnet.config.faults import Faults
 from sheafnet.config.schema import FileData, InlineData
 from sheafnet.core.arrays import Array, checked_samples
 from sheafnet.core.npz import read_npz
-from sheafnet.errors import nearest
+from sheafnet.errors import InputError, nearest
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,16 +62,21 @@ def _from_file(
     if labels is not None and labels.shape != inputs.shape[1:]:
         faults.add("data.labels", f"expected shape {inputs.shape[1:]}, got {labels.shape}")
     chosen = arrays[data.subset] if data.subset else np.arange(inputs.shape[1])
-    if chosen.dtype.kind not in "iu" or chosen.ndim != 1:
-        faults.add("data.subset", "expected a list of sample indices")
-    elif chosen.size and not 0 <= chosen.min() <= chosen.max() < inputs.shape[1]:
-        faults.add("data.subset", f"indices run past the {inputs.shape[1]} samples")
+    faults.attempt("data.subset", lambda: require_indices(chosen, inputs.shape[1]))
     if faults.found:
         return None
     chosen = chosen[: data.limit]
     return _checked(
         inputs[:, chosen], None if labels is None else labels[chosen], data.scale, faults
     )
+
+
+def require_indices(chosen: NDArray[Any], samples: int) -> None:
+    """Raise ``InputError`` unless ``chosen`` is a list of indices of so many samples."""
+    if chosen.dtype.kind not in "iu" or chosen.ndim != 1:
+        raise InputError("expected a list of sample indices")
+    if chosen.size and not 0 <= chosen.min() <= chosen.max() < samples:
+        raise InputError(f"indices run past the {samples} samples")
 
 
 def _checked(

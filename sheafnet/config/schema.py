@@ -14,7 +14,10 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
+    ValidationError,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     field_validator,
     model_validator,
 )
@@ -46,6 +49,18 @@ def _existing(path: Path, info: ValidationInfo) -> Path:
     if not found:
         raise ValueError(f"no such file: {resolved}")
     return resolved
+
+
+def _expecting(what: str) -> WrapValidator:
+    """Have a value of none of several types refused once, not once a type."""
+
+    def validate(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise ValueError(f"expected {what}, got {value}") from None
+
+    return WrapValidator(validate)
 
 
 def _kind(value: Any) -> Any:
@@ -253,16 +268,22 @@ class PinSection(Section):
         description="array of sample indices in the data file over which the mean is taken; by "
         "default the samples of the run",
     )
-    value: float | list[float] | None = Field(
+    value: Annotated[float | list[float], _expecting("a number or a list of them")] | None = Field(
         default=None, description="one number for all, or one a coordinate"
     )
-    file: ExistingFile | None = Field(default=None, description="an .npz file with the value")
+    file: ExistingFile | None = Field(
+        default=None, description="an .npz file with the value of the whole stalk"
+    )
     array: str | None = Field(
         default=None, description="name of the array in it; by default that of the vertex"
     )
-    coords: list[int] | Annotated[str, Field(pattern=r"^\d*:\d*$")] | None = Field(
-        default=None, description="coordinates: a list, or first:end; by default all"
-    )
+    coords: (
+        Annotated[
+            list[int] | Annotated[str, Field(pattern=r"^\d*:\d*$")],
+            _expecting("a list of whole numbers or first:end"),
+        ]
+        | None
+    ) = Field(default=None, description="coordinates: a list, or first:end; by default all")
     strength: PositiveFloat | None = Field(
         default=None, description="γ of a soft pin, ½γ‖x − value‖²; by default the pin is hard"
     )
@@ -272,6 +293,10 @@ class PinSection(Section):
         sources = [key for key in ("data", "value", "file") if getattr(self, key) is not None]
         if len(sources) != 1:
             raise ValueError("a pin takes its value from one of data, value and file")
+        if self.over is not None and self.data != "mean":
+            raise ValueError("over goes with data: mean")
+        if self.array is not None and self.file is None:
+            raise ValueError("array goes with file")
         return self
 
 
