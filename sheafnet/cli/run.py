@@ -25,6 +25,7 @@ from sheafnet.config.schema import MetricsSection
 from sheafnet.config.shipped import find_config
 from sheafnet.core.certificate import error_bound
 from sheafnet.core.cochain import Cochain
+from sheafnet.core.stalkpins import wholly_held
 from sheafnet.dynamics.record import Progress
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.errors import NonFiniteError
@@ -173,7 +174,9 @@ def summary(job: InferJob, solution: Solution) -> dict[str, Any]:
             "python": platform.python_version(),
         },
     }
-    if job.samples.labels is not None:
+    # An output that is held says what it was told.
+    held = job.network.output_vertex in wholly_held(solution.pins)
+    if job.samples.labels is not None and not held:
         result["accuracy"] = _accuracy(job, cochain)
         result["accuracy_of_forward"] = None if forward is None else _accuracy(job, forward)
     return result
@@ -209,6 +212,9 @@ def _print(job: InferJob, solution: Solution, result: dict[str, Any]) -> None:
         discord.add_row(
             edge.name, f"{edge.tail} → {edge.head}", f"{solution.discord[edge.name]:.3e}"
         )
+    for vertex, stalk in solution.pins.items():
+        for spring in stalk.springs:
+            discord.add_row(spring.name, vertex, f"{solution.pin_discord[spring.name]:.3e}")
     lines = [
         solution.message,
         f"{stats.rounds:,} rounds, {stats.updates:,} updates, {stats.messages:,} messages, "

@@ -1,0 +1,78 @@
+"""The configurations with pins at other places than the input, run as a user runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import sheafnet as sn
+from sheafnet.cli import main
+from sheafnet.config.build import build_job
+from sheafnet.config.load import load_config
+from sheafnet.config.shipped import find_config
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def run(name: str) -> tuple[str, dict[str, Any], sn.Cochain]:
+    """Run a shipped configuration; return what it printed, its result and its cochain."""
+    done = CliRunner().invoke(main, ["run", name, "--out", "here"])
+    assert done.exit_code == 0, done.output
+    result = json.loads(Path("here/result.json").read_text())
+    assert result["outcome"] == "CONVERGED"
+    return done.output, result, sn.Cochain.load("here/cochain.npz")
+
+
+def test_recover_input_finds_the_input_that_the_output_belongs_to() -> None:
+    _, result, cochain = run("recover-input")
+    np.testing.assert_allclose(cochain["a0"], [[0.5], [-1.0]], atol=1e-6)
+    assert result["max_deviation_from_forward"] <= 1e-6
+    assert result["energy"] <= 1e-12
+
+
+def test_hold_neuron_is_felt_both_ways() -> None:
+    _, result, cochain = run("hold-neuron")
+    np.testing.assert_array_equal(cochain["a1"][0], [2.0, 2.0, 2.0])
+    network = sn.ReluNetwork.load("here/network.npz")
+    forward = network.forward_cochain(cochain["a0"])
+    assert np.abs(cochain["z1"] - forward["z1"]).max() > 0.1  # below it
+    assert np.abs(cochain["z3"] - forward["z3"]).max() > 0.1  # and above
+    # Above it everything agrees: it is the forward pass of the held activations.
+    above = np.maximum(network.weights[1] @ cochain["a1"], 0.0)
+    np.testing.assert_allclose(cochain["z3"], network.weights[2] @ above, atol=1e-6)
+    for edge, discord in result["discord"].items():
+        assert (discord > 0.1) == (edge in ("weight_1", "activation_1"))
+
+
+def test_complete_digit_changes_hidden_pixels_alone_and_at_less_energy_than_the_mean() -> None:
+    output, result, cochain = run("complete-digit")
+    job = build_job(load_config(find_config("complete-digit")))
+    assert cochain.batch == 16
+    np.testing.assert_array_equal(cochain["a0"][:32], job.samples.inputs[:32])
+    np.testing.assert_array_equal(cochain["a3"], np.eye(10)[:, job.samples.labels])
+    mean = np.asarray(job.pins[1].value)
+    moved = np.abs(cochain["a0"][32:] - mean).max(axis=0)
+    assert (moved > 0.0).all()
+    assert moved.max() > 0.1
+    assert "pin_a0_0" in output
+    assert result["pin_discord"]["pin_a0_0"] > 0.0
+    # The class is pinned, so that there is nothing to be right about.
+    assert "accuracy" not in result
+    assert "accuracy" not in output
+    filled = np.concatenate([job.samples.inputs[:32], mean])
+    p = job.network.forward(filled)[job.samples.labels, range(16)]
+    assert result["energy"] < -np.log(p).sum()
+
+
+@pytest.mark.parametrize("name", ["recover-input", "hold-neuron", "complete-digit"])
+def test_the_theorems_hold_on_their_networks(name: str) -> None:
+    checked = CliRunner().invoke(main, ["check", name])
+    assert checked.exit_code == 0, checked.output
