@@ -51,7 +51,8 @@ def error_bound(sheaf: Sheaf, pins: Iterable[Pin], cochain: Mapping[str, Array])
     if not free:
         return np.zeros(batch)
     moving = free_coordinates(sheaf, resolved)
-    force = gradient(sheaf, cochain, resolved)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite gives no bound
+        force = gradient(sheaf, cochain, resolved)
     forces = np.concatenate([force[vertex] for vertex in free])[moving]
     gated = {
         end
@@ -62,11 +63,11 @@ def error_bound(sheaf: Sheaf, pins: Iterable[Pin], cochain: Mapping[str, Array])
     nearest = np.min(
         [np.full(batch, np.inf), *(np.abs(cochain[v]).min(axis=0) for v in gated)], axis=0
     )
-    for sample in range(batch):
+    for sample in np.flatnonzero(np.isfinite(forces).all(axis=0)).tolist():
         lowest = float(
             np.linalg.eigvalsh(laplacian(sheaf, given, cochain, sample=sample).toarray())[0]
         )
         if lowest > 0.0:
-            bound = float(np.linalg.norm(forces[:, sample])) / lowest
+            bound = float(np.linalg.norm(forces[:, sample].astype(np.float64))) / lowest
             bounds[sample] = bound if nearest[sample] > bound else np.inf
     return bounds
