@@ -104,6 +104,13 @@ class InnerProgram(PathProgram):
         self._candidates_of = 0
 
     def step(self, star: Star, inbox: Inbox) -> Step:
+        step = self._handle(star, inbox)
+        # Where both neighbours have news, one is left. A vertex that moves is asked again.
+        if step.stalk is None and self._has_news(inbox):
+            return step._replace(stalk=star.stalk)
+        return step
+
+    def _handle(self, star: Star, inbox: Inbox) -> Step:
         if self._down_is_news(inbox):
             return self._down(star, inbox, self._coming_down(inbox))
         word = self._below.word(inbox)
