@@ -20,7 +20,7 @@ from tests.deploy.test_manifests import README
 
 PORTS = ("6399", "8299")
 """Those of the README; here any that are free."""
-SECONDS = 150.0
+SECONDS = 600.0
 GRACE = 30.0
 """Seconds; Ray's helpers end when they notice that their parents have."""
 
