@@ -8,7 +8,7 @@ from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind
 from sheafnet.dynamics.program import Letter
 from sheafnet.dynamics.star import Star
-from sheafnet.dynamics.sweep import Word, number_of, row_size, unpacked
+from sheafnet.dynamics.sweep import HEAD, Word, number_of, unpacked
 
 
 class Side:
@@ -21,26 +21,34 @@ class Side:
     incidence
         Its end of the edge.
     vectors
-        Edge vectors in a word from there.
+        How many a word from there has.
     curvature
-        Whether the word has a curvature.
+        Whether it has a curvature.
+
+    Attributes
+    ----------
+    dim, batch
+        Of the edge vectors.
     """
 
-    def __init__(self, star: Star, incidence: Incidence, vectors: int, *, curvature: bool) -> None:
+    def __init__(
+        self, star: Star, incidence: Incidence, *, vectors: int, curvature: bool = False
+    ) -> None:
         place = star.incidences.index(incidence)
         self.dim, self.batch = star.projections[place].shape
         self._edge = incidence.edge
         self._projection = star.heard_keys[place]
         self._key = Key(Kind.ELIMINATION, incidence.edge, incidence.neighbour)
         self._vectors = vectors
-        self._shape = (self.batch, row_size(self.dim, vectors, curvature=curvature))
+        row = HEAD + vectors * self.dim + (self.dim**2 if curvature else 0)
+        self._shape = (self.batch, row)
 
     def projection(self, inbox: Inbox) -> Array:
         """Return the neighbour's last projection."""
         return inbox[self._projection]
 
     def number(self, inbox: Inbox) -> int:
-        """Return the number of the neighbour's last word; 0 if there is none."""
+        """Return the number of the neighbour's last word; 0 if there is none that fits."""
         if not inbox.has((self._key,)):
             return 0
         packed = inbox[self._key]

@@ -11,7 +11,7 @@ for the two:
 What came up decides, for each sample by itself, about the next two and about the candidates:
 
     plan         and                                                 next plan   candidate
-    SOLVE, HOLD  no force on the stalks but rounding                 HOLD        dropped
+    SOLVE, HOLD  no force on the stalks but rounding, nor shrinking  HOLD        dropped
     HOLD         a force                                             SOLVE       –
     SOLVE        the energy of a candidate is lower                  SOLVE       taken: the lowest
     SOLVE        it is not                                           n           dropped
@@ -21,7 +21,7 @@ What came up decides, for each sample by itself, about the next two and about th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -35,7 +35,10 @@ SHARES = 0.5 ** np.array([0.0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20])[:, None, No
 its beginning, but another pattern may take over before its end."""
 
 ROUNDING = 4.0
-"""A force of no more than so many units of its own rounding is none."""
+"""A force of no more than so many units of its rounding is none."""
+
+SHRINKAGE = 0.5
+"""A solve that leaves a larger share than this of a force of rounding is the last."""
 
 SLACK = 4.0
 """Energies may differ by so many units of their rounding through rounding alone."""
@@ -60,7 +63,11 @@ class Tally:
     scale
         Unit of rounding of the largest coordinate on the way down.
     force
-        Largest force on the stalks on the way down, in units of its rounding.
+        Largest force on the stalks on the way down.
+    excess
+        The same beyond what rounding makes of it, each where it acts.
+    last
+        Largest force before the last solve; infinite before the first.
     grain
         What rounding makes of the vectors of this word; for the next vertex only.
     same
@@ -76,6 +83,8 @@ class Tally:
     blur: Array
     scale: Array
     force: Array
+    excess: Array
+    last: Array
     grain: Array
     same: Array
     after: Array
@@ -83,13 +92,9 @@ class Tally:
     @classmethod
     def blank(cls, batch: int) -> Tally:
         """Return the tally of samples that are all to be solved."""
-        return cls.of(np.zeros((HEAD - 2, batch)))
-
-    @classmethod
-    def of(cls, rows: Array) -> Tally:
-        """Return the tally whose arrays are these rows, those of ``after`` last."""
-        names = [field.name for field in fields(cls)][:-1]
-        return cls(**dict(zip(names, rows, strict=False)), after=rows[len(names) :])
+        rows = np.zeros((len(fields(cls)) - 1, batch))
+        blank = cls(*[*rows, np.zeros((len(SHARES), batch))])
+        return replace(blank, force=np.full(batch, np.inf))
 
     def planned(self, plan: Array | float, taken: Array | float = 0.0) -> Tally:
         """Return the tally with which a sweep of that plan begins."""
@@ -103,12 +108,14 @@ class Tally:
             blur=blank,
             scale=blank,
             force=blank,
+            excess=blank,
+            last=self.force,
             grain=blank,
             same=blank + 1.0,
             after=np.zeros_like(self.after),
         )
 
-    def judged(self, rounds: int, precision: float) -> Tally:
+    def judged(self, rounds: float, precision: float) -> Tally:
         """Return the tally of the next sweep down, after one that has come up.
 
         Parameters
@@ -126,8 +133,10 @@ class Tally:
         whole = (self.same > 0.0) & (after[0] <= level)
         lowest = np.where(whole, 0, after.argmin(axis=0))
         lower = whole | (after.min(axis=0) < self.before)
-        settled = ~stepping & (self.force <= ROUNDING)
-        plan = np.where(solving & ~lower, float(rounds), SOLVE)
+        rests = self.excess <= ROUNDING * self.scale
+        shrinks = solving & (self.force > 0.0) & (self.force < SHRINKAGE * self.last)
+        settled = ~stepping & rests & ~shrinks
+        plan = np.where(solving & ~lower, rounds, SOLVE)
         plan = np.where(stepping, self.plan - 1.0, plan)
         plan = np.where(settled, HOLD, plan)
         return self.planned(plan, np.where(solving & lower & ~settled, lowest + 1.0, 0.0))
@@ -149,9 +158,9 @@ class Word:
     Attributes
     ----------
     number
-        Of the sweep. Where two meet, the higher one goes on.
-    cold
-        Whether the sweep began at an output that had heard of none, as at the start of a run.
+        Of the sweep.
+    origin
+        The number with which it began at the output; 0 for one that did not.
     tally
         What is carried of every sample.
     vectors
@@ -161,26 +170,21 @@ class Word:
     """
 
     number: int
-    cold: bool
+    origin: int
     tally: Tally
-    vectors: Array
+    vectors: Array = field(default_factory=lambda: np.empty((0, 0, 0)))
     curvature: Array | None = None
 
     def packed(self) -> Array:
         """Return it as one array with a row for each sample, so that it cannot arrive in parts."""
         batch = len(self.tally.plan)
-        rows = [getattr(self.tally, field.name) for field in fields(Tally)]
-        number, cold = np.full(batch, float(self.number)), np.full(batch, float(self.cold))
-        parts = [np.vstack([number, cold, *rows]).T, self.vectors.transpose(2, 0, 1)]
+        rows = [getattr(self.tally, part.name) for part in fields(Tally)]
+        numbers = [np.full(batch, float(n)) for n in (self.number, self.origin)]
+        parts = [np.vstack([*numbers, *rows]).T, self.vectors.transpose(2, 0, 1)]
         if self.curvature is not None:
             parts.append(self.curvature)
         flat = [part.reshape(batch, -1) for part in parts]
         return frozen(np.concatenate(flat, axis=1, dtype=np.float64))
-
-
-def row_size(dim: int, vectors: int, *, curvature: bool) -> int:
-    """Return the length of a row of a packed word, on an edge of dimension ``dim``."""
-    return HEAD + vectors * dim + (dim * dim if curvature else 0)
 
 
 def number_of(packed: Array) -> int:
@@ -192,11 +196,11 @@ def unpacked(packed: Array, dim: int, vectors: int) -> Word:
     """Return the word that was packed."""
     batch = len(packed)
     head, rest = packed[:, :HEAD].T, packed[:, HEAD:]
-    split = vectors * dim
+    rows, split = len(fields(Tally)) + 1, vectors * dim
     return Word(
         number=number_of(packed),
-        cold=bool(head[1, 0]),
-        tally=Tally.of(head[2:]),
+        origin=int(head[1, 0]),
+        tally=Tally(*[*head[2:rows], head[rows:]]),
         vectors=rest[:, :split].reshape(batch, vectors, dim).transpose(1, 2, 0),
         curvature=rest[:, split:].reshape(batch, dim, dim) if rest.shape[1] > split else None,
     )
@@ -219,6 +223,15 @@ def chosen(tally: Tally, candidates: Array, otherwise: Array) -> Array:
     return np.where(taken > 0, best, otherwise)
 
 
-def without_candidates(tally: Tally) -> Tally:
-    """Return the tally with every candidate dropped."""
-    return replace(tally, taken=np.zeros_like(tally.taken))
+def grain_of(x: Array, dtype: np.dtype[np.floating] | None = None) -> Array:
+    """Return the unit of rounding of the largest coordinate of every sample, shape (batch,).
+
+    Parameters
+    ----------
+    x
+        Shape (dim, batch).
+    dtype
+        Precision that ``x`` is held in, if it is not its own.
+    """
+    size = np.abs(x).max(axis=0).astype(np.float64)
+    return np.asarray(np.finfo(dtype or x.dtype).eps * size)

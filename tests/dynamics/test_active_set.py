@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Sequence
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -13,13 +14,17 @@ from sheafnet.core.energy import energy
 from sheafnet.core.network import ReluNetwork
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.lockstep import Lockstep
+from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.path import PathProgram
+from sheafnet.dynamics.problem import Problem
 from sheafnet.errors import RuleError
 from sheafnet.runtime.ports import Runtime
 from tests import golden
 
 EXACT = sn.Stop(1e-12, max_rounds=20_000)
 MOST_SOLVES = 12
+INNER_AND_OUTPUT = ("z1", "a1", "z2", "a2", "z3")
+HOSTILE = sn.Simulator(seed=5, latency=sn.Uniform(0.0, 8.0), loss=0.3, placement="by-vertex")
 
 
 def problem(seed: int, hidden: int) -> tuple[sn.ReluNetwork, list[sn.Pin], sn.Cochain]:
@@ -132,6 +137,69 @@ def test_it_runs_wherever_messages_pass(runtime: Runtime) -> None:
     assert solution.outcome is sn.Outcome.CONVERGED
     assert solution.stationarity <= 1e-12
     assert solution.energy <= energy(network.to_sheaf(), start, {})
+
+
+def restarted(group: Group, task: Problem, names: Sequence[str]) -> Group:
+    """The group after these vertices have lost everything but what others said to them last."""
+    vertices = dict(group.vertices)
+    for name in names:
+        old, new = vertices[name], task.vertex(name)
+        new.star.sequence = old.star.sequence  # the group knows no incarnations
+        for key, array in old.inbox._arrays.items():
+            if key.sender not in names:
+                new.receive(Message(key, old.inbox.sequence(key), array))
+        vertices[name] = new
+    after = Group(vertices.values())
+    after.deliver(message for name in names for message in vertices[name].start())
+    return after
+
+
+@pytest.mark.parametrize(
+    "names",
+    [names for many in (1, 2, 3) for names in combinations(INNER_AND_OUTPUT, many)],
+    ids="-".join,
+)
+def test_whatever_is_lost_and_whenever_it_settles_again(names: tuple[str, ...]) -> None:
+    network, pins, _ = problem(1, 2)
+    sheaf = network.to_sheaf()
+    task = sn.prepare(sheaf, pins, rule="active-set", init="forward").problem
+    for lost_after in (1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 23, 1000):
+        group = Group(task.vertices())
+        group.deliver(group.start())
+        silent_after(group, lost_after)
+        group = restarted(group, task, names)
+        assert silent_after(group, 1000), lost_after
+        assert max(group.stationarity().values()) <= 1e-12, lost_after
+
+
+def silent_after(group: Group, rounds: int) -> bool:
+    """Run up to so many rounds, as hosts do: who has no reason to step does not."""
+    for _ in range(rounds):
+        runnable = [name for name, vertex in group.vertices.items() if vertex.runnable]
+        if not runnable:
+            return True
+        group.deliver(group.step(runnable))
+    return False
+
+
+@pytest.mark.parametrize("runtime", [sn.Lockstep(), HOSTILE], ids=["lockstep", "hostile"])
+def test_pins_can_be_changed_on_the_way_and_at_rest(runtime: Runtime) -> None:
+    network, pins, _ = problem(1, 2)
+    a0, output = pins
+    other = sn.Pin(output.vertex, np.asarray(output.value) - 1.0)
+    moved = sn.Pin("a0", np.asarray(a0.value) + 0.5)
+    stop = sn.Stop(1e-12, stay=True, max_rounds=10**6)
+    run = sn.start(network.to_sheaf(), pins, rule="active-set", runtime=runtime, stop=stop)
+    try:
+        for settles in (True, False):
+            for now in ([a0, other], [moved, other], [moved], [a0, output]):
+                run.set_pins(now)
+                if settles or now == [a0, output]:
+                    solution = run.settle(60)
+                    assert solution.outcome is sn.Outcome.CONVERGED
+                    assert solution.stationarity <= 1e-12
+    finally:
+        run.stop()
 
 
 def test_with_a_free_output_it_is_the_forward_pass() -> None:
