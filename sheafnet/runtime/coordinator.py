@@ -43,6 +43,10 @@ from sheafnet.runtime.host import Report
 FINEST_WAKE = 12
 """How often the quiet may be divided by ten before the tolerance is beyond the precision."""
 
+DEAD_AFTER = 20
+"""Equal waves after which a run counts as dead in which all hosts are idle and a force is left:
+more than an order on its way can explain."""
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -120,6 +124,9 @@ class Coordinator:
         self._quiet = quiet
         self._wave = 0
         self._frozen = False
+        # What was counted when all hosts were last idle with a force left, and how often in a row.
+        self._idle_at: dict[str, tuple[int, int, int]] | None = None
+        self._idle_waves = 0
         self._ending: Outcome | None = None
         # What the current wave collects the stalks for, if it does.
         self._collecting: Outcome | None = None
@@ -207,7 +214,9 @@ class Coordinator:
                 self._before = self._counters()
             return None
         self.settled = None
-        if self._ending is None and self.rounds >= self._problem.stop.max_rounds:
+        if self._ending is None and (
+            self.rounds >= self._problem.stop.max_rounds or self._dead(idle)
+        ):
             self._ending = Outcome.BUDGET_EXHAUSTED
         if self._frozen and idle:
             return self._freeze(False)
@@ -218,6 +227,13 @@ class Coordinator:
     def _freeze(self, frozen: bool) -> Freeze:
         self._frozen = frozen
         return Freeze(frozen)
+
+    def _dead(self, idle: bool) -> bool:
+        """Take note of a wave with a force; return whether nothing has happened for too long."""
+        counters = self._counters() if idle else None
+        unchanged = idle and counters == self._idle_at
+        self._idle_at, self._idle_waves = counters, self._idle_waves + 1 if unchanged else 0
+        return self._idle_waves >= DEAD_AFTER
 
     def _idle(self) -> bool:
         return all(report.idle for report in self._answers.values())
@@ -253,12 +269,8 @@ class Coordinator:
             return Settle(cochain)
         self.failed_checks += 1
         if self.failed_checks > FINEST_WAKE:
-            return Finish(
-                Outcome.BUDGET_EXHAUSTED,
-                f"all hosts are idle, but the force is {max(forces.values()):.3g} and no finer "
-                "message changes it: the tolerance is beyond the precision; ask for less",
-                cochain,
-            )
+            message = _beyond_precision(max(forces.values()))
+            return Finish(Outcome.BUDGET_EXHAUSTED, message, cochain)
         self._ending = None
         if self._frozen:
             return self._freeze(False)
@@ -270,6 +282,9 @@ class Coordinator:
             if outcome is Outcome.DIVERGED and report.exploded:
                 vertex, update = report.exploded
                 return self._problem.divergence(vertex, update, report.stationarity[vertex])
+        if outcome is Outcome.BUDGET_EXHAUSTED and self._idle_waves >= DEAD_AFTER:
+            forces = [max(report.stationarity.values()) for report in self._answers.values()]
+            return _beyond_precision(max(forces))
         return outcome.value
 
     def _assembled(self) -> Cochain:
@@ -277,6 +292,13 @@ class Coordinator:
         for report in self._answers.values():
             stalks.update(report.stalks or {})
         return Cochain({vertex: stalks[vertex] for vertex in self._problem.sheaf.vertices})
+
+
+def _beyond_precision(force: float) -> str:
+    return (
+        f"all hosts are idle, but the force is {force:.3g} and no finer message changes it: "
+        "the tolerance is beyond the precision; ask for less"
+    )
 
 
 def survey(

@@ -244,3 +244,13 @@ def test_graphs_and_maps_that_it_cannot_do_are_refused() -> None:
     for sweeps in (0, -1):
         with pytest.raises(RuleError, match="prox_sweeps"):
             sn.ActiveSet(sweeps)
+
+
+def test_a_tolerance_below_rounding_ends_a_run_instead_of_keeping_it() -> None:
+    network, pins, _ = problem(1, 2)
+    stop = sn.Stop(1e-300)
+    solution = sn.infer(
+        network.to_sheaf(), pins, rule="active-set", runtime=sn.Simulator(), stop=stop
+    )
+    assert solution.outcome is sn.Outcome.BUDGET_EXHAUSTED
+    assert "the tolerance is beyond the precision; ask for less" in solution.message

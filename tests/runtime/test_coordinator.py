@@ -9,7 +9,15 @@ import pytest
 
 import sheafnet as sn
 from sheafnet.core.arrays import Array
-from sheafnet.runtime.coordinator import FINEST_WAKE, Coordinator, Finish, Freeze, Settle, Wake
+from sheafnet.runtime.coordinator import (
+    DEAD_AFTER,
+    FINEST_WAKE,
+    Coordinator,
+    Finish,
+    Freeze,
+    Settle,
+    Wake,
+)
 from sheafnet.runtime.host import Report
 
 NETWORK = sn.ReluNetwork.random([2, 1], seed=0)
@@ -73,6 +81,20 @@ def test_a_vertex_with_a_force_keeps_the_run_going() -> None:
     for _ in range(5):
         assert answer(judge, stationarity={"z1": 2e-9}) is None
     assert not judge.hurried
+
+
+def test_a_run_that_is_idle_with_a_force_for_good_ends_with_the_reason() -> None:
+    judge = coordinator()
+    stuck: dict[str, Any] = {"stationarity": {"z1": 2e-9}}
+    for _ in range(DEAD_AFTER):
+        assert answer(judge, **stuck) is None
+    assert answer(judge, sent=6, **stuck) is None  # something happened: from the beginning again
+    for _ in range(DEAD_AFTER):
+        assert answer(judge, sent=6, **stuck) is None
+    end = answer(judge, sent=6, **stuck)
+    assert isinstance(end, Finish)
+    assert end.outcome is sn.Outcome.BUDGET_EXHAUSTED
+    assert "all hosts are idle, but the force is 2e-09" in end.message
 
 
 def test_two_changed_waves_that_equal_each_other_are_enough() -> None:
