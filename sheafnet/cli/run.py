@@ -25,7 +25,6 @@ from sheafnet.config.schema import MetricsSection
 from sheafnet.config.shipped import find_config
 from sheafnet.core.certificate import error_bound
 from sheafnet.core.cochain import Cochain
-from sheafnet.core.stalkpins import wholly_held
 from sheafnet.dynamics.record import Progress
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.errors import NonFiniteError
@@ -174,9 +173,7 @@ def summary(job: InferJob, solution: Solution) -> dict[str, Any]:
             "python": platform.python_version(),
         },
     }
-    # An output that is held says what it was told.
-    held = job.network.output_vertex in wholly_held(solution.pins)
-    if job.samples.labels is not None and not held:
+    if job.samples.labels is not None:
         result["accuracy"] = _accuracy(job, cochain)
         result["accuracy_of_forward"] = None if forward is None else _accuracy(job, forward)
     return result
