@@ -87,7 +87,6 @@ class FoldedProximal(Proximal):
         if star.pins is not None:
             self._weight += star.pins.weight
         self._lone = len(others) == 1 and (star.pins is None or not star.pins.springs)
-
         held = star.pins is not None and bool(star.pins.held.any())
         self._coordinates_apart = self._bent.map.is_elementwise or not held
 

@@ -64,7 +64,6 @@ def test_complete_digit_changes_hidden_pixels_alone_and_at_less_energy_than_the_
     assert moved.max() > 0.1
     assert "pin_a0_0" in output
     assert result["pin_discord"]["pin_a0_0"] > 0.0
-    # The class is pinned, so that there is nothing to be right about.
     assert result["accuracy"] == 1.0  # the classes are held: it says what it was told
     filled = np.concatenate([job.samples.inputs[:32], mean])
     p = job.network.forward(filled)[job.samples.labels, range(16)]
