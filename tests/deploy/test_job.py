@@ -18,7 +18,7 @@ import pytest
 from tests.cluster.processes import Command
 from tests.deploy.test_manifests import README
 
-PORTS = ("6399", "8299")
+PORTS = ("6399", "8299", "8298")
 """Those of the README; here any that are free."""
 SECONDS = 600.0
 GRACE = 30.0
