@@ -19,8 +19,11 @@ import numpy as np
 import ray
 
 from sheafnet.dynamics.record import Process
+from sheafnet.runtime.cluster.environment import go_home
 from sheafnet.runtime.coordinator import Ask
 from sheafnet.runtime.host import Host, Repin, Report
+
+go_home()  # before anything of the user's is imported in this process
 
 Handle: TypeAlias = Any
 """Of a Ray actor, whose methods Ray makes up."""

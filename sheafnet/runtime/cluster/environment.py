@@ -21,6 +21,9 @@ QUIET = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
 }
 
+_HOME_OF_USER = "SHEAFNET_HOME"
+"""Where a Ray that was started with a home of its own tells its actors the user's."""
+
 
 def keep_quiet() -> None:
     """Set what keeps Ray from calling out, for this process and its children."""
@@ -38,12 +41,17 @@ def private_home() -> Iterator[Path]:
     """Give Ray's services a home of their own while they are started.
 
     There they find a cluster configuration, without which they ask for one beyond loopback,
-    and an access token of their own; nothing is written to the home of the user. The folder
-    goes when the context ends.
+    and an access token of their own; nothing is written to the home of the user. Actors come
+    back from there with ``go_home``: to have Ray set their environment would take it a second
+    for each. The folder goes when the context ends.
     """
     folder = Path(tempfile.mkdtemp(prefix="sheafnet-"))
     (folder / "ray_bootstrap_config.yaml").write_text("{}\n", encoding="utf-8")
-    changes = {"HOME": str(folder), "RAY_AUTH_TOKEN": token()}
+    changes = {
+        "HOME": str(folder),
+        "RAY_AUTH_TOKEN": token(),
+        _HOME_OF_USER: os.environ.get("HOME", ""),
+    }
     before = {name: os.environ.get(name) for name in changes}
     os.environ.update(changes)
     try:
@@ -55,3 +63,10 @@ def private_home() -> Iterator[Path]:
             else:
                 os.environ[name] = value
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def go_home() -> None:
+    """Take the home of the user again, once Ray has started, and in its actors."""
+    home = os.environ.pop(_HOME_OF_USER, None)
+    if home is not None:
+        os.environ["HOME"] = home

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import ray
 
 from sheafnet.errors import ClusterError
-from sheafnet.runtime.cluster.environment import private_home
+from sheafnet.runtime.cluster.environment import go_home, private_home
 
 REACHABLE_WITHIN = 5.0
 """Seconds in which a head must accept a connection."""
@@ -78,7 +78,6 @@ def _leave() -> None:
 
 def _start(stack: contextlib.ExitStack) -> None:
     """Start Ray on this machine; it keeps everything it writes in a folder that goes again."""
-    home = os.environ.get("HOME", "")
     folder = stack.enter_context(private_home())
     try:
         ray.init(
@@ -86,13 +85,12 @@ def _start(stack: contextlib.ExitStack) -> None:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            runtime_env={"env_vars": {"HOME": home}},
             _node_ip_address="127.0.0.1",
             _temp_dir=str(folder),
         )
     except Exception as error:
         raise ClusterError(f"Ray could not be started on this machine: {error}") from error
-    os.environ["HOME"] = home
+    go_home()
 
 
 def knock(address: str) -> None:
