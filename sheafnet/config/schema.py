@@ -29,7 +29,7 @@ from sheafnet.dynamics.rules.prox import Branch, Prox
 from sheafnet.dynamics.stop import Stop
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.initial import Start
-from sheafnet.runtime.placement import Placement
+from sheafnet.runtime.placement import Scheme
 from sheafnet.runtime.simulator.simulator import Restart, Simulator
 
 
@@ -216,7 +216,7 @@ class SimulatorRuntime(Section):
         default_factory=dict, description="host → by what factor its updates take longer"
     )
     restarts: tuple[RestartSection, ...] = ()
-    placement: Placement = Simulator.placement
+    placement: Scheme = "by-layer"
     window: PositiveInt = Simulator.window
     report_interval: PositiveFloat = Simulator.report_interval
     report_latency: Latency | None = None
@@ -229,7 +229,7 @@ class ClusterRuntime(Section):
     address: str = Field(
         default=Cluster.address, description="local, auto (RAY_ADDRESS, or here), or host:port"
     )
-    placement: Placement = Cluster.placement
+    placement: Scheme = "by-layer"
     window: PositiveInt = Cluster.window
     max_restarts: Annotated[int, Field(ge=0)] = Cluster.max_restarts
     report_interval: PositiveFloat = Cluster.report_interval

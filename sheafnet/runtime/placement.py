@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, get_args
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias, get_args
 
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.errors import InputError, nearest
 
-Placement = Literal["by-layer", "by-vertex"]
+Scheme = Literal["by-layer", "by-vertex"]
+
+Placement: TypeAlias = Scheme | Mapping[str, Sequence[str]]
+"""A scheme, or host → its vertices."""
 
 _LAYERED = re.compile(r"[az](\d+)")
 
@@ -18,17 +22,48 @@ def place(sheaf: Sheaf, placement: Placement) -> dict[str, tuple[str, ...]]:
 
     ``"by-layer"`` puts z{l} and a{l} of a network on ``layer_l``, and every vertex with
     another name on a host of its own; ``"by-vertex"`` gives each its own host, of its name.
+    A mapping says it of each host.
 
     Raises
     ------
     InputError
-        If there is no such placement.
+        If there is no such placement, or a mapping leaves a vertex out or has it twice.
+    UnknownNameError
+        If a mapping has a vertex that the sheaf has not.
     """
-    if placement not in get_args(Placement):
-        hint = nearest(placement, get_args(Placement))
-        raise InputError(f"no placement {placement!r}{hint}")
+    homes = _homes(sheaf, placement)
     hosts: dict[str, list[str]] = {}
     for vertex in sheaf.vertices:
-        layered = _LAYERED.fullmatch(vertex) if placement == "by-layer" else None
-        hosts.setdefault(f"layer_{layered[1]}" if layered else vertex, []).append(vertex)
+        hosts.setdefault(homes[vertex], []).append(vertex)
     return {host: tuple(vertices) for host, vertices in hosts.items()}
+
+
+def _homes(sheaf: Sheaf, placement: Placement) -> dict[str, str]:
+    """Return vertex → its host."""
+    if isinstance(placement, Mapping):
+        return _given(sheaf, placement)
+    if placement == "by-vertex":
+        return {vertex: vertex for vertex in sheaf.vertices}
+    if placement == "by-layer":
+        return {
+            vertex: f"layer_{layered[1]}" if (layered := _LAYERED.fullmatch(vertex)) else vertex
+            for vertex in sheaf.vertices
+        }
+    hint = nearest(str(placement), get_args(Scheme))
+    raise InputError(f"no placement {placement!r}{hint}")
+
+
+def _given(sheaf: Sheaf, hosts: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    homes: dict[str, str] = {}
+    for host, vertices in hosts.items():
+        for vertex in vertices:
+            sheaf.graph.require(vertex)
+            if vertex in homes:
+                raise InputError(
+                    f"placement: vertex {vertex!r} is on {homes[vertex]!r} and on {host!r}"
+                )
+            homes[vertex] = host
+    for vertex in sheaf.vertices:
+        if vertex not in homes:
+            raise InputError(f"placement: vertex {vertex!r} is on no host")
+    return homes

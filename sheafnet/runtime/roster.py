@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.problem import Problem
@@ -38,10 +39,15 @@ class Roster:
     patience: Patience
     version: int = 0
 
-    @property
+    @cached_property
     def members(self) -> dict[str, tuple[str, ...]]:
         """Host → its vertices."""
         return place(self.problem.sheaf, self.placement)
+
+    @cached_property
+    def homes(self) -> dict[str, str]:
+        """Vertex → its host."""
+        return {vertex: host for host, vertices in self.members.items() for vertex in vertices}
 
     @property
     def quiet(self) -> float:
@@ -64,17 +70,15 @@ class Roster:
 
     def host(self, name: str, incarnation: int = 0, quiet: float | None = None) -> Host:
         """Return one host at its start, in a given life."""
-        members = self.members
-        homes = {v: host for host, vertices in members.items() for v in vertices if host != name}
-        vertices = [self.problem.vertex(vertex) for vertex in members[name]]
+        vertices = [self.problem.vertex(vertex) for vertex in self.members[name]]
         for vertex in vertices:
             vertex.star.quiet = self.quiet if quiet is None else quiet
-        near = {inc.neighbour for vertex in vertices for inc in vertex.star.incidences}
+        near = dict.fromkeys(i.neighbour for vertex in vertices for i in vertex.star.incidences)
         return Host(
             name,
             self.run,
             vertices,
-            {vertex: host for vertex, host in homes.items() if vertex in near},
+            {vertex: self.homes[vertex] for vertex in near if self.homes[vertex] != name},
             rule=self.problem.fitted_rule,
             incarnation=incarnation,
             pins=self.version,

@@ -49,6 +49,8 @@ class Recorder(sn.Observer):
         self.each: Callable[[sn.Progress], None] = lambda _: None
 
     def progressed(self, progress: sn.Progress) -> None:
+        if self.done.is_set():
+            return  # the hosts may be gone
         self.seen.append((time.perf_counter(), progress))
         self.each(progress)
         if self.enough(progress):

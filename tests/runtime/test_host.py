@@ -7,7 +7,7 @@ import pytest
 
 import sheafnet as sn
 from sheafnet.dynamics.messages import Key, Kind, Message
-from sheafnet.errors import InputError
+from sheafnet.errors import InputError, UnknownNameError
 from sheafnet.runtime.host import Host
 from sheafnet.runtime.outbox import Patience
 from sheafnet.runtime.placement import place
@@ -57,6 +57,19 @@ def test_placement_by_layer_and_by_vertex() -> None:
     }
     with pytest.raises(InputError, match="no placement 'by-layr'; did you mean 'by-layer'"):
         place(sheaf, "by-layr")  # type: ignore[arg-type]
+
+
+def test_placement_as_it_is_given() -> None:
+    sheaf = sn.ReluNetwork.random([2, 3, 2], seed=0).to_sheaf()
+    given = {"ends": ["z2", "a0"], "middle": ["a1", "z1"]}
+    assert place(sheaf, given) == {"ends": ("a0", "z2"), "middle": ("z1", "a1")}
+    for bad, error, text in (
+        ({"one": ["a0", "z1", "z2"]}, InputError, "'a1' is on no host"),
+        (given | {"more": ["a1"]}, InputError, "'a1' is on 'middle' and on 'more'"),
+        (given | {"more": ["z3"]}, UnknownNameError, "no vertex 'z3'"),
+    ):
+        with pytest.raises(error, match=text):
+            place(sheaf, bad)
 
 
 def test_hosts_converge_over_bytes_and_then_fall_silent() -> None:

@@ -58,7 +58,7 @@ class Simulator:
     restarts
         Hosts that crash and come back.
     placement
-        ``"by-layer"`` or ``"by-vertex"``.
+        ``"by-layer"``, ``"by-vertex"``, or host → its vertices; see ``place``.
     window
         Unacknowledged frames that a host may have on its way to each peer.
     report_interval
