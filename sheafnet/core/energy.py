@@ -81,8 +81,7 @@ def stationarity(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict
     """
     forces = {}
     for vertex in sheaf.vertices:
-        seen = _seen(sheaf, cochain, pins, vertex)
-        forces[vertex] = largest(local.descent(*seen, local.gradient(*seen)))
+        forces[vertex] = largest(local.descent(*_seen(sheaf, cochain, pins, vertex)))
     return forces
 
 

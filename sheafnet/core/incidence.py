@@ -33,9 +33,7 @@ class Incidence:
     is_tail: bool
     leads: bool = False
 
-    def force(
-        self, stalk: Array, projection: Array, heard: Array, *, from_left: bool = False
-    ) -> Array:
+    def force(self, stalk: Array, projection: Array, heard: Array) -> Array:
         """Return this edge's part of ∇E at the vertex, DFᵀ (F x − heard).
 
         The formula is the same at both ends: the sign of the residual and the sign with
@@ -49,16 +47,13 @@ class Incidence:
             F x, shape (edge dim, batch).
         heard
             The neighbour's projection onto the same edge stalk.
-        from_left
-            Take the derivative from the left where a coordinate is on a kink.
 
         Returns
         -------
         numpy.ndarray
             A new array, which the caller may change.
         """
-        pullback = self.map.pullback_from_left if from_left else self.map.pullback
-        return pullback(stalk, projection - heard)
+        return self.map.pullback(stalk, projection - heard)
 
     def residual(self, projection: Array, heard: Array) -> Array:
         """Return r of the edge, tail's projection minus head's, shape (edge dim, batch)."""

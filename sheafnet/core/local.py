@@ -21,10 +21,10 @@ def gradient(
     stalk: Array,
     projections: Sequence[Array],
     heard: Sequence[Array],
-    *,
-    from_left: bool = False,
 ) -> Array:
     """Return ∇E at the vertex, shape (dim, batch), as a new array.
+
+    Where a coordinate is on a kink the derivative is that from the right.
 
     Parameters
     ----------
@@ -36,11 +36,9 @@ def gradient(
         x, shape (dim, batch).
     projections, heard
         F x of the vertex and of the neighbour, one for each incidence.
-    from_left
-        Take the derivative from the left where a coordinate is on a kink.
     """
     forces = [
-        inc.force(stalk, own, other, from_left=from_left)
+        inc.force(stalk, own, other)
         for inc, own, other in zip(incidences, projections, heard, strict=True)
     ]
     if pins is not None and pins.springs:
@@ -59,7 +57,6 @@ def descent(
     stalk: Array,
     projections: Sequence[Array],
     heard: Sequence[Array],
-    right: Array,
 ) -> Array:
     """Return the part of ∇E that can move the vertex: 0 where it is held or settled on a kink.
 
@@ -67,22 +64,17 @@ def descent(
     settled there if the left one is ≤ 0 and the right one ≥ 0; if one of them is violated,
     that is the force, and if both are, the larger.
 
-    Parameters
-    ----------
-    incidences, pins, stalk, projections, heard
-        As in ``gradient``.
-    right
-        What ``gradient`` gives.
+    Takes what ``gradient`` does; a new array as well.
     """
-    force = right
+    force = gradient(incidences, pins, stalk, projections, heard)
+    kinks = [inc.map.kink for inc in incidences]
     # Asked in every step: hardly ever is a coordinate exactly 0.
-    if any(inc.map.has_kinks for inc in incidences) and not stalk.all():
-        left = gradient(incidences, pins, stalk, projections, heard, from_left=True)
-        upward = -right >= left
-        force = np.where(upward, np.minimum(right, 0.0), np.maximum(left, 0.0))
-        force = np.where(stalk == 0.0, force, right)
-    if pins is not None and pins.held.any():
-        force = np.where(pins.held[:, None], 0.0, force)
+    if any(kinks) and not np.logical_and.reduce(stalk, None):
+        at, to_right, to_left = _sides(kinks, stalk, projections, heard, force)
+        upward = -to_right >= to_left
+        force.flat[at] = np.where(upward, np.minimum(to_right, 0.0), np.maximum(to_left, 0.0))
+    if pins is not None:
+        force[pins.held] = 0.0
     return force
 
 
@@ -94,9 +86,27 @@ def resting_on_kinks(
     heard: Sequence[Array],
 ) -> NDArray[np.bool_]:
     """Return which coordinates and samples rest on a kink: at 0, where ∇E jumps over 0."""
-    if not any(inc.map.has_kinks for inc in incidences):
-        return np.zeros(stalk.shape, dtype=bool)
-    right = gradient(incidences, pins, stalk, projections, heard)
-    left = gradient(incidences, pins, stalk, projections, heard, from_left=True)
-    free = True if pins is None else ~pins.held[:, None]
-    return np.asarray((stalk == 0.0) & (left <= 0.0) & (right >= 0.0) & (left < right) & free)
+    resting = np.zeros(stalk.shape, dtype=bool)
+    kinks = [inc.map.kink for inc in incidences]
+    if any(kinks):
+        right = gradient(incidences, pins, stalk, projections, heard)
+        at, to_right, to_left = _sides(kinks, stalk, projections, heard, right)
+        resting.flat[at] = (to_left <= 0.0) & (to_right >= 0.0) & (to_left < to_right)
+    return resting if pins is None else resting & ~pins.held[:, None]
+
+
+def _sides(
+    kinks: Sequence[float],
+    stalk: Array,
+    projections: Sequence[Array],
+    heard: Sequence[Array],
+    right: Array,
+) -> tuple[NDArray[np.intp], Array, Array]:
+    """Return where the flattened stalk is 0, and there ∇E to the right and to the left."""
+    at = np.flatnonzero(stalk == 0.0)
+    to_right = right.flat[at]
+    to_left = to_right
+    for kink, own, other in zip(kinks, projections, heard, strict=True):
+        if kink:
+            to_left = to_left - kink * (own.flat[at] - other.flat[at])
+    return at, to_right, to_left

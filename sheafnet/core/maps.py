@@ -30,16 +30,16 @@ class RestrictionMap(abc.ABC):
     ----------
     is_elementwise
         Whether the map acts on each coordinate by itself.
-    has_kinks
-        Whether the derivative jumps where a coordinate is 0. The map is elementwise then, and
-        ``pullback`` takes the derivative from the right.
+    kink
+        By how much the derivative jumps, from left to right, where a coordinate is 0. Unless it
+        is 0 the map is elementwise, and ``pullback`` takes the derivative from the right.
     prox_weight
         Least weight by coordinate with which ``prox`` may be asked for; infinite where a map
         offers none.
     """
 
     is_elementwise: ClassVar[bool] = False
-    has_kinks: ClassVar[bool] = False
+    kink: ClassVar[float] = 0.0
     prox_weight: float = math.inf
 
     @abc.abstractmethod
@@ -62,10 +62,6 @@ class RestrictionMap(abc.ABC):
 
         Either ``y`` itself or a new array.
         """
-
-    def pullback_from_left(self, x: Array, y: Array) -> Array:
-        """Return what ``pullback`` does, with the derivative from the left at a kink."""
-        return self.pullback(x, y)
 
     def energy(self, x: Array, projection: Array, target: Array) -> float:  # noqa: ARG002
         """Return the energy of an edge with this map at its tail, summed over samples.
@@ -144,7 +140,7 @@ class ReluGate(RestrictionMap):
     """z ↦ R(z) z with R(z) = diag(z ≥ 0) (Bosca & Ghrist 2026, the activation edge)."""
 
     is_elementwise = True
-    has_kinks = True
+    kink = 1.0
     prox_weight = sys.float_info.min
 
     def codomain_dim(self, domain_dim: int) -> int:
@@ -155,9 +151,6 @@ class ReluGate(RestrictionMap):
 
     def pullback(self, x: Array, y: Array) -> Array:
         return np.multiply(y, x >= 0.0)
-
-    def pullback_from_left(self, x: Array, y: Array) -> Array:
-        return np.multiply(y, x > 0.0)
 
     def prox(
         self, weight: Array, centre: Array, target: Array, current: Array, *, keep: bool

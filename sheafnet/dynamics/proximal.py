@@ -72,7 +72,7 @@ class LinearProximal(Proximal):
         self._inverse = inverse.astype(dtype)
 
     def minimiser(self, star: Star, inbox: Inbox) -> Array:
-        return np.asarray(star.stalk - self._inverse @ star.gradient(inbox))
+        return np.asarray(star.stalk - self._inverse @ star.descent(inbox))
 
 
 class FoldedProximal(Proximal):

@@ -11,9 +11,6 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sheafnet.core import local
 from sheafnet.core.arrays import Array, frozen, largest
 from sheafnet.core.incidence import Incidence
@@ -81,9 +78,8 @@ class Star:
         )
         self.quiet = 0.0
         self.sequence = 0
-        self.has_kinks = any(inc.map.has_kinks for inc in self.incidences)
+        self.has_kinks = any(inc.map.kink for inc in self.incidences)
         self._heard_all = False
-        self._gradient_version = -1
         self._descent_version = -1
         self._stationarity_version = -1
         self.move(stalk)
@@ -102,7 +98,7 @@ class Star:
         """Take ``stalk`` as the new value and project it onto every edge."""
         self.stalk = frozen(stalk)
         self.projections = tuple(frozen(inc.map.apply(stalk)) for inc in self.incidences)
-        self._gradient_version = self._descent_version = self._stationarity_version = -1
+        self._descent_version = self._stationarity_version = -1
 
     @property
     def curvature(self) -> float:
@@ -137,28 +133,15 @@ class Star:
         self._heard_all = self._heard_all or inbox.has(self.heard_keys)
         return self._heard_all
 
-    def gradient(self, inbox: Inbox) -> Array:
-        """Return ∇E at this vertex, shape (dim, batch), from the last word of each neighbour."""
-        if self._gradient_version != inbox.version:
-            self._gradient: Array = frozen(
-                local.gradient(
-                    self.incidences, self.pins, self.stalk, self.projections, self.heard(inbox)
-                )
-            )
-            self._gradient_version = inbox.version
-        return self._gradient
-
     def descent(self, inbox: Inbox) -> Array:
-        """Return the part of ∇E that can move the vertex; see ``core.local.descent``."""
+        """Return the part of ∇E that can move the vertex, shape (dim, batch).
+
+        From the last word of each neighbour; see ``core.local.descent``.
+        """
         if self._descent_version != inbox.version:
             self._descent: Array = frozen(
                 local.descent(
-                    self.incidences,
-                    self.pins,
-                    self.stalk,
-                    self.projections,
-                    self.heard(inbox),
-                    self.gradient(inbox),
+                    self.incidences, self.pins, self.stalk, self.projections, self.heard(inbox)
                 )
             )
             self._descent_version = inbox.version
@@ -196,11 +179,6 @@ class Star:
             for spring in self.pins.springs:
                 total += 0.5 * float((spring.residual(x) ** 2).sum())
         return total
-
-    def resting_on_kinks_at(self, x: Array, heard: Sequence[Array]) -> NDArray[np.bool_]:
-        """Return which coordinates and samples would rest on a kink if the stalk were ``x``."""
-        projections = [inc.map.apply(x) for inc in self.incidences]
-        return local.resting_on_kinks(self.incidences, self.pins, x, projections, heard)
 
     def pin_residuals(self) -> dict[str, Array]:
         """Return √γ (x − value) of every soft pin here."""

@@ -37,6 +37,8 @@ def bare_loop(
     eta_z = {layer: dt or 0.99 / (2.0 if layer < last else 1.0) for layer in z}
     eta_a = {n: dt or 0.99 / (1.0 + net.layers[n].curvature) for n in range(1, last)}
     into = {1: weights[1] @ a[0] + biases[1]}
+    below = {n: z[n] < 0.0 for n in range(1, last)}
+    passed = {n: np.zeros(z[n].shape, dtype=bool) for n in range(1, last)}
     for _ in range(rounds):
         for n in range(1, last):
             into[n + 1] = weights[n + 1] @ a[n] + biases[n + 1]
@@ -46,7 +48,10 @@ def bare_loop(
         for n in range(1, last + 1):
             force_z[n] = z[n] - into[n]
             if n < last:
-                force_z[n] += (gate[n] - a[n]) * (z[n] >= 0.0)
+                pull = gate[n] - a[n]
+                force_z[n] += pull * (z[n] >= 0.0)
+                if dt is None and not z[n].all():
+                    on_kink(force_z[n], pull, np.flatnonzero(z[n] == 0.0))
             worst = max(worst, force_z[n].max(), -force_z[n].min())
         for n in range(1, last):
             force_a[n] = weights[n + 1].T @ (into[n + 1] - z[n + 1])
@@ -57,10 +62,27 @@ def bare_loop(
         for n, force in force_z.items():
             np.multiply(force, eta_z[n], out=force)
             z[n] -= force
+            if dt is None and n < last:
+                now = z[n] < 0.0
+                passing = now ^ below[n]
+                again = passing & passed[n]
+                if again.any():
+                    z[n][again] = 0.0
+                    now &= ~again
+                    passing &= ~again
+                below[n], passed[n] = now, passing
         for n, force in force_a.items():
             np.multiply(force, eta_a[n], out=force)
             a[n] -= force
     return {f"z{n}": x for n, x in z.items()} | {f"a{n}": x for n, x in a.items()}
+
+
+def on_kink(force: np.ndarray, pull: np.ndarray, at: np.ndarray) -> None:
+    """Leave of the force on a unit at 0 what can move it; ``pull`` acts on its right only."""
+    to_right = force.flat[at]
+    to_left = to_right - pull.flat[at]
+    upward = -to_right >= to_left
+    force.flat[at] = np.where(upward, np.minimum(to_right, 0.0), np.maximum(to_left, 0.0))
 
 
 def main() -> None:

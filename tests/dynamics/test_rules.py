@@ -157,14 +157,14 @@ def test_on_linear_sheaves_the_step_that_a_vertex_justifies_by_itself_descends(s
     assert all(b <= a * (1 + 1e-12) for a, b in pairwise(energies))
 
 
-def test_a_step_that_would_pass_a_kink_where_the_unit_belongs_ends_there() -> None:
+def test_a_unit_that_passes_its_kink_back_and_forth_is_left_there() -> None:
     network = sn.ReluNetwork([[[1.0]], [[10.0]]], [[0.0], [0.0]])
     start = sn.Cochain({"a0": [[1.0]], "z1": [[-0.01]], "a1": [[-3.0]], "z2": [[-30.0]]})
     pins = [sn.Pin("a0", [[1.0]])]
     # The unit is told 1 from below and −3 from above: its own energy is least at the kink.
-    once = sn.Stop(max_rounds=1)
-    past = sn.infer(network.to_sheaf(), pins, rule=sn.Heat(dt=0.1), init=start, stop=once)
-    there = sn.infer(network.to_sheaf(), pins, rule=sn.Heat(), init=start, stop=once)
+    once, twice = sn.Stop(max_rounds=1), sn.Stop(max_rounds=2)
+    past = sn.infer(network.to_sheaf(), pins, rule=sn.Heat(), init=start, stop=once)
+    there = sn.infer(network.to_sheaf(), pins, rule=sn.Heat(), init=start, stop=twice)
     assert past.cochain["z1"] > 0.0
     assert there.cochain["z1"] == 0.0
     done = sn.infer(network.to_sheaf(), pins, rule=sn.Heat(), init=start)

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sheafnet.core.arrays import Array
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.program import Hold, Program, Step
 from sheafnet.dynamics.rule import Rule
@@ -42,24 +42,26 @@ class Heat(Rule):
         if star.pinned:
             return Hold()
         if self.dt is not None:
-            return HeatProgram(float(self.dt), rests=False)
-        return HeatProgram(SAFETY * star.longest_step, rests=star.has_kinks)
+            return HeatProgram(float(self.dt))
+        below = star.stalk < 0.0 if star.has_kinks else None
+        return HeatProgram(SAFETY * star.longest_step, below)
 
 
-@dataclass(frozen=True)
 class HeatProgram:
-    """The heat step of one vertex; ready once every neighbour was heard; remembers nothing.
+    """The heat step of one vertex; ready once every neighbour was heard.
 
-    Attributes
+    Parameters
     ----------
     eta
         The step.
-    rests
-        Whether a coordinate may come to rest on a kink.
+    below
+        Where the stalk is negative, if a coordinate may come to rest at 0, on a kink.
     """
 
-    eta: float
-    rests: bool
+    def __init__(self, eta: float, below: NDArray[np.bool_] | None = None) -> None:
+        self._eta = eta
+        self._below = below
+        self._passed: NDArray[np.bool_] | bool = False
 
     def ready(self, star: Star, inbox: Inbox) -> bool:
         return star.heard_all(inbox)
@@ -68,18 +70,17 @@ class HeatProgram:
         """Return x − η ∇E, or no move where the force is too small to matter."""
         if star.stationarity(inbox) <= star.quiet:
             return Step(None)
-        stalk = star.descent(inbox) * -self.eta
+        stalk = star.descent(inbox) * -self._eta
         stalk += star.stalk
-        return Step(_resting(star, inbox, stalk) if self.rests else stalk)
-
-
-def _resting(star: Star, inbox: Inbox, stalk: Array) -> Array:
-    """Return ``stalk`` with the coordinates left at 0 that would pass a kink where they can rest.
-
-    A fixed step jumps over the kink and back for ever.
-    """
-    passing = star.stalk * stalk < 0.0
-    if not passing.any():
-        return stalk
-    resting = star.resting_on_kinks_at(np.where(passing, 0.0, stalk), star.heard(inbox))
-    return np.where(passing & resting, 0.0, stalk)
+        if self._below is not None:
+            below = stalk < 0.0
+            passing = below ^ self._below
+            # A fixed step jumps over a kink and back for ever. Whatever passes twice in a row
+            # is left there; if it does not belong there, the next force takes it on.
+            again = passing & self._passed
+            if again.any():
+                stalk[again] = 0.0
+                below &= ~again
+                passing &= ~again
+            self._below, self._passed = below, passing
+        return Step(stalk)
