@@ -59,8 +59,9 @@ def checked(
         raise ShapeError(f"{what}: expected shape ({wanted}), got {raw.shape}")
     with np.errstate(over="ignore"):  # what does not fit the precision becomes infinite
         array: Array = np.array(raw, dtype=dtype or float_dtype(raw.dtype))
-    bad = np.argwhere(~np.isfinite(array))
-    if bad.size:
+    finite = np.isfinite(array)
+    if not finite.all():
+        bad = np.argwhere(~finite)
         where = ", ".join(str(i) for i in bad[0])
         raise NonFiniteError(
             f"{what}: {len(bad)} value(s) are NaN or infinite in {array.dtype}, "

@@ -70,7 +70,8 @@ def descent(
     kinks = [inc.map.kink for inc in incidences]
     # Asked in every step: hardly ever is a coordinate exactly 0.
     if any(kinks) and not np.logical_and.reduce(stalk, None):
-        at, to_right, to_left = _sides(kinks, stalk, projections, heard, force)
+        at = np.flatnonzero(stalk == 0.0)
+        to_right, to_left = _sides(kinks, at, projections, heard, force)
         upward = -to_right >= to_left
         force.flat[at] = np.where(upward, np.minimum(to_right, 0.0), np.maximum(to_left, 0.0))
     if pins is not None:
@@ -90,23 +91,23 @@ def resting_on_kinks(
     kinks = [inc.map.kink for inc in incidences]
     if any(kinks):
         right = gradient(incidences, pins, stalk, projections, heard)
-        at, to_right, to_left = _sides(kinks, stalk, projections, heard, right)
+        at = np.flatnonzero(stalk == 0.0)
+        to_right, to_left = _sides(kinks, at, projections, heard, right)
         resting.flat[at] = (to_left <= 0.0) & (to_right >= 0.0) & (to_left < to_right)
     return resting if pins is None else resting & ~pins.held[:, None]
 
 
 def _sides(
     kinks: Sequence[float],
-    stalk: Array,
+    at: NDArray[np.intp],
     projections: Sequence[Array],
     heard: Sequence[Array],
     right: Array,
-) -> tuple[NDArray[np.intp], Array, Array]:
-    """Return where the flattened stalk is 0, and there ∇E to the right and to the left."""
-    at = np.flatnonzero(stalk == 0.0)
+) -> tuple[Array, Array]:
+    """Return ∇E to the right and to the left where the flattened stalk is 0, at ``at``."""
     to_right = right.flat[at]
     to_left = to_right
     for kink, own, other in zip(kinks, projections, heard, strict=True):
         if kink:
             to_left = to_left - kink * (own.flat[at] - other.flat[at])
-    return at, to_right, to_left
+    return to_right, to_left

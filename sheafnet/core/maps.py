@@ -156,16 +156,16 @@ class ReluGate(RestrictionMap):
         self, weight: Array, centre: Array, target: Array, current: Array, *, keep: bool
     ) -> Array:
         # One candidate on each side of the kink, each the minimiser of its side.
-        middle = (weight * centre + target) / (weight + 1.0)
-        above = np.maximum(middle, 0.0)
+        total = weight + 1.0
+        middle = (weight * centre + target) / total
+        below = np.minimum(centre, 0.0)
         if keep:
-            from_above = np.where(middle > 0.0, middle, np.minimum(centre, 0.0))
-            from_below = np.where(centre < 0.0, centre, above)
+            from_above = np.where(middle > 0.0, middle, below)
+            from_below = np.where(centre < 0.0, centre, np.maximum(middle, 0.0))
             return np.where(current >= 0.0, from_above, from_below)
-        # From a centre below 0 it is worth going up if weight (a − c)² / (weight + 1) ≤ a²,
-        # which for the target a > 0 bounds how far below the centre c may be.
-        reach = np.sqrt((weight + 1.0) / weight) - 1.0
-        return np.where(centre >= -reach * np.maximum(target, 0.0), above, centre)
+        # It is worth being at the middle if that lies above 0 and (weight + 1) middle² is at
+        # least weight below², which is what it costs to leave the centre for 0.
+        return np.where(below * np.sqrt(weight / total) + middle >= 0.0, middle, below)
 
     @property
     def curvature(self) -> float:

@@ -58,10 +58,12 @@ class Inbox:
                 return False
             if incarnation == before[0]:
                 missed = message.sequence - before[1] - 1
-                self.staleness[min(missed.bit_length(), STALENESS_CLASSES - 1)] += 1
                 if missed:
+                    self.staleness[min(missed.bit_length(), STALENESS_CLASSES - 1)] += 1
                     self.staleness_sum += missed
                     self.max_staleness = max(missed, self.max_staleness)
+                else:
+                    self.staleness[0] += 1
         self._stamps[key] = stamp
         self._arrays[key] = message.array
         self.version += 1

@@ -81,7 +81,10 @@ class FoldedProximal(Proximal):
     def __init__(self, star: Star, bent: Incidence, *, keep: bool) -> None:
         self._bent = bent
         self._keep = keep
+        ends = list(zip(star.incidences, star.heard_keys, strict=True))
+        (self._target,) = (key for inc, key in ends if inc is bent)
         others = [inc for inc in star.incidences if inc is not bent]
+        self._others = [key for inc, key in ends if inc is not bent]
         self._only_identities = all(isinstance(inc.map, Identity) for inc in others)
         self._weight = np.full((star.stalk.shape[0], 1), float(len(others)), star.stalk.dtype)
         if star.pins is not None:
@@ -98,19 +101,16 @@ class FoldedProximal(Proximal):
 
     def minimiser(self, star: Star, inbox: Inbox) -> Array:
         pins = star.pins
-        others, target = [], star.stalk
-        for inc, heard in zip(star.incidences, star.heard(inbox), strict=True):
-            if inc is self._bent:
-                target = heard
-            else:
-                others.append(heard)
+        others = [inbox[key] for key in self._others]
         if self._lone:
             (centre,) = others
         else:
             springs = () if pins is None else pins.springs
             pulled = [spring.weight * spring.centre for spring in springs]
             centre = np.sum([*others, *pulled], axis=0) / self._weight
-        x = self._bent.map.prox(self._weight, centre, target, star.stalk, keep=self._keep)
+        x = self._bent.map.prox(
+            self._weight, centre, inbox[self._target], star.stalk, keep=self._keep
+        )
         return x if pins is None else pins.imposed_on(x)
 
 
@@ -137,12 +137,14 @@ class MajorisedProximal(Proximal):
 
 
 def relaxed(star: Star, target: Array, omega: float) -> Array:
-    """Return the stalk moved by ``omega`` of the way to ``target``.
+    """Return the move by ``omega`` of the way to ``target``, a new array.
 
     A coordinate that belongs on a kink is put there whole: short of it or past it the force does
     not shrink.
     """
-    if omega == 1.0:
-        return target
-    moved = star.stalk + omega * (target - star.stalk)
-    return np.where(target == 0.0, 0.0, moved) if star.has_kinks else moved
+    move = target - star.stalk
+    if omega != 1.0:
+        move *= omega
+        if star.has_kinks and not np.logical_and.reduce(target, None):
+            move = np.where(target == 0.0, -star.stalk, move)
+    return move

@@ -61,6 +61,8 @@ class Star:
         Of the last word said.
     has_kinks
         Whether the energy around the vertex has a derivative that jumps at 0.
+    turns
+        For each neighbour that can move, the key of its word and 1 if this vertex goes first.
     """
 
     def __init__(
@@ -72,10 +74,10 @@ class Star:
     ) -> None:
         self.name = name
         self.incidences = tuple(incidences)
-        self.constraint = constraint
         self.heard_keys = tuple(
             Key(Kind.PROJECTION, inc.edge, inc.neighbour) for inc in self.incidences
         )
+        self.constrain(constraint)
         self.quiet = 0.0
         self.sequence = 0
         self.has_kinks = any(inc.map.kink for inc in self.incidences)
@@ -83,6 +85,15 @@ class Star:
         self._descent_version = -1
         self._stationarity_version = -1
         self.move(stalk)
+
+    def constrain(self, constraint: Constraint) -> None:
+        """Be pinned like this from now on, the neighbours too."""
+        self.constraint = constraint
+        self.turns = tuple(
+            (key, int(inc.leads))
+            for inc, key in zip(self.incidences, self.heard_keys, strict=True)
+            if inc.neighbour not in constraint.held_neighbours
+        )
 
     @property
     def pins(self) -> StalkPins | None:
@@ -97,7 +108,8 @@ class Star:
     def move(self, stalk: Array) -> None:
         """Take ``stalk`` as the new value and project it onto every edge."""
         self.stalk = frozen(stalk)
-        self.projections = tuple(frozen(inc.map.apply(stalk)) for inc in self.incidences)
+        # A list is made faster than a generator is run.
+        self.projections = tuple([frozen(inc.map.apply(stalk)) for inc in self.incidences])
         self._descent_version = self._stationarity_version = -1
 
     @property
@@ -139,10 +151,10 @@ class Star:
         From the last word of each neighbour; see ``core.local.descent``.
         """
         if self._descent_version != inbox.version:
+            pins = self.constraint.pins
+            force = local.gradient if pins is None and not self.has_kinks else local.descent
             self._descent: Array = frozen(
-                local.descent(
-                    self.incidences, self.pins, self.stalk, self.projections, self.heard(inbox)
-                )
+                force(self.incidences, pins, self.stalk, self.projections, self.heard(inbox))
             )
             self._descent_version = inbox.version
         return self._descent

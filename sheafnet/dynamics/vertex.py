@@ -122,7 +122,7 @@ class Vertex:
         """
         star = self.star
         before, pins = star.pins, constraint.pins
-        star.constraint = constraint
+        star.constrain(constraint)
         if before is None if pins is None else pins.same_as(before):
             return []
         star.move(star.stalk if pins is None else pins.imposed_on(star.stalk))

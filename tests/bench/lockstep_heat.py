@@ -48,10 +48,7 @@ def bare_loop(
         for n in range(1, last + 1):
             force_z[n] = z[n] - into[n]
             if n < last:
-                pull = gate[n] - a[n]
-                force_z[n] += pull * (z[n] >= 0.0)
-                if dt is None and not z[n].all():
-                    on_kink(force_z[n], pull, np.flatnonzero(z[n] == 0.0))
+                add_gate(force_z[n], z[n], gate[n] - a[n], rests=dt is None)
             worst = max(worst, force_z[n].max(), -force_z[n].min())
         for n in range(1, last):
             force_a[n] = weights[n + 1].T @ (into[n + 1] - z[n + 1])
@@ -63,26 +60,36 @@ def bare_loop(
             np.multiply(force, eta_z[n], out=force)
             z[n] -= force
             if dt is None and n < last:
-                now = z[n] < 0.0
-                passing = now ^ below[n]
-                again = passing & passed[n]
-                if again.any():
-                    z[n][again] = 0.0
-                    now &= ~again
-                    passing &= ~again
-                below[n], passed[n] = now, passing
+                below[n], passed[n] = left_on_kink(z[n], below[n], passed[n])
         for n, force in force_a.items():
             np.multiply(force, eta_a[n], out=force)
             a[n] -= force
     return {f"z{n}": x for n, x in z.items()} | {f"a{n}": x for n, x in a.items()}
 
 
-def on_kink(force: np.ndarray, pull: np.ndarray, at: np.ndarray) -> None:
-    """Leave of the force on a unit at 0 what can move it; ``pull`` acts on its right only."""
-    to_right = force.flat[at]
-    to_left = to_right - pull.flat[at]
-    upward = -to_right >= to_left
-    force.flat[at] = np.where(upward, np.minimum(to_right, 0.0), np.maximum(to_left, 0.0))
+def add_gate(force: np.ndarray, z: np.ndarray, pull: np.ndarray, *, rests: bool) -> None:
+    """Add the pull of an activation edge; at a kink leave of the force what can move the unit."""
+    force += pull * (z >= 0.0)
+    if rests and not z.all():
+        at = np.flatnonzero(z == 0.0)
+        to_right = force.flat[at]
+        to_left = to_right - pull.flat[at]
+        upward = -to_right >= to_left
+        force.flat[at] = np.where(upward, np.minimum(to_right, 0.0), np.maximum(to_left, 0.0))
+
+
+def left_on_kink(
+    z: np.ndarray, below: np.ndarray, passed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put units at 0 that have passed it twice in a row; return who is below, and who passed."""
+    now = z < 0.0
+    passing = now ^ below
+    again = passing & passed
+    if again.any():
+        z[again] = 0.0
+        now &= ~again
+        passing &= ~again
+    return now, passing
 
 
 def main() -> None:

@@ -74,4 +74,7 @@ class ProxProgram:
         """Return the minimiser, or no move where the force is too small to matter."""
         if star.stationarity(inbox) <= star.quiet:
             return Step(None)
-        return Step(relaxed(star, self.proximal.minimiser(star, inbox), self.damping))
+        target = self.proximal.minimiser(star, inbox)
+        if self.damping == 1.0:
+            return Step(target)
+        return Step(star.stalk + relaxed(star, target, self.damping))
