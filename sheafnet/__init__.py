@@ -40,8 +40,16 @@ if TYPE_CHECKING:
     from sheafnet.runtime.cluster.cluster import Cluster
     from sheafnet.runtime.ports import Observer
     from sheafnet.runtime.run import Run
-    from sheafnet.runtime.simulator.latency import Constant, Exponential, Latency, Uniform
-    from sheafnet.runtime.simulator.simulator import Restart, Simulator
+    from sheafnet.runtime.simulator.channel import Channel, Cut
+    from sheafnet.runtime.simulator.latency import (
+        Constant,
+        Empirical,
+        Exponential,
+        Latency,
+        LogNormal,
+        Uniform,
+    )
+    from sheafnet.runtime.simulator.simulator import Pause, Restart, Simulator
     from sheafnet.runtime.solution import Solution
 
 __version__ = "0.1.0"
@@ -77,8 +85,16 @@ _HOMES = {
     "sheafnet.runtime.cluster.cluster": ("Cluster",),
     "sheafnet.runtime.ports": ("Observer",),
     "sheafnet.runtime.run": ("Run",),
-    "sheafnet.runtime.simulator.latency": ("Constant", "Exponential", "Latency", "Uniform"),
-    "sheafnet.runtime.simulator.simulator": ("Restart", "Simulator"),
+    "sheafnet.runtime.simulator.channel": ("Channel", "Cut"),
+    "sheafnet.runtime.simulator.latency": (
+        "Constant",
+        "Empirical",
+        "Exponential",
+        "Latency",
+        "LogNormal",
+        "Uniform",
+    ),
+    "sheafnet.runtime.simulator.simulator": ("Pause", "Restart", "Simulator"),
     "sheafnet.runtime.solution": ("Solution",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -86,19 +102,24 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "ActiveSet",
     "Affine",
+    "Channel",
     "Cluster",
     "Coboundary",
     "Cochain",
     "Constant",
+    "Cut",
     "Edge",
+    "Empirical",
     "Exponential",
     "Heat",
     "Identity",
     "Latency",
     "Linear",
     "Lockstep",
+    "LogNormal",
     "Observer",
     "Outcome",
+    "Pause",
     "Pin",
     "Progress",
     "Prox",

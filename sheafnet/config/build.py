@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 from sheafnet import api
 from sheafnet.config.faults import Faults
@@ -12,16 +13,21 @@ from sheafnet.config.pins import build_pins
 from sheafnet.config.samples import Samples, build_samples
 from sheafnet.config.schema import (
     ActiveSetRule,
+    AnyLatency,
+    ChannelSection,
     ClusterRuntime,
     CoboundaryRule,
     Config,
     ConstantLatency,
+    EmpiricalLatency,
     ExponentialLatency,
     FileNetwork,
     HeatRule,
     LockstepRuntime,
+    LogNormalLatency,
     ProxRule,
     RandomNetwork,
+    SimulatorRuntime,
     SorRule,
     UniformLatency,
 )
@@ -35,17 +41,28 @@ from sheafnet.errors import ConfigError
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.ports import Observer, Runtime
 from sheafnet.runtime.run import Run
-from sheafnet.runtime.simulator.latency import Constant, Exponential, Latency, Uniform
-from sheafnet.runtime.simulator.simulator import Restart, Simulator
+from sheafnet.runtime.simulator.channel import Channel, Cut
+from sheafnet.runtime.simulator.latency import (
+    Constant,
+    Empirical,
+    Exponential,
+    Latency,
+    LogNormal,
+    Uniform,
+)
+from sheafnet.runtime.simulator.simulator import Pause, Restart, Simulator
 
 SIMULATOR_SETTINGS = (
     "seed",
     "loss",
+    "duplication",
+    "bandwidth",
     "compute",
     "slow",
     "placement",
     "window",
     "report_interval",
+    "shuffle_ties",
 )
 """Settings of the simulator that a configuration gives as they are."""
 
@@ -144,14 +161,25 @@ def build_runtime(config: Config, trace: Callable[[str], None] | None = None) ->
         **settings,
         latency=build_latency(runtime.latency),
         report_latency=None if late is None else build_latency(late),
-        restarts=tuple(Restart(r.host, r.at, r.down) for r in runtime.restarts),
+        channels={(c.sender, c.receiver): build_channel(c, runtime) for c in runtime.channels},
+        cuts=tuple(Cut(**cut.model_dump()) for cut in runtime.cuts),
+        restarts=tuple(Restart(**restart.model_dump()) for restart in runtime.restarts),
+        pauses=tuple(Pause(**pause.model_dump()) for pause in runtime.pauses),
         trace=trace,
     )
 
 
-def build_latency(
-    section: ConstantLatency | UniformLatency | ExponentialLatency,
-) -> Latency:
+def build_channel(section: ChannelSection, runtime: SimulatorRuntime) -> Channel:
+    """Return the channel of ``section``, which leaves out what is as everywhere."""
+
+    def own(name: str) -> Any:
+        value = getattr(section, name)
+        return getattr(runtime, name) if value is None else value
+
+    return Channel(build_latency(own("latency")), own("loss"), own("duplication"), own("bandwidth"))
+
+
+def build_latency(section: AnyLatency) -> Latency:
     """Return the law of delays that ``section`` describes."""
     match section:
         case ConstantLatency(time=time):
@@ -160,3 +188,7 @@ def build_latency(
             return Uniform(low, high)
         case ExponentialLatency(mean=mean):
             return Exponential(mean)
+        case LogNormalLatency(median=median, sigma=sigma):
+            return LogNormal(median, sigma)
+        case EmpiricalLatency(path=path):
+            return Empirical.load(path)

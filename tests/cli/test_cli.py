@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 import sheafnet as sn
 from sheafnet.cli import main
+from sheafnet.config.shipped import find_config
 from sheafnet.observe.jsonlines import JsonLines
 
 QUICK = "quickstart"
@@ -268,6 +270,37 @@ def test_a_simulated_run_prints_what_the_wire_carried_and_replays() -> None:
     assert again.exit_code == 0, again.output
     digest = json.loads(Path("here/result.json").read_text())["trace_digest"]
     assert f"the run repeats itself, digest {digest}" in again.output
+
+
+def test_a_network_with_every_fault_replays_from_its_run_directory() -> None:
+    Path("delays.txt").write_text("1\n2.5\n40\n")
+    runtime = {
+        "kind": "simulator",
+        "latency": {"kind": "empirical", "path": "delays.txt"},
+        "loss": 0.2,
+        "duplication": 0.1,
+        "bandwidth": 2000.0,
+        "channels": [{"sender": "layer_1", "receiver": "layer_2",
+                      "latency": {"kind": "lognormal", "median": 3.0, "sigma": 1.0}}],
+        "cuts": [{"hosts": ["layer_0"], "start": 5.0, "end": 50.0},
+                 {"hosts": ["layer_1"], "others": ["layer_2"], "start": 0.0, "end": 5.0,
+                  "every": 40.0}],
+        "pauses": [{"host": "layer_2", "at": 60.0, "lasts": 30.0}],
+        "restarts": [{"host": "layer_1", "at": 100.0}],
+        "shuffle_ties": True,
+    }  # fmt: skip
+    document = yaml.safe_load(find_config(QUICK).read_text()) | {"runtime": runtime}
+    Path("hostile.yaml").write_text(yaml.safe_dump(document))
+    done = sheafnet("run", "hostile.yaml", "--out", "here")
+    assert done.exit_code == 0, done.output
+    again = sheafnet("replay", "here")
+    assert again.exit_code == 0, again.output
+    document["runtime"]["cuts"][0]["end"] = 1.0
+    document["runtime"]["latency"]["path"] = "hostile.yaml"
+    Path("hostile.yaml").write_text(yaml.safe_dump(document))
+    refused = sheafnet("run", "hostile.yaml")
+    assert refused.exit_code == 2
+    assert "not a file of delays" in refused.output
 
 
 def test_replay_points_at_the_first_event_that_differs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def kill_one(seed: int) -> Kill:
     """
     rng = random.Random(seed)
     reference = golden.load("64-32-32-10-softmax")
-    onlooker = Onlooker(at_round=rng.randrange(50, 1000))
+    onlooker = Onlooker(at_round=rng.randrange(50, 500))
     run = sn.start(
         reference.sheaf,
         reference.pins,

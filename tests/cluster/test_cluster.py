@@ -79,9 +79,8 @@ class TestOnOneRay:
         for each in (actor, silent):
             ray.kill(each)
 
-    @pytest.mark.parametrize("seed", [0, 1])
-    def test_a_host_that_is_killed_comes_back_and_the_answer_is_the_same(self, seed: int) -> None:
-        kill = kill_one(seed)
+    def test_a_host_that_is_killed_comes_back_and_the_answer_is_the_same(self) -> None:
+        kill = kill_one(seed=0)
         assert kill.outcome is sn.Outcome.CONVERGED
         assert kill.deviation <= 1e-6
         assert [(r.host, r.incarnation) for r in kill.recoveries] == [(kill.host, 1)]
@@ -112,8 +111,8 @@ class TestOnOneRay:
                      observer=moving)  # fmt: skip
 
     def test_a_host_that_never_answers_ends_the_run(self) -> None:
-        runtime = sn.Cluster(silence=5.0)
-        with pytest.raises(ClusterError, match="host 'v' has not answered for 5 s"):
+        runtime = sn.Cluster(silence=3.0)
+        with pytest.raises(ClusterError, match="host 'v' has not answered for 3 s"):
             sn.infer(chain(Hanging(after=5)), [sn.Pin("u", [[1.0]])], runtime=runtime, stop=ENDLESS)
 
     def test_a_run_elsewhere_is_refused_while_connected_here(self) -> None:

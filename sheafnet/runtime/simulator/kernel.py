@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Any, TypeAlias
 
 Action: TypeAlias = Callable[..., None]
 
+DRAWS = 2**53
+"""As many orders as a float has; more than there are events, so that no two are the same."""
+
 
 class Priority(IntEnum):
-    """Order of events at the same time; within one priority, the order of scheduling."""
+    """Order of events at the same time; within one priority, the order of scheduling.
+
+    With ``ties`` a kernel puts them in a drawn order instead.
+    """
 
     FAULT = 0
     ARRIVAL = 1
@@ -22,6 +28,12 @@ class Priority(IntEnum):
 class Kernel:
     """Runs what is scheduled, in order of time.
 
+    Parameters
+    ----------
+    ties
+        Draws from [0, 1) that decide the order of events at the same time, whatever their
+        priority. None leaves it to ``Priority``.
+
     Attributes
     ----------
     now
@@ -30,7 +42,8 @@ class Kernel:
         How many events have happened.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ties: Iterator[float] | None = None) -> None:
+        self._ties = ties
         self.now = 0.0
         self.events = 0
         self._heap: list[tuple[float, int, int, Action, tuple[Any, ...]]] = []
@@ -40,7 +53,10 @@ class Kernel:
         """Have ``action(*arguments)`` happen at ``time``, or now if that is past."""
         self._id += 1
         when = time if time > self.now else self.now
-        heapq.heappush(self._heap, (when, priority, self._id, action, arguments))
+        rank, order = int(priority), self._id
+        if self._ties is not None:
+            rank, order = 0, int(next(self._ties) * DRAWS) * DRAWS + self._id
+        heapq.heappush(self._heap, (when, rank, order, action, arguments))
 
     def advance(self) -> bool:
         """Let the next event happen; return whether there was one."""

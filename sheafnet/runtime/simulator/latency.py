@@ -5,11 +5,16 @@ from __future__ import annotations
 import abc
 import math
 from dataclasses import dataclass
+from os import PathLike
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from sheafnet.core.arrays import checked
 from sheafnet.errors import InputError
+
+LARGEST_SIGMA = 10.0
+"""Past it a delay may be too large for a number."""
 
 
 def _require(holds: bool, law: object, rule: str) -> None:
@@ -76,3 +81,73 @@ class Exponential(Latency):
 
     def expected(self) -> float:
         return self.mean
+
+
+@dataclass(frozen=True)
+class LogNormal(Latency):
+    """Delays whose logarithm is normal, as round trips through the Internet roughly are.
+
+    Attributes
+    ----------
+    median
+        Half of the delays are longer.
+    sigma
+        Standard deviation of the logarithm.
+    """
+
+    median: float
+    sigma: float
+
+    def __post_init__(self) -> None:
+        _require(0.0 <= self.median < math.inf, self, "median must be finite and not negative")
+        _require(0.0 <= self.sigma <= LARGEST_SIGMA, self, f"0 ≤ sigma ≤ {LARGEST_SIGMA} must hold")
+
+    def draw(self, rng: np.random.Generator, size: int) -> NDArray[np.float64]:
+        return np.asarray(self.median * rng.lognormal(0.0, self.sigma, size))
+
+    def expected(self) -> float:
+        return self.median * math.exp(0.5 * self.sigma**2)
+
+
+class Empirical(Latency):
+    """Delays that were measured somewhere, each as likely as another.
+
+    Parameters
+    ----------
+    delays
+        At least one, none negative.
+
+    Raises
+    ------
+    InputError
+        If they are not such numbers.
+    """
+
+    def __init__(self, delays: ArrayLike) -> None:
+        self.delays = checked("empirical latency", delays, (None,), np.float64)
+        _require(self.delays.size > 0, self, "there must be at least one delay")
+        _require(bool((self.delays >= 0.0).all()), self, "no delay may be negative")
+
+    def __repr__(self) -> str:
+        return f"Empirical of {self.delays.size} delays"
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Empirical:
+        """Return the delays of a text file with one number a line; # begins a comment.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read as such.
+        """
+        try:
+            delays = np.loadtxt(path, ndmin=1)
+        except (OSError, UnicodeError, ValueError) as error:
+            raise InputError(f"{path}: not a file of delays: {error}") from None
+        return cls(delays)
+
+    def draw(self, rng: np.random.Generator, size: int) -> NDArray[np.float64]:
+        return np.asarray(rng.choice(self.delays, size), dtype=np.float64)
+
+    def expected(self) -> float:
+        return float(self.delays.mean())

@@ -1,17 +1,20 @@
-"""One direction between two hosts: draws delay and loss from streams of its own."""
+"""One direction between two hosts: what becomes of each frame, drawn from streams of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sheafnet.runtime.simulator.channel import Channel, Cut
 from sheafnet.runtime.simulator.latency import Latency
 from sheafnet.runtime.streams import stream
 
 BLOCK = 32
 """Draws at a time: enough to spread the cost of a call, few enough for 100,000 links."""
+
+LOST = (None,)
 
 
 class Link:
@@ -23,26 +26,46 @@ class Link:
         Of the run.
     sender, receiver
         Host names; they name the random streams.
-    latency
-        Law of delays.
-    loss
-        Probability that a frame never arrives.
+    channel
+        What happens there.
+    cuts
+        Those that part the two hosts.
     """
 
     def __init__(
-        self, seed: int, sender: str, receiver: str, latency: Latency, loss: float
+        self, seed: int, sender: str, receiver: str, channel: Channel, cuts: Sequence[Cut] = ()
     ) -> None:
-        self._loss = loss
-        self._delays = _endless(latency, stream(seed, "latency", sender, receiver))
-        self._chances = _endless(None, stream(seed, "loss", sender, receiver))
+        self._channel = channel
+        self._cuts = cuts
+        self._free_at = 0.0
+        self._delays = endless(channel.latency, stream(seed, "latency", sender, receiver))
+        self._losses = endless(None, stream(seed, "loss", sender, receiver))
+        self._copies = (
+            endless(None, stream(seed, "duplication", sender, receiver))
+            if channel.duplication
+            else None
+        )
 
-    def fate(self) -> float | None:
-        """Return the delay of the next frame; None if it is lost."""
-        delay = next(self._delays)
-        return None if next(self._chances) < self._loss else delay
+    def delay(self) -> float:
+        """Return how long the next thing takes that is neither lost nor queues."""
+        return next(self._delays)
+
+    def fate(self, now: float, size: int) -> tuple[float | None, ...]:
+        """Return the delay of each copy of a frame of so many bytes; None if it is lost."""
+        channel, queued = self._channel, 0.0
+        if channel.bandwidth is not None:
+            self._free_at = max(now, self._free_at) + size / channel.bandwidth
+            queued = self._free_at - now
+        delay = queued + next(self._delays)
+        lost = next(self._losses) < channel.loss
+        if lost or (self._cuts and any(cut.holds(now) for cut in self._cuts)):
+            return LOST
+        if self._copies is not None and next(self._copies) < channel.duplication:
+            return delay, queued + next(self._delays)
+        return (delay,)
 
 
-def _endless(latency: Latency | None, rng: np.random.Generator) -> Iterator[float]:
+def endless(latency: Latency | None, rng: np.random.Generator) -> Iterator[float]:
     """Yield draws, a block at a time: one call into NumPy for each would cost more."""
     while True:
         block: NDArray[np.float64]

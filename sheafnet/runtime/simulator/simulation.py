@@ -1,6 +1,6 @@
 """One simulated run: hosts, links and a coordinator as events of a kernel.
 
-Frames suffer the latency and the loss of their link. What passes between the hosts and the
+Frames suffer what their link does to them. What passes between the hosts and the
 coordinator is delayed but not lost: it stands for calls that are repeated until they succeed.
 """
 
@@ -20,9 +20,11 @@ from sheafnet.dynamics.watch import Watch
 from sheafnet.runtime.coordinator import Ask, Coordinator, Finish, Freeze, Settle, Wake, survey
 from sheafnet.runtime.host import Host, Report
 from sheafnet.runtime.roster import Roster
+from sheafnet.runtime.simulator.channel import Channel
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
-from sheafnet.runtime.simulator.link import Link
+from sheafnet.runtime.simulator.link import Link, endless
 from sheafnet.runtime.simulator.trace import Trace, What
+from sheafnet.runtime.streams import stream
 
 if TYPE_CHECKING:
     from sheafnet.runtime.simulator.simulator import Simulator
@@ -57,7 +59,8 @@ class Simulation:
     """
 
     def __init__(self, settings: Simulator, roster: Roster, trace: Trace) -> None:
-        self.kernel = Kernel()
+        ties = stream(settings.seed, "ties")
+        self.kernel = Kernel(endless(None, ties) if settings.shuffle_ties else None)
         self.hosts: dict[str, Host] = roster.hosts()
         self.settings = settings
         self._roster = roster
@@ -76,6 +79,8 @@ class Simulation:
             self._schedule_step(host)
         for restart in settings.restarts:
             self.kernel.at(restart.at, Priority.FAULT, self._crash, restart.host, restart.down)
+        for pause in settings.pauses:
+            self.kernel.at(pause.at, Priority.FAULT, self._pause, pause.host, pause.lasts)
         self.kernel.at(settings.report_interval, Priority.CONTROL, self._wave)
 
     def run(self, watch: Watch) -> Record:
@@ -151,6 +156,9 @@ class Simulation:
         if self.hosts.get(host.name) is not host:
             return  # it crashed meanwhile
         kernel, name = self.kernel, host.name
+        if self._free_at[name] > kernel.now:
+            self._schedule_step(host)  # it was paused meanwhile
+            return
         before = host.updates
         frames = host.step(kernel.now)
         updates = host.updates - before
@@ -165,11 +173,11 @@ class Simulation:
             self._schedule_timer(host)
 
     def _send(self, sender: str, receiver: str, data: bytes) -> None:
-        delay = self._link(sender, receiver).fate()
         now, checksum = self.kernel.now, int.from_bytes(data[4:8], "little")
-        self._trace.send(now, sender, receiver, len(data), checksum, delay)
-        if delay is not None:
-            self.kernel.at(now + delay, Priority.ARRIVAL, self._arrive, receiver, data)
+        for delay in self._link(sender, receiver).fate(now, len(data)):
+            self._trace.send(now, sender, receiver, len(data), checksum, delay)
+            if delay is not None:
+                self.kernel.at(now + delay, Priority.ARRIVAL, self._arrive, receiver, data)
 
     def _arrive(self, receiver: str, data: bytes) -> None:
         host = self.hosts.get(receiver)
@@ -195,6 +203,10 @@ class Simulation:
             else:
                 self._schedule_timer(host)
 
+    def _pause(self, name: str, lasts: float) -> None:
+        self._trace.note(self.kernel.now, What.PAUSE, name, self.lives[name])
+        self._free_at[name] = max(self._free_at[name], self.kernel.now + lasts)
+
     def _crash(self, name: str, down: float) -> None:
         host = self.hosts.pop(name, None)
         if host is None:
@@ -214,10 +226,11 @@ class Simulation:
         link = self._links.get((sender, receiver))
         if link is None:
             settings = self.settings
-            latency, loss = settings.latency, settings.loss
+            channel = settings.channel(sender, receiver)
             if CONTROL in (sender, receiver):
-                latency, loss = settings.report_latency or latency, 0.0
-            link = Link(settings.seed, sender, receiver, latency, loss)
+                channel = Channel(settings.report_latency or settings.latency)
+            cuts = [cut for cut in settings.cuts if cut.parts(sender, receiver)]
+            link = Link(settings.seed, sender, receiver, channel, cuts)
             self._links[sender, receiver] = link
         return link
 
@@ -225,7 +238,7 @@ class Simulation:
 
     def _control(self, sender: str, receiver: str) -> float:
         """Return when a word between the coordinator and a host arrives."""
-        return self.kernel.now + (self._link(sender, receiver).fate() or 0.0)
+        return self.kernel.now + self._link(sender, receiver).delay()
 
     def _wave(self) -> None:
         """Begin a wave, or ask those again who were down when it was asked."""

@@ -13,11 +13,10 @@ from sheafnet.errors import InputError, UnknownNameError, nearest
 from sheafnet.runtime.outbox import Patience
 from sheafnet.runtime.placement import Placement
 from sheafnet.runtime.roster import Roster
-from sheafnet.runtime.simulator.latency import Constant, Latency
+from sheafnet.runtime.simulator.channel import DEFAULT_LATENCY, Channel, Cut
+from sheafnet.runtime.simulator.latency import Latency
 from sheafnet.runtime.simulator.simulation import Simulation
 from sheafnet.runtime.simulator.trace import Trace
-
-DEFAULT_LATENCY = Constant(1.0)
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,25 @@ class Restart:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """A host does nothing for a while; what arrives meanwhile it takes in afterwards.
+
+    Attributes
+    ----------
+    host
+        Which.
+    at
+        Virtual time of its beginning.
+    lasts
+        How long it is.
+    """
+
+    host: str
+    at: float
+    lasts: float
+
+
+@dataclass(frozen=True)
 class Simulator:
     """Runs a problem on simulated hosts, bit for bit the same for the same seed.
 
@@ -47,16 +65,20 @@ class Simulator:
     ----------
     seed
         Of every delay and loss; each direction of each link has streams of its own.
-    latency
-        How long a frame is on its way, in units of virtual time.
-    loss
-        Probability that a frame never arrives, 0 up to but not 1.
+    latency, loss, duplication, bandwidth
+        Of every link that has no channel of its own; see ``Channel``.
+    channels
+        (Sender, receiver) → what happens to frames in that direction.
+    cuts
+        Times in which some hosts do not reach others. The coordinator reaches everybody.
     compute
         Virtual time that one update of a vertex takes.
     slow
         Host → by what factor its updates take longer.
     restarts
         Hosts that crash and come back.
+    pauses
+        Hosts that stand still for a while.
     placement
         ``"by-layer"``, ``"by-vertex"``, or host → its vertices; see ``place``.
     window
@@ -65,6 +87,9 @@ class Simulator:
         Virtual time between the waves of the coordinator.
     report_latency
         Delays of what passes between hosts and coordinator; None takes ``latency``.
+    shuffle_ties
+        Whether events at the same time happen in an order that the seed draws, to find what
+        depends on it, instead of the fixed one of ``kernel.Priority``.
     trace
         Is handed every line of the full trace; None keeps its digest only.
 
@@ -77,20 +102,26 @@ class Simulator:
     seed: int = 0
     latency: Latency = DEFAULT_LATENCY
     loss: float = 0.0
+    duplication: float = 0.0
+    bandwidth: float | None = None
+    channels: Mapping[tuple[str, str], Channel] = field(default_factory=dict)
+    cuts: tuple[Cut, ...] = ()
     compute: float = 1.0
     slow: Mapping[str, float] = field(default_factory=dict)
     restarts: tuple[Restart, ...] = ()
+    pauses: tuple[Pause, ...] = ()
     placement: Placement = "by-layer"
     window: int = 4
     report_interval: float = 20.0
     report_latency: Latency | None = None
+    shuffle_ties: bool = False
     trace: Callable[[str], None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
+        self.channel("", "")  # complains of what it does not like
         factors = list(self.slow.values())
         checks = {
             "seed must be 0 or more": self.seed >= 0,
-            "loss must be at least 0 and below 1": 0.0 <= self.loss < 1.0,
             "compute must be positive": 0.0 < self.compute < math.inf,
             "factors of slow hosts must be positive": all(0.0 < f < math.inf for f in factors),
             "window must be at least 1": self.window >= 1,
@@ -98,10 +129,27 @@ class Simulator:
             "restarts must be at 0 or later and last 0 or longer": all(
                 r.at >= 0.0 and r.down >= 0.0 for r in self.restarts
             ),
+            "pauses must be at 0 or later and last a finite time": all(
+                p.at >= 0.0 and 0.0 <= p.lasts < math.inf for p in self.pauses
+            ),
         }
         for rule, holds in checks.items():
             if not holds:
                 raise InputError(f"simulator: {rule}")
+
+    def channel(self, sender: str, receiver: str) -> Channel:
+        """Return what happens to frames in this direction."""
+        own = self.channels.get((sender, receiver))
+        return own or Channel(self.latency, self.loss, self.duplication, self.bandwidth)
+
+    @property
+    def _named(self) -> list[str]:
+        """Every host that the settings name."""
+        names = [*self.slow]
+        names += [restart.host for restart in self.restarts]
+        names += [pause.host for pause in self.pauses]
+        names += [host for pair in self.channels for host in pair]
+        return names + [host for cut in self.cuts for host in (*cut.hosts, *(cut.others or ()))]
 
     def run(self, problem: Problem, watch: Watch) -> Record:
         """Run ``problem`` to its end, asking ``watch`` after every wave whether to go on.
@@ -109,16 +157,18 @@ class Simulator:
         Raises
         ------
         UnknownNameError
-            If a slow or restarted host is not there.
+            If a host is named that is not there.
         """
         return self.simulation(problem).run(watch)
 
     def simulation(self, problem: Problem) -> Simulation:
         """Return the run of ``problem`` at its start, to be looked into event by event."""
         slowest = self.compute * max(self.slow.values(), default=1.0)
-        patience = Patience(4.0 * (self.latency.expected() + slowest), self.window)
+        latencies = [self.latency, *(channel.latency for channel in self.channels.values())]
+        longest = max(latency.expected() for latency in latencies)
+        patience = Patience(4.0 * (longest + slowest), self.window)
         roster = Roster(problem, f"simulated-{self.seed}", self.placement, patience)
-        for name in (*self.slow, *(restart.host for restart in self.restarts)):
+        for name in self._named:
             if name not in roster.members:
                 hint = nearest(name, roster.members)
                 raise UnknownNameError(f"simulator: no host {name!r}{hint}")

@@ -18,6 +18,7 @@ class What(IntEnum):
     CRASH = 3
     RISE = 4
     FINISH = 5
+    PAUSE = 6
 
 
 class Trace:
@@ -42,7 +43,7 @@ class Trace:
     def send(
         self, now: float, sender: str, receiver: str, size: int, checksum: int, delay: float | None
     ) -> None:
-        """Add a frame on its way, or lost if it has no delay."""
+        """Add a copy of a frame on its way, or a frame that is lost if it has no delay."""
         places = self._places
         self._pending += (
             now,
