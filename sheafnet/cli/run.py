@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import json
-import platform
 import signal
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-import sheafnet
 from sheafnet.cli import NOT_CONVERGED
 from sheafnet.cli.options import config_argument, override_option
 from sheafnet.cli.output import show
+from sheafnet.cli.summary import summary
 from sheafnet.config.build import InferJob, build_job
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.config.schema import MetricsSection
 from sheafnet.config.shipped import find_config
-from sheafnet.core.certificate import error_bound
-from sheafnet.core.cochain import Cochain
 from sheafnet.dynamics.record import Progress
 from sheafnet.dynamics.stop import Outcome
-from sheafnet.errors import NonFiniteError
 from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.observe.several import Several
@@ -35,9 +29,6 @@ from sheafnet.observe.terminal import ProgressLine
 from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.run import Run
 from sheafnet.runtime.solution import Solution
-
-LARGEST_CERTIFIED = 300
-"""Coordinates of a sheaf up to which its spectrum is computed for a bound on the error."""
 
 
 @click.command()
@@ -140,66 +131,6 @@ def _finish(run: Run) -> Solution:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def summary(job: InferJob, solution: Solution) -> dict[str, Any]:
-    """Return what ``result.json`` holds."""
-    cochain = solution.cochain
-    forward = _forward(job)
-    result: dict[str, Any] = {
-        "outcome": solution.outcome.name,
-        "message": solution.message,
-        "energy": solution.energy,
-        "stationarity": solution.stationarity,
-        "stationarity_by_vertex": dict(solution.stationarity_by_vertex),
-        "error_bound": _error_bound(job, solution),
-        "kinks": dict(solution.kinks),
-        "discord": dict(solution.discord),
-        "pin_discord": dict(solution.pin_discord),
-        "max_deviation_from_forward": None
-        if forward is None
-        else max(float(np.abs(cochain[v] - forward[v]).max()) for v in forward),
-        "stats": asdict(solution.stats),
-        "ledger": [
-            {"sender": sender, "receiver": receiver, "messages": count}
-            for (sender, receiver), count in solution.ledger.items()
-        ],
-        "trace_digest": solution.trace_digest,
-        "processes": {host: p._asdict() for host, p in solution.processes.items()},
-        "recoveries": [recovery._asdict() for recovery in solution.recoveries],
-        "versions": {
-            "sheafnet": sheafnet.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-    }
-    if job.samples.labels is not None:
-        result["accuracy"] = _accuracy(job, cochain)
-        result["accuracy_of_forward"] = None if forward is None else _accuracy(job, forward)
-    return result
-
-
-def _error_bound(job: InferJob, solution: Solution) -> float | None:
-    """Return how far the worst sample can be from a minimum; None where nothing can be said."""
-    sheaf = job.network.to_sheaf()
-    if sum(sheaf.stalk_dim(v) for v in sheaf.vertices) > LARGEST_CERTIFIED:
-        return None
-    bound = float(error_bound(sheaf, job.pins, solution.cochain).max())
-    return bound if np.isfinite(bound) else None
-
-
-def _forward(job: InferJob) -> Cochain | None:
-    """Return the forward pass; None if it overflows."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        try:
-            return job.network.forward_cochain(job.samples.inputs)
-        except NonFiniteError:
-            return None
-
-
-def _accuracy(job: InferJob, cochain: Cochain) -> float:
-    predicted = cochain[job.network.output_vertex].argmax(axis=0)
-    return float(np.mean(predicted == job.samples.labels))
 
 
 def _print(job: InferJob, solution: Solution, result: dict[str, Any]) -> None:

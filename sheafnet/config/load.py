@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import typing
 from collections.abc import Iterable, Sequence
@@ -76,6 +77,27 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Loaded:
     if faults:
         raise ConfigError(faults)
     return Loaded(config, path, tuple(overridden))
+
+
+def alternatives(option: str) -> tuple[str, ...]:
+    """Return the overrides that ``key=value,value,…`` stands for, one for each value.
+
+    Values are YAML, so that one with commas of its own can be written as a list or in quotes.
+
+    Raises
+    ------
+    ConfigError
+        If it is not written like that.
+    """
+    key, equals, text = option.partition("=")
+    try:
+        values = yaml.safe_load(f"[{text}]")
+    except yaml.YAMLError:
+        values = []
+    if not key or not equals or not values:
+        example = "expected KEY=VALUE,VALUE, for example runtime.loss=0,0.1,0.4"
+        raise ConfigError([Fault("--vary", key, example)])
+    return tuple(f"{key.strip()}={json.dumps(value)}" for value in values)
 
 
 def dump_config(config: Config) -> str:

@@ -1,0 +1,84 @@
+"""What a run comes to, as ``result.json`` holds it."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+import sheafnet
+from sheafnet.config.build import InferJob
+from sheafnet.core.certificate import error_bound
+from sheafnet.core.cochain import Cochain
+from sheafnet.errors import NonFiniteError
+from sheafnet.runtime.solution import Solution
+
+LARGEST_CERTIFIED = 300
+"""Coordinates of a sheaf up to which its spectrum is computed for a bound on the error."""
+
+
+def summary(job: InferJob, solution: Solution) -> dict[str, Any]:
+    """Return what ``result.json`` holds."""
+    cochain = solution.cochain
+    forward = forward_pass(job)
+    result: dict[str, Any] = {
+        "outcome": solution.outcome.name,
+        "message": solution.message,
+        "energy": solution.energy,
+        "stationarity": solution.stationarity,
+        "stationarity_by_vertex": dict(solution.stationarity_by_vertex),
+        "error_bound": _error_bound(job, solution),
+        "kinks": dict(solution.kinks),
+        "discord": dict(solution.discord),
+        "pin_discord": dict(solution.pin_discord),
+        "max_deviation_from_forward": deviation(solution, forward),
+        "stats": asdict(solution.stats),
+        "ledger": [
+            {"sender": sender, "receiver": receiver, "messages": count}
+            for (sender, receiver), count in solution.ledger.items()
+        ],
+        "trace_digest": solution.trace_digest,
+        "processes": {host: p._asdict() for host, p in solution.processes.items()},
+        "recoveries": [recovery._asdict() for recovery in solution.recoveries],
+        "versions": {
+            "sheafnet": sheafnet.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+    if job.samples.labels is not None:
+        result["accuracy"] = _accuracy(job, cochain)
+        result["accuracy_of_forward"] = None if forward is None else _accuracy(job, forward)
+    return result
+
+
+def deviation(solution: Solution, forward: Cochain | None) -> float | None:
+    """Return the largest difference from the forward pass; None if that is not finite."""
+    if forward is None:
+        return None
+    return max(float(np.abs(solution.cochain[v] - forward[v]).max()) for v in forward)
+
+
+def _error_bound(job: InferJob, solution: Solution) -> float | None:
+    """Return how far the worst sample can be from a minimum; None where nothing can be said."""
+    sheaf = job.network.to_sheaf()
+    if sum(sheaf.stalk_dim(v) for v in sheaf.vertices) > LARGEST_CERTIFIED:
+        return None
+    bound = float(error_bound(sheaf, job.pins, solution.cochain).max())
+    return bound if np.isfinite(bound) else None
+
+
+def forward_pass(job: InferJob) -> Cochain | None:
+    """Return the forward pass; None if it overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            return job.network.forward_cochain(job.samples.inputs)
+        except NonFiniteError:
+            return None
+
+
+def _accuracy(job: InferJob, cochain: Cochain) -> float:
+    predicted = cochain[job.network.output_vertex].argmax(axis=0)
+    return float(np.mean(predicted == job.samples.labels))

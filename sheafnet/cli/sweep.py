@@ -1,0 +1,268 @@
+"""``sheafnet sweep``."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import multiprocessing
+import os
+import shlex
+import signal
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+import click
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from sheafnet.cli import NOT_CONVERGED
+from sheafnet.cli.options import config_argument, override_option
+from sheafnet.cli.output import show
+from sheafnet.cli.summary import deviation, forward_pass
+from sheafnet.config.build import build_job
+from sheafnet.config.load import Loaded, alternatives, load_config
+from sheafnet.config.schema import SimulatorRuntime
+from sheafnet.config.shipped import find_config
+from sheafnet.dynamics.stop import Outcome
+from sheafnet.errors import FileError, SheafnetError
+from sheafnet.runtime.ports import Observer
+
+FAILED = "FAILED"
+"""What stands for an outcome where a run ended in an error."""
+
+MEASURES = (
+    "virtual_time",
+    "rounds",
+    "updates",
+    "messages",
+    "frames",
+    "bytes",
+    "max_staleness",
+    "wall_time",
+    "energy",
+    "stationarity",
+    "max_deviation_from_forward",
+)
+COLUMNS = ("outcome", *MEASURES, "trace_digest", "message", "command")
+MOST_SHOWN = 10
+"""Commands that repeat what did not converge; the table on disk has them all."""
+
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of a sweep.
+
+    Attributes
+    ----------
+    config
+        As it was given.
+    seed
+        Of the start, and of the simulator.
+    setting
+        What is varied, as overrides.
+    overrides
+        All of them, these included.
+    """
+
+    config: str
+    seed: int
+    setting: tuple[str, ...]
+    overrides: tuple[str, ...]
+
+    def load(self) -> Loaded:
+        """Return its configuration."""
+        return load_config(find_config(self.config), self.overrides)
+
+    @property
+    def command(self) -> str:
+        """The one that repeats it."""
+        options = [word for override in self.overrides for word in ("--set", override)]
+        return shlex.join(["sheafnet", "run", self.config, *options])
+
+
+class Row(NamedTuple):
+    """What came of a point: the columns of the table on disk."""
+
+    point: Point
+    values: dict[str, Any]
+
+    @property
+    def well(self) -> bool:
+        """Whether it converged."""
+        return bool(self.values["outcome"] == Outcome.CONVERGED.name)
+
+
+def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> range:  # noqa: ARG001
+    first, colon, end = value.partition(":")
+    if not (colon and first.isdecimal() and end.isdecimal() and int(first) < int(end)):
+        raise click.BadParameter(f"{value!r} is not A:B with 0 ≤ A < B, for example 0:100")
+    return range(int(first), int(end))
+
+
+@click.command()
+@config_argument
+@override_option
+@click.option(
+    "--seeds", required=True, metavar="A:B", callback=_seeds, help="A, A + 1, … up to but not B."
+)
+@click.option(
+    "--vary",
+    "varied",
+    multiple=True,
+    metavar="KEY=VALUE,…",
+    help="Do all of it with each of these values, e.g. runtime.loss=0,0.2,0.4. Several of these "
+    "give every combination.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=os.cpu_count() or 1,
+    show_default="one for each processor",
+    help="Processes.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("sweep.csv"),
+    show_default=True,
+    help="Table of all runs; it must not exist yet.",
+)
+@click.pass_context
+def sweep(
+    ctx: click.Context,
+    config: str,
+    overrides: Sequence[str],
+    seeds: range,
+    varied: Sequence[str],
+    jobs: int,
+    out: Path,
+) -> None:
+    """Do the job that CONFIG describes again and again, with other seeds and settings.
+
+    Prints a line for each setting and, for each run that did not converge, the command that
+    repeats it. Exit code 1 if there was one.
+    """
+    settings = list(itertools.product(*map(alternatives, varied)))
+    points = [point for setting in settings for point in _points(config, overrides, setting, seeds)]
+    keys = [override.partition("=")[0] for override in settings[0]]
+    rows = []
+    with _created(out) as stream:
+        table = csv.writer(stream)
+        table.writerow(["seed", *keys, *COLUMNS])
+        for row in _progress(measured(points, jobs), len(points)):
+            rows.append(row)
+            values = [override.partition("=")[2] for override in row.point.setting]
+            table.writerow([row.point.seed, *values, *(row.values[name] for name in COLUMNS)])
+            stream.flush()  # what is computed is kept, however this ends
+    _print(rows, settings)
+    show(f"written to {out}")
+    ctx.exit(0 if all(row.well for row in rows) else NOT_CONVERGED)
+
+
+def _points(
+    config: str, overrides: Sequence[str], setting: tuple[str, ...], seeds: range
+) -> list[Point]:
+    """Return the runs of one setting, once it is known to be a valid one."""
+    loaded = load_config(find_config(config), [*overrides, *setting])
+    build_job(loaded)
+    keys = ["seed"]
+    if isinstance(loaded.config.runtime, SimulatorRuntime):
+        keys.append("runtime.seed")
+    return [
+        Point(config, seed, setting, (*overrides, *setting, *(f"{key}={seed}" for key in keys)))
+        for seed in seeds
+    ]
+
+
+def measured(points: Sequence[Point], jobs: int) -> Iterator[Row]:
+    """Run every point, in so many processes; yield the rows in the order of the points."""
+    for name in THREADS:  # the processes share the machine already
+        os.environ.setdefault(name, "1")
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _ignore_interrupts)
+    try:
+        yield from pool.map(measure, points)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C, which reaches every process of a terminal, to the one that counts."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def measure(point: Point) -> Row:
+    """Run one point."""
+    values: dict[str, Any] = dict.fromkeys(COLUMNS)
+    values["command"] = point.command
+    try:
+        job = build_job(point.load())
+        solution = job.prepare(Observer()).execute()
+    except SheafnetError as error:
+        return Row(point, values | {"outcome": FAILED, "message": str(error)})
+    stats = asdict(solution.stats)
+    values |= {name: stats[name] for name in MEASURES if name in stats}
+    values |= {
+        "outcome": solution.outcome.name,
+        "message": solution.message,
+        "energy": solution.energy,
+        "stationarity": solution.stationarity,
+        "max_deviation_from_forward": deviation(solution, forward_pass(job)),
+        "trace_digest": solution.trace_digest,
+    }
+    return Row(point, values)
+
+
+def _created(path: Path) -> TextIO:
+    try:
+        return path.open("x", encoding="utf-8", newline="")
+    except FileExistsError:
+        raise FileError(
+            f"{path} is there already; nothing is overwritten, so name another"
+        ) from None
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _progress(rows: Iterator[Row], total: int) -> Iterable[Row]:
+    terminal = Console(stderr=True)
+    return track(rows, "runs", total=total, console=terminal, disable=not terminal.is_terminal)
+
+
+def _print(rows: Sequence[Row], settings: Sequence[tuple[str, ...]]) -> None:
+    table = Table(title="medians over the seeds, and the worst", title_justify="left")
+    for override in settings[0]:
+        table.add_column(override.partition("=")[0].rpartition(".")[2])
+    for title in ("converged", "time", "worst", "messages", "bytes", "staleness", "deviation"):
+        table.add_column(title, justify="right")
+    for setting in settings:
+        here = [row for row in rows if row.point.setting == setting]
+        table.add_row(
+            *(override.partition("=")[2] for override in setting),
+            f"{sum(row.well for row in here)} of {len(here)}",
+            _over(statistics.median, here, "virtual_time", ",.0f"),
+            _over(max, here, "virtual_time", ",.0f"),
+            _over(statistics.median, here, "messages", ",.0f"),
+            _over(statistics.median, here, "bytes", ",.0f"),
+            _over(max, here, "max_staleness", ",.0f"),
+            _over(max, here, "max_deviation_from_forward", ".1e"),
+        )
+    failed = [row for row in rows if not row.well]
+    lines = [f"{row.values['outcome']}: {row.point.command}" for row in failed[:MOST_SHOWN]]
+    if len(failed) > MOST_SHOWN:
+        lines.append(f"and {len(failed) - MOST_SHOWN} more that did not converge")
+    show(table, *lines)
+
+
+def _over(
+    statistic: Callable[[list[float]], float], rows: Sequence[Row], name: str, form: str
+) -> str:
+    """Return a statistic of a column, over the runs that have a value there."""
+    values = [float(row.values[name]) for row in rows if row.values[name] is not None]
+    return format(statistic(values), form) if values else "–"
