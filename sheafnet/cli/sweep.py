@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -236,10 +237,13 @@ def _progress(rows: Iterator[Row], total: int) -> Iterable[Row]:
 
 
 def _print(rows: Sequence[Row], settings: Sequence[tuple[str, ...]]) -> None:
-    table = Table(title="medians over the seeds, and the worst", title_justify="left")
+    title = "Medians over the seeds; worst time, staleness, deviation from the forward pass"
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
     for override in settings[0]:
         table.add_column(override.partition("=")[0].rpartition(".")[2])
-    for title in ("converged", "time", "worst", "messages", "bytes", "staleness", "deviation"):
+    for title in ("settled", "time", "worst", "messages", "bytes", "stalest", "error"):
         table.add_column(title, justify="right")
     for setting in settings:
         here = [row for row in rows if row.point.setting == setting]
