@@ -386,7 +386,8 @@ def test_red_and_black_prox_never_raises_the_energy_and_never_moves_a_pin(
         assert solution.stationarity == max(found.values())
         if solution.outcome is sn.Outcome.CONVERGED:
             assert solution.stationarity <= 1e-9
-    assert all(b <= a * (1.0 + 1e-9) + 1e-12 for a, b in pairwise(energies))
+    # A loss towards what is no label may be negative.
+    assert all(b <= a + 1e-9 * abs(a) + 1e-12 for a, b in pairwise(energies))
 
 
 def test_settings_out_of_range_are_refused() -> None:
