@@ -91,13 +91,13 @@ def alternatives(option: str) -> tuple[str, ...]:
     """
     key, equals, text = option.partition("=")
     try:
-        values = yaml.safe_load(f"[{text}]")
-    except yaml.YAMLError:
+        values = [json.dumps(value) for value in yaml.safe_load(f"[{text}]")]
+    except _UNREADABLE:
         values = []
     if not key or not equals or not values:
         example = "expected KEY=VALUE,VALUE, for example runtime.loss=0,0.1,0.4"
         raise ConfigError([Fault("--vary", key, example)])
-    return tuple(f"{key.strip()}={json.dumps(value)}" for value in values)
+    return tuple(f"{key.strip()}={value}" for value in values)
 
 
 def dump_config(config: Config) -> str:

@@ -84,6 +84,7 @@ def test_lockstep_is_swept_over_starts() -> None:
         (("--seeds", "0:1", "--vary", "runtime.loss"), "expected KEY=VALUE,VALUE"),
         (("--seeds", "0:1", "--vary", "runtime.loss="), "expected KEY=VALUE,VALUE"),
         (("--seeds", "0:1", "--vary", "runtime.loss=0,[1"), "expected KEY=VALUE,VALUE"),
+        (("--seeds", "0:1", "--vary", "runtime.loss=2026-11-25"), "expected KEY=VALUE,VALUE"),
         (("--seeds", "0:1", "--vary", "runtime.loss=0,1.5"), "runtime.loss"),
         (("--seeds", "0:1", "--vary", "rule=prox,proxy"), "no choice 'proxy'"),
         (("--seeds", "0:1", "--out", "there.csv"), "there.csv is there already"),

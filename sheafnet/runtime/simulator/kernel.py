@@ -53,10 +53,10 @@ class Kernel:
         """Have ``action(*arguments)`` happen at ``time``, or now if that is past."""
         self._id += 1
         when = time if time > self.now else self.now
-        rank, order = int(priority), self._id
+        order = self._id
         if self._ties is not None:
-            rank, order = 0, int(next(self._ties) * DRAWS) * DRAWS + self._id
-        heapq.heappush(self._heap, (when, rank, order, action, arguments))
+            priority, order = Priority.FAULT, int(next(self._ties) * DRAWS) * DRAWS + self._id
+        heapq.heappush(self._heap, (when, priority, order, action, arguments))
 
     def advance(self) -> bool:
         """Let the next event happen; return whether there was one."""

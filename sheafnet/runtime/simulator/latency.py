@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
+import warnings
 from dataclasses import dataclass
 from os import PathLike
 
@@ -141,10 +142,11 @@ class Empirical(Latency):
             If the file cannot be read as such.
         """
         try:
-            delays = np.loadtxt(path, ndmin=1)
-        except (OSError, UnicodeError, ValueError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of an empty file, which is refused below
+                return cls(np.loadtxt(path, ndmin=1))
+        except (OSError, UnicodeError, ValueError, InputError) as error:
             raise InputError(f"{path}: not a file of delays: {error}") from None
-        return cls(delays)
 
     def draw(self, rng: np.random.Generator, size: int) -> NDArray[np.float64]:
         return np.asarray(rng.choice(self.delays, size), dtype=np.float64)

@@ -40,7 +40,9 @@ class Restart:
 
 @dataclass(frozen=True)
 class Pause:
-    """A host does nothing for a while; what arrives meanwhile it takes in afterwards.
+    """A host takes no step for a while: it neither acts on what arrives nor acknowledges it.
+
+    It still answers the coordinator.
 
     Attributes
     ----------
