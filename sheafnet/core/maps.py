@@ -33,6 +33,8 @@ class RestrictionMap(abc.ABC):
     kink
         By how much the derivative jumps, from left to right, where a coordinate is 0. Unless it
         is 0 the map is elementwise, and ``pullback`` takes the derivative from the right.
+    prox_is_exact
+        Whether ``prox`` gives the minimiser to rounding, and not what some iterations reach.
     prox_weight
         Least weight by coordinate with which ``prox`` may be asked for; infinite where a map
         offers none.
@@ -40,6 +42,7 @@ class RestrictionMap(abc.ABC):
 
     is_elementwise: ClassVar[bool] = False
     kink: ClassVar[float] = 0.0
+    prox_is_exact: ClassVar[bool] = False
     prox_weight: float = math.inf
 
     @abc.abstractmethod
@@ -141,6 +144,7 @@ class ReluGate(RestrictionMap):
 
     is_elementwise = True
     kink = 1.0
+    prox_is_exact = True
     prox_weight = sys.float_info.min
 
     def codomain_dim(self, domain_dim: int) -> int:

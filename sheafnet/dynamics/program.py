@@ -31,11 +31,14 @@ class Step(NamedTuple):
         Whatever else is to be said.
     at_least
         Least sequence of what is said, where the rule counts turns by it.
+    final
+        Whether another step would change nothing before there is news from a neighbour.
     """
 
     stalk: Array | None
     letters: tuple[Letter, ...] = ()
     at_least: int = 0
+    final: bool = False
 
 
 class Program(Protocol):

@@ -20,7 +20,15 @@ HALVINGS = 60
 
 
 class Proximal(abc.ABC):
-    """Gives the stalk that minimises the energy around one vertex."""
+    """Gives the stalk that minimises the energy around one vertex.
+
+    Attributes
+    ----------
+    exact
+        Whether that is the minimiser to rounding, and not a step on the way to it.
+    """
+
+    exact: bool = False
 
     @abc.abstractmethod
     def minimiser(self, star: Star, inbox: Inbox) -> Array:
@@ -56,6 +64,8 @@ class LinearProximal(Proximal):
     gradient, the step corrects what rounding did to A⁺.
     """
 
+    exact = True
+
     def __init__(self, star: Star) -> None:
         dim, dtype = star.stalk.shape[0], star.stalk.dtype
         A = np.zeros((dim, dim))
@@ -81,6 +91,7 @@ class FoldedProximal(Proximal):
     def __init__(self, star: Star, bent: Incidence, *, keep: bool) -> None:
         self._bent = bent
         self._keep = keep
+        self.exact = bent.map.prox_is_exact
         ends = list(zip(star.incidences, star.heard_keys, strict=True))
         (self._target,) = (key for inc, key in ends if inc is bent)
         others = [inc for inc in star.incidences if inc is not bent]

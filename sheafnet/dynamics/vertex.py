@@ -136,10 +136,10 @@ class Vertex:
         self._acted_on = self.inbox.version
         quiet = self.star.quiet
         far = quiet == 0.0 or self.star.stationarity(self.inbox) > NEAR_REST * quiet
-        stalk, letters, at_least = self.program.step(self.star, self.inbox)
+        stalk, letters, at_least, final = self.program.step(self.star, self.inbox)
         self.updates += 1
         self.star.sequence = max(self.star.sequence + 1, at_least)
-        self._restless = stalk is not None
+        self._restless = stalk is not None and not final
         if stalk is None:
             messages = []
         else:

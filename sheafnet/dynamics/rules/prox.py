@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+import numpy as np
+
 from sheafnet.core.forward import determined
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Pins, wholly_held
@@ -18,6 +20,9 @@ from sheafnet.errors import RuleError, nearest
 Branch = Literal["lowest", "keep"]
 
 DAMPED = 0.9
+
+ROUNDING = 1000.0
+"""In units of the precision: no more than this share of a force is left by an exact step."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +77,12 @@ class ProxProgram:
 
     def step(self, star: Star, inbox: Inbox) -> Step:
         """Return the minimiser, or no move where the force is too small to matter."""
-        if star.stationarity(inbox) <= star.quiet:
+        force = star.stationarity(inbox)
+        if force <= star.quiet:
             return Step(None)
         target = self.proximal.minimiser(star, inbox)
         if self.damping == 1.0:
-            return Step(target)
+            # What rounding leaves of a large force may be worth another step.
+            left = ROUNDING * float(np.finfo(target.dtype).eps) * force
+            return Step(target, final=self.proximal.exact and left <= star.quiet)
         return Step(star.stalk + relaxed(star, target, self.damping))
