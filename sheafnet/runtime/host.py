@@ -281,7 +281,8 @@ class Host:
         frames = []
         for name, peer in self._peers.items():
             outbox = peer.outbox
-            outbox.expire(now)
+            if outbox.due is not None and outbox.due <= now:
+                outbox.expire(now)
             if outbox.may_send:
                 frames.append((name, self._frame(name, peer, *outbox.take(now))))
             elif peer.unacknowledged:

@@ -48,9 +48,20 @@ class Outbox:
     ----------
     patience
         Window and first timeout.
+
+    Attributes
+    ----------
+    may_send
+        Whether something waits and the window is open.
+    due
+        When ``expire`` has something to do; None while nothing is in flight.
     """
 
+    # Both are looked at far more often than they change: plain attributes, kept up to date.
+
     def __init__(self, patience: Patience) -> None:
+        self.may_send = False
+        self.due: float | None = None
         self._patience = patience
         self._messages: dict[Key, Message] = {}
         # Number of the frame that carries each entry; WAITING and SETTLED are no numbers.
@@ -70,11 +81,7 @@ class Outbox:
             self._waiting += 1
         self._messages[key] = message
         self._carried_by[key] = WAITING
-
-    @property
-    def may_send(self) -> bool:
-        """Whether something waits and the window is open."""
-        return self._waiting > 0 and len(self._sent_at) < self._patience.window
+        self.may_send = len(self._sent_at) < self._patience.window
 
     @property
     def settled(self) -> bool:
@@ -91,6 +98,7 @@ class Outbox:
                 carried.append(self._messages[key])
         self._waiting = 0
         self._sent_at[self._number] = now
+        self._update()
         return self._number, tuple(carried)
 
     def acknowledge(self, number: int, now: float) -> None:
@@ -103,13 +111,13 @@ class Outbox:
         for key, carrier in self._carried_by.items():
             if carrier == number:
                 self._carried_by[key] = SETTLED
+        self._update()
 
     def expire(self, now: float) -> None:
         """Put what has gone unacknowledged for too long back in the queue."""
-        due = self.due
-        if due is None or due > now:
+        if self.due is None or self.due > now:
             return
-        # The same sum as in ``due``: at that very time it must not round to "not yet".
+        # The same sum as for ``due``: at that very time it must not round to "not yet".
         timeout = self._timeout
         overdue = {number for number, sent in self._sent_at.items() if sent + timeout <= now}
         self._backoff = min(2.0 * self._backoff, LONGEST_BACKOFF)
@@ -119,13 +127,7 @@ class Outbox:
             if carrier in overdue:
                 self._carried_by[key] = WAITING
                 self._waiting += 1
-
-    @property
-    def due(self) -> float | None:
-        """When ``expire`` has something to do; None while nothing is in flight."""
-        for oldest in self._sent_at.values():
-            return oldest + self._timeout
-        return None
+        self._update()
 
     def renew(self) -> None:
         """Say everything again: the peer was restarted and has heard nothing."""
@@ -133,6 +135,12 @@ class Outbox:
         self._carried_by = dict.fromkeys(self._carried_by, WAITING)
         self._waiting = len(self._carried_by)
         self._backoff = 1.0
+        self._update()
+
+    def _update(self) -> None:
+        sent = self._sent_at
+        self.may_send = self._waiting > 0 and len(sent) < self._patience.window
+        self.due = next(iter(sent.values())) + self._timeout if sent else None
 
     @property
     def _timeout(self) -> float:
