@@ -46,10 +46,11 @@ if TYPE_CHECKING:
         Empirical,
         Exponential,
         Latency,
-        LogNormal,
+        Lognormal,
         Uniform,
     )
     from sheafnet.runtime.simulator.simulator import Pause, Restart, Simulator
+    from sheafnet.runtime.simulator.work import Work
     from sheafnet.runtime.solution import Solution
 
 __version__ = "0.1.0"
@@ -91,10 +92,11 @@ _HOMES = {
         "Empirical",
         "Exponential",
         "Latency",
-        "LogNormal",
+        "Lognormal",
         "Uniform",
     ),
     "sheafnet.runtime.simulator.simulator": ("Pause", "Restart", "Simulator"),
+    "sheafnet.runtime.simulator.work": ("Work",),
     "sheafnet.runtime.solution": ("Solution",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -116,7 +118,7 @@ __all__ = [
     "Latency",
     "Linear",
     "Lockstep",
-    "LogNormal",
+    "Lognormal",
     "Observer",
     "Outcome",
     "Pause",
@@ -139,6 +141,7 @@ __all__ = [
     "Stats",
     "Stop",
     "Uniform",
+    "Work",
     "coboundary",
     "error_bound",
     "harmonic_extension",

@@ -151,6 +151,8 @@ class Host:
         How many were sent.
     updates
         Steps of the vertices here.
+    elements
+        Numbers that these steps worked on, (dim × batch) of the stalk in each.
     """
 
     def __init__(
@@ -171,7 +173,7 @@ class Host:
         self.incarnation = incarnation
         self.pins = pins
         self.refused: Counter[str] = Counter()
-        self.frames = self.sent = self.accepted = self.updates = 0
+        self.frames = self.sent = self.accepted = self.updates = self.elements = 0
         self._run = run
         self._rule = rule
         self._limits = limits
@@ -354,6 +356,7 @@ class Host:
                 else:
                     messages += vertex.step()
                     self.updates += 1
+                    self.elements += vertex.star.stalk.size
         return messages
 
     def _guard(self, vertex: Vertex) -> Guard:

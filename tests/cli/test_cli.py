@@ -281,7 +281,7 @@ def test_a_network_with_every_fault_replays_from_its_run_directory() -> None:
         "duplication": 0.1,
         "bandwidth": 2000.0,
         "channels": [{"sender": "layer_1", "receiver": "layer_2",
-                      "latency": {"kind": "lognormal", "median": 3.0, "sigma": 1.0}}],
+                      "latency": {"kind": "lognormal", "mean": 3.0, "sigma": 1.0}}],
         "cuts": [{"hosts": ["layer_0"], "start": 5.0, "end": 50.0},
                  {"hosts": ["layer_1"], "others": ["layer_2"], "start": 0.0, "end": 5.0,
                   "every": 40.0}],

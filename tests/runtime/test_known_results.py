@@ -72,7 +72,7 @@ def test_without_order_there_is_still_a_consensus_within_the_range(rule: str) ->
     network = sn.Simulator(
         seed=1,
         placement="by-vertex",
-        latency=sn.LogNormal(3.0, 1.0),
+        latency=sn.Lognormal(3.0, 1.0),
         loss=0.3,
         duplication=0.2,
         slow={"v3": 10.0},

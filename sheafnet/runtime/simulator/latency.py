@@ -85,29 +85,29 @@ class Exponential(Latency):
 
 
 @dataclass(frozen=True)
-class LogNormal(Latency):
+class Lognormal(Latency):
     """Delays whose logarithm is normal, as round trips through the Internet roughly are.
 
     Attributes
     ----------
-    median
-        Half of the delays are longer.
+    mean
+        Of the delays; half of them are below mean · exp(−sigma²/2).
     sigma
         Standard deviation of the logarithm.
     """
 
-    median: float
+    mean: float
     sigma: float
 
     def __post_init__(self) -> None:
-        _require(0.0 <= self.median < math.inf, self, "median must be finite and not negative")
+        _require(0.0 <= self.mean < math.inf, self, "mean must be finite and not negative")
         _require(0.0 <= self.sigma <= LARGEST_SIGMA, self, f"0 ≤ sigma ≤ {LARGEST_SIGMA} must hold")
 
     def draw(self, rng: np.random.Generator, size: int) -> NDArray[np.float64]:
-        return np.asarray(self.median * rng.lognormal(0.0, self.sigma, size))
+        return np.asarray(self.mean * rng.lognormal(-0.5 * self.sigma**2, self.sigma, size))
 
     def expected(self) -> float:
-        return self.median * math.exp(0.5 * self.sigma**2)
+        return self.mean
 
 
 class Empirical(Latency):

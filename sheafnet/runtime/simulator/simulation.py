@@ -24,6 +24,7 @@ from sheafnet.runtime.simulator.channel import Channel
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
 from sheafnet.runtime.simulator.link import Link, endless
 from sheafnet.runtime.simulator.trace import Trace, What
+from sheafnet.runtime.simulator.work import Worker
 from sheafnet.runtime.streams import stream
 
 if TYPE_CHECKING:
@@ -73,6 +74,10 @@ class Simulation:
         self.lives = dict.fromkeys(self.hosts, 0)
         # When each host is free to step again, and for which a step or a timer is scheduled.
         self._free_at = dict.fromkeys(self.hosts, 0.0)
+        self._workers = {
+            name: Worker(settings.seed, name, settings.work, settings.slow.get(name, 1.0))
+            for name in self.hosts
+        }
         self._step_scheduled: set[Host] = set()
         self._timer_set: set[Host] = set()
         for host in self.hosts.values():
@@ -159,14 +164,14 @@ class Simulation:
         if self._free_at[name] > kernel.now:
             self._schedule_step(host)  # it was paused meanwhile
             return
-        before = host.updates
+        updates_before, elements_before = host.updates, host.elements
         frames = host.step(kernel.now)
-        updates = host.updates - before
+        updates = host.updates - updates_before
         self._trace.note(kernel.now, What.STEP, name, updates)
         for receiver, data in frames:
             self._send(name, receiver, data)
-        pace = self.settings.compute * self.settings.slow.get(name, 1.0)
-        self._free_at[name] = kernel.now + pace * max(updates, 1)
+        takes = self._workers[name].takes(updates, host.elements - elements_before)
+        self._free_at[name] = kernel.now + takes
         if host.runnable:
             self._schedule_step(host)
         elif host not in self._timer_set:

@@ -14,9 +14,10 @@ from sheafnet.runtime.outbox import Patience
 from sheafnet.runtime.placement import Placement
 from sheafnet.runtime.roster import Roster
 from sheafnet.runtime.simulator.channel import DEFAULT_LATENCY, Channel, Cut
-from sheafnet.runtime.simulator.latency import Latency
+from sheafnet.runtime.simulator.latency import Constant, Latency
 from sheafnet.runtime.simulator.simulation import Simulation
 from sheafnet.runtime.simulator.trace import Trace
+from sheafnet.runtime.simulator.work import Work
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Simulator:
     cuts
         Times in which some hosts do not reach others. The coordinator reaches everybody.
     compute
-        Virtual time that one update of a vertex takes.
+        Virtual time that one update of a vertex takes: always the same, or see ``Work``.
     slow
         Host → by what factor its updates take longer.
     restarts
@@ -108,7 +109,7 @@ class Simulator:
     bandwidth: float | None = None
     channels: Mapping[tuple[str, str], Channel] = field(default_factory=dict)
     cuts: tuple[Cut, ...] = ()
-    compute: float = 1.0
+    compute: float | Work = 1.0
     slow: Mapping[str, float] = field(default_factory=dict)
     restarts: tuple[Restart, ...] = ()
     pauses: tuple[Pause, ...] = ()
@@ -120,11 +121,12 @@ class Simulator:
     trace: Callable[[str], None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        self.channel("", "")  # complains of what it does not like
+        # They complain of what they do not like.
+        self.channel("", "")
+        self.work  # noqa: B018
         factors = list(self.slow.values())
         checks = {
             "seed must be 0 or more": self.seed >= 0,
-            "compute must be positive": 0.0 < self.compute < math.inf,
             "factors of slow hosts must be positive": all(0.0 < f < math.inf for f in factors),
             "window must be at least 1": self.window >= 1,
             "report_interval must be positive": 0.0 < self.report_interval < math.inf,
@@ -143,6 +145,11 @@ class Simulator:
         """Return what happens to frames in this direction."""
         own = self.channels.get((sender, receiver))
         return own or Channel(self.latency, self.loss, self.duplication, self.bandwidth)
+
+    @property
+    def work(self) -> Work:
+        """What one update of a vertex takes."""
+        return self.compute if isinstance(self.compute, Work) else Work(Constant(self.compute))
 
     @property
     def _named(self) -> list[str]:
@@ -165,7 +172,10 @@ class Simulator:
 
     def simulation(self, problem: Problem) -> Simulation:
         """Return the run of ``problem`` at its start, to be looked into event by event."""
-        slowest = self.compute * max(self.slow.values(), default=1.0)
+        sheaf = problem.sheaf
+        largest = problem.start.batch * max(sheaf.stalk_dim(vertex) for vertex in sheaf.vertices)
+        update = self.work.time.expected() + self.work.per_element * largest
+        slowest = update * max(self.slow.values(), default=1.0)
         latencies = [self.latency, *(channel.latency for channel in self.channels.values())]
         longest = max(latency.expected() for latency in latencies)
         patience = Patience(4.0 * (longest + slowest), self.window)

@@ -1,0 +1,93 @@
+"""From the description of a network of machines to the simulator of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sheafnet.config.simulated import (
+    AnyLatency,
+    ChannelSection,
+    ComputeSection,
+    ConstantLatency,
+    EmpiricalLatency,
+    ExponentialLatency,
+    LognormalLatency,
+    SimulatorRuntime,
+    UniformLatency,
+)
+from sheafnet.runtime.simulator.channel import Channel, Cut
+from sheafnet.runtime.simulator.latency import (
+    Constant,
+    Empirical,
+    Exponential,
+    Latency,
+    Lognormal,
+    Uniform,
+)
+from sheafnet.runtime.simulator.simulator import Pause, Restart, Simulator
+from sheafnet.runtime.simulator.work import Work
+
+AS_THEY_ARE = (
+    "seed",
+    "loss",
+    "duplication",
+    "bandwidth",
+    "slow",
+    "placement",
+    "window",
+    "report_interval",
+    "shuffle_ties",
+)
+"""Settings that a configuration gives as the simulator takes them."""
+
+
+def build_simulator(
+    section: SimulatorRuntime, trace: Callable[[str], None] | None = None
+) -> Simulator:
+    """Return the simulator that ``section`` describes; ``trace`` takes the lines of its trace."""
+    late = section.report_latency
+    settings = {name: getattr(section, name) for name in AS_THEY_ARE}
+    return Simulator(
+        **settings,
+        compute=build_compute(section.compute),
+        latency=build_latency(section.latency),
+        report_latency=None if late is None else build_latency(late),
+        channels={(c.sender, c.receiver): build_channel(c, section) for c in section.channels},
+        cuts=tuple(Cut(**cut.model_dump()) for cut in section.cuts),
+        restarts=tuple(Restart(**restart.model_dump()) for restart in section.restarts),
+        pauses=tuple(Pause(**pause.model_dump()) for pause in section.pauses),
+        trace=trace,
+    )
+
+
+def build_compute(section: float | ComputeSection) -> float | Work:
+    """Return the time of an update that ``section`` describes."""
+    if isinstance(section, ComputeSection):
+        return Work(build_latency(section.time), section.per_element)
+    return section
+
+
+def build_channel(section: ChannelSection, whole: SimulatorRuntime) -> Channel:
+    """Return the channel of ``section``, which leaves out what is as everywhere."""
+
+    def own(name: str) -> Any:
+        value = getattr(section, name)
+        return getattr(whole, name) if value is None else value
+
+    return Channel(build_latency(own("latency")), own("loss"), own("duplication"), own("bandwidth"))
+
+
+def build_latency(section: AnyLatency) -> Latency:
+    """Return the law of delays that ``section`` describes."""
+    match section:
+        case ConstantLatency(time=time):
+            return Constant(time)
+        case UniformLatency(low=low, high=high):
+            return Uniform(low, high)
+        case ExponentialLatency(mean=mean):
+            return Exponential(mean)
+        case LognormalLatency(mean=mean, sigma=sigma):
+            return Lognormal(mean, sigma)
+        case EmpiricalLatency(path=path):
+            return Empirical.load(path)

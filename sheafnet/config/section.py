@@ -1,0 +1,50 @@
+"""What every part of a configuration is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+
+class Section(BaseModel):
+    """A mapping in the file; a key that it does not know is a fault."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _existing(path: Path, info: ValidationInfo) -> Path:
+    base: Path = (info.context or {}).get("base", Path())
+    try:
+        resolved = (base / path).resolve()
+        found = resolved.is_file()
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"cannot be looked up: {error}") from None
+    if not found:
+        raise ValueError(f"no such file: {resolved}")
+    return resolved
+
+
+def expecting(what: str) -> WrapValidator:
+    """Have a value of none of several types refused once, not once a type."""
+
+    def validate(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise ValueError(f"expected {what}, got {value}") from None
+
+    return WrapValidator(validate)
+
+
+ExistingFile: TypeAlias = Annotated[Path, AfterValidator(_existing)]
+"""A path, relative to the configuration file."""

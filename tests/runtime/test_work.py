@@ -1,0 +1,78 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import sheafnet as sn
+from sheafnet.dynamics.watch import Watch
+from sheafnet.errors import InputError
+from sheafnet.runtime.simulator.work import Worker
+
+SHEAF = sn.Sheaf(
+    {"a": 3, "b": 3, "c": 3},
+    [
+        sn.Edge("ab", "a", "b", sn.Identity(), sn.Identity()),
+        sn.Edge("bc", "b", "c", sn.Identity(), sn.Identity()),
+    ],
+)
+PINS = [sn.Pin("a", np.ones((3, 4)))]
+
+
+def steps(work: float | sn.Work, slow: float = 1.0) -> list[float]:
+    """Return the times at which b steps."""
+    lines: list[str] = []
+    simulator = sn.Simulator(
+        compute=work, slow={"b": slow}, placement="by-vertex", trace=lines.append
+    )
+    sn.infer(SHEAF, PINS, runtime=simulator, stop=sn.Stop(max_rounds=20))
+    fields = [line.split() for line in lines]
+    return [float(time) for time, what, host, *_ in fields if (what, host) == ("step", "b")]
+
+
+def test_an_update_takes_its_time_for_each_number_and_longer_on_a_slow_host() -> None:
+    worker = Worker(0, "h", sn.Work(sn.Constant(2.0), per_element=0.5), factor=3.0)
+    assert worker.takes(updates=2, elements=10) == 3.0 * (2 * 2.0 + 10 * 0.5)
+    assert worker.takes(updates=0, elements=0) == 3.0 * 2.0
+
+
+def test_drawn_times_have_the_mean_of_their_law_and_their_own_stream() -> None:
+    worker, other = (Worker(0, host, sn.Work(sn.Exponential(2.0)), 1.0) for host in "hi")
+    times = [worker.takes(updates=5, elements=0) for _ in range(4000)]
+    assert np.mean(times) == pytest.approx(10.0, rel=0.03)
+    assert np.std(times) == pytest.approx(np.sqrt(5) * 2.0, rel=0.05)
+    assert other.takes(5, 0) != times[0]
+
+
+@pytest.mark.parametrize("slow", [1.0, 4.0])
+def test_no_step_begins_before_the_one_before_is_done(slow: float) -> None:
+    # Twelve numbers in a stalk: an update takes 1 + 12 / 4 = 4 units.
+    gaps = np.diff(steps(sn.Work(sn.Constant(1.0), per_element=0.25), slow))
+    assert gaps.min() >= slow * 1.0
+    assert gaps.max() >= slow * 4.0
+
+
+def test_one_number_is_short_for_the_same_time_always() -> None:
+    assert steps(2.0) == steps(sn.Work(sn.Constant(2.0)))
+    assert steps(2.0) != steps(sn.Work(sn.Uniform(1.0, 3.0)))
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: sn.Work(per_element=-1.0), "per_element"),
+        (lambda: sn.Work(sn.Constant(0.0)), "compute must be positive"),
+        (lambda: sn.Simulator(compute=-1.0), "time must be finite"),
+    ],
+)
+def test_settings_out_of_range_are_refused(make: Callable[[], object], match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        make()
+
+
+def test_a_run_with_drawn_times_repeats_itself() -> None:
+    def digest(seed: int) -> str | None:
+        work = sn.Work(sn.Exponential(1.0), per_element=0.1)
+        run = sn.prepare(SHEAF, PINS, runtime=sn.Simulator(seed=seed, compute=work))
+        return sn.Simulator(seed=seed, compute=work).run(run.problem, Watch()).trace_digest
+
+    assert digest(1) == digest(1) != digest(2)
