@@ -136,7 +136,7 @@ def _finish(run: Run) -> Solution:
 def _print(job: InferJob, solution: Solution, result: dict[str, Any]) -> None:
     stats = solution.stats
     discord = Table("edge", "tail → head", "discord")
-    for edge in job.network.to_sheaf().edges:
+    for edge in job.sheaf.edges:
         discord.add_row(
             edge.name, f"{edge.tail} → {edge.head}", f"{solution.discord[edge.name]:.3e}"
         )
@@ -148,9 +148,10 @@ def _print(job: InferJob, solution: Solution, result: dict[str, Any]) -> None:
         f"{stats.rounds:,} rounds, {stats.updates:,} updates, {stats.messages:,} messages, "
         f"{stats.wall_time:.2f} s",
         f"energy {solution.energy:.3e}, stationarity {solution.stationarity:.3e}",
-        "largest deviation from the forward pass "
-        + _number(result["max_deviation_from_forward"], ".3e"),
     ]
+    if job.network is not None:
+        deviation = _number(result["max_deviation_from_forward"], ".3e")
+        lines.append(f"largest deviation from the forward pass {deviation}")
     if stats.frames:
         lines.append(
             f"virtual time {stats.virtual_time:,.0f}, {stats.frames:,} frames, "

@@ -48,9 +48,14 @@ def summary(job: InferJob, solution: Solution) -> dict[str, Any]:
             "python": platform.python_version(),
         },
     }
-    if job.samples.labels is not None:
-        result["accuracy"] = _accuracy(job, cochain)
-        result["accuracy_of_forward"] = None if forward is None else _accuracy(job, forward)
+    network, labels = job.network, None if job.samples is None else job.samples.labels
+    if network is not None and labels is not None:
+
+        def accuracy(cochain: Cochain) -> float:
+            return float(np.mean(cochain[network.output_vertex].argmax(axis=0) == labels))
+
+        result["accuracy"] = accuracy(cochain)
+        result["accuracy_of_forward"] = None if forward is None else accuracy(forward)
     return result
 
 
@@ -63,7 +68,7 @@ def deviation(solution: Solution, forward: Cochain | None) -> float | None:
 
 def _error_bound(job: InferJob, solution: Solution) -> float | None:
     """Return how far the worst sample can be from a minimum; None where nothing can be said."""
-    sheaf = job.network.to_sheaf()
+    sheaf = job.sheaf
     if sum(sheaf.stalk_dim(v) for v in sheaf.vertices) > LARGEST_CERTIFIED:
         return None
     bound = float(error_bound(sheaf, job.pins, solution.cochain).max())
@@ -71,14 +76,11 @@ def _error_bound(job: InferJob, solution: Solution) -> float | None:
 
 
 def forward_pass(job: InferJob) -> Cochain | None:
-    """Return the forward pass; None if it overflows."""
+    """Return the forward pass; None if it overflows, or there is no network."""
+    if job.network is None or job.samples is None:
+        return None
     with np.errstate(over="ignore", invalid="ignore"):
         try:
             return job.network.forward_cochain(job.samples.inputs)
         except NonFiniteError:
             return None
-
-
-def _accuracy(job: InferJob, cochain: Cochain) -> float:
-    predicted = cochain[job.network.output_vertex].argmax(axis=0)
-    return float(np.mean(predicted == job.samples.labels))

@@ -27,8 +27,8 @@ from sheafnet.cli.output import show
 from sheafnet.cli.summary import deviation, forward_pass
 from sheafnet.config.build import build_job
 from sheafnet.config.load import Loaded, alternatives, load_config
-from sheafnet.config.schema import SimulatorRuntime
 from sheafnet.config.shipped import find_config
+from sheafnet.config.simulated import SimulatorRuntime
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.errors import FileError, SheafnetError
 from sheafnet.runtime.ports import Observer

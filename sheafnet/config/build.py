@@ -4,35 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
 
 from sheafnet import api
+from sheafnet.config.build_simulator import build_simulator
 from sheafnet.config.faults import Faults
+from sheafnet.config.graphs import build_sheaf
 from sheafnet.config.load import Loaded
 from sheafnet.config.pins import build_pins
 from sheafnet.config.samples import Samples, build_samples
 from sheafnet.config.schema import (
     ActiveSetRule,
-    AnyLatency,
-    ChannelSection,
     ClusterRuntime,
     CoboundaryRule,
     Config,
-    ConstantLatency,
-    EmpiricalLatency,
-    ExponentialLatency,
     FileNetwork,
     HeatRule,
     LockstepRuntime,
-    LogNormalLatency,
+    Network,
     ProxRule,
     RandomNetwork,
-    SimulatorRuntime,
     SorRule,
-    UniformLatency,
 )
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin
+from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.lockstep import Lockstep
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules import ActiveSet, Coboundary, Heat, Prox, Sor
@@ -41,42 +36,31 @@ from sheafnet.errors import ConfigError
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.ports import Observer, Runtime
 from sheafnet.runtime.run import Run
-from sheafnet.runtime.simulator.channel import Channel, Cut
-from sheafnet.runtime.simulator.latency import (
-    Constant,
-    Empirical,
-    Exponential,
-    Latency,
-    LogNormal,
-    Uniform,
-)
-from sheafnet.runtime.simulator.simulator import Pause, Restart, Simulator
-
-SIMULATOR_SETTINGS = (
-    "seed",
-    "loss",
-    "duplication",
-    "bandwidth",
-    "compute",
-    "slow",
-    "placement",
-    "window",
-    "report_interval",
-    "shuffle_ties",
-)
-"""Settings of the simulator that a configuration gives as they are."""
 
 CLUSTER_SETTINGS = tuple(field.name for field in fields(Cluster))
 
 
 @dataclass(frozen=True, eq=False)
 class InferJob:
-    """A network, what is pinned of it, and how to relax it."""
+    """A sheaf, what is pinned of it, and how to relax it.
+
+    Attributes
+    ----------
+    config
+        Says all that.
+    sheaf
+        Of the network, or another.
+    pins
+        Of the job.
+    network, samples
+        What the sheaf was made of; None where it is another.
+    """
 
     config: Config
-    network: ReluNetwork
-    samples: Samples
+    sheaf: Sheaf
     pins: tuple[Pin, ...]
+    network: ReluNetwork | None = None
+    samples: Samples | None = None
 
     def prepare(self, observer: Observer, trace: Callable[[str], None] | None = None) -> Run:
         """Return the run, not begun yet; see ``api.prepare``.
@@ -90,7 +74,7 @@ class InferJob:
         """
         config = self.config
         return api.prepare(
-            self.network.to_sheaf(config.output_force),
+            self.sheaf,
             self.pins,
             rule=build_rule(config),
             runtime=build_runtime(config, trace),
@@ -109,28 +93,35 @@ def build_job(loaded: Loaded) -> InferJob:
     ConfigError
         With every fault found, each under its key.
     """
-    faults = Faults(loaded)
-    faults.attempt("runtime", lambda: build_runtime(loaded.config))
-    network = faults.attempt("network", lambda: build_network(loaded.config))
-    samples = build_samples(loaded.config.data, faults)
-    if network is not None and samples is not None:
-        samples.require_fit(network.widths, faults)
+    config, faults = loaded.config, Faults(loaded)
+    faults.attempt("runtime", lambda: build_runtime(config))
+    network, samples, sheaf = None, None, None
+    if config.network is not None and config.data is not None:
+        section = config.network
+        network = faults.attempt("network", lambda: build_network(section, config.dtype))
+        samples = build_samples(config.data, faults)
+        if network is not None and samples is not None:
+            samples.require_fit(network.widths, faults)
+            sheaf = network.to_sheaf(config.output_force)
+    elif config.sheaf is not None:
+        constant = config.sheaf
+        sheaf = faults.attempt("sheaf", lambda: build_sheaf(constant))
     pins: tuple[Pin, ...] = ()
-    if network is not None and samples is not None and not faults.found:
-        pins = build_pins(loaded.config, network.to_sheaf(), samples, faults)
-    if network is None or samples is None or faults.found:
+    if sheaf is not None and not faults.found:
+        pins = build_pins(config, sheaf, samples, faults)
+    if sheaf is None or faults.found:
         raise ConfigError(faults.found)
-    return InferJob(loaded.config, network, samples, pins)
+    return InferJob(config, sheaf, pins, network, samples)
 
 
-def build_network(config: Config) -> ReluNetwork:
-    """Return the network of ``config``, in its precision."""
-    match config.network:
+def build_network(section: Network, dtype: str) -> ReluNetwork:
+    """Return the network that ``section`` describes, in a precision."""
+    match section:
         case FileNetwork(path=path):
             network = ReluNetwork.load(path)
         case RandomNetwork(widths=widths, seed=seed, output=output):
             network = ReluNetwork.random(widths, seed, output)
-    return network.astype(config.dtype)
+    return network.astype(dtype)
 
 
 def build_rule(config: Config) -> Rule:
@@ -155,40 +146,4 @@ def build_runtime(config: Config, trace: Callable[[str], None] | None = None) ->
         return Lockstep(runtime.schedule)
     if isinstance(runtime, ClusterRuntime):
         return Cluster(**{name: getattr(runtime, name) for name in CLUSTER_SETTINGS})
-    late = runtime.report_latency
-    settings = {name: getattr(runtime, name) for name in SIMULATOR_SETTINGS}
-    return Simulator(
-        **settings,
-        latency=build_latency(runtime.latency),
-        report_latency=None if late is None else build_latency(late),
-        channels={(c.sender, c.receiver): build_channel(c, runtime) for c in runtime.channels},
-        cuts=tuple(Cut(**cut.model_dump()) for cut in runtime.cuts),
-        restarts=tuple(Restart(**restart.model_dump()) for restart in runtime.restarts),
-        pauses=tuple(Pause(**pause.model_dump()) for pause in runtime.pauses),
-        trace=trace,
-    )
-
-
-def build_channel(section: ChannelSection, runtime: SimulatorRuntime) -> Channel:
-    """Return the channel of ``section``, which leaves out what is as everywhere."""
-
-    def own(name: str) -> Any:
-        value = getattr(section, name)
-        return getattr(runtime, name) if value is None else value
-
-    return Channel(build_latency(own("latency")), own("loss"), own("duplication"), own("bandwidth"))
-
-
-def build_latency(section: AnyLatency) -> Latency:
-    """Return the law of delays that ``section`` describes."""
-    match section:
-        case ConstantLatency(time=time):
-            return Constant(time)
-        case UniformLatency(low=low, high=high):
-            return Uniform(low, high)
-        case ExponentialLatency(mean=mean):
-            return Exponential(mean)
-        case LogNormalLatency(median=median, sigma=sigma):
-            return LogNormal(median, sigma)
-        case EmpiricalLatency(path=path):
-            return Empirical.load(path)
+    return build_simulator(runtime, trace)

@@ -245,11 +245,10 @@ def _field_type(model: Any, part: int | str) -> Any:
 
 def _kinds(annotation: Any) -> dict[str, Any]:
     """Return kind → section for a union of sections, nothing for any other type."""
-    sections = [
-        member
-        for member in typing.get_args(annotation)
-        if isinstance(member, type)
-        and issubclass(member, BaseModel)
-        and "kind" in member.model_fields
-    ]
-    return {typing.get_args(s.model_fields["kind"].annotation)[0]: s for s in sections}
+    kinds: dict[str, Any] = {}
+    for member in typing.get_args(annotation):
+        if not isinstance(member, type):  # a union in the union, as of what may be left out
+            kinds |= _kinds(member)
+        elif issubclass(member, BaseModel) and "kind" in member.model_fields:
+            kinds[typing.get_args(member.model_fields["kind"].annotation)[0]] = member
+    return kinds

@@ -18,21 +18,31 @@ from sheafnet.core.sheaf import Sheaf
 from sheafnet.errors import InputError, nearest
 
 
-def build_pins(config: Config, sheaf: Sheaf, samples: Samples, faults: Faults) -> tuple[Pin, ...]:
-    """Return the pins of ``config``; what is wrong with one is noted under its number."""
+def build_pins(
+    config: Config, sheaf: Sheaf, samples: Samples | None, faults: Faults
+) -> tuple[Pin, ...]:
+    """Return the pins of ``config``; what is wrong with one is noted under its number.
+
+    Without samples the batch is one.
+    """
     pins = []
+    batch = 1 if samples is None else samples.inputs.shape[1]
     for number, section in enumerate(config.pins):
-        pin = faults.attempt(f"pins.{number}", partial(_pin, config, sheaf, samples, section))
+        pin = faults.attempt(
+            f"pins.{number}", partial(_pin, config, sheaf, samples, batch, section)
+        )
         if pin is not None:
             pins.append(pin)
     if not faults.found:
-        faults.attempt("pins", lambda: resolve_pins(sheaf, pins, samples.inputs.shape[1]))
+        faults.attempt("pins", lambda: resolve_pins(sheaf, pins, batch))
     return tuple(pins)
 
 
-def _pin(config: Config, sheaf: Sheaf, samples: Samples, section: PinSection) -> Pin:
+def _pin(
+    config: Config, sheaf: Sheaf, samples: Samples | None, batch: int, section: PinSection
+) -> Pin:
     """Return a pin with a value for every sample of the run, so that its batch is that."""
-    dim, batch = sheaf.stalk_dim(section.vertex), samples.inputs.shape[1]
+    dim = sheaf.stalk_dim(section.vertex)
     coords = _coords(section.coords, dim)
     resolve_pins(sheaf, [Pin(section.vertex, 0.0, coords, section.strength)])
     value = np.asarray(section.value)
@@ -55,10 +65,12 @@ def _coords(coords: list[int] | str | None, dim: int) -> list[int] | None:
     return list(range(int(first or 0), min(int(end or dim), dim + 1)))
 
 
-def _stalk(config: Config, samples: Samples, section: PinSection, dim: int) -> NDArray[Any]:
+def _stalk(config: Config, samples: Samples | None, section: PinSection, dim: int) -> NDArray[Any]:
     """Return what the whole stalk would be pinned to."""
     if section.file is not None:
         return _named(read_npz(section.file), section.array or section.vertex, str(section.file))
+    if samples is None:
+        raise InputError("there are no data; give value or file")
     if section.data == "labels":
         return _one_hot(samples.labels, dim)
     if section.data == "mean":

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
-    ValidationError,
     ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
+from sheafnet.config.section import ExistingFile, Section, expecting
+from sheafnet.config.simulated import SimulatorRuntime
 from sheafnet.core.outputs import OutputForce
 from sheafnet.dynamics.lockstep import Schedule
 from sheafnet.dynamics.rules.active_set import ActiveSet
@@ -30,46 +26,10 @@ from sheafnet.dynamics.stop import Stop
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.initial import Start
 from sheafnet.runtime.placement import Scheme
-from sheafnet.runtime.simulator.latency import LARGEST_SIGMA
-from sheafnet.runtime.simulator.simulator import Restart, Simulator
-
-
-class Section(BaseModel):
-    """A mapping in the file; a key that it does not know is a fault."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-def _existing(path: Path, info: ValidationInfo) -> Path:
-    base: Path = (info.context or {}).get("base", Path())
-    try:
-        resolved = (base / path).resolve()
-        found = resolved.is_file()
-    except (OSError, RuntimeError) as error:
-        raise ValueError(f"cannot be looked up: {error}") from None
-    if not found:
-        raise ValueError(f"no such file: {resolved}")
-    return resolved
-
-
-def _expecting(what: str) -> WrapValidator:
-    """Have a value of none of several types refused once, not once a type."""
-
-    def validate(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        try:
-            return handler(value)
-        except ValidationError:
-            raise ValueError(f"expected {what}, got {value}") from None
-
-    return WrapValidator(validate)
 
 
 def _kind(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value
-
-
-ExistingFile: TypeAlias = Annotated[Path, AfterValidator(_existing)]
-"""A path, relative to the configuration file."""
 
 
 class FileNetwork(Section):
@@ -124,6 +84,59 @@ class InlineData(Section):
         return rows
 
 
+class GridGraph(Section):
+    """A square grid of vertices v0_0, v0_1 and so on."""
+
+    kind: Literal["grid"]
+    side: PositiveInt
+
+
+class RegularGraph(Section):
+    """A random graph in which every vertex has so many neighbours."""
+
+    kind: Literal["regular"]
+    vertices: PositiveInt
+    degree: PositiveInt
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class ErdosRenyiGraph(Section):
+    """A random graph in which each pair of vertices has an edge with the same probability."""
+
+    kind: Literal["erdos-renyi"]
+    vertices: PositiveInt
+    probability: Annotated[float, Field(gt=0.0, le=1.0)]
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class StarGraph(Section):
+    """v0 with all the others as its neighbours."""
+
+    kind: Literal["star"]
+    vertices: PositiveInt
+
+
+class EdgesGraph(Section):
+    """A graph edge by edge."""
+
+    kind: Literal["edges"]
+    edges: Annotated[tuple[tuple[str, str], ...], Field(min_length=1)]
+
+
+Graph: TypeAlias = Annotated[
+    GridGraph | RegularGraph | ErdosRenyiGraph | StarGraph | EdgesGraph,
+    Field(discriminator="kind"),
+]
+
+
+class ConstantSheaf(Section):
+    """The same stalk everywhere and the identity for every map: neighbours are to agree."""
+
+    kind: Literal["constant"]
+    graph: Graph
+    dim: PositiveInt = Field(default=1, description="of every stalk")
+
+
 class ProxRule(Section):
     """x ← the minimiser of the energy around the vertex."""
 
@@ -168,122 +181,6 @@ class LockstepRuntime(Section):
 
     kind: Literal["lockstep"]
     schedule: Schedule = "all"
-
-
-class ConstantLatency(Section):
-    """Every frame takes the same time."""
-
-    kind: Literal["constant"]
-    time: NonNegativeFloat
-
-
-class UniformLatency(Section):
-    """Any delay from low to high is as likely as another."""
-
-    kind: Literal["uniform"]
-    low: NonNegativeFloat
-    high: NonNegativeFloat
-
-
-class ExponentialLatency(Section):
-    """Delays without memory."""
-
-    kind: Literal["exponential"]
-    mean: NonNegativeFloat
-
-
-class LogNormalLatency(Section):
-    """Delays whose logarithm is normal."""
-
-    kind: Literal["lognormal"]
-    median: NonNegativeFloat
-    sigma: Annotated[float, Field(ge=0.0, le=LARGEST_SIGMA)]
-
-
-class EmpiricalLatency(Section):
-    """Delays that were measured somewhere, each as likely as another."""
-
-    kind: Literal["empirical"]
-    path: ExistingFile = Field(description="a text file with one delay a line")
-
-
-AnyLatency: TypeAlias = (
-    ConstantLatency | UniformLatency | ExponentialLatency | LogNormalLatency | EmpiricalLatency
-)
-Latency: TypeAlias = Annotated[AnyLatency, Field(discriminator="kind")]
-
-
-class RestartSection(Section):
-    """A host loses everything at a time and comes back later."""
-
-    host: str
-    at: NonNegativeFloat
-    down: NonNegativeFloat = Restart.down
-
-
-class PauseSection(Section):
-    """A host does nothing for a while."""
-
-    host: str
-    at: NonNegativeFloat
-    lasts: NonNegativeFloat
-
-
-Probability: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
-Loss: TypeAlias = Annotated[float, Field(ge=0.0, lt=1.0)]
-
-
-class ChannelSection(Section):
-    """One direction between two hosts; what is left out is as everywhere."""
-
-    sender: str
-    receiver: str
-    latency: Latency | None = None
-    loss: Loss | None = None
-    duplication: Probability | None = None
-    bandwidth: PositiveFloat | None = None
-
-
-class CutSection(Section):
-    """A time in which whatever is sent between some hosts and others is lost."""
-
-    hosts: Annotated[tuple[str, ...], Field(min_length=1)]
-    others: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
-        default=None, description="by default everybody else"
-    )
-    start: NonNegativeFloat
-    end: PositiveFloat
-    every: PositiveFloat | None = Field(
-        default=None, description="after how long it comes again, for ever"
-    )
-
-
-class SimulatorRuntime(Section):
-    """Hosts that exchange bytes under virtual time, in one process, bit-reproducible."""
-
-    kind: Literal["simulator"]
-    seed: Annotated[int, Field(ge=0)] = 0
-    latency: Latency = ConstantLatency(kind="constant", time=1.0)
-    loss: Loss = Simulator.loss
-    duplication: Probability = Simulator.duplication
-    bandwidth: PositiveFloat | None = Field(
-        default=None, description="bytes in a unit of time; frames queue; none is no limit"
-    )
-    channels: tuple[ChannelSection, ...] = ()
-    cuts: tuple[CutSection, ...] = ()
-    compute: PositiveFloat = Simulator.compute
-    slow: dict[str, PositiveFloat] = Field(
-        default_factory=dict, description="host → by what factor its updates take longer"
-    )
-    restarts: tuple[RestartSection, ...] = ()
-    pauses: tuple[PauseSection, ...] = ()
-    placement: Scheme = "by-layer"
-    window: PositiveInt = Simulator.window
-    report_interval: PositiveFloat = Simulator.report_interval
-    report_latency: Latency | None = None
-    shuffle_ties: bool = Field(
-        default=Simulator.shuffle_ties, description="draw the order of events at the same time"
-    )
 
 
 class ClusterRuntime(Section):
@@ -332,7 +229,7 @@ class PinSection(Section):
         description="array of sample indices in the data file over which the mean is taken; by "
         "default the samples of the run",
     )
-    value: Annotated[float | list[float], _expecting("a number or a list of them")] | None = Field(
+    value: Annotated[float | list[float], expecting("a number or a list of them")] | None = Field(
         default=None, description="one number for all, or one a coordinate"
     )
     file: ExistingFile | None = Field(
@@ -344,7 +241,7 @@ class PinSection(Section):
     coords: (
         Annotated[
             list[int] | Annotated[str, Field(pattern=r"^\d*:\d*$")],
-            _expecting("a list of whole numbers or first:end"),
+            expecting("a list of whole numbers or first:end"),
         ]
         | None
     ) = Field(default=None, description="coordinates: a list, or first:end; by default all")
@@ -393,10 +290,14 @@ class Config(Section):
     """A job: which network, on which data, by which rule, where, and until when."""
 
     job: Literal["infer"] = "infer"
-    network: Network
-    data: Data
-    pins: Annotated[tuple[PinSection, ...], Field(min_length=1)] = (
-        PinSection(vertex="a0", data="inputs"),
+    sheaf: ConstantSheaf | None = Field(
+        default=None, description="instead of a network and its data"
+    )
+    network: Network | None = Field(default=None, validate_default=True)
+    data: Data | None = Field(default=None, validate_default=True)
+    pins: tuple[PinSection, ...] = Field(
+        default=(),
+        description="by default the data at the input of a network, nothing of another sheaf",
     )
     output_force: OutputForce = Field(
         default="auto",
@@ -410,3 +311,31 @@ class Config(Section):
     init: Start = "random"
     seed: Annotated[int, Field(ge=0)] = 0
     dtype: Literal["float64", "float32"] = "float64"
+
+    @field_validator("network", "data")
+    @classmethod
+    def _one_source(cls, section: Section | None, info: ValidationInfo) -> Section | None:
+        """Have either a network with data or a sheaf without."""
+        other = info.data.get("sheaf")
+        if section is None and other is None:
+            raise PydanticCustomError("missing", "this key is required")
+        if section is not None and other is not None:
+            raise ValueError("goes with a network; the sheaf is there already")
+        return section
+
+    @field_validator("pins")
+    @classmethod
+    def _some_pins(
+        cls, pins: tuple[PinSection, ...], info: ValidationInfo
+    ) -> tuple[PinSection, ...]:
+        """Have something of a network pinned, if anything is said of pins."""
+        if not pins and info.data.get("sheaf") is None:
+            raise PydanticCustomError("too_short", "a network needs at least one pin")
+        return pins
+
+    @model_validator(mode="after")
+    def _pinned(self) -> Config:
+        """Pin the input of a network if nothing is said of pins."""
+        if self.sheaf is None and "pins" not in self.model_fields_set:
+            object.__setattr__(self, "pins", (PinSection(vertex="a0", data="inputs"),))
+        return self

@@ -66,10 +66,11 @@ class RunDirectory:
             return cls(path)
         raise AssertionError("count() does not end")
 
-    def write_inputs(self, config: str, network: ReluNetwork) -> None:
-        """Write the resolved configuration and the network, before the run."""
+    def write_inputs(self, config: str, network: ReluNetwork | None) -> None:
+        """Write the resolved configuration and the network, if it has one, before the run."""
         write_text(self.path / "config.yaml", config)
-        network.save(self.path / "network.npz")
+        if network is not None:
+            network.save(self.path / "network.npz")
 
     @contextlib.contextmanager
     def tracing(self, wanted: bool) -> Iterator[Callable[[str], None] | None]:

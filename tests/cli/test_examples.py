@@ -56,6 +56,8 @@ def test_complete_digit_changes_hidden_pixels_alone_and_at_less_energy_than_the_
     output, result, cochain = run("complete-digit")
     job = build_job(load_config(find_config("complete-digit")))
     assert cochain.batch == 16
+    assert job.network is not None
+    assert job.samples is not None
     np.testing.assert_array_equal(cochain["a0"][:32], job.samples.inputs[:32])
     np.testing.assert_array_equal(cochain["a3"], np.eye(10)[:, job.samples.labels])
     mean = np.asarray(job.pins[1].value)

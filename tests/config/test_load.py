@@ -157,13 +157,15 @@ def test_paths_are_relative_to_the_config(tmp_path: Path, monkeypatch: pytest.Mo
     path = write(tmp_path, GOOD + "\n")
     monkeypatch.chdir("/")
     loaded = load_config(path, ["network.kind=file", "network.path=data/net.npz"])
-    np.testing.assert_array_equal(build_job(loaded).network.weights[0], network.weights[0])
+    built = build_job(loaded).network
+    assert built is not None
+    np.testing.assert_array_equal(built.weights[0], network.weights[0])
 
 
 def test_dtype_reaches_the_network(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
     job = build_job(load_config(path, ["dtype=float32"]))
-    assert job.network.to_sheaf().dtype == np.float32
+    assert job.sheaf.dtype == np.float32
 
 
 FILE = "network: {kind: random, widths: [2, 3, 2]}\ndata: {kind: file, path: d.npz, inputs: x, "
@@ -238,6 +240,7 @@ def test_samples_are_chosen_scaled_and_limited(tmp_path: Path) -> None:
              s=np.array([4, 2, 0]))  # fmt: skip
     path = write(tmp_path, FILE + "labels: y, subset: s, limit: 2, scale: 0.5}")
     samples = build_job(load_config(path)).samples
+    assert samples is not None
     np.testing.assert_array_equal(samples.inputs, [[2.0, 1.0], [4.5, 3.5]])
     assert samples.labels is not None
     assert samples.labels.tolist() == [1, 0]

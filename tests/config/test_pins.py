@@ -254,7 +254,7 @@ def test_faults_of_several_pins_are_reported_together(tmp_path: Path) -> None:
     assert [fault.split(":")[0] for fault in found] == ["pins.0", "pins.2"]
     found = faults(tmp_path, "[{vertex: a0}, {vertex: a0, value: 1, strength: -1}]")
     assert [fault.split(":")[0] for fault in found] == ["pins.0", "pins.1.strength"]
-    assert faults(tmp_path, "[]")[0].startswith("pins: tuple should have at least 1 item")
+    assert faults(tmp_path, "[]")[0].startswith("pins: a network needs at least one pin")
 
 
 def test_pins_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
