@@ -22,8 +22,9 @@ from sheafnet.runtime.coordinator import Coordinator
 from sheafnet.runtime.outbox import Outbox
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
 from tests import golden
-from tests.asynchrony import FailedError, play
+from tests.asynchrony import play
 from tests.pinned_asynchrony import Case
+from tests.scenario import FailedError
 
 ROOT = Path(__file__).parent.parent.parent
 SEEDS_IN_SUITE = 20
@@ -205,7 +206,7 @@ def restarted_not_told(patch: pytest.MonkeyPatch) -> None:
 def test_planted_bugs_are_caught(
     plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.asynchrony.PATIENCE", 500)
+    monkeypatch.setattr("tests.scenario.PATIENCE", 500)
     plant(monkeypatch)
     with pytest.raises(FailedError):  # noqa: PT012 - any of the seeds
         for seed in sorted(range(200), key=lambda seed: seed % 3):  # the small networks first
