@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sheafnet.api import infer, prepare, start
+    from sheafnet.api import infer, light_cone, prepare, start
     from sheafnet.core.certificate import error_bound
     from sheafnet.core.coboundary import coboundary
     from sheafnet.core.cochain import Cochain
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sheafnet.runtime.ports import Observer
     from sheafnet.runtime.run import Run
     from sheafnet.runtime.simulator.channel import Channel, Cut
+    from sheafnet.runtime.simulator.cone import LightCone, Push
     from sheafnet.runtime.simulator.latency import (
         Constant,
         Empirical,
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "sheafnet.api": ("infer", "prepare", "start"),
+    "sheafnet.api": ("infer", "light_cone", "prepare", "start"),
     "sheafnet.core.certificate": ("error_bound",),
     "sheafnet.core.coboundary": ("coboundary",),
     "sheafnet.core.cochain": ("Cochain",),
@@ -87,6 +88,7 @@ _HOMES = {
     "sheafnet.runtime.ports": ("Observer",),
     "sheafnet.runtime.run": ("Run",),
     "sheafnet.runtime.simulator.channel": ("Channel", "Cut"),
+    "sheafnet.runtime.simulator.cone": ("LightCone", "Push"),
     "sheafnet.runtime.simulator.latency": (
         "Constant",
         "Empirical",
@@ -116,6 +118,7 @@ __all__ = [
     "Heat",
     "Identity",
     "Latency",
+    "LightCone",
     "Linear",
     "Lockstep",
     "Lognormal",
@@ -125,6 +128,7 @@ __all__ = [
     "Pin",
     "Progress",
     "Prox",
+    "Push",
     "ReluGate",
     "ReluNetwork",
     "Restart",
@@ -147,6 +151,7 @@ __all__ = [
     "harmonic_extension",
     "infer",
     "laplacian",
+    "light_cone",
     "prepare",
     "relative_cohomology",
     "spectrum",

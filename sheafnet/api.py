@@ -16,9 +16,12 @@ from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules import as_rule
 from sheafnet.dynamics.stop import Stop
+from sheafnet.errors import InputError
 from sheafnet.runtime.initial import Init, initial_cochain
 from sheafnet.runtime.ports import Observer, Runtime
 from sheafnet.runtime.run import Run
+from sheafnet.runtime.simulator.cone import LightCone, Push, spread
+from sheafnet.runtime.simulator.simulator import Simulator
 from sheafnet.runtime.solution import Solution
 
 
@@ -111,3 +114,30 @@ def prepare(
         stop=stop or Stop(),
     )
     return Run(problem, runtime or Lockstep(), observer or Observer())
+
+
+def light_cone(run: Run, push: Push) -> LightCone:
+    """Return how a push spreads in a simulated run, from two runs that differ in it alone.
+
+    Parameters
+    ----------
+    run
+        From ``prepare``, with a ``Simulator``; it is not begun by this.
+    push
+        Which stalk is changed from outside, when and by how much.
+
+    Returns
+    -------
+    LightCone
+        For every vertex when it first changed, and when it could have at the earliest.
+
+    Raises
+    ------
+    InputError
+        If the run is not to be simulated, or there is nothing to push then and there.
+    UnknownNameError
+        If there is no such vertex.
+    """
+    if not isinstance(run.runtime, Simulator):
+        raise InputError("a light cone is that of a simulated network; run it on a Simulator")
+    return spread(run.problem, run.runtime, push)

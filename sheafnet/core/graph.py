@@ -66,6 +66,18 @@ class Graph:
         if vertex not in self._incident:
             raise UnknownNameError(f"no vertex {vertex!r}{nearest(vertex, self.vertices)}")
 
+    def distances(self, vertex: str) -> dict[str, int]:
+        """Return the edges on the shortest path to every vertex that there is a path to."""
+        self.require(vertex)
+        distances = {vertex: 0}
+        queue = [vertex]
+        for nearer in queue:
+            for neighbour in self.neighbours(nearer):
+                if neighbour not in distances:
+                    distances[neighbour] = distances[nearer] + 1
+                    queue.append(neighbour)
+        return distances
+
     def colouring(self) -> dict[str, int]:
         """Return a colour per vertex so that neighbours differ.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from sheafnet.core.arrays import largest
+from sheafnet.core.arrays import Array, largest
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.dynamics.program import Program
@@ -107,6 +107,17 @@ class Vertex:
         self._restless = True
         self.star.sequence += 1
         return self._news()
+
+    def disturb(self, change: Array) -> list[Message]:
+        """Take a push from outside, added to the stalk; return what must be said of it.
+
+        The vertex acts on it with the next news: a rule that forgets where it was would undo the
+        push at once, before anybody had heard of it.
+        """
+        self.star.move(self.star.stalk + change)
+        self._restless, self._acted_on = False, self.inbox.version
+        self.star.sequence += 1
+        return self._everything()
 
     def repin(self, constraint: Constraint, start: Callable[[Star], Program]) -> list[Message]:
         """Obey other pins from where the vertex is; return what must be said for it.

@@ -311,6 +311,10 @@ class Host:
             self._guards.clear()
             self._post(self.group.repin(order.constraints, order.rule.start))
 
+    def disturb(self, vertex: str, change: Array) -> None:
+        """Have a vertex here take a push from outside, added to its stalk."""
+        self._post(self.group.vertices[vertex].disturb(change))
+
     def view(self) -> View:
         """Return the edges and the work here."""
         heard = all(vertex.star.heard_all(vertex.inbox) for vertex in self._members)

@@ -37,6 +37,8 @@ class Run:
     ----------
     problem
         What is run, with the pins that it began with.
+    runtime
+        Where it is run.
     """
 
     def __init__(self, problem: Problem, runtime: Runtime, observer: Observer) -> None:
@@ -44,7 +46,7 @@ class Run:
             observer, travelling = observer.parted()
             runtime = runtime.attended(travelling)
         self.problem = problem
-        self._runtime = runtime
+        self.runtime = runtime
         self._observer = observer
         self._guide = _Guide(problem, observer)
         self._solution: Future[Solution] = Future()
@@ -60,7 +62,7 @@ class Run:
         try:
             began = time.perf_counter()
             self._observer.started(self.problem)
-            record = self._runtime.run(self.problem, self._guide)
+            record = self.runtime.run(self.problem, self._guide)
             stats = replace(record.stats, wall_time=time.perf_counter() - began)
             solution = assemble(self.problem, replace(record, stats=stats))
             self._observer.ended(solution)

@@ -66,3 +66,8 @@ class Kernel:
         self.events += 1
         action(*arguments)
         return True
+
+    def advance_to(self, time: float) -> None:
+        """Let every event up to that time happen."""
+        while self._heap and self._heap[0][0] <= time:
+            self.advance()

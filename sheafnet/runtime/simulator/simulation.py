@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sheafnet.core.arrays import Array
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.account import total
 from sheafnet.dynamics.record import Progress, Record, Stats
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.dynamics.watch import Watch
+from sheafnet.errors import InputError
 from sheafnet.runtime.coordinator import Ask, Coordinator, Finish, Freeze, Settle, Wake, survey
 from sheafnet.runtime.host import Host, Report
 from sheafnet.runtime.roster import Roster
@@ -57,6 +59,8 @@ class Simulation:
         How often each host has been restarted.
     settings
         The network that is simulated.
+    roster
+        Who lives where.
     """
 
     def __init__(self, settings: Simulator, roster: Roster, trace: Trace) -> None:
@@ -64,7 +68,7 @@ class Simulation:
         self.kernel = Kernel(endless(None, ties) if settings.shuffle_ties else None)
         self.hosts: dict[str, Host] = roster.hosts()
         self.settings = settings
-        self._roster = roster
+        self.roster = roster
         self._trace = trace
         self._quiet = roster.quiet
         self.coordinator = Coordinator(roster.problem, self.hosts, roster.quiet)
@@ -86,11 +90,11 @@ class Simulation:
             self.kernel.at(restart.at, Priority.FAULT, self._crash, restart.host, restart.down)
         for pause in settings.pauses:
             self.kernel.at(pause.at, Priority.FAULT, self._pause, pause.host, pause.lasts)
-        self.kernel.at(settings.report_interval, Priority.CONTROL, self._wave)
 
     def run(self, watch: Watch) -> Record:
         """Run to the end."""
-        stop = self._roster.problem.stop
+        self.kernel.at(self.settings.report_interval, Priority.CONTROL, self._wave)
+        stop = self.roster.problem.stop
         completed = 0
         # An exploding run overflows before its host sees it; the host's report is the report.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -102,6 +106,28 @@ class Simulation:
                     completed = self.coordinator.waves
                     self._look_up(watch)
         return self._record(self._finish)
+
+    def advance_to(self, time: float) -> None:
+        """Let everything happen up to that time, without a coordinator."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.kernel.advance_to(time)
+
+    def disturb(self, vertex: str, change: Array) -> None:
+        """Push a stalk from outside, now; its host tells at once, whatever it was busy with.
+
+        Raises
+        ------
+        InputError
+            If the host is down.
+        """
+        name = self.roster.homes[vertex]
+        host = self.hosts.get(name)
+        if host is None:
+            raise InputError(f"push of {vertex!r}: its host {name!r} is down at {self.kernel.now}")
+        host.disturb(vertex, change)
+        self._trace.note(self.kernel.now, What.PUSH, name, 0)
+        self._free_at[name] = self.kernel.now
+        self._step(host)
 
     def progress(self) -> Progress:
         """Return how things stand, from what the vertices know."""
@@ -133,10 +159,10 @@ class Simulation:
         self._finish = self._finish or self.coordinator.end(outcome)
 
     def _repin(self, pins: Pins) -> None:
-        self._roster = self._roster.repinned(pins)
-        self.coordinator.repin(self._roster.problem, self._roster.version)
+        self.roster = self.roster.repinned(pins)
+        self.coordinator.repin(self.roster.problem, self.roster.version)
         for name in self.lives:
-            self._order(name, partial(Host.repin, order=self._roster.repin(name)))
+            self._order(name, partial(Host.repin, order=self.roster.repin(name)))
 
     def _order(self, name: str, order: Callable[[Host], None]) -> None:
         """Have a host do something when the word of it arrives, unless it is down then."""
@@ -223,7 +249,7 @@ class Simulation:
     def _rise(self, name: str) -> None:
         self.lives[name] += 1
         self._trace.note(self.kernel.now, What.RISE, name, self.lives[name])
-        host = self.hosts[name] = self._roster.host(name, self.lives[name], self._quiet)
+        host = self.hosts[name] = self.roster.host(name, self.lives[name], self._quiet)
         self._free_at[name] = self.kernel.now
         self._schedule_step(host)
 
@@ -302,5 +328,5 @@ class Simulation:
             trace_digest=self._trace.digest(
                 *(finish.cochain[vertex].tobytes() for vertex in finish.cochain)
             ),
-            pins=self._roster.problem.pins,
+            pins=self.roster.problem.pins,
         )

@@ -172,16 +172,30 @@ class Simulator:
 
     def simulation(self, problem: Problem) -> Simulation:
         """Return the run of ``problem`` at its start, to be looked into event by event."""
-        sheaf = problem.sheaf
-        largest = problem.start.batch * max(sheaf.stalk_dim(vertex) for vertex in sheaf.vertices)
-        update = self.work.time.expected() + self.work.per_element * largest
-        slowest = update * max(self.slow.values(), default=1.0)
-        latencies = [self.latency, *(channel.latency for channel in self.channels.values())]
-        longest = max(latency.expected() for latency in latencies)
-        patience = Patience(4.0 * (longest + slowest), self.window)
+        roster = self.roster(problem)
+        return Simulation(self, roster, Trace(list(roster.members), self.trace))
+
+    def roster(self, problem: Problem) -> Roster:
+        """Return who of ``problem`` lives where.
+
+        Raises
+        ------
+        UnknownNameError
+            If a host is named that is not there.
+        """
+        patience = Patience(4.0 * self.step_time(problem), self.window)
         roster = Roster(problem, f"simulated-{self.seed}", self.placement, patience)
         for name in self._named:
             if name not in roster.members:
                 hint = nearest(name, roster.members)
                 raise UnknownNameError(f"simulator: no host {name!r}{hint}")
-        return Simulation(self, roster, Trace(list(roster.members), self.trace))
+        return roster
+
+    def step_time(self, problem: Problem) -> float:
+        """Return how long a frame and the update that follows take, where it takes longest."""
+        sheaf = problem.sheaf
+        largest = problem.start.batch * max(sheaf.stalk_dim(vertex) for vertex in sheaf.vertices)
+        update = self.work.time.expected() + self.work.per_element * largest
+        latencies = [self.latency, *(channel.latency for channel in self.channels.values())]
+        longest = max(latency.expected() for latency in latencies)
+        return longest + update * max(self.slow.values(), default=1.0)

@@ -19,6 +19,7 @@ class What(IntEnum):
     RISE = 4
     FINISH = 5
     PAUSE = 6
+    PUSH = 7
 
 
 class Trace:
