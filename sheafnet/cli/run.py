@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,13 +23,17 @@ from sheafnet.config.schema import MetricsSection
 from sheafnet.config.shipped import find_config
 from sheafnet.dynamics.record import Progress
 from sheafnet.dynamics.stop import Outcome
+from sheafnet.observe.pictures import draw_light_cone
 from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.observe.several import Several
 from sheafnet.observe.terminal import ProgressLine
 from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.run import Run
+from sheafnet.runtime.simulator.cone import LightCone
 from sheafnet.runtime.solution import Solution
+
+LIGHT_CONE = "light-cone.svg"
 
 
 @click.command()
@@ -63,6 +68,7 @@ def run(
         overrides = [*overrides, f"metrics.port={metrics_port}"]
     loaded = load_config(path, overrides)
     job = build_job(loaded)
+    cone = job.light_cone()
     directory = RunDirectory(out) if out else RunDirectory.next_in(Path("runs"), path.stem)
     directory.write_inputs(dump_config(loaded.config), job.network)
     terminal = Console(stderr=True)
@@ -81,14 +87,19 @@ def run(
         # Also when whoever served the metrics was killed.
         for path in directory.targets:
             path.unlink(missing_ok=True)
-    result = summary(job, solution)
+    result = summary(job, solution, cone)
     try:
         directory.write_result(solution, result)
+        if cone is not None:
+            draw_light_cone(directory.path / LIGHT_CONE, cone)
     finally:
         # Also when the disk is full: what was computed is at least shown.
         _print(job, solution, result)
+        if cone is not None:
+            _print_light_cone(cone)
     show(f"written to {directory.path}")
-    ctx.exit(0 if solution.outcome is Outcome.CONVERGED else NOT_CONVERGED)
+    unlawful = cone is not None and bool(cone.violations)
+    ctx.exit(0 if solution.outcome is Outcome.CONVERGED and not unlawful else NOT_CONVERGED)
 
 
 class Announcement(Observer):
@@ -168,6 +179,23 @@ def _print(job: InferJob, solution: Solution, result: dict[str, Any]) -> None:
             f"(forward pass {_number(result['accuracy_of_forward'], '.4f')})"
         )
     show(discord, *lines)
+
+
+def _print_light_cone(cone: LightCone) -> None:
+    push = cone.push
+    table = Table("vertex", "edges away", "first word", "frames", "first change")
+    for vertex, it in cone.arrivals.items():
+        table.add_row(
+            vertex,
+            "no path" if it.distance is None else str(it.distance),
+            f"{it.earliest:,.2f}" if math.isfinite(it.earliest) else "never",
+            str(it.frames),
+            "never" if it.changed is None else f"{it.changed:,.2f}",
+        )
+    what = f"{push.vertex}[{push.coordinate}] pushed by {push.by} at {push.at:,.2f}"
+    broken = ", ".join(cone.violations)
+    verdict = f"{broken} changed before word of it" if broken else "no change outran the frames"
+    show(table, f"{what}: {verdict}")
 
 
 def _number(value: float | None, form: str) -> str:

@@ -13,13 +13,14 @@ from sheafnet.config.build import InferJob
 from sheafnet.core.certificate import error_bound
 from sheafnet.core.cochain import Cochain
 from sheafnet.errors import NonFiniteError
+from sheafnet.runtime.simulator.cone import LightCone
 from sheafnet.runtime.solution import Solution
 
 LARGEST_CERTIFIED = 300
 """Coordinates of a sheaf up to which its spectrum is computed for a bound on the error."""
 
 
-def summary(job: InferJob, solution: Solution) -> dict[str, Any]:
+def summary(job: InferJob, solution: Solution, cone: LightCone | None = None) -> dict[str, Any]:
     """Return what ``result.json`` holds."""
     cochain = solution.cochain
     forward = forward_pass(job)
@@ -48,6 +49,11 @@ def summary(job: InferJob, solution: Solution) -> dict[str, Any]:
             "python": platform.python_version(),
         },
     }
+    if cone is not None:
+        result["light_cone"] = {
+            "violations": list(cone.violations),
+            "arrivals": {vertex: arrival._asdict() for vertex, arrival in cone.arrivals.items()},
+        }
     network, labels = job.network, None if job.samples is None else job.samples.labels
     if network is not None and labels is not None:
 

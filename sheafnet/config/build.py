@@ -36,6 +36,7 @@ from sheafnet.errors import ConfigError
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.ports import Observer, Runtime
 from sheafnet.runtime.run import Run
+from sheafnet.runtime.simulator.cone import LightCone, Push
 
 CLUSTER_SETTINGS = tuple(field.name for field in fields(Cluster))
 
@@ -83,6 +84,13 @@ class InferJob:
             seed=config.seed,
             observer=observer,
         )
+
+    def light_cone(self) -> LightCone | None:
+        """Return how a push spreads, if the configuration asks for it."""
+        section = self.config.light_cone
+        if section is None:
+            return None
+        return api.light_cone(self.prepare(Observer()), Push(**section.model_dump()))
 
 
 def build_job(loaded: Loaded) -> InferJob:

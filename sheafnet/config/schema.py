@@ -26,6 +26,7 @@ from sheafnet.dynamics.stop import Stop
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.initial import Start
 from sheafnet.runtime.placement import Scheme
+from sheafnet.runtime.simulator.cone import Push
 
 
 def _kind(value: Any) -> Any:
@@ -272,6 +273,15 @@ class StopSection(Section):
     max_time: PositiveFloat | None = None
 
 
+class LightConeSection(Section):
+    """Push a stalk in a twin of the run, and see when every vertex first changes."""
+
+    vertex: str
+    coordinate: Annotated[int, Field(ge=0)] = Push.coordinate
+    at: NonNegativeFloat = Field(description="virtual time")
+    by: float = Push.by
+
+
 Network: TypeAlias = Annotated[FileNetwork | RandomNetwork, Field(discriminator="kind")]
 Data: TypeAlias = Annotated[FileData | InlineData, Field(discriminator="kind")]
 Rule: TypeAlias = Annotated[
@@ -307,6 +317,9 @@ class Config(Section):
     rule: Rule = ProxRule(kind="prox")
     runtime: Runtime = LockstepRuntime(kind="lockstep")
     stop: StopSection = StopSection()
+    light_cone: LightConeSection | None = Field(
+        default=None, description="for the simulator: how fast a change spreads"
+    )
     metrics: MetricsSection = MetricsSection()
     init: Start = "random"
     seed: Annotated[int, Field(ge=0)] = 0

@@ -1,0 +1,83 @@
+"""Pictures of runs, as files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sheafnet.errors import FileError
+from sheafnet.runtime.simulator.cone import LightCone
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def draw_light_cone(path: Path, cone: LightCone) -> None:
+    """Draw virtual time against graph distance: when word could come, and what came.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    figure, axes = _axes()
+    reached = [it for it in cone.arrivals.values() if it.distance is not None]
+    words = [(it.distance, it.earliest) for it in reached if it.earliest < float("inf")]
+    changes = [(it.distance, it.changed) for it in reached if it.changed is not None]
+    axes.plot(*zip(*words, strict=True), "_", color="0.4", ms=16, label="first word of it")
+    axes.plot(*zip(*changes, strict=True), "o", color="C0", ms=5, label="stalk first changed")
+    axes.set_xlabel(f"edges from {cone.push.vertex}")
+    axes.set_ylabel("virtual time")
+    axes.set_xticks(range(max(it.distance or 0 for it in reached) + 1))
+    axes.legend()
+    _save(figure, path)
+
+
+def draw_energies(
+    path: Path, curves: Mapping[str, Sequence[Sequence[tuple[float, float]]]]
+) -> None:
+    """Draw energy against virtual time, one colour for each name, one line for each curve.
+
+    Parameters
+    ----------
+    path
+        Where to; the ending says which format.
+    curves
+        Name → curves of (virtual time, energy).
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    figure, axes = _axes()
+    for number, (name, lines) in enumerate(curves.items()):
+        for line in lines:
+            (drawn,) = axes.plot(*zip(*line, strict=True), color=f"C{number % 10}", lw=1.0)
+        if lines:
+            drawn.set_label(name)
+    axes.set_yscale("log")
+    axes.set_xlabel("virtual time")
+    axes.set_ylabel("energy")
+    axes.legend(fontsize="small")
+    _save(figure, path)
+
+
+def _axes() -> tuple[Figure, Axes]:
+    # Imported by those who draw: it takes a second.
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(7.0, 4.5), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _save(figure: Figure, path: Path) -> None:
+    from matplotlib import rc_context  # noqa: PLC0415
+
+    try:
+        with rc_context({"svg.hashsalt": "sheafnet"}):  # the same picture is the same file
+            figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path}: cannot be drawn ({error})") from error
