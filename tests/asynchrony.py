@@ -9,6 +9,8 @@ next.
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
 import sheafnet as sn
@@ -63,4 +65,4 @@ def play(seed: int) -> str:
 
 
 if __name__ == "__main__":
-    scenario.sweep(play)
+    scenario.sweep(play, range(int(sys.argv[1]), int(sys.argv[2])))

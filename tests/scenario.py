@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 
@@ -50,6 +50,7 @@ def play(case: Scenario) -> str:
     """
     simulation = case.simulator.simulation(case.problem)
     truths = watch_waves(simulation)
+    watch_cuts(simulation, case.name)
     with only_newer(case.name):
         record = simulation.run(Watch())
     if record.outcome is not sn.Outcome.CONVERGED:
@@ -111,6 +112,31 @@ def watch_waves(simulation: Simulation) -> list[bool]:
     return truths
 
 
+def watch_cuts(simulation: Simulation, what: str) -> None:
+    """Have a frame that crosses a cut end the run."""
+    send = simulation._trace.send
+
+    def watched(
+        now: float, sender: str, receiver: str, size: int, checksum: int, delay: float | None
+    ) -> None:
+        send(now, sender, receiver, size, checksum, delay)
+        for cut in simulation.settings.cuts:
+            inside = {sender, receiver} & set(cut.hosts)
+            others = cut.others or simulation.lives.keys() - set(cut.hosts)
+            since = now - cut.start
+            if cut.every is not None and since > 0.0:
+                since %= cut.every
+            if (
+                delay is not None
+                and len(inside) == 1
+                and {sender, receiver} & set(others)
+                and 0.0 <= since < cut.end - cut.start
+            ):
+                raise FailedError(f"{what}: a frame of {sender} crossed the cut at {now}")
+
+    simulation._trace.send = watched  # type: ignore[method-assign]
+
+
 def drain(simulation: Simulation, what: str) -> None:
     """Let everything that is still scheduled happen: nobody may move or say anything new."""
     hosts = simulation.hosts
@@ -139,20 +165,21 @@ def attempt(play_seed: Callable[[int], str], seed: int) -> tuple[bool, str]:
         return False, f"FAILED {failure}"
 
 
-def sweep(play_seed: Callable[[int], str], seconds: float = float("inf")) -> None:
-    """Play the seeds A to B − 1 that the command line names, in every core, and exit.
+def sweep(
+    play_seed: Callable[[int], str], seeds: Iterable[int], seconds: float = float("inf")
+) -> None:
+    """Play ``seeds`` in every core, begin none after so many seconds, and exit.
 
-    Begins none after so many seconds. Exit code 1 if one of them failed.
+    Exit code 1 if one of them failed.
     """
-    first, last = int(sys.argv[1]), int(sys.argv[2])
     began, played, failed = time.perf_counter(), 0, 0
     cores = os.cpu_count() or 1
     with ProcessPoolExecutor(cores) as pool:
         pending = deque[Future[tuple[bool, str]]]()
-        seeds = iter(range(first, last))
+        left = iter(seeds)
         while True:
             while len(pending) <= cores and time.perf_counter() - began < seconds:
-                seed = next(seeds, None)
+                seed = next(left, None)
                 if seed is None:
                     break
                 pending.append(pool.submit(attempt, play_seed, seed))

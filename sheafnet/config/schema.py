@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from sheafnet.config.section import ExistingFile, Section, expecting
+from sheafnet.config.section import ExistingFile, Hosts, Section, expecting
 from sheafnet.config.simulated import SimulatorRuntime
 from sheafnet.core.outputs import OutputForce
 from sheafnet.dynamics.lockstep import Schedule
@@ -25,7 +25,6 @@ from sheafnet.dynamics.rules.prox import Branch, Prox
 from sheafnet.dynamics.stop import Stop
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.initial import Start
-from sheafnet.runtime.placement import Scheme
 from sheafnet.runtime.simulator.cone import Push
 
 
@@ -191,7 +190,7 @@ class ClusterRuntime(Section):
     address: str = Field(
         default=Cluster.address, description="local, auto (RAY_ADDRESS, or here), or host:port"
     )
-    placement: Scheme = "by-layer"
+    placement: Hosts = "by-layer"
     window: PositiveInt = Cluster.window
     max_restarts: Annotated[int, Field(ge=0)] = Cluster.max_restarts
     report_interval: PositiveFloat = Cluster.report_interval

@@ -15,6 +15,8 @@ from pydantic import (
     WrapValidator,
 )
 
+from sheafnet.runtime.placement import Scheme
+
 
 class Section(BaseModel):
     """A mapping in the file; a key that it does not know is a fault."""
@@ -48,3 +50,9 @@ def expecting(what: str) -> WrapValidator:
 
 ExistingFile: TypeAlias = Annotated[Path, AfterValidator(_existing)]
 """A path, relative to the configuration file."""
+
+Hosts: TypeAlias = Annotated[
+    Scheme | dict[str, tuple[str, ...]],
+    expecting("by-layer, by-vertex, or each host with a list of its vertices"),
+]
+"""Which vertices share a host."""

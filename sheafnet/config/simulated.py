@@ -6,8 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from sheafnet.config.section import ExistingFile, Section, expecting
-from sheafnet.runtime.placement import Scheme
+from sheafnet.config.section import ExistingFile, Hosts, Section, expecting
 from sheafnet.runtime.simulator.latency import LARGEST_SIGMA
 from sheafnet.runtime.simulator.simulator import Restart, Simulator
 from sheafnet.runtime.simulator.work import Work
@@ -133,7 +132,7 @@ class SimulatorRuntime(Section):
     )
     restarts: tuple[RestartSection, ...] = ()
     pauses: tuple[PauseSection, ...] = ()
-    placement: Scheme = "by-layer"
+    placement: Hosts = "by-layer"
     window: PositiveInt = Simulator.window
     report_interval: PositiveFloat = Simulator.report_interval
     report_latency: Latency | None = None

@@ -276,7 +276,7 @@ class Host:
             peer.outbox.acknowledge(number, now)
         self._acks.clear()
         if self._started:
-            self._post(self._turn())
+            self._turn()
         else:
             self._started = True
             self._post(self.group.start())
@@ -347,21 +347,22 @@ class Host:
             view=self.view() if with_view else None,
         )
 
-    def _turn(self) -> list[Message]:
-        """Step every vertex that has a reason to, until one explodes."""
-        messages: list[Message] = []
+    def _turn(self) -> None:
+        """Step every vertex that has a reason to, until one explodes.
+
+        Each hears at once what those before it have said.
+        """
         if self._frozen:
-            return messages
+            return
         for vertex in self._members:
             if self._exploded is None and vertex.runnable:
                 guard = self._guards.get(vertex.name) or self._guard(vertex)
                 if guard.trips(vertex.stationarity):
                     self._exploded = (vertex.name, vertex.updates)
                 else:
-                    messages += vertex.step()
+                    self._post(vertex.step())
                     self.updates += 1
                     self.elements += vertex.star.stalk.size
-        return messages
 
     def _guard(self, vertex: Vertex) -> Guard:
         guard = self._guards[vertex.name] = Guard(vertex.stationarity, self._rule.growth_limit)

@@ -1,0 +1,134 @@
+"""The random mix of faults: planted bugs that it must find, and runs that repeat themselves."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sheafnet.cli import main
+from sheafnet.dynamics.inbox import Inbox
+from sheafnet.dynamics.messages import Message
+from sheafnet.runtime.host import Host
+from sheafnet.runtime.roster import Roster
+from sheafnet.runtime.simulator.link import Link
+from sheafnet.runtime.simulator.simulation import Simulation
+from tests import hostile
+from tests.scenario import attempt
+
+ROOT = Path(__file__).parent.parent.parent
+WITHIN = 200
+SMALL = range(0, WITHIN, 3)
+"""Seeds with the smallest network, which are done the fastest."""
+
+
+def incarnation_kept(patch: pytest.MonkeyPatch) -> None:
+    make = Roster.host
+
+    def host(self: Roster, name: str, incarnation: int = 0, quiet: float | None = None) -> Host:
+        del incarnation
+        return make(self, name, 0, quiet)
+
+    patch.setattr(Roster, "host", host)
+
+
+def only_acknowledgements_cut(patch: pytest.MonkeyPatch) -> None:
+    fate = Link.fate
+
+    def spares_words(self: Link, now: float, size: int) -> tuple[float | None, ...]:
+        cuts, self._cuts = self._cuts, self._cuts if size < 64 else ()
+        try:
+            return fate(self, now, size)
+        finally:
+            self._cuts = cuts
+
+    patch.setattr(Link, "fate", spares_words)
+
+
+def duplicate_counted_twice(patch: pytest.MonkeyPatch) -> None:
+    accept = Inbox.accept
+
+    def again(self: Inbox, message: Message, incarnation: int = 0) -> bool:
+        same = self._stamps.get(message.key) == (incarnation, message.sequence)
+        return accept(self, message, incarnation) or same
+
+    patch.setattr(Inbox, "accept", again)
+
+
+def stranger_read(patch: pytest.MonkeyPatch) -> None:
+    everyone: dict[str, Host] = {}
+    schedule, step = Simulation._step, Host.step
+
+    def scheduled(self: Simulation, host: Host) -> None:
+        everyone.clear()
+        everyone.update({v: other for other in self.hosts.values() for v in other.group.vertices})
+        schedule(self, host)
+
+    def shortcut(self: Host, now: float) -> list[tuple[str, bytes]]:
+        frames = step(self, now)
+        if "z2" in self.group.vertices and "z1" in everyone:
+            star, stranger = self.group.vertices["z2"].star, everyone["z1"].group.stalks()["z1"]
+            star.move(star.stalk + 1e-12 * stranger.sum())
+        return frames
+
+    patch.setattr(Simulation, "_step", scheduled)
+    patch.setattr(Host, "step", shortcut)
+
+
+@pytest.mark.parametrize(
+    ("plant", "told"),
+    [
+        (incarnation_kept, "budget|rounds|crossed|idle"),
+        (only_acknowledgements_cut, "crossed the cut"),
+        (duplicate_counted_twice, "went back to an older word"),
+        (stranger_read, "changed before there was word of it"),
+    ],
+)
+def test_planted_bugs_are_caught_by_the_mix(
+    plant: Callable[[pytest.MonkeyPatch], None], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.hostile.LONGEST", 1e5)  # the longest of these takes a third of it
+    with monkeypatch.context() as patch:
+        plant(patch)
+        found = next(filter(None, map(failure, SMALL)), None)
+    assert found is not None, f"not caught within {WITHIN} seeds"
+    seed, message = found
+    assert re.search(told, message)
+    hostile.play(seed)  # it was the bug, and not the seed
+
+
+def failure(seed: int) -> tuple[int, str] | None:
+    """Play a seed; return how it failed, or None."""
+    well, line = attempt(hostile.play, seed)
+    return None if well else (seed, line)
+
+
+def test_fifty_runs_repeat_themselves_elsewhere_and_from_their_run_directories() -> None:
+    seeds = SMALL[:50]
+    here = [hostile.digest(seed, through_its_run_directory=False) for seed in seeds]
+    assert len(set(here)) == 50
+    there = subprocess.run(
+        [sys.executable, "-m", "tests.hostile", "digests", *map(str, seeds)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+    )
+    assert there.stdout.split() == here
+
+
+def test_the_command_repeats_a_mix(tmp_path: Path) -> None:
+    hostile.drawn(0, tmp_path)
+    out = tmp_path / "run"
+    config = str(tmp_path / "config.yaml")
+    done = CliRunner().invoke(main, ["run", config, "--trace", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    again = CliRunner().invoke(main, ["replay", str(out)])
+    assert again.exit_code == 0, again.output
