@@ -44,6 +44,9 @@ LIGHT_CONE = "light-cone.svg"
     type=click.Path(path_type=Path, file_okay=False),
     help="Run directory; by default runs/<name of the config>-<number>.",
 )
+@click.option(
+    "--costs", is_flag=True, help="Print what passed over each edge, and the time of each host."
+)
 @click.option("--trace", is_flag=True, help="Keep the full trace of a simulated run.")
 @click.option(
     "--metrics-port",
@@ -56,6 +59,7 @@ def run(
     config: str,
     overrides: Sequence[str],
     out: Path | None,
+    costs: bool,
     trace: bool,
     metrics_port: int | None,
 ) -> None:
@@ -95,6 +99,8 @@ def run(
     finally:
         # Also when the disk is full: what was computed is at least shown.
         _print(job, solution, result)
+        if costs:
+            _print_costs(solution)
         if cone is not None:
             _print_light_cone(cone)
     show(f"written to {directory.path}")
@@ -179,6 +185,19 @@ def _print(job: InferJob, solution: Solution, result: dict[str, Any]) -> None:
             f"(forward pass {_number(result['accuracy_of_forward'], '.4f')})"
         )
     show(discord, *lines)
+
+
+def _print_costs(solution: Solution) -> None:
+    edges = Table("edge", "news", "sent", "bytes")
+    for edge, cost in solution.edges.items():
+        edges.add_row(edge, *(f"{number:,}" for number in cost))
+    tables = [edges]
+    if solution.hosts:
+        hosts = Table("host", "busy", "waiting", "away")
+        for host, times in solution.hosts.items():
+            hosts.add_row(host, *(f"{time:,.1f}" for time in times))
+        tables.append(hosts)
+    show(*tables)
 
 
 def _print_light_cone(cone: LightCone) -> None:

@@ -40,6 +40,8 @@ def summary(job: InferJob, solution: Solution, cone: LightCone | None = None) ->
             {"sender": sender, "receiver": receiver, "messages": count}
             for (sender, receiver), count in solution.ledger.items()
         ],
+        "edges": {edge: cost._asdict() for edge, cost in solution.edges.items()},
+        "hosts": {host: time._asdict() for host, time in solution.hosts.items()},
         "trace_digest": solution.trace_digest,
         "processes": {host: p._asdict() for host, p in solution.processes.items()},
         "recoveries": [recovery._asdict() for recovery in solution.recoveries],

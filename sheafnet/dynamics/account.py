@@ -5,8 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sheafnet.dynamics.inbox import STALENESS_CLASSES
+
+
+class EdgeCost(NamedTuple):
+    """What passed over one edge, both ways.
+
+    Attributes
+    ----------
+    messages
+        Those that were news to their receiver.
+    sent
+        Messages in frames, lost ones and repetitions too; 0 where both ends share a host.
+    bytes
+        Of the arrays in them.
+    """
+
+    messages: int
+    sent: int
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -27,6 +46,9 @@ class Account:
         Frames sent to other hosts.
     frame_bytes
         (sending host, receiving host) → bytes sent.
+    carried, carried_bytes
+        (edge, sender) → messages put in frames, again and again as need be, and the bytes of
+        their arrays.
     refused
         Reason → frames and messages that a host did not take in.
     """
@@ -38,7 +60,22 @@ class Account:
     max_staleness: int = 0
     frames: int = 0
     frame_bytes: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    carried: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    carried_bytes: Mapping[tuple[str, str], int] = field(default_factory=dict)
     refused: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def edges(self) -> dict[str, EdgeCost]:
+        """Edge → what passed over it."""
+        messages: Counter[str] = Counter()
+        for (edge, _, _), count in self.delivered.items():
+            messages[edge] += count
+        sent: Counter[str] = Counter()
+        size: Counter[str] = Counter()
+        for (edge, sender), count in self.carried.items():
+            sent[edge] += count
+            size[edge] += self.carried_bytes[edge, sender]
+        return {edge: EdgeCost(count, sent[edge], size[edge]) for edge, count in messages.items()}
 
     @property
     def messages(self) -> int:
@@ -59,6 +96,8 @@ def total(accounts: Iterable[Account]) -> Account:
     updates: Counter[str] = Counter()
     delivered: Counter[tuple[str, str, str]] = Counter()
     frame_bytes: Counter[tuple[str, str]] = Counter()
+    carried: Counter[tuple[str, str]] = Counter()
+    carried_bytes: Counter[tuple[str, str]] = Counter()
     refused: Counter[str] = Counter()
     staleness = [0] * STALENESS_CLASSES
     staleness_sum = max_staleness = frames = 0
@@ -67,6 +106,8 @@ def total(accounts: Iterable[Account]) -> Account:
         updates.update(account.updates)
         delivered.update(account.delivered)
         frame_bytes.update(account.frame_bytes)
+        carried.update(account.carried)
+        carried_bytes.update(account.carried_bytes)
         refused.update(account.refused)
         staleness = [a + b for a, b in zip(staleness, account.staleness, strict=True)]
         staleness_sum += account.staleness_sum
@@ -80,5 +121,7 @@ def total(accounts: Iterable[Account]) -> Account:
         max_staleness=max_staleness,
         frames=frames,
         frame_bytes=dict(frame_bytes),
+        carried=dict(carried),
+        carried_bytes=dict(carried_bytes),
         refused=dict(refused),
     )

@@ -154,6 +154,7 @@ class _Rounds:
             cochain=cochain,
             stats=Stats.of(account, self.rounds, float(self.rounds)),
             ledger=account.ledger,
+            edges=account.edges,
             trace_digest=digest.hexdigest(),
             pins=self.problem.pins,
         )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.stalkpins import Pins
-from sheafnet.dynamics.account import Account
+from sheafnet.dynamics.account import Account, EdgeCost
 from sheafnet.dynamics.stop import Outcome
 
 
@@ -116,6 +116,24 @@ class Recovery(NamedTuple):
     seconds: float
 
 
+class HostTime(NamedTuple):
+    """What a host did with its time.
+
+    Attributes
+    ----------
+    busy
+        Stepping.
+    waiting
+        With nothing to do before there was news.
+    away
+        Down, or paused.
+    """
+
+    busy: float
+    waiting: float
+    away: float
+
+
 @dataclass(frozen=True)
 class Record:
     """What a runtime hands back.
@@ -140,6 +158,10 @@ class Record:
         Host → the process that it lived in at the end, where hosts have their own.
     recoveries
         Every host that was lost and came back.
+    edges
+        Edge → what passed over it.
+    hosts
+        Host → what it did with its virtual time, where there is one.
     """
 
     outcome: Outcome
@@ -151,3 +173,5 @@ class Record:
     pins: Pins
     processes: Mapping[str, Process] = field(default_factory=dict)
     recoveries: tuple[Recovery, ...] = ()
+    edges: Mapping[str, EdgeCost] = field(default_factory=dict)
+    hosts: Mapping[str, HostTime] = field(default_factory=dict)

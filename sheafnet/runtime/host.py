@@ -196,6 +196,8 @@ class Host:
         self._started = self._frozen = False
         self._acks: list[tuple[_Peer, int]] = []
         self._owes_acks = False
+        self._carried: Counter[tuple[str, str]] = Counter()
+        self._carried_bytes: Counter[tuple[str, str]] = Counter()
 
     def receive(self, data: bytes) -> None:
         """Take in one frame, or refuse and count it; never raises, whatever the bytes."""
@@ -326,6 +328,8 @@ class Host:
                 self.group.account(),
                 frames=self.frames,
                 frame_bytes={(self.name, name): peer.bytes for name, peer in self._peers.items()},
+                carried=dict(self._carried),
+                carried_bytes=dict(self._carried_bytes),
                 refused=dict(self.refused),
             ),
         )
@@ -381,6 +385,9 @@ class Host:
             self._run, self.name, name, self.incarnation, number, peer.incarnation, acks, messages
         )
         data = encode(frame, self._limits)
+        for key, _, array in messages:
+            self._carried[key[1:3]] += 1
+            self._carried_bytes[key[1:3]] += array.nbytes
         self.frames += 1
         peer.bytes += len(data)
         return data

@@ -11,8 +11,9 @@ from sheafnet.core import energy as energies
 from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.stalkpins import Pins
+from sheafnet.dynamics.account import EdgeCost
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Process, Record, Recovery, Stats
+from sheafnet.dynamics.record import HostTime, Process, Record, Recovery, Stats
 from sheafnet.dynamics.stop import Outcome
 
 
@@ -60,6 +61,10 @@ class Solution:
         Host → (node, pid) that it lived in at the end, where hosts have processes of their own.
     recoveries
         Every (host, incarnation, seconds) that was lost and came back.
+    edges
+        Edge → (messages, sent, bytes): what passed over it, see ``EdgeCost``.
+    hosts
+        Host → (busy, waiting, away): what it did with its virtual time, in the simulator.
     """
 
     outcome: Outcome
@@ -78,6 +83,8 @@ class Solution:
     pins: Pins
     processes: Mapping[str, Process]
     recoveries: tuple[Recovery, ...]
+    edges: Mapping[str, EdgeCost]
+    hosts: Mapping[str, HostTime]
 
 
 def assemble(problem: Problem, record: Record) -> Solution:
@@ -108,4 +115,6 @@ def assemble(problem: Problem, record: Record) -> Solution:
         pins=record.pins,
         processes=record.processes,
         recoveries=record.recoveries,
+        edges=record.edges,
+        hosts=record.hosts,
     )

@@ -6,7 +6,7 @@ import pytest
 import sheafnet as sn
 from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import InputError
-from sheafnet.runtime.simulator.work import Worker
+from sheafnet.runtime.simulator.work import Timesheet, Worker
 
 SHEAF = sn.Sheaf(
     {"a": 3, "b": 3, "c": 3},
@@ -76,3 +76,47 @@ def test_a_run_with_drawn_times_repeats_itself() -> None:
         return sn.Simulator(seed=seed, compute=work).run(run.problem, Watch()).trace_digest
 
     assert digest(1) == digest(1) != digest(2)
+
+
+def test_a_timesheet_adds_up_whatever_comes_in_between() -> None:
+    sheet = Timesheet()
+    sheet.work(0.0, 5.0)
+    sheet.pause(3.0, 10.0)  # what was begun is done by 5
+    assert sheet.free_at == 13.0
+    assert sheet.total(9.0) == (5.0, 0.0, 4.0)
+    sheet.work(20.0, 6.0)
+    sheet.fall(22.0)  # four units of work are lost
+    assert sheet.total(23.0) == (7.0, 7.0, 9.0)
+    sheet.rise(30.0)
+    assert sheet.total(32.0) == (7.0, 9.0, 16.0)
+
+
+def test_costs_of_a_run_add_up() -> None:
+    simulator = sn.Simulator(
+        seed=1,
+        latency=sn.Uniform(0.0, 6.0),
+        loss=0.3,
+        slow={"b": 5.0},
+        restarts=(sn.Restart("c", 40.0, 30.0),),
+        pauses=(sn.Pause("a", 10.0, 7.0),),
+        placement="by-vertex",
+    )
+    solution = sn.infer(SHEAF, PINS, runtime=simulator)
+    stats = solution.stats
+    assert sum(edge.messages for edge in solution.edges.values()) == stats.messages
+    carried = sum(edge.bytes for edge in solution.edges.values())
+    assert carried == sum(edge.sent for edge in solution.edges.values()) * 12 * 8
+    assert carried < stats.bytes  # frames have heads
+    for edge in solution.edges.values():
+        assert edge.sent > edge.messages  # three in ten are lost
+    for busy, waiting, away in solution.hosts.values():
+        assert busy + waiting + away == pytest.approx(stats.virtual_time)
+    assert solution.hosts["c"].away == pytest.approx(30.0)
+    assert solution.hosts["a"].away == pytest.approx(7.0, abs=1.0)
+    assert solution.hosts["b"].busy > solution.hosts["a"].busy
+
+
+def test_within_a_host_messages_cost_no_bytes() -> None:
+    solution = sn.infer(SHEAF, PINS, runtime=sn.Simulator(placement={"all": "abc"}))
+    assert solution.edges["ab"].messages > 0
+    assert solution.edges["ab"][1:] == (0, 0)

@@ -151,6 +151,7 @@ class _Waves:
             cochain=finish.cochain,
             stats=Stats.of(account, self.coordinator.rounds, 0.0),
             ledger=account.ledger,
+            edges=account.edges,
             trace_digest=None,
             pins=self.crew.roster.problem.pins,
             processes=dict(self.crew.processes),
@@ -170,4 +171,5 @@ def _record(solution: Solution) -> Record:
         pins=solution.pins,
         processes=solution.processes,
         recoveries=solution.recoveries,
+        edges=solution.edges,
     )

@@ -26,7 +26,7 @@ from sheafnet.runtime.simulator.channel import Channel
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
 from sheafnet.runtime.simulator.link import Link, endless
 from sheafnet.runtime.simulator.trace import Trace, What
-from sheafnet.runtime.simulator.work import Worker
+from sheafnet.runtime.simulator.work import Timesheet, Worker
 from sheafnet.runtime.streams import stream
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ class Simulation:
         self._finish: Finish | None = None
         self._crashed: list[Host] = []
         self.lives = dict.fromkeys(self.hosts, 0)
-        # When each host is free to step again, and for which a step or a timer is scheduled.
-        self._free_at = dict.fromkeys(self.hosts, 0.0)
+        self._sheets = {name: Timesheet() for name in self.hosts}
+        # For which a step or a timer is scheduled.
         self._workers = {
             name: Worker(settings.seed, name, settings.work, settings.slow.get(name, 1.0))
             for name in self.hosts
@@ -126,7 +126,7 @@ class Simulation:
             raise InputError(f"push of {vertex!r}: its host {name!r} is down at {self.kernel.now}")
         host.disturb(vertex, change)
         self._trace.note(self.kernel.now, What.PUSH, name, 0)
-        self._free_at[name] = self.kernel.now
+        self._sheets[name].drop(self.kernel.now)
         self._step(host)
 
     def progress(self) -> Progress:
@@ -180,14 +180,14 @@ class Simulation:
     def _schedule_step(self, host: Host) -> None:
         if host not in self._step_scheduled:
             self._step_scheduled.add(host)
-            self.kernel.at(self._free_at[host.name], Priority.STEP, self._step, host)
+            self.kernel.at(self._sheets[host.name].free_at, Priority.STEP, self._step, host)
 
     def _step(self, host: Host) -> None:
         self._step_scheduled.discard(host)
         if self.hosts.get(host.name) is not host:
             return  # it crashed meanwhile
         kernel, name = self.kernel, host.name
-        if self._free_at[name] > kernel.now:
+        if self._sheets[name].free_at > kernel.now:
             self._schedule_step(host)  # it was paused meanwhile
             return
         updates_before, elements_before = host.updates, host.elements
@@ -197,7 +197,7 @@ class Simulation:
         for receiver, data in frames:
             self._send(name, receiver, data)
         takes = self._workers[name].takes(updates, host.elements - elements_before)
-        self._free_at[name] = kernel.now + takes
+        self._sheets[name].work(kernel.now, takes)
         if host.runnable:
             self._schedule_step(host)
         elif host not in self._timer_set:
@@ -236,7 +236,7 @@ class Simulation:
 
     def _pause(self, name: str, lasts: float) -> None:
         self._trace.note(self.kernel.now, What.PAUSE, name, self.lives[name])
-        self._free_at[name] = max(self._free_at[name], self.kernel.now + lasts)
+        self._sheets[name].pause(self.kernel.now, lasts)
 
     def _crash(self, name: str, down: float) -> None:
         host = self.hosts.pop(name, None)
@@ -244,13 +244,14 @@ class Simulation:
             return  # it is down already
         self._trace.note(self.kernel.now, What.CRASH, name, self.lives[name])
         self._crashed.append(host)
+        self._sheets[name].fall(self.kernel.now)
         self.kernel.at(self.kernel.now + down, Priority.FAULT, self._rise, name)
 
     def _rise(self, name: str) -> None:
         self.lives[name] += 1
         self._trace.note(self.kernel.now, What.RISE, name, self.lives[name])
         host = self.hosts[name] = self.roster.host(name, self.lives[name], self._quiet)
-        self._free_at[name] = self.kernel.now
+        self._sheets[name].rise(self.kernel.now)
         self._schedule_step(host)
 
     def _link(self, sender: str, receiver: str) -> Link:
@@ -325,6 +326,8 @@ class Simulation:
             cochain=finish.cochain,
             stats=Stats.of(account, self.coordinator.rounds, self.kernel.now),
             ledger=account.ledger,
+            edges=account.edges,
+            hosts={name: sheet.total(self.kernel.now) for name, sheet in self._sheets.items()},
             trace_digest=self._trace.digest(
                 *(finish.cochain[vertex].tobytes() for vertex in finish.cochain)
             ),
