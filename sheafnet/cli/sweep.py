@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
+import math
 import multiprocessing
 import os
 import shlex
@@ -12,6 +14,7 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -29,8 +32,10 @@ from sheafnet.config.build import build_job
 from sheafnet.config.load import Loaded, alternatives, load_config
 from sheafnet.config.shipped import find_config
 from sheafnet.config.simulated import SimulatorRuntime
+from sheafnet.dynamics.record import Progress
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.errors import FileError, SheafnetError
+from sheafnet.observe.pictures import draw_energies
 from sheafnet.runtime.ports import Observer
 
 FAILED = "FAILED"
@@ -89,15 +94,30 @@ class Point:
 
 
 class Row(NamedTuple):
-    """What came of a point: the columns of the table on disk."""
+    """What came of a point: the columns of the table on disk, and (virtual time, energy)."""
 
     point: Point
     values: dict[str, Any]
+    energies: tuple[tuple[float, float], ...] = ()
 
     @property
     def well(self) -> bool:
         """Whether it converged."""
         return bool(self.values["outcome"] == Outcome.CONVERGED.name)
+
+
+class Energies(Observer):
+    """Keeps the energy at every look that a run takes at itself, once all have heard of all."""
+
+    interval = 0.0
+
+    def __init__(self) -> None:
+        self.curve: list[tuple[float, float]] = []
+
+    def progressed(self, progress: Progress) -> None:
+        """Keep one."""
+        if all(map(math.isfinite, progress.stationarity.values())):
+            self.curve.append((progress.time, progress.energy))
 
 
 def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> range:  # noqa: ARG001
@@ -135,6 +155,11 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> range:  # 
     show_default=True,
     help="Table of all runs; it must not exist yet.",
 )
+@click.option(
+    "--draw",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw energy against virtual time there, e.g. energy.svg; it is overwritten.",
+)
 @click.pass_context
 def sweep(
     ctx: click.Context,
@@ -144,6 +169,7 @@ def sweep(
     varied: Sequence[str],
     jobs: int,
     out: Path,
+    draw: Path | None,
 ) -> None:
     """Do the job that CONFIG describes again and again, with other seeds and settings.
 
@@ -157,13 +183,20 @@ def sweep(
     with _created(out) as stream:
         table = csv.writer(stream)
         table.writerow(["seed", *keys, *COLUMNS])
-        for row in _progress(measured(points, jobs), len(points)):
+        for row in _progress(measured(points, jobs, draw is not None), len(points)):
             rows.append(row)
             values = [override.partition("=")[2] for override in row.point.setting]
             table.writerow([row.point.seed, *values, *(row.values[name] for name in COLUMNS)])
             stream.flush()  # what is computed is kept, however this ends
     _print(rows, settings)
     show(f"written to {out}")
+    if draw is not None:
+        curves: dict[str, list[Sequence[tuple[float, float]]]] = {}
+        for row in rows:
+            name = ", ".join(" ".join(_shown(override)) for override in row.point.setting)
+            curves.setdefault(name or config, []).append(row.energies)
+        draw_energies(draw, curves)
+        show(f"drawn in {draw}")
     ctx.exit(0 if all(row.well for row in rows) else NOT_CONVERGED)
 
 
@@ -182,13 +215,16 @@ def _points(
     ]
 
 
-def measured(points: Sequence[Point], jobs: int) -> Iterator[Row]:
-    """Run every point, in so many processes; yield the rows in the order of the points."""
+def measured(points: Sequence[Point], jobs: int, energies: bool = False) -> Iterator[Row]:
+    """Run every point, in so many processes; yield the rows in the order of the points.
+
+    With ``energies`` the energy on the way is kept as well.
+    """
     for name in THREADS:  # the processes share the machine already
         os.environ.setdefault(name, "1")
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _ignore_interrupts)
     try:
-        yield from pool.map(measure, points)
+        yield from pool.map(partial(measure, energies=energies), points)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -198,13 +234,14 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def measure(point: Point) -> Row:
+def measure(point: Point, energies: bool = False) -> Row:
     """Run one point."""
+    observer = Energies() if energies else Observer()
     values: dict[str, Any] = dict.fromkeys(COLUMNS)
     values["command"] = point.command
     try:
         job = build_job(point.load())
-        solution = job.prepare(Observer()).execute()
+        solution = job.prepare(observer).execute()
     except SheafnetError as error:
         return Row(point, values | {"outcome": FAILED, "message": str(error)})
     stats = asdict(solution.stats)
@@ -217,7 +254,7 @@ def measure(point: Point) -> Row:
         "max_deviation_from_forward": deviation(solution, forward_pass(job)),
         "trace_digest": solution.trace_digest,
     }
-    return Row(point, values)
+    return Row(point, values, tuple(observer.curve) if isinstance(observer, Energies) else ())
 
 
 def _created(path: Path) -> TextIO:
@@ -242,13 +279,13 @@ def _print(rows: Sequence[Row], settings: Sequence[tuple[str, ...]]) -> None:
         title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
     )
     for override in settings[0]:
-        table.add_column(override.partition("=")[0].rpartition(".")[2])
+        table.add_column(_shown(override)[0])
     for title in ("settled", "time", "worst", "messages", "bytes", "stalest", "error"):
         table.add_column(title, justify="right")
     for setting in settings:
         here = [row for row in rows if row.point.setting == setting]
         table.add_row(
-            *(override.partition("=")[2] for override in setting),
+            *(_shown(override)[1] for override in setting),
             f"{sum(row.well for row in here)} of {len(here)}",
             _over(statistics.median, here, "virtual_time", ",.0f"),
             _over(max, here, "virtual_time", ",.0f"),
@@ -262,6 +299,13 @@ def _print(rows: Sequence[Row], settings: Sequence[tuple[str, ...]]) -> None:
     if len(failed) > MOST_SHOWN:
         lines.append(f"and {len(failed) - MOST_SHOWN} more that did not converge")
     show(table, *lines)
+
+
+def _shown(override: str) -> tuple[str, str]:
+    """Return the last part of the key, and the value; of a section its kind alone."""
+    key, _, text = override.partition("=")
+    value = json.loads(text)
+    return key.rpartition(".")[2], str(value["kind"]) if isinstance(value, dict) else text
 
 
 def _over(

@@ -131,6 +131,7 @@ class _Rounds:
             pin_discord=discord(self.group.pin_residuals()),
             energy=self.group.energy(),
             account=self.group.account(),
+            time=float(self.rounds),
         )
 
     def divergence(self) -> str:

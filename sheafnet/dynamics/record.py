@@ -75,6 +75,8 @@ class Progress:
         Of all edges, soft pins and samples; ½ Σ ‖r‖² but for a loss at the output.
     account
         What was done so far, in detail.
+    time
+        Virtual time; seconds on a cluster.
     restarts
         Host → how often it was restarted; empty in lockstep, which has no hosts.
     converged
@@ -87,6 +89,7 @@ class Progress:
     pin_discord: Mapping[str, float]
     energy: float
     account: Account
+    time: float
     restarts: Mapping[str, int] = field(default_factory=dict)
     converged: bool = False
 

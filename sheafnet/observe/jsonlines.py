@@ -68,6 +68,7 @@ class JsonLines(Observer):
         self.write(
             "progress",
             rounds=progress.rounds,
+            elapsed=progress.time,
             updates=dict(progress.account.updates),
             messages=progress.messages,
             stationarity=dict(progress.stationarity),

@@ -15,6 +15,9 @@ class Several(Observer):
 
     def __init__(self, observers: Iterable[Observer]) -> None:
         self.observers = tuple(observers)
+        self.interval = min(
+            (observer.interval for observer in self.observers), default=Observer.interval
+        )
 
     def parted(self) -> tuple[Observer, Observer]:
         parts = [observer.parted() for observer in self.observers]

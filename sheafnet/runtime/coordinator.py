@@ -195,11 +195,11 @@ class Coordinator:
         """Messages in units of one each way on every edge."""
         return self.messages // max(2 * len(self._problem.sheaf.edges), 1)
 
-    def progress(self) -> Progress:
-        """Return how far the run has come; the reports must hold views."""
+    def progress(self, time: float) -> Progress:
+        """Return how far the run has come by now; the reports must hold views."""
         accounts = [r.view.account for r in (*self.past, *self.reports.values()) if r.view]
         return survey(
-            self.rounds, self.reports.values(), accounts, settled=self.settled is not None
+            self.rounds, self.reports.values(), accounts, time, settled=self.settled is not None
         )
 
     def _judge(self) -> Freeze | None:
@@ -302,7 +302,12 @@ def _beyond_precision(force: float) -> str:
 
 
 def survey(
-    rounds: int, reports: Iterable[Report], accounts: Iterable[Account], *, settled: bool
+    rounds: int,
+    reports: Iterable[Report],
+    accounts: Iterable[Account],
+    time: float,
+    *,
+    settled: bool,
 ) -> Progress:
     """Return the progress that the last reports of all hosts, with views, amount to.
 
@@ -314,6 +319,8 @@ def survey(
         One of each host.
     accounts
         Of every life of every host.
+    time
+        When.
     settled
         Whether the run stays and has converged.
     """
@@ -326,6 +333,7 @@ def survey(
         pin_discord={pin: value for view in views for pin, value in view.pin_discord.items()},
         energy=sum(view.energy for view in views),
         account=total(accounts),
+        time=time,
         restarts={report.host: report.incarnation for report in reports},
         converged=settled,
     )

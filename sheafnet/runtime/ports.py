@@ -28,17 +28,20 @@ class RemoteRuntime(Runtime, Protocol):
 class Observer:
     """Is told what happens in a run; override what is of interest.
 
-    Calls come from the thread that runs the problem, at most about ten a second, so an
-    observer should be quick. What it raises ends the run.
+    Calls come from the thread that runs the problem, so an observer should be quick. What it
+    raises ends the run.
 
     Attributes
     ----------
     travels
         Whether the observer goes where the coordinator is, maybe to another process of this
         machine. It is pickled on the way, before it has been told of anything.
+    interval
+        Seconds that pass at least between two reports of progress.
     """
 
     travels: ClassVar[bool] = False
+    interval: float = 0.1
 
     def parted(self) -> tuple[Observer, Observer]:
         """Return the part that stays and the part that goes with the coordinator."""

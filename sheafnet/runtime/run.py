@@ -17,9 +17,6 @@ from sheafnet.errors import RunEndedError
 from sheafnet.runtime.ports import Observer, RemoteRuntime, Runtime
 from sheafnet.runtime.solution import Solution, assemble
 
-REPORT_INTERVAL = 0.1
-"""Seconds between reports to an observer."""
-
 
 class Run:
     """One problem on one runtime.
@@ -167,7 +164,7 @@ class _Guide(Watch):
     def look(self, ask: Callable[[], Progress]) -> None:
         now = time.perf_counter()
         if now >= self._report_due:
-            self._report_due = now + REPORT_INTERVAL
+            self._report_due = now + self._observer.interval
             self.progress = ask()
             self._observer.progressed(self.progress)
 

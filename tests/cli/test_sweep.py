@@ -70,6 +70,17 @@ def test_a_run_that_fails_is_a_row_and_the_others_go_on() -> None:
     assert "FAILED: sheafnet run quickstart" in done.output
 
 
+def test_energies_are_drawn_by_setting() -> None:
+    graphs = "sheaf.graph={kind: star, vertices: 5},{kind: grid, side: 2}"
+    done = sheafnet("sweep", "delay-sweep", "--seeds", "0:2", "--vary", graphs, "--draw", "e.svg")
+    assert done.exit_code == 0, done.output
+    assert "star" in done.output
+    picture = Path("e.svg").read_text()
+    assert "<!-- graph star -->" in picture
+    assert "<!-- graph grid -->" in picture
+    assert picture.count('id="line2d_') > 4
+
+
 def test_lockstep_is_swept_over_starts() -> None:
     done = sheafnet("sweep", "quickstart", "--seeds", "0:2", "--jobs", "1")
     assert done.exit_code == 0

@@ -96,7 +96,8 @@ class _Waves:
         self.interval = interval
         self.watch = watch
         self.coordinator = Coordinator(problem, crew.roster.members, crew.quiet)
-        self.deadline = time.monotonic() + (problem.stop.max_time or float("inf"))
+        self.began = time.monotonic()
+        self.deadline = self.began + (problem.stop.max_time or float("inf"))
 
     def run(self) -> Record:
         while True:
@@ -131,7 +132,7 @@ class _Waves:
 
     def look_up(self) -> Finish | None:
         """Ask the watch what is wanted."""
-        self.watch.look(self.coordinator.progress)
+        self.watch.look(self.progress)
         if self.watch.stopping:
             return self.coordinator.end(Outcome.STOPPED)
         if time.monotonic() >= self.deadline:
@@ -143,8 +144,11 @@ class _Waves:
             self.crew.repin(roster)
         return None
 
+    def progress(self) -> Progress:
+        return self.coordinator.progress(time.monotonic() - self.began)
+
     def record(self, finish: Finish) -> Record:
-        account = self.coordinator.progress().account
+        account = self.progress().account
         return Record(
             outcome=finish.outcome,
             message=finish.message,

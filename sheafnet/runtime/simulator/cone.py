@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -25,6 +24,8 @@ from sheafnet.runtime.simulator.kernel import Priority
 from sheafnet.runtime.simulator.simulation import Simulation
 from sheafnet.runtime.simulator.simulator import Simulator
 from sheafnet.runtime.simulator.trace import Trace, What
+
+NEVER = (math.inf, 0)
 
 MOST_SLICES = 1000
 """Times of a frame and an update after which what has not changed counts as not reached."""
@@ -128,6 +129,16 @@ class _Course(Trace):
         self.sent: list[_Sent] = []
         self.simulation: Simulation
 
+    @classmethod
+    def of(cls, problem: Problem, simulator: Simulator) -> _Course:
+        """Return the course of a run that is about to begin."""
+        roster = simulator.roster(problem)
+        course = cls(roster.members)
+        course.simulation = Simulation(simulator, roster, course)
+        for host in course.simulation.hosts.values():
+            course.look(0.0, host)
+        return course
+
     def send(
         self, now: float, sender: str, receiver: str, size: int, checksum: int, delay: float | None
     ) -> None:
@@ -163,40 +174,24 @@ def spread(problem: Problem, simulator: Simulator, push: Push) -> LightCone:
     UnknownNameError
         If there is no such vertex.
     """
-    graph = problem.sheaf.graph
-    graph.require(push.vertex)
+    distances = problem.sheaf.graph.distances(push.vertex)
     _require_free(problem, push)
-    simulator = replace(simulator, shuffle_ties=False, trace=None)
-    undisturbed, disturbed = _course(problem, simulator), _course(problem, simulator)
-    homes = disturbed.simulation.roster.homes
-    home, distances = homes[push.vertex], graph.distances(push.vertex)
-    change = np.zeros_like(problem.start[push.vertex])
-    change[push.coordinate] = push.by
-    simulation = disturbed.simulation
-    simulation.kernel.at(push.at, Priority.FAULT, simulation.disturb, push.vertex, change)
-    changed: dict[str, float] = {}
-    checked = dict.fromkeys(problem.sheaf.vertices, 0)
-    end, reachable = push.at, distances.keys() - problem.pinned
-    for _ in range(MOST_SLICES):
-        end += simulator.step_time(problem)
-        for course in (undisturbed, disturbed):
-            course.simulation.advance_to(end)
-        for vertex in problem.sheaf.vertices:
-            if vertex not in changed:
-                time = _first_difference(undisturbed, disturbed, vertex, checked)
-                if time is not None:
-                    changed[vertex] = time
-        if changed.keys() >= reachable:
-            break
-    frames = heapq.merge(undisturbed.sent, disturbed.sent, key=itemgetter(0))
-    word = _word(home, push.at, frames)
+    twins = _Twins(problem, replace(simulator, shuffle_ties=False, trace=None), push)
+    can_hear = {twins.homes[vertex] for vertex in distances}
+    can_change = distances.keys() - problem.pinned
+    slices = 0
+    while slices < MOST_SLICES and not (
+        twins.changed.keys() >= can_change and twins.word.keys() >= can_hear
+    ):
+        slices += 1
+        twins.advance_to(push.at + slices * simulator.step_time(problem))
     return LightCone(
         push,
         {
             vertex: Arrival(
                 distances.get(vertex),
-                *word.get(homes[vertex], (math.inf, 0)),
-                changed.get(vertex),
+                *twins.word.get(twins.homes[vertex], NEVER),
+                twins.changed.get(vertex),
             )
             for vertex in problem.sheaf.vertices
         },
@@ -214,40 +209,61 @@ def _require_free(problem: Problem, push: Push) -> None:
         raise InputError(f"push of {push.vertex!r}: coordinate {push.coordinate} is held by a pin")
 
 
-def _course(problem: Problem, simulator: Simulator) -> _Course:
-    roster = simulator.roster(problem)
-    course = _Course(roster.members)
-    course.simulation = Simulation(simulator, roster, course)
-    for host in course.simulation.hosts.values():
-        course.look(0.0, host)
-    return course
+class _Twins:
+    """A run with a push and the same without, and how they have differed so far.
 
-
-def _first_difference(
-    one: _Course, other: _Course, vertex: str, checked: dict[str, int]
-) -> float | None:
-    """Return when the stalk first differed; None if it has not so far."""
-    left, right = one.stalks[vertex], other.stalks[vertex]
-    shorter = min(len(left), len(right))
-    pairs = zip(left, right, strict=False)
-    for (then, before), (now, after) in islice(pairs, checked[vertex], None):
-        if then != now or not np.array_equal(before, after):
-            return min(then, now)
-        checked[vertex] += 1
-    longer = left if len(left) > len(right) else right
-    return longer[shorter][0] if len(longer) > shorter else None
-
-
-def _word(home: str, at: float, frames: Iterable[_Sent]) -> dict[str, tuple[float, int]]:
-    """Return for each host when word could first be there, and by how many frames.
-
-    A frame carries word if it is sent where there is word, with the push or without: what is
-    not sent tells as much. The frames are in the order of their sending.
+    Attributes
+    ----------
+    homes
+        Vertex → its host.
+    changed
+        Vertex → when its stalk first differed.
+    word
+        Host → when there could first be word of the push, and how many frames had carried it.
     """
-    word = {home: (at, 0)}
-    never = (math.inf, 0)
-    for sent in frames:
-        since, frames_so_far = word.get(sent.sender, never)
-        if since <= sent.at and sent.arrives < word.get(sent.receiver, never)[0]:
-            word[sent.receiver] = (sent.arrives, frames_so_far + 1)
-    return word
+
+    def __init__(self, problem: Problem, simulator: Simulator, push: Push) -> None:
+        self._courses = tuple(_Course.of(problem, simulator) for _ in range(2))
+        self._alike = dict.fromkeys(problem.sheaf.vertices, 0)
+        simulation = self._courses[1].simulation
+        change = np.zeros_like(problem.start[push.vertex])
+        change[push.coordinate] = push.by
+        simulation.kernel.at(push.at, Priority.FAULT, simulation.disturb, push.vertex, change)
+        self.homes = simulation.roster.homes
+        self.changed: dict[str, float] = {}
+        self.word = {self.homes[push.vertex]: (push.at, 0)}
+
+    def advance_to(self, time: float) -> None:
+        """Let both go on until then, and compare them."""
+        for course in self._courses:
+            course.simulation.advance_to(time)
+        self._spread_word()
+        for vertex in self._alike.keys() - self.changed.keys():
+            first = self._first_difference(vertex)
+            if first is not None:
+                self.changed[vertex] = first
+
+    def _spread_word(self) -> None:
+        """Follow the frames since the last time, in the order of their sending.
+
+        A frame carries word if it is sent where there is word, with the push or without: what
+        is not sent tells as much.
+        """
+        for sent in heapq.merge(*(course.sent for course in self._courses), key=itemgetter(0)):
+            since, frames = self.word.get(sent.sender, NEVER)
+            if since <= sent.at and sent.arrives < self.word.get(sent.receiver, NEVER)[0]:
+                self.word[sent.receiver] = (sent.arrives, frames + 1)
+        for course in self._courses:
+            course.sent.clear()
+
+    def _first_difference(self, vertex: str) -> float | None:
+        """Return when the stalk first differed; None if it has not so far."""
+        one, other = (course.stalks[vertex] for course in self._courses)
+        shorter = min(len(one), len(other))
+        for place in range(self._alike[vertex], shorter):
+            (then, before), (now, after) = one[place], other[place]
+            if then != now or not np.array_equal(before, after):
+                return min(then, now)
+        self._alike[vertex] = shorter
+        longer = one if len(one) > len(other) else other
+        return longer[shorter][0] if len(longer) > shorter else None

@@ -135,6 +135,7 @@ class Simulation:
             self.coordinator.rounds,
             [host.report(0, with_view=True) for host in self.hosts.values()],
             [host.view().account for host in self._every_life()],
+            self.kernel.now,
             settled=self.coordinator.settled is not None,
         )
 
