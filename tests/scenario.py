@@ -115,23 +115,23 @@ def watch_waves(simulation: Simulation) -> list[bool]:
 def watch_cuts(simulation: Simulation, what: str) -> None:
     """Have a frame that crosses a cut end the run."""
     send = simulation._trace.send
+    hosts = simulation.lives.keys()
+    between = {
+        (one, other): cut
+        for cut in simulation.settings.cuts
+        for near in cut.hosts
+        for far in cut.others or hosts - set(cut.hosts)
+        for one, other in ((near, far), (far, near))
+    }
 
     def watched(
         now: float, sender: str, receiver: str, size: int, checksum: int, delay: float | None
     ) -> None:
         send(now, sender, receiver, size, checksum, delay)
-        for cut in simulation.settings.cuts:
-            inside = {sender, receiver} & set(cut.hosts)
-            others = cut.others or simulation.lives.keys() - set(cut.hosts)
+        cut = between.get((sender, receiver))
+        if cut is not None and delay is not None and now >= cut.start:
             since = now - cut.start
-            if cut.every is not None and since > 0.0:
-                since %= cut.every
-            if (
-                delay is not None
-                and len(inside) == 1
-                and {sender, receiver} & set(others)
-                and 0.0 <= since < cut.end - cut.start
-            ):
+            if (since if cut.every is None else since % cut.every) < cut.end - cut.start:
                 raise FailedError(f"{what}: a frame of {sender} crossed the cut at {now}")
 
     simulation._trace.send = watched  # type: ignore[method-assign]

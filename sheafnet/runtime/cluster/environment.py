@@ -51,6 +51,8 @@ def private_home() -> Iterator[Path]:
         "HOME": str(folder),
         "RAY_AUTH_TOKEN": token(),
         _HOME_OF_USER: os.environ.get("HOME", ""),
+        # Whatever outlives a driver that was killed looks for its head for a minute by default.
+        "RAY_gcs_rpc_server_reconnect_timeout_s": "20",
     }
     before = {name: os.environ.get(name) for name in changes}
     os.environ.update(changes)
