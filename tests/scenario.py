@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 import time
@@ -21,6 +22,9 @@ from sheafnet.dynamics.watch import Watch
 from sheafnet.runtime.simulator.simulation import Simulation
 
 CLOSE = 1e-6
+AHEAD = 8
+"""Seeds by core that are begun before the ones before them have been reported."""
+
 PATIENCE = 10**6
 """Rounds after which a run counts as hanging."""
 
@@ -116,22 +120,20 @@ def watch_cuts(simulation: Simulation, what: str) -> None:
     """Have a frame that crosses a cut end the run."""
     send = simulation._trace.send
     hosts = simulation.lives.keys()
-    between = {
-        (one, other): cut
-        for cut in simulation.settings.cuts
-        for near in cut.hosts
-        for far in cut.others or hosts - set(cut.hosts)
-        for one, other in ((near, far), (far, near))
-    }
+    between: dict[tuple[str, str], list[sn.Cut]] = defaultdict(list)
+    for cut in simulation.settings.cuts:
+        for near, far in itertools.product(cut.hosts, cut.others or hosts - set(cut.hosts)):
+            between[near, far].append(cut)
+            between[far, near].append(cut)
 
     def watched(
         now: float, sender: str, receiver: str, size: int, checksum: int, delay: float | None
     ) -> None:
         send(now, sender, receiver, size, checksum, delay)
-        cut = between.get((sender, receiver))
-        if cut is not None and delay is not None and now >= cut.start:
+        for cut in between.get((sender, receiver), ()) if delay is not None else ():
             since = now - cut.start
-            if (since if cut.every is None else since % cut.every) < cut.end - cut.start:
+            since = since % cut.every if cut.every is not None and since > 0.0 else since
+            if 0.0 <= since < cut.end - cut.start:
                 raise FailedError(f"{what}: a frame of {sender} crossed the cut at {now}")
 
     simulation._trace.send = watched  # type: ignore[method-assign]
@@ -178,7 +180,7 @@ def sweep(
         pending = deque[Future[tuple[bool, str]]]()
         left = iter(seeds)
         while True:
-            while len(pending) <= cores and time.perf_counter() - began < seconds:
+            while len(pending) <= AHEAD * cores and time.perf_counter() - began < seconds:
                 seed = next(left, None)
                 if seed is None:
                     break
