@@ -77,11 +77,11 @@ class Simulation:
         self._crashed: list[Host] = []
         self.lives = dict.fromkeys(self.hosts, 0)
         self._sheets = {name: Timesheet() for name in self.hosts}
-        # For which a step or a timer is scheduled.
         self._workers = {
             name: Worker(settings.seed, name, settings.work, settings.slow.get(name, 1.0))
             for name in self.hosts
         }
+        # Hosts for which a step or a timer is scheduled.
         self._step_scheduled: set[Host] = set()
         self._timer_set: set[Host] = set()
         for host in self.hosts.values():
