@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sheafnet.api import infer, light_cone, prepare, start
+    from sheafnet.api import infer, light_cone, prepare, start, train
     from sheafnet.core.certificate import error_bound
     from sheafnet.core.coboundary import coboundary
     from sheafnet.core.cochain import Cochain
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sheafnet.dynamics.rules.active_set import ActiveSet
     from sheafnet.dynamics.rules.coboundary import Coboundary
     from sheafnet.dynamics.rules.heat import Heat
+    from sheafnet.dynamics.rules.joint import Joint
     from sheafnet.dynamics.rules.prox import Prox
     from sheafnet.dynamics.rules.sor import Sor
     from sheafnet.dynamics.stop import Outcome, Stop
@@ -53,11 +54,12 @@ if TYPE_CHECKING:
     from sheafnet.runtime.simulator.simulator import Pause, Restart, Simulator
     from sheafnet.runtime.simulator.work import Work
     from sheafnet.runtime.solution import Solution
+    from sheafnet.runtime.training import Evaluation, Fit
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "sheafnet.api": ("infer", "light_cone", "prepare", "start"),
+    "sheafnet.api": ("infer", "light_cone", "prepare", "start", "train"),
     "sheafnet.core.certificate": ("error_bound",),
     "sheafnet.core.coboundary": ("coboundary",),
     "sheafnet.core.cochain": ("Cochain",),
@@ -80,6 +82,7 @@ _HOMES = {
     "sheafnet.dynamics.rules.active_set": ("ActiveSet",),
     "sheafnet.dynamics.rules.coboundary": ("Coboundary",),
     "sheafnet.dynamics.rules.heat": ("Heat",),
+    "sheafnet.dynamics.rules.joint": ("Joint",),
     "sheafnet.dynamics.rules.prox": ("Prox",),
     "sheafnet.dynamics.rules.sor": ("Sor",),
     "sheafnet.dynamics.stop": ("Outcome", "Stop"),
@@ -100,6 +103,7 @@ _HOMES = {
     "sheafnet.runtime.simulator.simulator": ("Pause", "Restart", "Simulator"),
     "sheafnet.runtime.simulator.work": ("Work",),
     "sheafnet.runtime.solution": ("Solution",),
+    "sheafnet.runtime.training": ("Evaluation", "Fit"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -114,9 +118,12 @@ __all__ = [
     "Cut",
     "Edge",
     "Empirical",
+    "Evaluation",
     "Exponential",
+    "Fit",
     "Heat",
     "Identity",
+    "Joint",
     "Latency",
     "LightCone",
     "Linear",
@@ -156,6 +163,7 @@ __all__ = [
     "relative_cohomology",
     "spectrum",
     "start",
+    "train",
 ]
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TypedDict, Unpack
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from sheafnet.core import energy as energies
+from sheafnet.core.arrays import checked_samples
 from sheafnet.core.cochain import Cochain
+from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin, resolve_pins
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import wholly_held
+from sheafnet.core.targets import targets
 from sheafnet.dynamics.lockstep import Lockstep
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules import as_rule
-from sheafnet.dynamics.stop import Stop
+from sheafnet.dynamics.rules.joint import Joint
+from sheafnet.dynamics.stop import Outcome, Stop
 from sheafnet.errors import InputError
 from sheafnet.runtime.initial import Init, initial_cochain
 from sheafnet.runtime.ports import Observer, Runtime
@@ -23,6 +30,7 @@ from sheafnet.runtime.run import Run
 from sheafnet.runtime.simulator.cone import LightCone, Push, spread
 from sheafnet.runtime.simulator.simulator import Simulator
 from sheafnet.runtime.solution import Solution
+from sheafnet.runtime.training import Evaluations, Fit, Split, learned
 
 
 class Settings(TypedDict, total=False):
@@ -114,6 +122,90 @@ def prepare(
         stop=stop or Stop(),
     )
     return Run(problem, runtime or Lockstep(), observer or Observer())
+
+
+def train(
+    net: ReluNetwork,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    rule: Joint,
+    rounds: int,
+    runtime: Runtime | None = None,
+    init: Init = "forward",
+    seed: int = 0,
+    test: tuple[ArrayLike, ArrayLike] | None = None,
+    every: int = 100,
+) -> Fit:
+    """Train a network by local discrepancy, without a backward pass: full batch.
+
+    Input and output are pinned to the data, and every vertex follows the flow of stalks and maps.
+
+    Parameters
+    ----------
+    net
+        Where the maps start.
+    x
+        Inputs, shape (n_0, samples).
+    y
+        Targets, shape (n_out, samples), or integer labels, shape (samples,).
+    rule
+        ``Joint(alpha, beta, dt)``.
+    rounds
+        How many to do.
+    runtime
+        ``Lockstep()``, which is what training runs on.
+    init, seed
+        Where the stalks start, as for ``infer``.
+    test
+        Inputs and targets that are evaluated as well.
+    every
+        Rounds between evaluations.
+
+    Returns
+    -------
+    Fit
+        Also when it diverged: the last finite network, and ``diverged`` says what to lower.
+
+    Raises
+    ------
+    InputError
+        If something given is wrong; the subclass and the message say what.
+    """
+    runtime = runtime or Lockstep()
+    if not isinstance(runtime, Lockstep):
+        raise InputError(f"train: runs in lockstep, not on {type(runtime).__name__}")
+    if rounds < 1 or every < 1:
+        raise InputError(f"train: rounds {rounds}, every {every}: expected at least 1 of each")
+    split = _split(net, x, y, "")
+    test_split = None if test is None else _split(net, *test, "test ")
+    # The paper's flow keeps the output free of the data where it is the identity: it is pulled to
+    # them, as it is by the edge of an output activation.
+    pull = 1.0 if net.output == "identity" else None
+    run = prepare(
+        net.to_sheaf(),
+        [Pin("a0", split.x), Pin(net.output_vertex, split.y, strength=pull)],
+        rule=rule,
+        runtime=runtime,
+        # Stalks at rest are no reason to end while maps move.
+        stop=Stop(stationarity=sys.float_info.min, max_rounds=rounds),
+        init=init,
+        seed=seed,
+    )
+    evaluations = Evaluations(net, every, split, test_split)
+    record = runtime.run(run.problem, evaluations)
+    network = learned(net, record.maps)
+    discord = energies.discord(energies.residuals(network.to_sheaf(), record.cochain))
+    diverged = record.outcome is Outcome.DIVERGED
+    if not diverged:
+        evaluations.evaluate(record.stats.rounds, record.maps, discord)
+    history = tuple(evaluations.history)
+    return Fit(network, history, record.stats, record.message if diverged else None)
+
+
+def _split(net: ReluNetwork, x: ArrayLike, y: ArrayLike, which: str) -> Split:
+    inputs = checked_samples(f"{which}inputs", x, net.widths[0])
+    return Split(inputs, targets(net, y, inputs.shape[1]))
 
 
 def light_cone(run: Run, push: Push) -> LightCone:

@@ -15,6 +15,7 @@ from sheafnet.config.schema import Config, FileData, PinSection
 from sheafnet.core.npz import read_npz
 from sheafnet.core.pins import Pin, resolve_pins
 from sheafnet.core.sheaf import Sheaf
+from sheafnet.core.targets import one_hot
 from sheafnet.errors import InputError, nearest
 
 
@@ -72,7 +73,9 @@ def _stalk(config: Config, samples: Samples | None, section: PinSection, dim: in
     if samples is None:
         raise InputError("there are no data; give value or file")
     if section.data == "labels":
-        return _one_hot(samples.labels, dim)
+        if samples.labels is None:
+            raise InputError("the data have no labels; name them in data.labels")
+        return one_hot(samples.labels, dim)
     if section.data == "mean":
         return _mean(config, section.over) if section.over else samples.inputs.mean(axis=1)
     return samples.inputs
@@ -82,18 +85,6 @@ def _named(arrays: Mapping[str, NDArray[Any]], name: str, where: str) -> NDArray
     if name not in arrays:
         raise InputError(f"{where}: no array {name!r}{nearest(name, arrays)}")
     return arrays[name]
-
-
-def _one_hot(labels: NDArray[np.integer[Any]] | None, dim: int) -> NDArray[np.float64]:
-    """Return labels as (classes, batch), or (1, batch) where one output tells two classes."""
-    if labels is None:
-        raise InputError("the data have no labels; name them in data.labels")
-    classes = max(dim, 2)
-    if labels.max() >= classes:
-        raise InputError(f"labels run to {labels.max()}, but there are {classes} classes")
-    if dim == 1:
-        return labels[None, :].astype(np.float64)
-    return np.asarray(np.eye(dim)[:, labels])
 
 
 def _mean(config: Config, over: str) -> NDArray[np.float64]:

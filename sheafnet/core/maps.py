@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sheafnet.core.arrays import Array, checked
+from sheafnet.core.arrays import Array, checked, frozen
 from sheafnet.errors import ShapeError
 
 
@@ -234,6 +234,20 @@ class Affine(Linear):
         value = self.matrix @ x
         value += self._bias_column
         return value
+
+    def shifted(self, W: Array, b: Array) -> Affine:
+        """Return x ↦ (self.W + W) x + (self.b + b), shapes as here, which are not checked.
+
+        A map that learns is replaced in every step, and what is not finite is found by the force
+        that it makes.
+        """
+        moved = Affine.__new__(Affine)
+        moved.name = self.name
+        moved.matrix = frozen(self.matrix + W)
+        moved._transpose = moved.matrix.T
+        moved.bias = frozen(self.bias + b)
+        moved._bias_column = moved.bias[:, None]
+        return moved
 
 
 def squared_norm_bound(F: Array) -> float:

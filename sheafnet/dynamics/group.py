@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from sheafnet.core.arrays import Array
+from sheafnet.core.maps import RestrictionMap
 from sheafnet.dynamics.account import Account
 from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.program import Program
@@ -120,6 +121,15 @@ class Group:
     def stalks(self) -> dict[str, Array]:
         """Return the stalk of every member."""
         return {name: vertex.star.stalk for name, vertex in self.vertices.items()}
+
+    def maps(self) -> dict[str, RestrictionMap]:
+        """Return the map at the tail of every edge whose tail is a member, as it is now."""
+        return {
+            inc.edge: inc.map
+            for vertex in self.vertices.values()
+            for inc in vertex.star.incidences
+            if inc.is_tail
+        }
 
     def account(self) -> Account:
         """Return what the members have done so far."""

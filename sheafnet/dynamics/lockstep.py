@@ -13,6 +13,7 @@ import numpy as np
 from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.energy import discord
+from sheafnet.core.maps import RestrictionMap
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.group import Group
@@ -70,6 +71,7 @@ class _Rounds:
         self.group = Group(problem.vertices())
         self.rounds = 0
         self.finite: dict[str, Array] = self.group.stalks()
+        self.maps = self.learned()
         self.digest = hashlib.blake2b(digest_size=16)
 
     def run(self, watch: Watch) -> Record:
@@ -83,7 +85,7 @@ class _Rounds:
                 guard = Guard(self.worst, self.problem.rule.growth_limit)
             if guard.trips(self.worst):
                 return self.record(Outcome.DIVERGED, self.divergence())
-            self.finite = self.group.stalks()
+            self.finite, self.maps = self.group.stalks(), self.learned()
             outcome = self.outcome(watch)
             if outcome is Outcome.CONVERGED and self.problem.stop.stay:
                 watch.settled(self.record(outcome, outcome.value))
@@ -103,6 +105,10 @@ class _Rounds:
         constraints = {name: self.problem.constraint(name) for name in self.group.vertices}
         self.group.deliver(self.group.repin(constraints, self.problem.fitted_rule.start))
         self.look()
+
+    def learned(self) -> dict[str, RestrictionMap]:
+        """Return the maps, if they change."""
+        return self.group.maps() if self.problem.rule.learns else {}
 
     def look(self) -> None:
         """Take every vertex's stationarity, once all messages of the round are delivered."""
@@ -132,6 +138,7 @@ class _Rounds:
             energy=self.group.energy(),
             account=self.group.account(),
             time=float(self.rounds),
+            maps=self.maps,
         )
 
     def divergence(self) -> str:
@@ -158,4 +165,5 @@ class _Rounds:
             edges=account.edges,
             trace_digest=digest.hexdigest(),
             pins=self.problem.pins,
+            maps=self.maps,
         )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from sheafnet.core.arrays import Array
+from sheafnet.core.maps import RestrictionMap
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Kind
 from sheafnet.dynamics.star import Star
+
+NOTHING_LEARNED: Mapping[str, RestrictionMap] = MappingProxyType({})
 
 
 class Letter(NamedTuple):
@@ -33,12 +38,15 @@ class Step(NamedTuple):
         Least sequence of what is said, where the rule counts turns by it.
     final
         Whether another step would change nothing before there is news from a neighbour.
+    maps
+        Edge → the vertex's own map there from now on, where it has learned.
     """
 
     stalk: Array | None
     letters: tuple[Letter, ...] = ()
     at_least: int = 0
     final: bool = False
+    maps: Mapping[str, RestrictionMap] = NOTHING_LEARNED
 
 
 class Program(Protocol):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sheafnet.core.cochain import Cochain
+from sheafnet.core.maps import RestrictionMap
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.account import Account, EdgeCost
 from sheafnet.dynamics.stop import Outcome
@@ -81,6 +82,8 @@ class Progress:
         Host → how often it was restarted; empty in lockstep, which has no hosts.
     converged
         Whether a run that stays has converged under the pins of now, and nothing has moved since.
+    maps
+        Edge → the map at its tail, under a rule that learns.
     """
 
     rounds: int
@@ -92,6 +95,7 @@ class Progress:
     time: float
     restarts: Mapping[str, int] = field(default_factory=dict)
     converged: bool = False
+    maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
 
     @property
     def updates(self) -> int:
@@ -165,6 +169,9 @@ class Record:
         Edge → what passed over it.
     hosts
         Host → what it did with its virtual time, where there is one.
+    maps
+        Edge → the map at its tail, under a rule that learns; with the cochain, the last finite
+        ones of a run that diverged.
     """
 
     outcome: Outcome
@@ -178,3 +185,4 @@ class Record:
     recoveries: tuple[Recovery, ...] = ()
     edges: Mapping[str, EdgeCost] = field(default_factory=dict)
     hosts: Mapping[str, HostTime] = field(default_factory=dict)
+    maps: Mapping[str, RestrictionMap] = field(default_factory=dict)

@@ -32,6 +32,9 @@ class Rule(abc.ABC):
         """Return the rule with whatever it leaves open chosen for this problem."""
         return self
 
+    learns: bool = False
+    """Whether vertices change their maps."""
+
     takes_turns: bool = False
     """Whether neighbours never step at once, and always say something: such a run does not fall
     silent, but is frozen when all is stationary."""

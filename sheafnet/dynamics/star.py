@@ -8,12 +8,14 @@ the whole claim of locality.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from sheafnet.core import local
 from sheafnet.core.arrays import Array, frozen, largest
 from sheafnet.core.incidence import Incidence
+from sheafnet.core.maps import RestrictionMap
 from sheafnet.core.stalkpins import StalkPins
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind
@@ -111,6 +113,12 @@ class Star:
         # A list is made faster than a generator is run.
         self.projections = tuple([frozen(inc.map.apply(stalk)) for inc in self.incidences])
         self._descent_version = self._stationarity_version = -1
+
+    def learn(self, maps: Mapping[str, RestrictionMap]) -> None:
+        """Have other maps at these edges from the next move on."""
+        self.incidences = tuple(
+            replace(inc, map=maps[inc.edge]) if inc.edge in maps else inc for inc in self.incidences
+        )
 
     @property
     def curvature(self) -> float:

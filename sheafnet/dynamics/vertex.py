@@ -147,14 +147,16 @@ class Vertex:
         self._acted_on = self.inbox.version
         quiet = self.star.quiet
         far = quiet == 0.0 or self.star.stationarity(self.inbox) > NEAR_REST * quiet
-        stalk, letters, at_least, final = self.program.step(self.star, self.inbox)
+        stalk, letters, at_least, final, maps = self.program.step(self.star, self.inbox)
         self.updates += 1
         self.star.sequence = max(self.star.sequence + 1, at_least)
-        self._restless = stalk is not None and not final
-        if stalk is None:
+        self._restless = (stalk is not None or bool(maps)) and not final
+        if maps:
+            self.star.learn(maps)
+        if stalk is None and not maps:
             messages = []
         else:
-            self.star.move(stalk)
+            self.star.move(self.star.stalk if stalk is None else stalk)
             messages = self._everything() if far else self._news()
         for kind, edge, tag, array in letters:
             messages.append(Message(Key(kind, edge, self.name, tag), self.star.sequence, array))

@@ -12,6 +12,7 @@ from sheafnet.core.arrays import Array
 
 FOLDER = Path(__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("networks/*.npz"))
+TASKS = sorted(path.stem for path in FOLDER.glob("training/*.npz"))
 PINNED = sorted(path.stem for path in FOLDER.glob("pinned/*.npz"))
 
 
@@ -51,6 +52,37 @@ class BothEnds:
     discord: dict[str, float]
 
 
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One file of tests/golden/training: data, a start, and where the authors' joint flow went."""
+
+    arrays: dict[str, Array]
+    network: sn.ReluNetwork
+    rule: sn.Joint
+    start: sn.Cochain
+
+    @property
+    def train(self) -> tuple[Array, Array]:
+        return self.arrays["X"], self.arrays["Y"]
+
+    @property
+    def test(self) -> tuple[Array, Array]:
+        return self.arrays["X_test"], self.arrays["Y_test"]
+
+
+def load_task(name: str) -> Task:
+    arrays = _read("training", name)
+    network = _network(arrays, "init_")
+    output = network.output_vertex
+    names = {
+        v: "init_a_output" if v == output != "z2" else f"init_{v}"
+        for v in network.to_sheaf().vertices
+    }
+    alpha, beta, dt = (float(arrays[name]) for name in ("alpha", "beta", "dt"))
+    start = sn.Cochain({vertex: arrays[key] for vertex, key in names.items()})
+    return Task(arrays, network, sn.Joint(alpha, beta, dt), start)
+
+
 def load(name: str) -> Golden:
     arrays = _read("networks", name)
     return Golden(name, arrays, _network(arrays))
@@ -74,10 +106,10 @@ def _read(kind: str, name: str) -> dict[str, Array]:
         return dict(archive)
 
 
-def _network(arrays: dict[str, Array]) -> sn.ReluNetwork:
+def _network(arrays: dict[str, Array], prefix: str = "") -> sn.ReluNetwork:
     layers = range(1, len(arrays["dims"]))
     return sn.ReluNetwork(
-        [arrays[f"W{n}"] for n in layers],
-        [arrays[f"b{n}"] for n in layers],
+        [arrays[f"{prefix}W{n}"] for n in layers],
+        [arrays[f"{prefix}b{n}"] for n in layers],
         str(arrays["activation"]),
     )
