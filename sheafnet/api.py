@@ -154,7 +154,8 @@ def train(
     rounds
         How many to do.
     runtime
-        ``Lockstep()``, which is what training runs on.
+        ``Lockstep()`` if not given, or a ``Simulator``, in which no host may crash: it would forget
+        its maps.
     init, seed
         Where the stalks start, as for ``infer``.
     test
@@ -173,8 +174,10 @@ def train(
         If something given is wrong; the subclass and the message say what.
     """
     runtime = runtime or Lockstep()
-    if not isinstance(runtime, Lockstep):
-        raise InputError(f"train: runs in lockstep, not on {type(runtime).__name__}")
+    if not isinstance(runtime, Lockstep | Simulator):
+        raise InputError(f"train: runs in lockstep or simulated, not on {type(runtime).__name__}")
+    if isinstance(runtime, Simulator) and runtime.restarts:
+        raise InputError("train: a host that crashes would forget its maps; leave restarts out")
     if rounds < 1 or every < 1:
         raise InputError(f"train: rounds {rounds}, every {every}: expected at least 1 of each")
     split = _split(net, x, y, "")

@@ -126,7 +126,7 @@ class _Rounds:
             return Outcome.BUDGET_EXHAUSTED
         if stop.max_time is not None and self.rounds >= stop.max_time:
             return Outcome.BUDGET_EXHAUSTED
-        watch.look(self.progress)
+        watch.look(self.rounds, self.progress)
         return Outcome.STOPPED if watch.stopping else None
 
     def progress(self) -> Progress:

@@ -19,11 +19,13 @@ class Watch:
 
     stopping: bool = False
 
-    def look(self, ask: Callable[[], Progress]) -> None:
+    def look(self, rounds: int, ask: Callable[[], Progress]) -> None:
         """Take the chance to see how far the run has come.
 
         Parameters
         ----------
+        rounds
+            How many there have been.
         ask
             Gives the progress. Asking is what costs: a watch that does not ask costs a call.
         """

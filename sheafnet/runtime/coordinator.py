@@ -34,6 +34,7 @@ import numpy as np
 from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.energy import stationarity
+from sheafnet.core.maps import RestrictionMap
 from sheafnet.dynamics.account import Account, total
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Progress
@@ -194,6 +195,11 @@ class Coordinator:
     def rounds(self) -> int:
         """Messages in units of one each way on every edge."""
         return self.messages // max(2 * len(self._problem.sheaf.edges), 1)
+
+    @property
+    def maps(self) -> dict[str, RestrictionMap]:
+        """Edge → the map at its tail, as reported with the stalks by vertices that learn."""
+        return {edge: it for report in self._answers.values() for edge, it in report.maps.items()}
 
     def progress(self, time: float) -> Progress:
         """Return how far the run has come by now; the reports must hold views."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.energy import discord
+from sheafnet.core.maps import RestrictionMap
 from sheafnet.dynamics.account import Account
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.messages import Message
@@ -74,6 +75,8 @@ class Report:
         The stalks, if they were asked for.
     view
         The edges and the work here, if they were asked for.
+    maps
+        The maps at the tails here, if the stalks were asked for and vertices learn.
     """
 
     host: str
@@ -88,6 +91,7 @@ class Report:
     exploded: tuple[str, int] | None
     stalks: Mapping[str, Array] | None
     view: View | None = None
+    maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -348,6 +352,7 @@ class Host:
             pins=self.pins,
             exploded=self._exploded,
             stalks=self.group.stalks() if with_stalks else None,
+            maps=self.group.maps() if with_stalks and self._rule.learns else {},
             view=self.view() if with_view else None,
         )
 

@@ -161,7 +161,7 @@ class _Guide(Watch):
 
     # What the runtime calls.
 
-    def look(self, ask: Callable[[], Progress]) -> None:
+    def look(self, rounds: int, ask: Callable[[], Progress]) -> None:  # noqa: ARG002
         now = time.perf_counter()
         if now >= self._report_due:
             self._report_due = now + self._observer.interval

@@ -64,7 +64,7 @@ class Fit:
 
 
 class Evaluations(Watch):
-    """Evaluates the network of a run in step, every so many rounds.
+    """Evaluates the network of a run every so many rounds, or as soon after as it is looked at.
 
     Parameters
     ----------
@@ -87,14 +87,14 @@ class Evaluations(Watch):
         self._every = every
         self._train = train
         self._test = test
-        self._looks = 0
+        self._due = 0
 
-    def look(self, ask: Callable[[], Progress]) -> None:
+    def look(self, rounds: int, ask: Callable[[], Progress]) -> None:
         """Evaluate, if it is time."""
-        if self._looks % self._every == 0:
+        if rounds >= self._due:
+            self._due = rounds - rounds % self._every + self._every
             progress = ask()
-            self.evaluate(progress.rounds, progress.maps, progress.discord)
-        self._looks += 1
+            self.evaluate(rounds, progress.maps, progress.discord)
 
     def evaluate(
         self, rounds: int, maps: Mapping[str, RestrictionMap], discord: Mapping[str, float]

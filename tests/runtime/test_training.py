@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -80,6 +80,26 @@ def test_divergence_gives_back_the_last_finite_network_and_says_what_to_lower() 
     assert fit.stats.rounds < 2000
 
 
+@pytest.mark.parametrize("placement", ["by-layer", "by-vertex"])
+def test_without_order_and_under_loss_it_learns_as_well(
+    placement: Literal["by-layer", "by-vertex"],
+) -> None:
+    task = golden.load_task("circular")
+    rule = sn.Joint(1.0, 1 / 300, 0.1)
+    simulator = sn.Simulator(seed=2, latency=sn.Uniform(0.0, 4.0), loss=0.1, placement=placement)
+
+    def fit(runtime: sn.Simulator | sn.Lockstep) -> sn.Fit:
+        return sn.train(task.network, *task.train, rule=rule, rounds=600, runtime=runtime)
+
+    here, again, in_step = fit(simulator), fit(simulator), fit(sn.Lockstep())
+    losses = [record.train_loss for record in here.history]
+    assert len(losses) >= 5
+    assert losses[-1] < 0.6 * losses[0]
+    assert losses[-1] < 1.5 * in_step.history[-1].train_loss
+    for one, other in zip(here.network.weights, again.network.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "told"),
     [
@@ -91,7 +111,8 @@ def test_divergence_gives_back_the_last_finite_network_and_says_what_to_lower() 
         ({"x": np.zeros((2, 0)), "y": LABELS[:0]}, InputError, "the batch is empty"),
         ({"test": (np.zeros((2, 0)), LABELS[:0])}, InputError, "test inputs: the batch is empty"),
         ({"rounds": 0}, InputError, "expected at least 1"),
-        ({"runtime": sn.Simulator()}, InputError, "runs in lockstep, not on Simulator"),
+        ({"runtime": sn.Cluster()}, InputError, "in lockstep or simulated, not on Cluster"),
+        ({"runtime": sn.Simulator(restarts=(sn.Restart("layer_1", 5.0),))}, InputError, "forget"),
     ],
 )
 def test_what_cannot_be_learned_is_refused(

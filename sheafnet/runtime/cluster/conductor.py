@@ -132,7 +132,7 @@ class _Waves:
 
     def look_up(self) -> Finish | None:
         """Ask the watch what is wanted."""
-        self.watch.look(self.progress)
+        self.watch.look(self.coordinator.rounds, self.progress)
         if self.watch.stopping:
             return self.coordinator.end(Outcome.STOPPED)
         if time.monotonic() >= self.deadline:

@@ -66,7 +66,7 @@ def _attend(conductor: Handle, stay: bool, silence: float, watch: Watch) -> Reco
         head.check()
         progress = ray.get(conductor.progress.remote(), timeout=silence)
         if progress is not None:
-            watch.look(partial(_given, progress))
+            watch.look(progress.rounds, partial(_given, progress))
         if watch.stopping and not stopping:
             stopping = True
             conductor.stop.remote()

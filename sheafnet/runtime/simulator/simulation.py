@@ -7,6 +7,7 @@ coordinator is delayed but not lost: it stands for calls that are repeated until
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -131,13 +132,17 @@ class Simulation:
 
     def progress(self) -> Progress:
         """Return how things stand, from what the vertices know."""
-        return survey(
+        progress = survey(
             self.coordinator.rounds,
             [host.report(0, with_view=True) for host in self.hosts.values()],
             [host.view().account for host in self._every_life()],
             self.kernel.now,
             settled=self.coordinator.settled is not None,
         )
+        if not self.roster.problem.rule.learns:
+            return progress
+        groups = [host.group.maps() for host in self.hosts.values()]
+        return replace(progress, maps={edge: it for maps in groups for edge, it in maps.items()})
 
     def _look_up(self, watch: Watch) -> None:
         """Ask whether to go on, and with which pins."""
@@ -147,7 +152,7 @@ class Simulation:
             outcome = Outcome.CONVERGED
             watch.settled(self._record(Finish(outcome, outcome.value, settled)))
             watch.rest()
-        watch.look(self.progress)
+        watch.look(self.coordinator.rounds, self.progress)
         if watch.stopping:
             self._end(Outcome.STOPPED)
             return
@@ -333,4 +338,5 @@ class Simulation:
                 *(finish.cochain[vertex].tobytes() for vertex in finish.cochain)
             ),
             pins=self.roster.problem.pins,
+            maps=self.coordinator.maps,
         )
