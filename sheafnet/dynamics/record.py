@@ -141,7 +141,7 @@ class HostTime(NamedTuple):
     away: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Record:
     """What a runtime hands back.
 

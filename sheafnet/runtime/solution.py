@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from sheafnet.core import energy as energies
 from sheafnet.core.arrays import Array
-from sheafnet.core.cochain import Cochain
-from sheafnet.core.stalkpins import Pins
-from sheafnet.dynamics.account import EdgeCost
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import HostTime, Process, Record, Recovery, Stats
-from sheafnet.dynamics.stop import Outcome
+from sheafnet.dynamics.record import Record
 
 
-@dataclass(frozen=True, eq=False)
-class Solution:
-    """The end of a run.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Solution(Record):
+    """The end of a run: what the runtime hands back, and what follows from its cochain.
 
     Energy, residuals, discord and stationarity are computed afresh from the assembled cochain,
-    not taken from what the vertices reported.
+    not taken from what the vertices reported. What ``Record`` has is here as well: ``outcome``,
+    ``message``, ``cochain``, ``stats``, ``ledger``, ``trace_digest``, ``pins``, ``processes``,
+    ``recoveries``, ``edges`` and ``hosts``.
 
     Attributes
     ----------
-    outcome
-        How it ended.
-    message
-        The same with the particulars of this run; for a divergence the vertex, its update
-        and what to do.
-    cochain
-        The stalks, each of shape (dim, batch).
     residuals
         Tail's projection minus head's for every edge, shape (edge dim, batch).
     discord
@@ -49,27 +41,8 @@ class Solution:
         The same for every vertex; 0 where pinned.
     kinks
         How many coordinates and samples of every vertex rest on a kink.
-    stats
-        What the run cost.
-    ledger
-        (sender, receiver) → messages delivered.
-    trace_digest
-        Fingerprint of the course of the run, where the runtime is reproducible.
-    pins
-        The pins that were in force at the end.
-    processes
-        Host → (node, pid) that it lived in at the end, where hosts have processes of their own.
-    recoveries
-        Every (host, incarnation, seconds) that was lost and came back.
-    edges
-        Edge → (messages, sent, bytes): what passed over it, see ``EdgeCost``.
-    hosts
-        Host → (busy, waiting, away): what it did with its virtual time, in the simulator.
     """
 
-    outcome: Outcome
-    message: str
-    cochain: Cochain
     residuals: Mapping[str, Array]
     discord: Mapping[str, float]
     pin_discord: Mapping[str, float]
@@ -77,14 +50,16 @@ class Solution:
     stationarity: float
     stationarity_by_vertex: Mapping[str, float]
     kinks: Mapping[str, int]
-    stats: Stats
-    ledger: Mapping[tuple[str, str], int]
-    trace_digest: str | None
-    pins: Pins
-    processes: Mapping[str, Process]
-    recoveries: tuple[Recovery, ...]
-    edges: Mapping[str, EdgeCost]
-    hosts: Mapping[str, HostTime]
+
+    @property
+    def record(self) -> Record:
+        """What the runtime handed back."""
+        return Record(**_parts(self))
+
+
+def _parts(record: Record) -> dict[str, Any]:
+    """Return the fields that every record has."""
+    return {field.name: getattr(record, field.name) for field in fields(Record)}
 
 
 def assemble(problem: Problem, record: Record) -> Solution:
@@ -99,9 +74,7 @@ def assemble(problem: Problem, record: Record) -> Solution:
         by_vertex = energies.stationarity(sheaf, cochain, pins)
         kinks = energies.kinks(sheaf, cochain, pins)
     return Solution(
-        outcome=record.outcome,
-        message=record.message,
-        cochain=record.cochain,
+        **_parts(record),
         residuals=residuals,
         discord=discord,
         pin_discord=pin_discord,
@@ -109,12 +82,4 @@ def assemble(problem: Problem, record: Record) -> Solution:
         stationarity=float(np.max(list(by_vertex.values()))),
         stationarity_by_vertex=by_vertex,
         kinks=kinks,
-        stats=record.stats,
-        ledger=record.ledger,
-        trace_digest=record.trace_digest,
-        pins=record.pins,
-        processes=record.processes,
-        recoveries=record.recoveries,
-        edges=record.edges,
-        hosts=record.hosts,
     )

@@ -21,7 +21,6 @@ from sheafnet.runtime.outbox import Patience
 from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.roster import Roster
 from sheafnet.runtime.run import Run
-from sheafnet.runtime.solution import Solution
 
 FIRST_TIMEOUT = 1.0
 SHORTEST_TIMEOUT = 0.25
@@ -46,7 +45,7 @@ class Conductor:
 
     def execute(self) -> Record:
         """Run to the end."""
-        return _record(self._run.execute())
+        return self._run.execute().record
 
     def progress(self) -> Progress | None:
         """Return how far the run had come when it last looked."""
@@ -59,7 +58,7 @@ class Conductor:
     def settled(self) -> Record | None:
         """Return what a run that stays has converged to; None if it has not yet."""
         try:
-            return _record(self._run.settle(timeout=0.0))
+            return self._run.settle(timeout=0.0).record
         except TimeoutError:
             return None
 
@@ -161,19 +160,3 @@ class _Waves:
             processes=dict(self.crew.processes),
             recoveries=tuple(self.crew.recoveries),
         )
-
-
-def _record(solution: Solution) -> Record:
-    """Return what the driver assembles again on its side."""
-    return Record(
-        outcome=solution.outcome,
-        message=solution.message,
-        cochain=solution.cochain,
-        stats=solution.stats,
-        ledger=solution.ledger,
-        trace_digest=solution.trace_digest,
-        pins=solution.pins,
-        processes=solution.processes,
-        recoveries=solution.recoveries,
-        edges=solution.edges,
-    )
