@@ -23,7 +23,7 @@ from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules import as_rule
 from sheafnet.dynamics.rules.joint import Joint
 from sheafnet.dynamics.stop import Outcome, Stop
-from sheafnet.errors import InputError
+from sheafnet.errors import InputError, RuleError
 from sheafnet.runtime.initial import Init, initial_cochain
 from sheafnet.runtime.ports import Observer, Runtime
 from sheafnet.runtime.run import Run
@@ -106,6 +106,16 @@ def prepare(
 
     The arguments and errors are those of ``infer``.
     """
+    problem = _problem(sheaf, pins, rule, stop or Stop(), init, seed)
+    if problem.rule.learns:
+        raise RuleError("the rule changes the maps, which is to train: use train(net, x, y, …)")
+    return Run(problem, runtime or Lockstep(), observer or Observer())
+
+
+def _problem(
+    sheaf: Sheaf, pins: Iterable[Pin], rule: str | Rule, stop: Stop, init: Init, seed: int
+) -> Problem:
+    """Check what is asked for and return the problem that it is."""
     # Values that are the same for all samples take the batch of a start that is given.
     resolved = resolve_pins(sheaf, pins, init.batch if isinstance(init, Cochain) else None)
     sheaf = sheaf.facing(wholly_held(resolved))
@@ -114,14 +124,7 @@ def prepare(
     at = initial_cochain(sheaf, resolved, init, seed)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is the run's to report
         sheaf.require_maps(at)
-    problem = Problem(
-        sheaf=sheaf,
-        pins=resolved,
-        start=at,
-        rule=chosen,
-        stop=stop or Stop(),
-    )
-    return Run(problem, runtime or Lockstep(), observer or Observer())
+    return Problem(sheaf=sheaf, pins=resolved, start=at, rule=chosen, stop=stop)
 
 
 def train(
@@ -185,22 +188,21 @@ def train(
     # The paper's flow keeps the output free of the data where it is the identity: it is pulled to
     # them, as it is by the edge of an output activation.
     pull = 1.0 if net.output == "identity" else None
-    run = prepare(
+    problem = _problem(
         net.to_sheaf(),
         [Pin("a0", split.x), Pin(net.output_vertex, split.y, strength=pull)],
-        rule=rule,
-        runtime=runtime,
+        rule,
         # Stalks at rest are no reason to end while maps move.
-        stop=Stop(stationarity=sys.float_info.min, max_rounds=rounds),
-        init=init,
-        seed=seed,
+        Stop(stationarity=sys.float_info.min, max_rounds=rounds),
+        init,
+        seed,
     )
     evaluations = Evaluations(net, every, split, test_split)
-    record = runtime.run(run.problem, evaluations)
+    record = runtime.run(problem, evaluations)
     network = learned(net, record.maps)
-    discord = energies.discord(energies.residuals(network.to_sheaf(), record.cochain))
     diverged = record.outcome is Outcome.DIVERGED
     if not diverged:
+        discord = energies.discord(energies.residuals(network.to_sheaf(), record.cochain))
         evaluations.evaluate(record.stats.rounds, record.maps, discord)
     history = tuple(evaluations.history)
     return Fit(network, history, record.stats, record.message if diverged else None)

@@ -113,6 +113,8 @@ def build_job(loaded: Loaded) -> InferJob:
             sheaf = network.to_sheaf(config.output_force)
     elif config.sheaf is not None:
         constant = config.sheaf
+        if config.dtype != "float64":
+            faults.add("dtype", f"a constant sheaf is computed in float64, not in {config.dtype}")
         sheaf = faults.attempt("sheaf", lambda: build_sheaf(constant))
     pins: tuple[Pin, ...] = ()
     if sheaf is not None and not faults.found:

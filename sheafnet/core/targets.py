@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.special import logsumexp
 
 from sheafnet.core.arrays import Array, checked
 from sheafnet.core.network import ReluNetwork
-from sheafnet.errors import InputError
+from sheafnet.errors import InputError, NonFiniteError
 
 
 def one_hot(labels: NDArray[np.integer[Any]], dim: int) -> NDArray[np.float64]:
@@ -67,10 +68,13 @@ def loss(network: ReluNetwork, x: ArrayLike, y: Array) -> float:
     The mean square over the outputs where the output is the identity, the cross-entropy, binary
     for a sigmoid, where it is not. Infinite where the network overflows.
     """
-    forward = network.forward_cochain(x)
-    z = forward[f"z{len(network.layers)}"]
-    if network.output == "identity":
-        return float(np.mean((z - y) ** 2))
-    if network.output == "sigmoid":
-        return float(np.sum(np.logaddexp(0.0, z) - y * z) / z.shape[1])
-    return float(np.mean(logsumexp(z, axis=0) * y.sum(axis=0) - (y * z).sum(axis=0)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            z = network.forward_cochain(x)[f"z{len(network.layers)}"]
+        except NonFiniteError:
+            return math.inf
+        if network.output == "identity":
+            return float(np.mean((z - y) ** 2))
+        if network.output == "sigmoid":
+            return float(np.sum(np.logaddexp(0.0, z) - y * z) / z.shape[1])
+        return float(np.mean(logsumexp(z, axis=0) * y.sum(axis=0) - (y * z).sum(axis=0)))

@@ -62,6 +62,7 @@ runtime: simulator
         ("kind: torus", "", "sheaf.graph.kind|sheaf.graph: no choice 'torus'"),
         ("kind: star, vertices: 3", "data: {kind: inline, inputs: [[1]]}", "goes with a network"),
         ("kind: star, vertices: 3", "pins: [{vertex: v0, data: inputs}]", "there are no data"),
+        ("kind: star, vertices: 3", "dtype: float32", "dtype: a constant sheaf"),
         ("kind: star, vertices: 3", "pins: [{vertex: v9, value: 1}]", "v9"),
     ],
 )

@@ -80,6 +80,19 @@ def test_divergence_gives_back_the_last_finite_network_and_says_what_to_lower() 
     assert fit.stats.rounds < 2000
 
 
+def test_a_loss_that_overflows_on_the_way_is_infinite_and_training_goes_on() -> None:
+    huge = sn.ReluNetwork([1e200 * W for W in NET.weights], NET.biases, "softmax")
+    assert loss(huge, 1e200 * np.ones((2, 1)), np.eye(3)[:, :1]) == np.inf
+    fit = sn.train(NET, X, LABELS, rule=sn.Joint(1.0, 50.0, 1.0), rounds=2000, every=1)
+    assert fit.diverged is not None
+    assert len(fit.history) >= fit.stats.rounds
+
+
+def test_to_infer_is_not_to_learn() -> None:
+    with pytest.raises(RuleError, match="use train"):
+        sn.infer(NET.to_sheaf(), [sn.Pin("a0", X)], rule=RULE)
+
+
 @pytest.mark.parametrize("placement", ["by-layer", "by-vertex"])
 def test_without_order_and_under_loss_it_learns_as_well(
     placement: Literal["by-layer", "by-vertex"],
