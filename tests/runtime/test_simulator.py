@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -247,6 +248,7 @@ def test_laws_of_latency_have_the_mean_that_they_say(law: sn.Latency) -> None:
         (lambda: sn.Simulator(window=0), "window must be at least 1"),
         (lambda: sn.Simulator(report_interval=0.0), "report_interval must be positive"),
         (lambda: sn.Simulator(restarts=(sn.Restart("z", -1.0),)), "restarts must be at 0"),
+        (lambda: sn.Simulator(restarts=(sn.Restart("z", 1.0, math.inf),)), "last a finite time"),
         (lambda: sn.Constant(-1.0), "time must be finite and not negative"),
         (lambda: sn.Uniform(2.0, 1.0), "0 ≤ low ≤ high must hold"),
         (lambda: sn.Exponential(float("nan")), "mean must be finite and not negative"),

@@ -9,9 +9,8 @@ from sheafnet.core.sheaf import Edge, Sheaf
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.path import LayerProgram, OutputProgram, UnitProgram
 from sheafnet.dynamics.program import Hold, Program
-from sheafnet.dynamics.proximal import proximal
 from sheafnet.dynamics.rule import Rule
-from sheafnet.dynamics.rules.prox import ProxProgram
+from sheafnet.dynamics.rules.prox import Prox
 from sheafnet.dynamics.star import Star
 from sheafnet.errors import RuleError
 
@@ -69,7 +68,7 @@ class ActiveSet(Rule):
             if below.neighbour not in star.constraint.held_neighbours:
                 return OutputProgram(star, below, self.prox_sweeps)
             # No gate between input and output: there is nothing to solve.
-            return Hold() if star.pinned else ProxProgram(proximal(star, keep=False), 1.0)
+            return Prox(damping=1.0).start(star)
         inner = UnitProgram if isinstance(above.map, ReluGate) else LayerProgram
         return inner(star, below, above, self.prox_sweeps)
 

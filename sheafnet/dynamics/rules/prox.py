@@ -62,7 +62,9 @@ class Prox(Rule):
     def start(self, star: Star) -> Program:
         if star.pinned:
             return Hold()
-        return ProxProgram(proximal(star, keep=self.branch == "keep"), self.damping or DAMPED)
+        rounding = ROUNDING * float(np.finfo(star.stalk.dtype).eps)
+        chosen = proximal(star, keep=self.branch == "keep")
+        return ProxProgram(chosen, self.damping or DAMPED, rounding)
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class ProxProgram:
 
     proximal: Proximal
     damping: float
+    rounding: float
 
     def ready(self, star: Star, inbox: Inbox) -> bool:
         return star.heard_all(inbox)
@@ -83,6 +86,6 @@ class ProxProgram:
         target = self.proximal.minimiser(star, inbox)
         if self.damping == 1.0:
             # What rounding leaves of a large force may be worth another step.
-            left = ROUNDING * float(np.finfo(target.dtype).eps) * force
-            return Step(target, final=self.proximal.exact and left <= star.quiet)
+            settled = self.rounding * force <= star.quiet
+            return Step(target, final=self.proximal.exact and settled)
         return Step(star.stalk + relaxed(star, target, self.damping))

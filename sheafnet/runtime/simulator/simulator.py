@@ -130,8 +130,8 @@ class Simulator:
             "factors of slow hosts must be positive": all(0.0 < f < math.inf for f in factors),
             "window must be at least 1": self.window >= 1,
             "report_interval must be positive": 0.0 < self.report_interval < math.inf,
-            "restarts must be at 0 or later and last 0 or longer": all(
-                r.at >= 0.0 and r.down >= 0.0 for r in self.restarts
+            "restarts must be at 0 or later and last a finite time": all(
+                r.at >= 0.0 and 0.0 <= r.down < math.inf for r in self.restarts
             ),
             "pauses must be at 0 or later and last a finite time": all(
                 p.at >= 0.0 and 0.0 <= p.lasts < math.inf for p in self.pauses
