@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sheafnet.api import infer, light_cone, prepare, start, train
+    from sheafnet.api import infer, light_cone, prepare, prepare_training, start, train
     from sheafnet.core.certificate import error_bound
     from sheafnet.core.coboundary import coboundary
     from sheafnet.core.cochain import Cochain
@@ -28,13 +28,19 @@ if TYPE_CHECKING:
     from sheafnet.core.sheaf import Edge, Sheaf
     from sheafnet.core.spectrum import relative_cohomology, spectrum
     from sheafnet.dynamics.lockstep import Lockstep
-    from sheafnet.dynamics.record import Progress, Stats
+    from sheafnet.dynamics.optimisers.adam import Adam
+    from sheafnet.dynamics.optimisers.kron import Kron
+    from sheafnet.dynamics.optimisers.optimiser import Optimiser
+    from sheafnet.dynamics.optimisers.sgd import Sgd
+    from sheafnet.dynamics.record import Evaluation, Progress, Stats
     from sheafnet.dynamics.rule import Rule
     from sheafnet.dynamics.rules.active_set import ActiveSet
     from sheafnet.dynamics.rules.coboundary import Coboundary
     from sheafnet.dynamics.rules.heat import Heat
     from sheafnet.dynamics.rules.joint import Joint
+    from sheafnet.dynamics.rules.nudged import Nudged
     from sheafnet.dynamics.rules.prox import Prox
+    from sheafnet.dynamics.rules.relax import Relax
     from sheafnet.dynamics.rules.sor import Sor
     from sheafnet.dynamics.stop import Outcome, Stop
     from sheafnet.errors import SheafnetError
@@ -54,12 +60,13 @@ if TYPE_CHECKING:
     from sheafnet.runtime.simulator.simulator import Pause, Restart, Simulator
     from sheafnet.runtime.simulator.work import Work
     from sheafnet.runtime.solution import Solution
-    from sheafnet.runtime.training import Evaluation, Fit
+    from sheafnet.runtime.tasks import task
+    from sheafnet.runtime.training import Fit, Training
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "sheafnet.api": ("infer", "light_cone", "prepare", "start", "train"),
+    "sheafnet.api": ("infer", "light_cone", "prepare", "prepare_training", "start", "train"),
     "sheafnet.core.certificate": ("error_bound",),
     "sheafnet.core.coboundary": ("coboundary",),
     "sheafnet.core.cochain": ("Cochain",),
@@ -77,13 +84,19 @@ _HOMES = {
     "sheafnet.core.sheaf": ("Edge", "Sheaf"),
     "sheafnet.core.spectrum": ("relative_cohomology", "spectrum"),
     "sheafnet.dynamics.lockstep": ("Lockstep",),
-    "sheafnet.dynamics.record": ("Progress", "Stats"),
+    "sheafnet.dynamics.optimisers.adam": ("Adam",),
+    "sheafnet.dynamics.optimisers.kron": ("Kron",),
+    "sheafnet.dynamics.optimisers.optimiser": ("Optimiser",),
+    "sheafnet.dynamics.optimisers.sgd": ("Sgd",),
+    "sheafnet.dynamics.record": ("Evaluation", "Progress", "Stats"),
     "sheafnet.dynamics.rule": ("Rule",),
     "sheafnet.dynamics.rules.active_set": ("ActiveSet",),
     "sheafnet.dynamics.rules.coboundary": ("Coboundary",),
     "sheafnet.dynamics.rules.heat": ("Heat",),
     "sheafnet.dynamics.rules.joint": ("Joint",),
+    "sheafnet.dynamics.rules.nudged": ("Nudged",),
     "sheafnet.dynamics.rules.prox": ("Prox",),
+    "sheafnet.dynamics.rules.relax": ("Relax",),
     "sheafnet.dynamics.rules.sor": ("Sor",),
     "sheafnet.dynamics.stop": ("Outcome", "Stop"),
     "sheafnet.errors": ("SheafnetError",),
@@ -103,12 +116,14 @@ _HOMES = {
     "sheafnet.runtime.simulator.simulator": ("Pause", "Restart", "Simulator"),
     "sheafnet.runtime.simulator.work": ("Work",),
     "sheafnet.runtime.solution": ("Solution",),
-    "sheafnet.runtime.training": ("Evaluation", "Fit"),
+    "sheafnet.runtime.tasks": ("task",),
+    "sheafnet.runtime.training": ("Fit", "Training"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ActiveSet",
+    "Adam",
     "Affine",
     "Channel",
     "Cluster",
@@ -124,24 +139,29 @@ __all__ = [
     "Heat",
     "Identity",
     "Joint",
+    "Kron",
     "Latency",
     "LightCone",
     "Linear",
     "Lockstep",
     "Lognormal",
+    "Nudged",
     "Observer",
+    "Optimiser",
     "Outcome",
     "Pause",
     "Pin",
     "Progress",
     "Prox",
     "Push",
+    "Relax",
     "ReluGate",
     "ReluNetwork",
     "Restart",
     "RestrictionMap",
     "Rule",
     "Run",
+    "Sgd",
     "Sheaf",
     "SheafnetError",
     "Sigmoid",
@@ -151,6 +171,7 @@ __all__ = [
     "Sor",
     "Stats",
     "Stop",
+    "Training",
     "Uniform",
     "Work",
     "coboundary",
@@ -160,9 +181,11 @@ __all__ = [
     "laplacian",
     "light_cone",
     "prepare",
+    "prepare_training",
     "relative_cohomology",
     "spectrum",
     "start",
+    "task",
     "train",
 ]
 

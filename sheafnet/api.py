@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sheafnet.core import energy as energies
-from sheafnet.core.arrays import checked_samples
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin, resolve_pins
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import wholly_held
-from sheafnet.core.targets import targets
+from sheafnet.core.targets import smoothed
 from sheafnet.dynamics.lockstep import Lockstep
+from sheafnet.dynamics.optimisers import Optimiser
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules import as_rule
 from sheafnet.dynamics.rules.joint import Joint
-from sheafnet.dynamics.stop import Outcome, Stop
+from sheafnet.dynamics.rules.nudged import Nudged
+from sheafnet.dynamics.rules.relax import Relax
+from sheafnet.dynamics.stop import Stop
 from sheafnet.errors import InputError, RuleError
 from sheafnet.runtime.initial import Init, initial_cochain
+from sheafnet.runtime.plan import planned, split
 from sheafnet.runtime.ports import Observer, Runtime
 from sheafnet.runtime.run import Run
 from sheafnet.runtime.simulator.cone import LightCone, Push, spread
 from sheafnet.runtime.simulator.simulator import Simulator
 from sheafnet.runtime.solution import Solution
-from sheafnet.runtime.training import Evaluations, Fit, Split, learned
+from sheafnet.runtime.training import Fit, Lessons, Training
 
 
 class Settings(TypedDict, total=False):
@@ -127,22 +130,29 @@ def _problem(
     return Problem(sheaf=sheaf, pins=resolved, start=at, rule=chosen, stop=stop)
 
 
-def train(
-    net: ReluNetwork,
-    x: ArrayLike,
-    y: ArrayLike,
-    *,
-    rule: Joint,
-    rounds: int,
-    runtime: Runtime | None = None,
-    init: Init = "forward",
-    seed: int = 0,
-    test: tuple[ArrayLike, ArrayLike] | None = None,
-    every: int = 100,
-) -> Fit:
-    """Train a network by local discrepancy, without a backward pass: full batch.
+class Lesson(TypedDict, total=False):
+    """What ``train`` and ``prepare_training`` take beside the network, inputs and targets."""
 
-    Input and output are pinned to the data, and every vertex follows the flow of stalks and maps.
+    rule: Rule
+    optimiser: Optimiser | None
+    rounds: int | None
+    epochs: float | None
+    batch_size: int | None
+    seed: int
+    runtime: Runtime | None
+    init: Init
+    test: tuple[ArrayLike, ArrayLike] | None
+    every: int | None
+    patience: int | None
+    label_smoothing: float
+    observer: Observer | None
+
+
+def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Lesson]) -> Fit:
+    """Train a network by local rules, without a backward pass.
+
+    Input and output are pinned to the data; every map is moved by its owner, from its own stalk
+    and its own edge.
 
     Parameters
     ----------
@@ -153,18 +163,34 @@ def train(
     y
         Targets, shape (n_out, samples), or integer labels, shape (samples,).
     rule
-        ``Joint(alpha, beta, dt)``.
-    rounds
-        How many to do.
+        ``Nudged()``, the default, ``Relax(…)``, or ``Joint(…)``, in which stalks and maps move all
+        the time.
+    optimiser
+        How each map learns: ``Sgd(…)``, ``Adam(…)`` or ``Kron(…)``. Not needed for ``Joint`` with
+        its own beta and dt.
+    rounds, epochs
+        How long: one of both. In a round every edge carries one message each way: a step of
+        ``Nudged``, a sweep of ``Relax``.
+    batch_size
+        Samples in a step; all, if not given. ``Joint`` takes all.
+    seed
+        For the order of the samples, and a random start.
     runtime
-        ``Lockstep()`` if not given, or a ``Simulator``, in which no host may crash: it would forget
-        its maps.
-    init, seed
-        Where the stalks start, as for ``infer``.
+        ``Lockstep()`` if not given. In a ``Simulator`` no host may crash yet: it would forget its
+        maps.
+    init
+        Where the stalks start under ``Joint``, as for ``infer``; the forward pass, if not given.
     test
         Inputs and targets that are evaluated as well.
     every
-        Rounds between evaluations.
+        Steps (rounds, under ``Joint``) between evaluations; an epoch, or a tenth of the whole, if
+        not given.
+    patience
+        Stop after so many evaluations without a better loss, and return the best network.
+    label_smoothing
+        Share of each one-hot target that is spread over all classes, in [0, 1).
+    observer
+        Is told of progress, of every evaluation and of the end.
 
     Returns
     -------
@@ -176,41 +202,83 @@ def train(
     InputError
         If something given is wrong; the subclass and the message say what.
     """
+    return prepare_training(net, x, y, **settings).execute()
+
+
+def prepare_training(
+    net: ReluNetwork,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    rule: Rule = Nudged(),
+    optimiser: Optimiser | None = None,
+    rounds: int | None = None,
+    epochs: float | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    runtime: Runtime | None = None,
+    init: Init = "forward",
+    test: tuple[ArrayLike, ArrayLike] | None = None,
+    every: int | None = None,
+    patience: int | None = None,
+    label_smoothing: float = 0.0,
+    observer: Observer | None = None,
+) -> Training:
+    """Check what ``train`` is asked for and return its job, not begun yet.
+
+    The arguments and errors are those of ``train``.
+    """
     runtime = runtime or Lockstep()
-    if not isinstance(runtime, Lockstep | Simulator):
-        raise InputError(f"train: runs in lockstep or simulated, not on {type(runtime).__name__}")
     if isinstance(runtime, Simulator) and runtime.restarts:
         raise InputError("train: a host that crashes would forget its maps; leave restarts out")
-    if rounds < 1 or every < 1:
-        raise InputError(f"train: rounds {rounds}, every {every}: expected at least 1 of each")
-    split = _split(net, x, y, "")
-    test_split = None if test is None else _split(net, *test, "test ")
-    # The paper's flow keeps the output free of the data where it is the identity: it is pulled to
-    # them, as it is by the edge of an output activation.
-    pull = 1.0 if net.output == "identity" else None
-    problem = _problem(
-        net.to_sheaf(),
-        [Pin("a0", split.x), Pin(net.output_vertex, split.y, strength=pull)],
-        rule,
+    if not isinstance(rule, Joint | Nudged | Relax):
+        raise RuleError(f"train: {type(rule).__name__} does not learn; use Nudged, Relax or Joint")
+    for name, value in {"every": every, "patience": patience}.items():
+        if value is not None and value < 1:
+            raise InputError(f"train: {name} is {value}; it must be at least 1")
+    train_split = split(net, x, y, "")
+    test_split = None if test is None else split(net, *test, "test ")
+    aims = train_split.y
+    if label_smoothing:
+        if net.output == "identity" or not 0.0 < label_smoothing < 1.0:
+            raise InputError(
+                f"train: label_smoothing is {label_smoothing}; it must be in [0, 1), and 0 for an "
+                "output without classes"
+            )
+        aims = smoothed(aims, label_smoothing)
+    course = planned(rule, train_split, optimiser, rounds, epochs, batch_size, seed, every)
+    rule = replace(rule, course=course)
+    pull, strength = _pull(rule, net)
+    sheaf = net.to_sheaf("auto", strength)
+    pins = [Pin("a0", train_split.x), Pin(net.output_vertex, aims, strength=pull)]
+    if isinstance(rule, Joint):
         # Stalks at rest are no reason to end while maps move.
-        Stop(stationarity=sys.float_info.min, max_rounds=rounds),
-        init,
-        seed,
-    )
-    evaluations = Evaluations(net, every, split, test_split)
-    record = runtime.run(problem, evaluations)
-    network = learned(net, record.maps)
-    diverged = record.outcome is Outcome.DIVERGED
-    if not diverged:
-        discord = energies.discord(energies.residuals(network.to_sheaf(), record.cochain))
-        evaluations.evaluate(record.stats.rounds, record.maps, discord)
-    history = tuple(evaluations.history)
-    return Fit(network, history, record.stats, record.message if diverged else None)
+        stop = Stop(stationarity=sys.float_info.min, max_rounds=course.steps)
+        start = _problem(sheaf, pins, rule, stop, init, seed)
+    else:
+        resolved = resolve_pins(sheaf, pins)
+        sheaf = sheaf.facing(wholly_held(resolved))
+        blank = {v: np.zeros((sheaf.stalk_dim(v), course.batches.size)) for v in sheaf.vertices}
+        nothing = Cochain({v: x.astype(sheaf.dtype) for v, x in blank.items()})
+        rounds = course.steps * (rule.sweeps if isinstance(rule, Relax) else 1)
+        start = Problem(sheaf, resolved, nothing, rule, Stop(max_rounds=rounds + 1))
+    problem = Lessons(
+        start.sheaf, start.pins, start.start, start.rule, start.stop,
+        network=net, train=train_split, test=test_split, every=course.every, patience=patience,
+    )  # fmt: skip
+    return Training(problem, runtime, observer or Observer())
 
 
-def _split(net: ReluNetwork, x: ArrayLike, y: ArrayLike, which: str) -> Split:
-    inputs = checked_samples(f"{which}inputs", x, net.widths[0])
-    return Split(inputs, targets(net, y, inputs.shape[1]))
+def _pull(rule: Joint | Nudged | Relax, net: ReluNetwork) -> tuple[float | None, float]:
+    """Return the strength of the pin at an output without activation, and that of its loss.
+
+    The paper's flow pulls the output as an edge would, with strength 1; the loss of a sample is
+    ‖z − y‖²/n_out, twice the energy of a pin of strength 1 by n_out.
+    """
+    strength = rule.strength if isinstance(rule, Relax) else 1.0
+    if net.output != "identity":
+        return None, strength
+    return (1.0 if isinstance(rule, Joint) else 2.0 * strength / net.widths[-1]), 1.0
 
 
 def light_cone(run: Run, push: Push) -> LightCone:

@@ -26,7 +26,7 @@ import numpy as np
 import yaml
 
 import sheafnet as sn
-from sheafnet.config.build import InferJob, build_job, build_runtime
+from sheafnet.config.build import InferJob, build_inference, build_runtime
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.runtime.placement import Placement, place
@@ -65,7 +65,7 @@ def document(seed: int, folder: Path) -> dict[str, Any]:
         placement = "by-vertex"
     config = folder / "config.yaml"
     config.write_text(yaml.safe_dump(job))
-    hosts = list(place(build_job(load_config(config)).sheaf, placement))
+    hosts = list(place(build_inference(load_config(config)).sheaf, placement))
     return {
         **job,
         "rule": "prox",
@@ -164,7 +164,7 @@ def drawn(seed: int, folder: Path) -> InferJob:
     """Return the job of a seed, as it is read from its configuration in ``folder``."""
     config = folder / "config.yaml"
     config.write_text(yaml.safe_dump(document(seed, folder)))
-    return build_job(load_config(config))
+    return build_inference(load_config(config))
 
 
 def play(seed: int) -> str:
@@ -210,7 +210,7 @@ def digest(seed: int, *, through_its_run_directory: bool) -> str:
         job = drawn(seed, folder)
         if through_its_run_directory:
             RunDirectory(folder / "run").write_inputs(dump_config(job.config), job.network)
-            job = build_job(load_config(folder / "run" / "config.yaml"))
+            job = build_inference(load_config(folder / "run" / "config.yaml"))
         return str(job.prepare(Observer()).execute().trace_digest)
 
 

@@ -38,14 +38,15 @@ def replay(ctx: click.Context, run_dir: Path) -> None:
     lines = _lines(run_dir / TRACE)
     try:
         trace = None if lines is None else _Comparison(lines)
-        solution = job.prepare(Observer(), trace).execute()
+        found = job.prepare(Observer(), trace).execute()
         if trace is not None:
             trace.end()
     except CourseError as difference:
         show(str(difference))
         ctx.exit(1)
-    if solution.trace_digest != expected:
-        show(f"the digest differs\n  then: {expected}\n  now:  {solution.trace_digest}")
+    digest = found.record.trace_digest
+    if digest != expected:
+        show(f"the digest differs\n  then: {expected}\n  now:  {digest}")
         if lines is None:
             show("run with --trace to see at which event")
         ctx.exit(1)

@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 import json
-import math
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from sheafnet.cli import NOT_CONVERGED
 from sheafnet.cli.options import config_argument, override_option
 from sheafnet.cli.output import show
-from sheafnet.cli.summary import summary
-from sheafnet.config.build import InferJob, build_job
+from sheafnet.cli.show import show_costs, show_fit, show_light_cone, show_solution
+from sheafnet.cli.summary import fit_summary, summary
+from sheafnet.config.build import InferJob, TrainJob, build_job
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.config.schema import MetricsSection
 from sheafnet.config.shipped import find_config
 from sheafnet.dynamics.record import Progress
 from sheafnet.dynamics.stop import Outcome
-from sheafnet.observe.pictures import draw_light_cone
+from sheafnet.observe.pictures import draw_light_cone, draw_losses
 from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.observe.several import Several
 from sheafnet.observe.terminal import ProgressLine
+from sheafnet.runtime.job import Job, Result
 from sheafnet.runtime.ports import Observer
-from sheafnet.runtime.run import Run
 from sheafnet.runtime.simulator.cone import LightCone
-from sheafnet.runtime.solution import Solution
 
 LIGHT_CONE = "light-cone.svg"
+LOSSES = "losses.svg"
 
 
 @click.command()
@@ -72,25 +70,35 @@ def run(
         overrides = [*overrides, f"metrics.port={metrics_port}"]
     loaded = load_config(path, overrides)
     job = build_job(loaded)
-    cone = job.light_cone()
+    cone = job.light_cone() if isinstance(job, InferJob) else None
     directory = RunDirectory(out) if out else RunDirectory.next_in(Path("runs"), path.stem)
     directory.write_inputs(dump_config(loaded.config), job.network)
-    terminal = Console(stderr=True)
-    observers: list[Observer] = [directory.events]
-    if job.config.metrics.port is not None:
-        observers += [
-            build_metrics(job.config.metrics, directory),
-            Announcement(directory.targets[0]),
-        ]
-    if terminal.is_terminal:
-        observers.append(ProgressLine(terminal))
+    observer = _observer(loaded.config.metrics, directory)
     try:
         with directory.tracing(trace) as write_line:
-            solution = _finish(job.prepare(Several(observers), write_line))
+            if isinstance(job, TrainJob):
+                well = _train(job, directory, observer, write_line)
+            else:
+                well = _infer(job, directory, observer, write_line, cone=cone, costs=costs)
     finally:
         # Also when whoever served the metrics was killed.
-        for path in directory.targets:
-            path.unlink(missing_ok=True)
+        for target in directory.targets:
+            target.unlink(missing_ok=True)
+    show(f"written to {directory.path}")
+    ctx.exit(0 if well else NOT_CONVERGED)
+
+
+def _infer(
+    job: InferJob,
+    directory: RunDirectory,
+    observer: Observer,
+    write_line: Callable[[str], None] | None,
+    *,
+    cone: LightCone | None,
+    costs: bool,
+) -> bool:
+    """Run the job, write and show what it found; return whether all is well."""
+    solution = _finish(job.prepare(observer, write_line))
     result = summary(job, solution, cone)
     try:
         directory.write_result(solution, result)
@@ -98,14 +106,40 @@ def run(
             draw_light_cone(directory.path / LIGHT_CONE, cone)
     finally:
         # Also when the disk is full: what was computed is at least shown.
-        _print(job, solution, result)
+        show_solution(job, solution, result)
         if costs:
-            _print_costs(solution)
+            show_costs(solution)
         if cone is not None:
-            _print_light_cone(cone)
-    show(f"written to {directory.path}")
-    unlawful = cone is not None and bool(cone.violations)
-    ctx.exit(0 if solution.outcome is Outcome.CONVERGED and not unlawful else NOT_CONVERGED)
+            show_light_cone(cone)
+    lawful = cone is None or not cone.violations
+    return solution.outcome is Outcome.CONVERGED and lawful
+
+
+def _train(
+    job: TrainJob,
+    directory: RunDirectory,
+    observer: Observer,
+    write_line: Callable[[str], None] | None,
+) -> bool:
+    """Train, write and show what came of it; return whether all is well."""
+    fit = _finish(job.prepare(observer, write_line))
+    try:
+        directory.write_fit(fit, fit_summary(fit))
+        draw_losses(directory.path / LOSSES, fit.history)
+    finally:
+        show_fit(job, fit)
+    return fit.diverged is None
+
+
+def _observer(metrics: MetricsSection, directory: RunDirectory) -> Observer:
+    """Return all who are told of the job."""
+    terminal = Console(stderr=True)
+    observers: list[Observer] = [directory.events]
+    if metrics.port is not None:
+        observers += [build_metrics(metrics, directory), Announcement(directory.targets[0])]
+    if terminal.is_terminal:
+        observers.append(ProgressLine(terminal))
+    return Several(observers)
 
 
 class Announcement(Observer):
@@ -136,8 +170,8 @@ def build_metrics(section: MetricsSection, directory: RunDirectory) -> Metrics:
     )
 
 
-def _finish(run: Run) -> Solution:
-    """Run to the end, or until Ctrl-C or SIGTERM; either way there is a solution."""
+def _finish(run: Job[Result]) -> Result:
+    """Run to the end, or until Ctrl-C or SIGTERM; either way there is a result."""
 
     def stop(*_: object) -> None:
         run.stop()
@@ -148,74 +182,3 @@ def _finish(run: Run) -> Solution:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _print(job: InferJob, solution: Solution, result: dict[str, Any]) -> None:
-    stats = solution.stats
-    discord = Table("edge", "tail → head", "discord")
-    for edge in job.sheaf.edges:
-        discord.add_row(
-            edge.name, f"{edge.tail} → {edge.head}", f"{solution.discord[edge.name]:.3e}"
-        )
-    for vertex, stalk in solution.pins.items():
-        for spring in stalk.springs:
-            discord.add_row(spring.name, vertex, f"{solution.pin_discord[spring.name]:.3e}")
-    lines = [
-        solution.message,
-        f"{stats.rounds:,} rounds, {stats.updates:,} updates, {stats.messages:,} messages, "
-        f"{stats.wall_time:.2f} s",
-        f"energy {solution.energy:.3e}, stationarity {solution.stationarity:.3e}",
-    ]
-    if job.network is not None:
-        deviation = _number(result["max_deviation_from_forward"], ".3e")
-        lines.append(f"largest deviation from the forward pass {deviation}")
-    if stats.frames:
-        lines.append(
-            f"virtual time {stats.virtual_time:,.0f}, {stats.frames:,} frames, "
-            f"{stats.bytes:,} bytes, worst staleness {stats.max_staleness:,} updates"
-        )
-    resting = sum(solution.kinks.values())
-    if resting:
-        lines.append(f"{resting:,} units rest on a kink")
-    if result["error_bound"] is not None:
-        lines.append(f"no farther than {result['error_bound']:.3e} from a minimum, by λ1")
-    if "accuracy" in result:
-        lines.append(
-            f"accuracy {_number(result['accuracy'], '.4f')} "
-            f"(forward pass {_number(result['accuracy_of_forward'], '.4f')})"
-        )
-    show(discord, *lines)
-
-
-def _print_costs(solution: Solution) -> None:
-    edges = Table("edge", "news", "sent", "bytes")
-    for edge, cost in solution.edges.items():
-        edges.add_row(edge, *(f"{number:,}" for number in cost))
-    tables = [edges]
-    if solution.hosts:
-        hosts = Table("host", "busy", "waiting", "away")
-        for host, times in solution.hosts.items():
-            hosts.add_row(host, *(f"{time:,.1f}" for time in times))
-        tables.append(hosts)
-    show(*tables)
-
-
-def _print_light_cone(cone: LightCone) -> None:
-    push = cone.push
-    table = Table("vertex", "edges away", "first word", "frames", "first change")
-    for vertex, it in cone.arrivals.items():
-        table.add_row(
-            vertex,
-            "no path" if it.distance is None else str(it.distance),
-            f"{it.earliest:,.2f}" if math.isfinite(it.earliest) else "never",
-            str(it.frames),
-            "never" if it.changed is None else f"{it.changed:,.2f}",
-        )
-    what = f"{push.vertex}[{push.coordinate}] pushed by {push.by} at {push.at:,.2f}"
-    broken = ", ".join(cone.violations)
-    verdict = f"{broken} changed before word of it" if broken else "no change outran the frames"
-    show(table, f"{what}: {verdict}")
-
-
-def _number(value: float | None, form: str) -> str:
-    return "not finite" if value is None else format(value, form)

@@ -12,9 +12,11 @@ import sheafnet
 from sheafnet.config.build import InferJob
 from sheafnet.core.certificate import error_bound
 from sheafnet.core.cochain import Cochain
+from sheafnet.dynamics.record import Record
 from sheafnet.errors import NonFiniteError
 from sheafnet.runtime.simulator.cone import LightCone
 from sheafnet.runtime.solution import Solution
+from sheafnet.runtime.training import Fit
 
 LARGEST_CERTIFIED = 300
 """Coordinates of a sheaf up to which its spectrum is computed for a bound on the error."""
@@ -35,21 +37,7 @@ def summary(job: InferJob, solution: Solution, cone: LightCone | None = None) ->
         "discord": dict(solution.discord),
         "pin_discord": dict(solution.pin_discord),
         "max_deviation_from_forward": deviation(solution, forward),
-        "stats": asdict(solution.stats),
-        "ledger": [
-            {"sender": sender, "receiver": receiver, "messages": count}
-            for (sender, receiver), count in solution.ledger.items()
-        ],
-        "edges": {edge: cost._asdict() for edge, cost in solution.edges.items()},
-        "hosts": {host: time._asdict() for host, time in solution.hosts.items()},
-        "trace_digest": solution.trace_digest,
-        "processes": {host: p._asdict() for host, p in solution.processes.items()},
-        "recoveries": [recovery._asdict() for recovery in solution.recoveries],
-        "versions": {
-            "sheafnet": sheafnet.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
+        **_record(solution),
     }
     if cone is not None:
         result["light_cone"] = {
@@ -65,6 +53,43 @@ def summary(job: InferJob, solution: Solution, cone: LightCone | None = None) ->
         result["accuracy"] = accuracy(cochain)
         result["accuracy_of_forward"] = None if forward is None else accuracy(forward)
     return result
+
+
+def fit_summary(fit: Fit) -> dict[str, Any]:
+    """Return what ``result.json`` holds of training."""
+    last, record = fit.history[-1], fit.record
+    return {
+        "outcome": record.outcome.name,
+        "diverged": fit.diverged,
+        "stopped": fit.stopped,
+        "train": asdict(last.train),
+        "test": None if last.test is None else asdict(last.test),
+        "discord": dict(last.discord),
+        "tension": dict(last.tension),
+        "step_norm": dict(last.step_norm),
+        **_record(record),
+    }
+
+
+def _record(record: Record) -> dict[str, Any]:
+    """Return what is said of every run."""
+    return {
+        "stats": asdict(record.stats),
+        "ledger": [
+            {"sender": sender, "receiver": receiver, "messages": count}
+            for (sender, receiver), count in record.ledger.items()
+        ],
+        "edges": {edge: cost._asdict() for edge, cost in record.edges.items()},
+        "hosts": {host: time._asdict() for host, time in record.hosts.items()},
+        "trace_digest": record.trace_digest,
+        "processes": {host: p._asdict() for host, p in record.processes.items()},
+        "recoveries": [recovery._asdict() for recovery in record.recoveries],
+        "versions": {
+            "sheafnet": sheafnet.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
 
 
 def deviation(solution: Solution, forward: Cochain | None) -> float | None:

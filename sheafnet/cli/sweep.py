@@ -28,7 +28,7 @@ from sheafnet.cli import NOT_CONVERGED
 from sheafnet.cli.options import config_argument, override_option
 from sheafnet.cli.output import show
 from sheafnet.cli.summary import deviation, forward_pass
-from sheafnet.config.build import build_job
+from sheafnet.config.build import build_inference
 from sheafnet.config.load import Loaded, alternatives, load_config
 from sheafnet.config.shipped import find_config
 from sheafnet.config.simulated import SimulatorRuntime
@@ -38,6 +38,7 @@ from sheafnet.errors import FileError, SheafnetError
 from sheafnet.observe.pictures import draw_energies
 from sheafnet.runtime.ports import Observer
 
+ONLY_INFER = "a sweep repeats the job infer; a job that trains is run by itself"
 FAILED = "FAILED"
 """What stands for an outcome where a run ended in an error."""
 
@@ -205,7 +206,7 @@ def _points(
 ) -> list[Point]:
     """Return the runs of one setting, once it is known to be a valid one."""
     loaded = load_config(find_config(config), [*overrides, *setting])
-    build_job(loaded)
+    build_inference(loaded, ONLY_INFER)
     keys = ["seed"]
     if isinstance(loaded.config.runtime, SimulatorRuntime):
         keys.append("runtime.seed")
@@ -240,7 +241,7 @@ def measure(point: Point, energies: bool = False) -> Row:
     values: dict[str, Any] = dict.fromkeys(COLUMNS)
     values["command"] = point.command
     try:
-        job = build_job(point.load())
+        job = build_inference(point.load(), ONLY_INFER)
         solution = job.prepare(observer).execute()
     except SheafnetError as error:
         return Row(point, values | {"outcome": FAILED, "message": str(error)})

@@ -5,39 +5,53 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
+from numpy.typing import ArrayLike
+
 from sheafnet import api
 from sheafnet.config.build_simulator import build_simulator
 from sheafnet.config.faults import Faults
 from sheafnet.config.graphs import build_sheaf
 from sheafnet.config.load import Loaded
 from sheafnet.config.pins import build_pins
-from sheafnet.config.samples import Samples, build_samples
+from sheafnet.config.samples import Samples, build_samples, build_test
 from sheafnet.config.schema import (
-    ActiveSetRule,
     ClusterRuntime,
-    CoboundaryRule,
     Config,
     FileNetwork,
-    HeatRule,
     LockstepRuntime,
     Network,
-    ProxRule,
     RandomNetwork,
-    SorRule,
 )
+from sheafnet.config.training import build_optimiser
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.lockstep import Lockstep
 from sheafnet.dynamics.rule import Rule
-from sheafnet.dynamics.rules import ActiveSet, Coboundary, Heat, Prox, Sor
+from sheafnet.dynamics.rules import (
+    RULES,
+    Heat,
+    Joint,
+    Nudged,
+    Prox,
+    Relax,
+    Sor,
+)
 from sheafnet.dynamics.stop import Stop
-from sheafnet.errors import ConfigError
+from sheafnet.errors import ConfigError, InputError
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.ports import Observer, Runtime
 from sheafnet.runtime.run import Run
 from sheafnet.runtime.simulator.cone import LightCone, Push
+from sheafnet.runtime.training import Training
 
+RULE_KINDS: dict[str, Callable[..., Rule]] = {
+    **RULES,
+    "nudged": Nudged,
+    "relax": Relax,
+    "joint": Joint,
+}
+STALKS: dict[str, Callable[[], Rule]] = {"prox": lambda: Prox("keep"), "heat": Heat, "sor": Sor}
 CLUSTER_SETTINGS = tuple(field.name for field in fields(Cluster))
 
 
@@ -93,7 +107,62 @@ class InferJob:
         return api.light_cone(self.prepare(Observer()), Push(**section.model_dump()))
 
 
-def build_job(loaded: Loaded) -> InferJob:
+@dataclass(frozen=True, eq=False)
+class TrainJob:
+    """A network, what it learns from, and how.
+
+    Attributes
+    ----------
+    config
+        Says all that.
+    network
+        As it begins.
+    samples, test
+        What it learns from, and what it is tested on.
+    """
+
+    config: Config
+    network: ReluNetwork
+    samples: Samples
+    test: Samples | None
+
+    def prepare(self, observer: Observer, trace: Callable[[str], None] | None = None) -> Training:
+        """Return the training, not begun yet; see ``api.prepare_training``.
+
+        The arguments are those of ``InferJob.prepare``.
+        """
+        config, section = self.config, self.config.training
+        assert section is not None
+        test = self.test
+        return api.prepare_training(
+            self.network,
+            self.samples.inputs,
+            _aims(self.samples),
+            rule=build_rule(config),
+            optimiser=None if section.optimiser is None else build_optimiser(section.optimiser),
+            rounds=section.rounds,
+            epochs=section.epochs,
+            batch_size=section.batch_size,
+            every=section.every,
+            patience=section.patience,
+            label_smoothing=section.label_smoothing,
+            test=None if test is None else (test.inputs, _aims(test)),
+            runtime=build_runtime(config, trace),
+            init=config.init if "init" in config.model_fields_set else "forward",
+            seed=config.seed,
+            observer=observer,
+        )
+
+
+def _aims(samples: Samples) -> ArrayLike:
+    """Return what the network is to say."""
+    aims = samples.labels if samples.targets is None else samples.targets
+    if aims is None:
+        raise InputError("data: there is nothing to learn; name labels or targets")
+    return aims
+
+
+def build_job(loaded: Loaded) -> InferJob | TrainJob:
     """Read and check everything that the configuration names.
 
     Raises
@@ -116,12 +185,40 @@ def build_job(loaded: Loaded) -> InferJob:
         if config.dtype != "float64":
             faults.add("dtype", f"a constant sheaf is computed in float64, not in {config.dtype}")
         sheaf = faults.attempt("sheaf", lambda: build_sheaf(constant))
+    if config.training is not None and network is not None and samples is not None:
+        return _build_training(loaded, network, samples, faults)
     pins: tuple[Pin, ...] = ()
     if sheaf is not None and not faults.found:
         pins = build_pins(config, sheaf, samples, faults)
     if sheaf is None or faults.found:
         raise ConfigError(faults.found)
     return InferJob(config, sheaf, pins, network, samples)
+
+
+def build_inference(loaded: Loaded, why: str = "expected the job infer") -> InferJob:
+    """Return the job to infer; ``ConfigError``, saying ``why``, if it is another."""
+    job = build_job(loaded)
+    if not isinstance(job, InferJob):
+        raise ConfigError([loaded.fault("job", why)])
+    return job
+
+
+def _build_training(
+    loaded: Loaded, network: ReluNetwork, samples: Samples, faults: Faults
+) -> TrainJob:
+    """Return the job, once it has been seen that it can be prepared."""
+    config = loaded.config
+    assert config.data is not None
+    assert config.training is not None
+    test = build_test(config.data, config.training.test, faults)
+    if test is not None:
+        test.require_fit(network.widths, faults, "training.test")
+    job = TrainJob(config, network, samples, test)
+    if not faults.found:
+        faults.attempt("training", lambda: job.prepare(Observer()))
+    if faults.found:
+        raise ConfigError(faults.found)
+    return job
 
 
 def build_network(section: Network, dtype: str) -> ReluNetwork:
@@ -136,17 +233,11 @@ def build_network(section: Network, dtype: str) -> ReluNetwork:
 
 def build_rule(config: Config) -> Rule:
     """Return the rule of ``config`` with its settings."""
-    match config.rule:
-        case ProxRule(branch=branch, damping=damping):
-            return Prox(branch, damping)
-        case SorRule(omega=omega):
-            return Sor(omega)
-        case HeatRule(dt=dt):
-            return Heat(dt)
-        case ActiveSetRule(prox_sweeps=prox_sweeps):
-            return ActiveSet(prox_sweeps)
-        case CoboundaryRule():
-            return Coboundary()
+    section = config.rule
+    settings = {name: getattr(section, name) for name in type(section).model_fields}
+    kind = RULE_KINDS[settings.pop("kind")]
+    stalks = settings.pop("stalks", None)
+    return kind(**settings) if stalks is None else kind(stalks=STALKS[stalks](), **settings)
 
 
 def build_runtime(config: Config, trace: Callable[[str], None] | None = None) -> Runtime:

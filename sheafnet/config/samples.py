@@ -2,53 +2,152 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sheafnet.config.data import CsvData, Data, FileData, InlineData, TaskData, TestData
 from sheafnet.config.faults import Faults
-from sheafnet.config.schema import FileData, InlineData
 from sheafnet.core.arrays import Array, checked_samples
 from sheafnet.core.npz import read_npz
-from sheafnet.errors import InputError, nearest
+from sheafnet.errors import FileError, InputError, nearest
+from sheafnet.runtime.tasks import task
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Inputs (n_0, batch) and, where known, their class labels (batch,)."""
+    """Inputs (n_0, batch) and, where known, class labels (batch,) or targets (n_out, batch)."""
 
     inputs: Array
     labels: NDArray[np.integer[Any]] | None
+    targets: Array | None = None
 
-    def require_fit(self, widths: tuple[int, ...], faults: Faults) -> None:
+    def require_fit(self, widths: tuple[int, ...], faults: Faults, section: str = "data") -> None:
         """Note as faults what does not fit a network of these widths."""
         have, classes = self.inputs.shape[0], max(widths[-1], 2)
         if have != widths[0]:
-            faults.add("data.inputs", f"the network takes {widths[0]} numbers a sample, got {have}")
+            faults.add(
+                f"{section}.inputs", f"the network takes {widths[0]} numbers a sample, got {have}"
+            )
         labels = self.labels
         if labels is not None and not 0 <= labels.min() <= labels.max() < classes:
             faults.add(
-                "data.labels",
+                f"{section}.labels",
                 f"the network has classes 0 to {classes - 1}, got {labels.min()} to {labels.max()}",
             )
 
 
-def build_samples(data: FileData | InlineData, faults: Faults) -> Samples | None:
+def build_samples(data: Data, faults: Faults) -> Samples | None:
     """Return the samples that ``data`` describes; None, and the faults, if it cannot be done."""
+    match data:
+        case FileData():
+            arrays = faults.attempt("data.path", lambda: read_npz(data.path))
+            return None if arrays is None else _from_file(data, arrays, faults)
+        case CsvData():
+            return _from_table(data, faults)
+        case InlineData():
+            labels = None if data.labels is None else np.array(data.labels, dtype=np.int64)
+            targets = None if data.targets is None else np.array(data.targets).T
+            return _checked(np.array(data.inputs).T, labels, targets, 1.0, faults)
+        case TaskData():
+            return _from_task(data, 0)
+
+
+def build_test(data: Data, test: TestData | None, faults: Faults) -> Samples | None:
+    """Return the samples that training is tested on; None if there are none, or with faults."""
+    if isinstance(data, TaskData):
+        if test is not None:
+            faults.add("training.test", "a task has samples to test on: leave this out")
+        return _from_task(data, 1)
+    if test is None:
+        return None
+    if isinstance(data, InlineData):
+        faults.add("training.test", "the data are inline; name a file in data to test on another")
+        return None
+    if isinstance(data, CsvData) and test.subset is not None:
+        faults.add("training.test.subset", "a table has no subsets; name another file")
+        return None
+    change: dict[str, Any] = {"limit": None}
+    if test.path is not None:
+        change["path"] = test.path
     if isinstance(data, FileData):
-        arrays = faults.attempt("data.path", lambda: read_npz(data.path))
-        return None if arrays is None else _from_file(data, arrays, faults)
-    labels = None if data.labels is None else np.array(data.labels, dtype=np.int64)
-    return _checked(np.array(data.inputs).T, labels, 1.0, faults)
+        change["subset"] = test.subset
+    return build_samples(data.model_copy(update=change), faults)
+
+
+def _from_task(data: TaskData, part: int) -> Samples:
+    split = task(data.name, data.samples, data.test, data.seed)[part]
+    return Samples(split.x, None, split.y)
+
+
+def _from_table(data: CsvData, faults: Faults) -> Samples | None:
+    table = faults.attempt("data.path", lambda: _read_table(data.path))
+    if table is None:
+        return None
+    wanted = {"inputs": data.inputs, "targets": data.targets or []}
+    if data.labels is not None:
+        wanted["labels"] = [data.labels]
+    for key, columns in wanted.items():
+        for column in columns:
+            if column not in table:
+                faults.add(f"data.{key}", f"{data.path}: no column {column!r}"
+                           f"{nearest(column, table)}")  # fmt: skip
+    if faults.found:
+        return None
+
+    def taken(columns: Sequence[str]) -> NDArray[np.float64]:
+        return np.array([table[column] for column in columns])[:, : data.limit]
+
+    labels: NDArray[Any] | None = None
+    if data.labels is not None:
+        labels = taken([data.labels])[0]
+        if np.array_equal(labels, np.round(labels)):
+            labels = labels.astype(np.int64)
+    targets = taken(data.targets) if data.targets else None
+    return _checked(taken(data.inputs), labels, targets, data.scale, faults)
+
+
+def _read_table(path: Path) -> dict[str, list[float]]:
+    """Return column → its numbers.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read, or something in it is not a number.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            rows = csv.DictReader(stream, strict=True)
+            columns: dict[str, list[float]] = {name: [] for name in rows.fieldnames or ()}
+            for row in rows:
+                for name, column in columns.items():
+                    column.append(_number(row[name], f"{path}, line {rows.line_num}, {name}"))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FileError(f"{path}: not a table: {error}") from None
+    return columns
+
+
+def _number(text: str | None, where: str) -> float:
+    try:
+        return float(text or "")
+    except ValueError:
+        raise FileError(f"{where}: expected a number, got {text!r}") from None
 
 
 def _from_file(
     data: FileData, arrays: Mapping[str, NDArray[Any]], faults: Faults
 ) -> Samples | None:
-    names = {"inputs": data.inputs, "labels": data.labels, "subset": data.subset}
+    names = {
+        "inputs": data.inputs,
+        "labels": data.labels,
+        "targets": data.targets,
+        "subset": data.subset,
+    }
     for key, name in names.items():
         if name is not None and name not in arrays:
             faults.add(f"data.{key}", f"{data.path}: no array {name!r}{nearest(name, arrays)}")
@@ -61,13 +160,22 @@ def _from_file(
     labels = arrays[data.labels] if data.labels else None
     if labels is not None and labels.shape != inputs.shape[1:]:
         faults.add("data.labels", f"expected shape {inputs.shape[1:]}, got {labels.shape}")
+    targets = arrays[data.targets] if data.targets else None
+    if targets is not None and (targets.ndim != 2 or targets.shape[1] != inputs.shape[1]):  # noqa: PLR2004
+        faults.add(
+            "data.targets", f"expected shape (n_out, {inputs.shape[1]}), got {targets.shape}"
+        )
     chosen = arrays[data.subset] if data.subset else np.arange(inputs.shape[1])
     faults.attempt("data.subset", lambda: require_indices(chosen, inputs.shape[1]))
     if faults.found:
         return None
     chosen = chosen[: data.limit]
     return _checked(
-        inputs[:, chosen], None if labels is None else labels[chosen], data.scale, faults
+        inputs[:, chosen],
+        None if labels is None else labels[chosen],
+        None if targets is None else targets[:, chosen],
+        data.scale,
+        faults,
     )
 
 
@@ -80,13 +188,22 @@ def require_indices(chosen: NDArray[Any], samples: int) -> None:
 
 
 def _checked(
-    inputs: NDArray[Any], labels: NDArray[Any] | None, scale: float, faults: Faults
+    inputs: NDArray[Any],
+    labels: NDArray[Any] | None,
+    targets: NDArray[Any] | None,
+    scale: float,
+    faults: Faults,
 ) -> Samples | None:
     checked = faults.attempt("data.inputs", lambda: checked_samples("inputs", inputs, None))
     if labels is not None and labels.dtype.kind not in "iu":
         faults.add("data.labels", f"expected whole numbers, got {labels.dtype}")
     elif labels is not None and labels.shape != inputs.shape[1:]:
         faults.add("data.labels", f"expected {inputs.shape[1]}, one a sample, got {labels.size}")
+    aims = None
+    if targets is not None:
+        aims = faults.attempt("data.targets", lambda: checked_samples("targets", targets, None))
+        if aims is not None and aims.shape[1] != inputs.shape[1]:
+            faults.add("data.targets", f"expected {inputs.shape[1]} samples, got {aims.shape[1]}")
     if checked is None or faults.found:
         return None
-    return Samples(checked * scale, labels)
+    return Samples(checked * scale, labels, aims)

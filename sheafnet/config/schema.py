@@ -16,8 +16,15 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from sheafnet.config.data import Data
 from sheafnet.config.section import ExistingFile, Hosts, Section, expecting
 from sheafnet.config.simulated import SimulatorRuntime
+from sheafnet.config.training import (
+    JointRule,
+    NudgedRule,
+    RelaxRule,
+    TrainingSection,
+)
 from sheafnet.core.outputs import OutputForce
 from sheafnet.dynamics.lockstep import Schedule
 from sheafnet.dynamics.rules.active_set import ActiveSet
@@ -46,42 +53,6 @@ class RandomNetwork(Section):
     widths: Annotated[tuple[PositiveInt, ...], Field(min_length=2)]
     output: Literal["identity", "sigmoid", "softmax"] = "identity"
     seed: Annotated[int, Field(ge=0)] = 0
-
-
-class FileData(Section):
-    """Samples from an .npz file."""
-
-    kind: Literal["file"]
-    path: ExistingFile
-    inputs: str = Field(description="name of the array of inputs, shape (n_0, samples)")
-    labels: str | None = Field(
-        default=None, description="name of the array of class labels, (samples,)"
-    )
-    subset: str | None = Field(
-        default=None, description="name of an array of sample indices to use"
-    )
-    limit: PositiveInt | None = Field(
-        default=None, description="use this many samples, from the first"
-    )
-    scale: PositiveFloat = Field(default=1.0, description="inputs are multiplied by this")
-
-
-class InlineData(Section):
-    """Samples written out in the file."""
-
-    kind: Literal["inline"]
-    inputs: list[list[float]] = Field(
-        min_length=1, description="one row a sample, n_0 numbers each"
-    )
-    labels: list[int] | None = Field(default=None, description="one class label a sample")
-
-    @field_validator("inputs")
-    @classmethod
-    def _rows_alike(cls, rows: list[list[float]]) -> list[list[float]]:
-        widths = sorted({len(row) for row in rows})
-        if len(widths) > 1:
-            raise ValueError(f"the rows have different lengths: {widths}")
-        return rows
 
 
 class GridGraph(Section):
@@ -282,9 +253,15 @@ class LightConeSection(Section):
 
 
 Network: TypeAlias = Annotated[FileNetwork | RandomNetwork, Field(discriminator="kind")]
-Data: TypeAlias = Annotated[FileData | InlineData, Field(discriminator="kind")]
 Rule: TypeAlias = Annotated[
-    ProxRule | SorRule | HeatRule | CoboundaryRule | ActiveSetRule,
+    ProxRule
+    | SorRule
+    | HeatRule
+    | CoboundaryRule
+    | ActiveSetRule
+    | NudgedRule
+    | RelaxRule
+    | JointRule,
     Field(discriminator="kind"),
     BeforeValidator(_kind),
 ]
@@ -295,10 +272,13 @@ Runtime: TypeAlias = Annotated[
 ]
 
 
+LEARNING = (NudgedRule, RelaxRule, JointRule)
+
+
 class Config(Section):
     """A job: which network, on which data, by which rule, where, and until when."""
 
-    job: Literal["infer"] = "infer"
+    job: Literal["infer", "train"] = "infer"
     sheaf: ConstantSheaf | None = Field(
         default=None, description="instead of a network and its data"
     )
@@ -313,7 +293,12 @@ class Config(Section):
         description="of an output activation: by default that of the cross-entropy where the "
         "output is pinned hard, of the squared residual elsewhere",
     )
-    rule: Rule = ProxRule(kind="prox")
+    rule: Rule = Field(
+        default=ProxRule(kind="prox"), description="by default prox to infer, nudged to train"
+    )
+    training: TrainingSection | None = Field(
+        default=None, description="for the job train", validate_default=True
+    )
     runtime: Runtime = LockstepRuntime(kind="lockstep")
     stop: StopSection = StopSection()
     light_cone: LightConeSection | None = Field(
@@ -345,9 +330,43 @@ class Config(Section):
             raise PydanticCustomError("too_short", "a network needs at least one pin")
         return pins
 
+    @field_validator("rule")
+    @classmethod
+    def _fits_the_job(cls, rule: Rule, info: ValidationInfo) -> Rule:
+        """Have a rule that learns to train, and none to infer."""
+        trains, learns = info.data.get("job") == "train", isinstance(rule, LEARNING)
+        if trains and not learns:
+            raise ValueError(f"{rule.kind} does not learn; to train, take nudged, relax or joint")
+        if learns and not trains:
+            raise ValueError(f"{rule.kind} changes the maps, which is the job train")
+        return rule
+
+    @field_validator("training")
+    @classmethod
+    def _goes_with_the_job(
+        cls, training: TrainingSection | None, info: ValidationInfo
+    ) -> TrainingSection | None:
+        trains = info.data.get("job") == "train"
+        if trains and training is None:
+            raise PydanticCustomError("missing", "this key is required")
+        if training is not None and not trains:
+            raise ValueError("goes with the job train")
+        return training
+
+    @model_validator(mode="after")
+    def _only_data(self) -> Config:
+        """Have nothing in training that is of a run only; take its usual rule."""
+        if self.job == "train":
+            for key in ("sheaf", "pins", "light_cone", "stop", "output_force"):
+                if getattr(self, key) != Config.model_fields[key].default:
+                    raise ValueError(f"{key} goes with the job infer; training pins the data")
+            if "rule" not in self.model_fields_set:
+                object.__setattr__(self, "rule", NudgedRule(kind="nudged"))
+        return self
+
     @model_validator(mode="after")
     def _pinned(self) -> Config:
         """Pin the input of a network if nothing is said of pins."""
-        if self.sheaf is None and "pins" not in self.model_fields_set:
+        if self.job == "infer" and self.sheaf is None and "pins" not in self.model_fields_set:
             object.__setattr__(self, "pins", (PinSection(vertex="a0", data="inputs"),))
         return self

@@ -59,7 +59,7 @@ def energy_by_sample(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> 
             energy(
                 sheaf,
                 {vertex: x[:, [n]] for vertex, x in cochain.items()},
-                {vertex: stalk.sample(n) for vertex, stalk in pins.items()},
+                {vertex: stalk.samples(slice(n, n + 1)) for vertex, stalk in pins.items()},
             )
             for n in range(batch)
         ]

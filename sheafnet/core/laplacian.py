@@ -104,7 +104,7 @@ def harmonic_extension(
     samples = [
         _solve_sample(
             sheaf,
-            {v: stalk.sample(s) for v, stalk in held.items()},
+            {v: stalk.samples(slice(s, s + 1)) for v, stalk in held.items()},
             {v: x[:, [s]] for v, x in stalks.items()},
             s,
             solves,

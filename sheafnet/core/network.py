@@ -127,7 +127,7 @@ class ReluNetwork:
         """Name of the last vertex: z{k+1}, or a{k+1} behind an output activation."""
         return self._sheaf.vertices[-1]
 
-    def to_sheaf(self, output_force: OutputForce = "auto") -> Sheaf:
+    def to_sheaf(self, output_force: OutputForce = "auto", output_strength: float = 1.0) -> Sheaf:
         """Return the cellular sheaf of the network (Bosca & Ghrist 2026).
 
         The path a0 – z1 – a1 – … – z{k+1} (– a{k+1}), where every head restricts by the
@@ -140,15 +140,19 @@ class ReluNetwork:
             What an output activation φ makes of its residual r = φ(z) − a: ``"jacobian"`` pulls
             z with Dφᵀ r, the force of ½‖r‖²; ``"cross-entropy"`` with r; ``"auto"`` is the
             latter in a run that begins with a{k+1} pinned hard, else the former.
+        output_strength
+            By which the cross-entropy is multiplied.
 
         Raises
         ------
         InputError
-            If there is no such force.
+            If there is no such force, or the strength is not positive.
         """
-        return self._sheaf if output_force == "auto" else self._build_sheaf(output_force)
+        if output_force == "auto" and output_strength == 1.0:
+            return self._sheaf
+        return self._build_sheaf(output_force, output_strength)
 
-    def _build_sheaf(self, output_force: OutputForce) -> Sheaf:
+    def _build_sheaf(self, output_force: OutputForce, output_strength: float = 1.0) -> Sheaf:
         widths = self.widths
         last = len(self.layers)
         stalks = {"a0": widths[0]}
@@ -164,7 +168,7 @@ class ReluNetwork:
                 edges.append(Edge(f"activation_{layer}", z, a, ReluGate(), same))
             elif output is not None:
                 stalks[a] = widths[layer]
-                edges.append(Edge("output", z, a, output(output_force), same))
+                edges.append(Edge("output", z, a, output(output_force, output_strength), same))
         return Sheaf(stalks, edges)
 
     def forward_cochain(self, x: ArrayLike) -> Cochain:

@@ -31,11 +31,21 @@ class OutputActivation(RestrictionMap):
     Fenchel–Young loss of that potential, the cross-entropy less the entropy of the labels: it is
     0 where a = φ(z), and its force on z is φ(z) − a (Blondel, Martins & Niculae, "Learning with
     Fenchel–Young losses", 2020).
+
+    Attributes
+    ----------
+    force
+        Which.
+    strength
+        By which that loss and its force are multiplied; a squared residual is not.
     """
 
     force: OutputForce = "jacobian"
+    strength: float = 1.0
 
     def __post_init__(self) -> None:
+        if not 0.0 < self.strength < math.inf:
+            raise InputError(f"output: strength is {self.strength}; it must be positive and finite")
         if self.force not in get_args(OutputForce):
             hint = nearest(self.force, get_args(OutputForce))
             raise InputError(f"no output force {self.force!r}{hint}")
@@ -54,20 +64,25 @@ class OutputActivation(RestrictionMap):
         return replace(self, force="cross-entropy" if head_is_held else "jacobian")
 
     def pullback(self, x: Array, y: Array) -> Array:
-        return y if self.has_loss else self.jacobian(x, y)
+        if not self.has_loss:
+            return self.jacobian(x, y)
+        return y if self.strength == 1.0 else self.strength * y
 
     def energy(self, x: Array, projection: Array, target: Array) -> float:
-        return self.loss(x, target) if self.has_loss else super().energy(x, projection, target)
+        if not self.has_loss:
+            return super().energy(x, projection, target)
+        return self.strength * self.loss(x, target)
 
     @property
     def prox_weight(self) -> float:  # type: ignore[override]
         # Newton's steps contract if no Hessian is more than twice another.
-        return self.jacobian_norm if self.has_loss else math.inf
+        return self.strength * self.jacobian_norm if self.has_loss else math.inf
 
     def prox(
         self, weight: Array, centre: Array, target: Array, current: Array, *, keep: bool
     ) -> Array:
         del current, keep  # the energy is strictly convex
+        weight = weight / self.strength
         x = centre
         for _ in range(NEWTON_STEPS):
             p = self.apply(x)
@@ -120,7 +135,7 @@ class Sigmoid(OutputActivation):
     @property
     def curvature(self) -> float:
         if self.has_loss:
-            return self.jacobian_norm
+            return self.strength * self.jacobian_norm
         # max φ′² = 1/16 at 0 and max |φ″| = 1/(6√3).
         return float(1.0 / 16.0 + 1.0 / (6.0 * np.sqrt(3.0)))
 
@@ -151,7 +166,7 @@ class Softmax(OutputActivation):
     @property
     def curvature(self) -> float:
         if self.has_loss:
-            return self.jacobian_norm
+            return self.strength * self.jacobian_norm
         # J = diag(p) − ppᵀ has norm ≤ 1/2. The second derivative weighted by r is
         # Σ pᵢ (rᵢ − r̄)(eᵢ − p)(eᵢ − p)ᵀ, of norm ≤ max |rᵢ − r̄| · ‖J‖ ≤ 2 · 1/2.
         return 0.25 + 1.0

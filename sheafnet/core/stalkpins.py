@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sheafnet.core.arrays import Array
+
+Columns: TypeAlias = slice | NDArray[np.integer[Any]]
+"""Which samples."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +56,10 @@ class StalkPins:
     value: Array
     springs: tuple[Spring, ...] = ()
 
-    def sample(self, sample: int) -> StalkPins:
-        """Return the pins of one sample alone."""
-        springs = tuple(Spring(s.name, s.weight, s.centre[:, [sample]]) for s in self.springs)
-        return StalkPins(self.held, self.value[:, [sample]], springs)
+    def samples(self, columns: Columns) -> StalkPins:
+        """Return the pins of some samples."""
+        springs = tuple(Spring(s.name, s.weight, s.centre[:, columns]) for s in self.springs)
+        return StalkPins(self.held, self.value[:, columns], springs)
 
     @property
     def whole(self) -> bool:

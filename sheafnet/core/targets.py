@@ -1,17 +1,15 @@
-"""What a network is to say: targets from labels, and how far it is from them."""
+"""What a network is to say: targets, and targets from labels."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
 
 from sheafnet.core.arrays import Array, checked
 from sheafnet.core.network import ReluNetwork
-from sheafnet.errors import InputError, NonFiniteError
+from sheafnet.errors import InputError
 
 
 def one_hot(labels: NDArray[np.integer[Any]], dim: int) -> NDArray[np.float64]:
@@ -32,7 +30,7 @@ def one_hot(labels: NDArray[np.integer[Any]], dim: int) -> NDArray[np.float64]:
     return np.asarray(np.eye(dim)[:, labels])
 
 
-def targets(network: ReluNetwork, y: ArrayLike, samples: int) -> Array:
+def targets(network: ReluNetwork, y: ArrayLike, samples: int, which: str = "") -> Array:
     """Return what the output is to be, shape (n_out, samples).
 
     Parameters
@@ -43,6 +41,8 @@ def targets(network: ReluNetwork, y: ArrayLike, samples: int) -> Array:
         Targets of that shape, or integer labels, shape (samples,).
     samples
         How many there are.
+    which
+        With what their name begins in an error.
 
     Raises
     ------
@@ -57,24 +57,15 @@ def targets(network: ReluNetwork, y: ArrayLike, samples: int) -> Array:
     if given.ndim == 1 and given.dtype.kind in "iu":
         if network.output == "identity":
             raise InputError("labels need an output that is sigmoid or softmax; give targets")
-        checked("labels", given, (samples,))
-        return checked("targets", one_hot(given, dim), (dim, samples))
-    return checked("targets", given, (dim, samples))
+        checked(f"{which}labels", given, (samples,))
+        return checked(f"{which}targets", one_hot(given, dim), (dim, samples))
+    return checked(f"{which}targets", given, (dim, samples))
 
 
-def loss(network: ReluNetwork, x: ArrayLike, y: Array) -> float:
-    """Return the mean over the samples of the loss of ``network``.
+def smoothed(y: Array, share: float) -> Array:
+    """Return one-hot targets with ``share`` of each spread evenly over all classes.
 
-    The mean square over the outputs where the output is the identity, the cross-entropy, binary
-    for a sigmoid, where it is not. Infinite where the network overflows.
+    For a single output, over its two classes (Szegedy et al., "Rethinking the Inception
+    architecture", 2016).
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        try:
-            z = network.forward_cochain(x)[f"z{len(network.layers)}"]
-        except NonFiniteError:
-            return math.inf
-        if network.output == "identity":
-            return float(np.mean((z - y) ** 2))
-        if network.output == "sigmoid":
-            return float(np.sum(np.logaddexp(0.0, z) - y * z) / z.shape[1])
-        return float(np.mean(logsumexp(z, axis=0) * y.sum(axis=0) - (y * z).sum(axis=0)))
+    return np.asarray((1.0 - share) * y + share / max(y.shape[0], 2))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from sheafnet.core.arrays import Array
+from sheafnet.core.energy import discord
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.dynamics.account import Account
+from sheafnet.dynamics.lessons import Kept, Lesson, Place
 from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.program import Program
 from sheafnet.dynamics.star import Constraint, Star
@@ -106,8 +108,28 @@ class Group:
             for edge, residual in vertex.star.residuals(vertex.inbox).items()
         }
 
+    def discord(self) -> dict[str, float]:
+        """Return that of every edge whose tail is a member, as far as it is known.
+
+        Where maps learn in steps, of the last step.
+        """
+        lessons = self.lessons()
+        if lessons:
+            return {edge: lesson.discord for edge, lesson in lessons.items()}
+        return discord(self.residuals()) if self.heard_all else {}
+
+    @property
+    def heard_all(self) -> bool:
+        """Whether every member has heard all its neighbours."""
+        return all(vertex.star.heard_all(vertex.inbox) for vertex in self.vertices.values())
+
     def energy(self) -> float:
-        """Return the energy of every edge whose tail is a member, and of their soft pins."""
+        """Return the energy of every edge whose tail is a member, and of their soft pins.
+
+        0 before all have heard their neighbours.
+        """
+        if not self.heard_all:
+            return 0.0
         return sum(vertex.star.energy(vertex.inbox) for vertex in self.vertices.values())
 
     def pin_residuals(self) -> dict[str, Array]:
@@ -130,6 +152,27 @@ class Group:
             for inc in vertex.star.incidences
             if inc.is_tail
         }
+
+    def lessons(self) -> dict[str, Lesson]:
+        """Return the last lesson of every map of a member that learns in steps."""
+        return {
+            edge: lesson
+            for vertex in self.vertices.values()
+            for edge, lesson in vertex.program.lessons.items()
+        }
+
+    def kept(self) -> dict[Place, Kept]:
+        """Return what members keep of past steps."""
+        return {
+            place: kept
+            for vertex in self.vertices.values()
+            for place, kept in vertex.program.kept.items()
+        }
+
+    def forget(self, step: int) -> None:
+        """Have every member drop what it keeps up to that step."""
+        for vertex in self.vertices.values():
+            vertex.program.forget(step)
 
     def account(self) -> Account:
         """Return what the members have done so far."""

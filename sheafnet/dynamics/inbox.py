@@ -26,11 +26,13 @@ class Inbox:
         How many messages were kept of each class of staleness.
     staleness_sum
         Their staleness, summed.
+    floor
+        Messages of a tag below this are of no more use, and are not kept.
     """
 
     def __init__(self) -> None:
         self.version = 0
-        self.max_staleness = self.staleness_sum = 0
+        self.max_staleness = self.staleness_sum = self.floor = 0
         self.staleness = [0] * STALENESS_CLASSES
         self._arrays: dict[Key, Array] = {}
         self._stamps: dict[Key, tuple[int, int]] = {}
@@ -52,6 +54,8 @@ class Inbox:
         """
         stamp = (incarnation, message.sequence)
         key = message.key
+        if key.tag < self.floor:
+            return False
         before = self._stamps.get(key)
         if before is not None:
             if stamp <= before:
@@ -68,6 +72,12 @@ class Inbox:
         self._arrays[key] = message.array
         self.version += 1
         return True
+
+    def release(self, floor: int) -> None:
+        """Drop what is of a tag below ``floor``, now and from now on."""
+        self.floor = floor
+        for key in [key for key in self._arrays if key.tag < floor]:
+            del self._arrays[key], self._stamps[key]
 
     def __getitem__(self, key: Key) -> Array:
         return self._arrays[key]

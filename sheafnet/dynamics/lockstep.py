@@ -17,6 +17,7 @@ from sheafnet.core.maps import RestrictionMap
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.group import Group
+from sheafnet.dynamics.lessons import Cuts
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Progress, Record, Stats
 from sheafnet.dynamics.rule import Rule
@@ -56,6 +57,9 @@ class Lockstep:
 
     def turns(self, sheaf: Sheaf, rule: Rule) -> list[Sequence[str]]:
         """Return the vertices that step together, in the order of their turns."""
+        turns = rule.turns(sheaf)
+        if turns is not None:
+            return turns
         if self.schedule == "all" and not rule.takes_turns:
             return [sheaf.vertices]
         colours = sheaf.graph.colouring()
@@ -72,6 +76,8 @@ class _Rounds:
         self.rounds = 0
         self.finite: dict[str, Array] = self.group.stalks()
         self.maps = self.learned()
+        self.before = np.inf
+        self.cuts = Cuts(edge.name for edge in problem.sheaf.edges)
         self.digest = hashlib.blake2b(digest_size=16)
 
     def run(self, watch: Watch) -> Record:
@@ -85,7 +91,8 @@ class _Rounds:
                 guard = Guard(self.worst, self.problem.rule.growth_limit)
             if guard.trips(self.worst):
                 return self.record(Outcome.DIVERGED, self.divergence())
-            self.finite, self.maps = self.group.stalks(), self.learned()
+            self.keep()
+            self.show(watch)
             outcome = self.outcome(watch)
             if outcome is Outcome.CONVERGED and self.problem.stop.stay:
                 watch.settled(self.record(outcome, outcome.value))
@@ -105,6 +112,19 @@ class _Rounds:
         constraints = {name: self.problem.constraint(name) for name in self.group.vertices}
         self.group.deliver(self.group.repin(constraints, self.problem.fitted_rule.start))
         self.look()
+
+    def keep(self) -> None:
+        """Keep what has been found to be finite: in the middle of a step nobody knows."""
+        if not self.problem.rule.by_batch or self.worst < self.before:
+            self.finite, self.maps = self.group.stalks(), self.learned()
+        self.before = self.worst
+
+    def show(self, watch: Watch) -> None:
+        """Hand over the maps of the steps that were asked for."""
+        if self.problem.rule.by_batch:
+            for cut in self.cuts.add(self.group.kept(), float(self.rounds)):
+                watch.cut(cut)
+                self.group.forget(cut.step)
 
     def learned(self) -> dict[str, RestrictionMap]:
         """Return the maps, if they change."""
@@ -133,12 +153,13 @@ class _Rounds:
         return Progress(
             rounds=self.rounds,
             stationarity=self.stationarity,
-            discord=discord(self.group.residuals()),
+            discord=self.group.discord(),
             pin_discord=discord(self.group.pin_residuals()),
             energy=self.group.energy(),
             account=self.group.account(),
             time=float(self.rounds),
             maps=self.maps,
+            lessons=self.group.lessons(),
         )
 
     def divergence(self) -> str:
@@ -147,8 +168,7 @@ class _Rounds:
             self.stationarity,
             key=lambda v: s if (s := self.stationarity[v]) == s else np.inf,
         )
-        updates = self.group.vertices[name].updates
-        return self.problem.divergence(name, updates, self.stationarity[name])
+        return self.problem.divergence(self.group.vertices[name].trouble)
 
     def record(self, outcome: Outcome, message: str) -> Record:
         cochain = Cochain(self.finite)

@@ -58,7 +58,7 @@ from sheafnet.dynamics.sweep import (
 MANY = len(SHARES)
 
 
-class PathProgram(Program, abc.ABC):
+class PathProgram(Program):
     """What all vertices of a path have in common.
 
     Parameters

@@ -77,9 +77,10 @@ class Problem:
         start = {v: pins[v].imposed_on(x) if v in pins else x for v, x in self.start.items()}
         return replace(self, pins=pins, start=Cochain(start))
 
-    def divergence(self, vertex: str, update: int, force: float) -> str:
-        """Say which vertex blew up, when, and what to do."""
-        return (
-            f"diverged: the force on {vertex!r} reached {force:.3g} at its update {update}; "
-            f"{self.rule.remedy}. The last finite cochain is kept"
-        )
+    def divergence(self, trouble: str) -> str:
+        """Say what blew up, and what to do."""
+        return f"diverged: {trouble}; {self.rule.remedy}. The last finite {self._kept} kept"
+
+    @property
+    def _kept(self) -> str:
+        return "maps are" if self.rule.by_batch else "cochain is"

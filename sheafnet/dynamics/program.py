@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import abc
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.maps import RestrictionMap
+from sheafnet.core.stalkpins import StalkPins
 from sheafnet.dynamics.inbox import Inbox
+from sheafnet.dynamics.lessons import Kept, Lesson, Place
 from sheafnet.dynamics.messages import Kind
 from sheafnet.dynamics.star import Star
 
@@ -31,7 +35,7 @@ class Step(NamedTuple):
     ----------
     stalk
         The new stalk, or None if the vertex did not move. A vertex that moved tells every
-        neighbour its new projection without being asked to.
+        neighbour its new projection without being asked to, unless ``edges`` says whom.
     letters
         Whatever else is to be said.
     at_least
@@ -40,6 +44,12 @@ class Step(NamedTuple):
         Whether another step would change nothing before there is news from a neighbour.
     maps
         Edge → the vertex's own map there from now on, where it has learned.
+    edges
+        Onto which the projection is said, moved or not; None for all if it moved.
+    tag
+        Which computation the stalk and what is said of it belong to.
+    pins
+        The pins of the stalk from now on; None for those that it has.
     """
 
     stalk: Array | None
@@ -47,19 +57,56 @@ class Step(NamedTuple):
     at_least: int = 0
     final: bool = False
     maps: Mapping[str, RestrictionMap] = NOTHING_LEARNED
+    edges: tuple[str, ...] | None = None
+    tag: int = 0
+    pins: StalkPins | None = None
 
 
-class Program(Protocol):
-    """One vertex's instance of a rule; it may keep any state of its own."""
+class Program(abc.ABC):
+    """One vertex's instance of a rule; it may keep any state of its own.
 
+    Attributes
+    ----------
+    greets
+        Whether the vertex says its projections before its first step.
+    kept
+        What was wanted of past steps, where maps learn in steps.
+    """
+
+    greets: ClassVar[bool] = True
+    kept: Mapping[Place, Kept] = MappingProxyType({})
+
+    @abc.abstractmethod
     def ready(self, star: Star, inbox: Inbox) -> bool:
         """Return whether the vertex may step now."""
 
+    @abc.abstractmethod
     def step(self, star: Star, inbox: Inbox) -> Step:
         """Compute one step from what the vertex sees. The star is not to be changed."""
 
+    def unrest(self, star: Star, inbox: Inbox) -> float:
+        """Return how far the vertex is from being done: the largest force that can move it.
 
-class Hold:
+        Infinite before it has heard everyone, NaN or infinite if it explodes.
+        """
+        if star.pinned:
+            return 0.0
+        return star.stationarity(inbox) if star.heard_all(inbox) else math.inf
+
+    def trouble(self) -> str | None:
+        """Say what exploded; None for the force on the vertex."""
+        return None
+
+    @property
+    def lessons(self) -> Mapping[str, Lesson]:
+        """Edge → what was last seen there, where maps learn in steps."""
+        return {}
+
+    def forget(self, step: int) -> None:  # noqa: B027
+        """Drop what is kept up to that step, which is known elsewhere by now."""
+
+
+class Hold(Program):
     """The program of a pinned vertex: it never moves."""
 
     def ready(self, star: Star, inbox: Inbox) -> bool:  # noqa: ARG002

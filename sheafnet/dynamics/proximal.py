@@ -8,7 +8,8 @@ from __future__ import annotations
 import abc
 
 import numpy as np
-from scipy.linalg import pinvh
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve, pinvh
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.incidence import Incidence
@@ -76,13 +77,27 @@ class LinearProximal(Proximal):
         for inc in star.incidences:
             F = inc.map.matrix.astype(np.float64) if isinstance(inc.map, Linear) else np.eye(dim)
             A += F.T @ F
-        inverse = np.zeros((dim, dim))
-        if free.any() and star.incidences:
-            inverse[np.ix_(free, free)] = pinvh(A[np.ix_(free, free)])
-        self._inverse = inverse.astype(dtype)
+        whole = free.all() and any(isinstance(inc.map, Identity) for inc in star.incidences)
+        self._inverse = (_whole_inverse(A) if whole else _inverse(A, free)).astype(dtype)
 
     def minimiser(self, star: Star, inbox: Inbox) -> Array:
         return np.asarray(star.stalk - self._inverse @ star.descent(inbox))
+
+
+def _whole_inverse(A: Array) -> Array:
+    """Return A⁻¹, where A − I is positive semidefinite: this is asked again when maps learn."""
+    if not np.isfinite(A).all():
+        return np.full_like(A, np.nan)  # what overflows is the run's to report
+    factor = cho_factor(A, check_finite=False)
+    return np.asarray(cho_solve(factor, np.eye(len(A)), check_finite=False))
+
+
+def _inverse(A: Array, free: NDArray[np.bool_]) -> Array:
+    """Return the pseudo-inverse on the free coordinates, and 0 elsewhere."""
+    inverse = np.zeros_like(A)
+    if free.any() and A.any():
+        inverse[np.ix_(free, free)] = pinvh(A[np.ix_(free, free)])
+    return inverse
 
 
 class FoldedProximal(Proximal):
@@ -92,10 +107,9 @@ class FoldedProximal(Proximal):
         self._bent = bent
         self._keep = keep
         self.exact = bent.map.prox_is_exact
-        ends = list(zip(star.incidences, star.heard_keys, strict=True))
-        (self._target,) = (key for inc, key in ends if inc is bent)
         others = [inc for inc in star.incidences if inc is not bent]
-        self._others = [key for inc, key in ends if inc is not bent]
+        self._target = star.incidences.index(bent)
+        self._others = [place for place, inc in enumerate(star.incidences) if inc is not bent]
         self._only_identities = all(isinstance(inc.map, Identity) for inc in others)
         self._weight = np.full((star.stalk.shape[0], 1), float(len(others)), star.stalk.dtype)
         if star.pins is not None:
@@ -111,8 +125,8 @@ class FoldedProximal(Proximal):
         return self._only_identities and self._coordinates_apart and offered
 
     def minimiser(self, star: Star, inbox: Inbox) -> Array:
-        pins = star.pins
-        others = [inbox[key] for key in self._others]
+        pins, keys = star.pins, star.heard_keys
+        others = [inbox[keys[place]] for place in self._others]
         if self._lone:
             (centre,) = others
         else:
@@ -120,7 +134,7 @@ class FoldedProximal(Proximal):
             pulled = [spring.weight * spring.centre for spring in springs]
             centre = np.sum([*others, *pulled], axis=0) / self._weight
         x = self._bent.map.prox(
-            self._weight, centre, inbox[self._target], star.stalk, keep=self._keep
+            self._weight, centre, inbox[keys[self._target]], star.stalk, keep=self._keep
         )
         return x if pins is None else pins.imposed_on(x)
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from sheafnet.core.assessment import Assessment
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.account import Account, EdgeCost
+from sheafnet.dynamics.lessons import Lesson
 from sheafnet.dynamics.stop import Outcome
 
 
@@ -84,6 +86,8 @@ class Progress:
         Whether a run that stays has converged under the pins of now, and nothing has moved since.
     maps
         Edge → the map at its tail, under a rule that learns.
+    lessons
+        Edge → what its tail saw last, under a rule that learns in steps.
     """
 
     rounds: int
@@ -96,6 +100,7 @@ class Progress:
     restarts: Mapping[str, int] = field(default_factory=dict)
     converged: bool = False
     maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
+    lessons: Mapping[str, Lesson] = field(default_factory=dict)
 
     @property
     def updates(self) -> int:
@@ -106,6 +111,44 @@ class Progress:
     def messages(self) -> int:
         """Messages that were news to their receiver."""
         return self.account.messages
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good a network was on the way.
+
+    Attributes
+    ----------
+    step
+        How many steps its maps had taken; rounds, under a rule without steps.
+    time
+        When: virtual time, seconds on a cluster, rounds in lockstep.
+    train, test
+        How it did on the samples that it learns from, and on others if there are any.
+    discord
+        Mean over the batch of ‖r‖² of every edge, as its tail saw it last.
+    tension, step_norm
+        The same of ‖t‖², and the length of the last step of every map; empty under a rule without
+        steps.
+    """
+
+    step: int
+    time: float
+    train: Assessment
+    test: Assessment | None
+    discord: Mapping[str, float]
+    tension: Mapping[str, float]
+    step_norm: Mapping[str, float]
+
+    @property
+    def train_loss(self) -> float:
+        """Mean loss on the samples that it learns from."""
+        return self.train.loss
+
+    @property
+    def test_loss(self) -> float | None:
+        """Mean loss on the other samples; None if there are none."""
+        return None if self.test is None else self.test.loss
 
 
 class Process(NamedTuple):
@@ -172,6 +215,8 @@ class Record:
     maps
         Edge → the map at its tail, under a rule that learns; with the cochain, the last finite
         ones of a run that diverged.
+    history
+        What was found on the way by whoever looked, under a rule that learns.
     """
 
     outcome: Outcome
@@ -186,3 +231,4 @@ class Record:
     edges: Mapping[str, EdgeCost] = field(default_factory=dict)
     hosts: Mapping[str, HostTime] = field(default_factory=dict)
     maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
+    history: tuple[Evaluation, ...] = ()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.program import Program
 from sheafnet.dynamics.star import Star
+from sheafnet.errors import RuleError
 
 
 class Rule(abc.ABC):
@@ -32,13 +34,35 @@ class Rule(abc.ABC):
         """Return the rule with whatever it leaves open chosen for this problem."""
         return self
 
+    relaxes: bool = False
+    """Whether every step of a vertex lowers the energy around it and needs nothing but the last
+    projections of its neighbours, so that a rule that learns can move the stalks by it."""
+
     learns: bool = False
     """Whether vertices change their maps."""
+
+    by_batch: bool = False
+    """Whether that is in steps, one for each batch: such a run ends with the last of them."""
 
     takes_turns: bool = False
     """Whether neighbours never step at once, and always say something: such a run does not fall
     silent, but is frozen when all is stationary."""
 
+    def turns(self, sheaf: Sheaf) -> list[Sequence[str]] | None:  # noqa: ARG002
+        """Return the vertices that step together in a lockstep round, in the order of their turns.
+
+        None leaves that to the schedule.
+        """
+        return None
+
     @abc.abstractmethod
     def start(self, star: Star) -> Program:
         """Return the program of one vertex; ``star.pinned`` tells whether its stalk is held."""
+
+
+def require_relaxation(what: str, stalks: Rule) -> None:
+    """Raise ``RuleError`` unless ``stalks`` can move the stalks while maps learn."""
+    if not stalks.relaxes:
+        raise RuleError(
+            f"{what}: {type(stalks).__name__} cannot move stalks while maps learn; use Prox or Heat"
+        )

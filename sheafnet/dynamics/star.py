@@ -61,6 +61,10 @@ class Star:
         a message, so that a converged network falls silent. 0 acts on everything.
     sequence
         Of the last word said.
+    tag
+        Which computation the stalk belongs to; what is heard is of the same one.
+    heard_keys
+        Of the word of each neighbour about it.
     has_kinks
         Whether the energy around the vertex has a derivative that jumps at 0.
     turns
@@ -76,9 +80,8 @@ class Star:
     ) -> None:
         self.name = name
         self.incidences = tuple(incidences)
-        self.heard_keys = tuple(
-            Key(Kind.PROJECTION, inc.edge, inc.neighbour) for inc in self.incidences
-        )
+        self.tag = 0
+        self.heard_keys = self._keys()
         self.constrain(constraint)
         self.quiet = 0.0
         self.sequence = 0
@@ -106,6 +109,18 @@ class Star:
     def pinned(self) -> bool:
         """Whether the whole stalk is held."""
         return self.pins is not None and self.pins.whole
+
+    def turn_to(self, tag: int) -> None:
+        """Belong to another computation from now on."""
+        if tag != self.tag:
+            self.tag = tag
+            self.heard_keys = self._keys()
+            self._heard_all = False
+
+    def _keys(self) -> tuple[Key, ...]:
+        return tuple(
+            [Key(Kind.PROJECTION, inc.edge, inc.neighbour, self.tag) for inc in self.incidences]
+        )
 
     def move(self, stalk: Array) -> None:
         """Take ``stalk`` as the new value and project it onto every edge."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from sheafnet.core.arrays import Array, largest
@@ -38,7 +37,8 @@ class Vertex:
         self.inbox = Inbox()
         self.program = program
         self.updates = 0
-        self._restless = False
+        # Who does not begin with a word to everyone takes turns: being ready is reason enough.
+        self._restless = not program.greets
         self._acted_on = 0
         self._own_keys = tuple(Key(Kind.PROJECTION, inc.edge, star.name) for inc in star.incidences)
         self._said = star.projections
@@ -48,7 +48,9 @@ class Vertex:
         }
 
     def start(self) -> list[Message]:
-        """Return the first projections, one for each neighbour."""
+        """Return what is said first: the projections, one for each neighbour, if anything."""
+        if not self.program.greets:
+            return []
         self.star.sequence += 1
         return self._everything()
 
@@ -89,12 +91,14 @@ class Vertex:
 
     @property
     def stationarity(self) -> float:
-        """Largest |∇E| here as far as the vertex knows: infinite before it has heard everyone."""
-        if self.star.pinned:
-            return 0.0
-        if not self.star.heard_all(self.inbox):
-            return math.inf
-        return self.star.stationarity(self.inbox)
+        """How far the vertex is from being done, as far as it knows; see ``Program.unrest``."""
+        return self.program.unrest(self.star, self.inbox)
+
+    @property
+    def trouble(self) -> str:
+        """What exploded, if something did."""
+        force = f"the force on {self.name!r} reached {self.stationarity:.3g}"
+        return self.program.trouble() or f"{force} at its update {self.updates}"
 
     @property
     def runnable(self) -> bool:
@@ -147,20 +151,39 @@ class Vertex:
         self._acted_on = self.inbox.version
         quiet = self.star.quiet
         far = quiet == 0.0 or self.star.stationarity(self.inbox) > NEAR_REST * quiet
-        stalk, letters, at_least, final, maps = self.program.step(self.star, self.inbox)
+        stalk, letters, at_least, final, maps, edges, tag, pins = self.program.step(
+            self.star, self.inbox
+        )
+        star = self.star
         self.updates += 1
-        self.star.sequence = max(self.star.sequence + 1, at_least)
-        self._restless = (stalk is not None or bool(maps)) and not final
+        star.sequence = max(star.sequence + 1, at_least)
+        if self.program.greets:
+            self._restless = (stalk is not None or bool(maps)) and not final
         if maps:
-            self.star.learn(maps)
-        if stalk is None and not maps:
+            star.learn(maps)
+        if pins is not None:
+            star.constrain(star.constraint._replace(pins=pins))
+        if stalk is not None or (maps and edges is None):
+            star.turn_to(tag)
+            star.move(star.stalk if stalk is None else stalk)
+        if edges is not None:
+            messages = self._said_onto(edges, tag)
+        elif stalk is None and not maps:
             messages = []
         else:
-            self.star.move(self.star.stalk if stalk is None else stalk)
             messages = self._everything() if far else self._news()
         for kind, edge, tag, array in letters:
             messages.append(Message(Key(kind, edge, self.name, tag), self.star.sequence, array))
         return messages
+
+    def _said_onto(self, edges: tuple[str, ...], tag: int) -> list[Message]:
+        """Return the projections onto some edges."""
+        star = self.star
+        return [
+            Message(Key(Kind.PROJECTION, inc.edge, self.name, tag), star.sequence, projection)
+            for inc, projection in zip(star.incidences, star.projections, strict=True)
+            if inc.edge in edges
+        ]
 
     def _everything(self) -> list[Message]:
         """Return the projection onto every edge."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sheafnet.core.stalkpins import Pins
+from sheafnet.dynamics.lessons import Cut
 from sheafnet.dynamics.record import Progress, Record
 
 
@@ -28,6 +29,12 @@ class Watch:
             How many there have been.
         ask
             Gives the progress. Asking is what costs: a watch that does not ask costs a call.
+        """
+
+    def cut(self, cut: Cut) -> None:
+        """Take every map as it was after the same step, where they learn in steps.
+
+        Cuts come in order, and none that was asked for is left out.
         """
 
     def pins(self) -> Pins | None:

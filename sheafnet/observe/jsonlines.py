@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Progress
+from sheafnet.dynamics.record import Evaluation, Progress
 from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.solution import Solution
+from sheafnet.runtime.training import Fit
 
 LOGGER = logging.getLogger("sheafnet")
 
@@ -38,8 +39,8 @@ def _finite(value: Any) -> Any:
 class JsonLines(Observer):
     """Appends events to a file.
 
-    They are ``run_started``, ``progress``, ``settled``, and ``run_ended`` or ``run_failed``;
-    every one has ``event`` and ``time`` (UTC, ISO 8601).
+    They are ``run_started``, ``progress``, ``settled`` or ``evaluation``, and ``run_ended``,
+    ``training_ended`` or ``run_failed``; every one has ``event`` and ``time`` (UTC, ISO 8601).
     """
 
     travels = True
@@ -86,6 +87,19 @@ class JsonLines(Observer):
         """Log how it ended."""
         self._write_solution("run_ended", solution)
 
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """Log how good a network in training is."""
+        self.write("evaluation", **asdict(evaluation))
+
+    def trained(self, fit: Fit) -> None:
+        """Log how training ended."""
+        self.write(
+            "training_ended",
+            outcome=fit.record.outcome.name,
+            diverged=fit.diverged,
+            stats=asdict(fit.stats),
+        )
+
     def failed(self, error: BaseException) -> None:
         """Log that the run ended in an error."""
         self.write("run_failed", error=type(error).__name__, message=str(error))
@@ -109,7 +123,7 @@ class JsonLines(Observer):
         """
         if self._broken:
             return
-        line = to_json({"event": event, "time": datetime.now(UTC).isoformat(), **fields})
+        line = to_json({**fields, "event": event, "time": datetime.now(UTC).isoformat()})
         try:
             with self._path.open("a", encoding="utf-8") as stream:
                 stream.write(line + "\n")

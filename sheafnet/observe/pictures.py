@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sheafnet.dynamics.record import Evaluation
 from sheafnet.errors import FileError
 from sheafnet.runtime.simulator.cone import LightCone
 
@@ -22,7 +24,7 @@ def draw_light_cone(path: Path, cone: LightCone) -> None:
     FileError
         If the file cannot be written.
     """
-    figure, axes = _axes()
+    figure, (axes,) = _axes()
     reached = [it for it in cone.arrivals.values() if it.distance is not None]
     words = [(it.distance, it.earliest) for it in reached if it.earliest < float("inf")]
     changes = [(it.distance, it.changed) for it in reached if it.changed is not None]
@@ -52,7 +54,7 @@ def draw_energies(
     FileError
         If the file cannot be written.
     """
-    figure, axes = _axes()
+    figure, (axes,) = _axes()
     for number, (name, lines) in enumerate(curves.items()):
         for line in lines:
             (drawn,) = axes.plot(*zip(*line, strict=True), color=f"C{number % 10}", lw=1.0)
@@ -65,12 +67,40 @@ def draw_energies(
     _save(figure, path)
 
 
-def _axes() -> tuple[Figure, Axes]:
+def draw_losses(path: Path, history: Sequence[Evaluation]) -> None:
+    """Draw the loss, and the tension or else the discord by edge, against the step.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    figure, axes = _axes(2)
+    steps = [it.step for it in history]
+    axes[0].plot(steps, [it.train.loss for it in history], label="train")
+    tests = [it.test.loss for it in history if it.test is not None]
+    if tests:
+        axes[0].plot(steps, tests, "--", label="test")
+    axes[0].set_ylabel("loss")
+    tense = any(it.tension for it in history)
+    last = history[-1]
+    for edge in last.tension if tense else last.discord:
+        by_step = [(it.tension if tense else it.discord).get(edge, math.nan) for it in history]
+        axes[1].plot(steps, by_step, label=edge)
+    axes[1].set_ylabel("tension, mean ‖t‖²" if tense else "discord, mean ‖r‖²")
+    for each in axes:
+        each.set_yscale("log")
+        each.set_xlabel("step")
+        each.legend(fontsize="small")
+    _save(figure, path)
+
+
+def _axes(columns: int = 1) -> tuple[Figure, list[Axes]]:
     # Imported by those who draw: it takes a second.
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    figure = Figure(figsize=(7.0, 4.5), layout="constrained")
-    return figure, figure.subplots()
+    figure = Figure(figsize=(3.0 + 4.0 * columns, 4.5), layout="constrained")
+    return figure, list(figure.subplots(1, columns, squeeze=False)[0])
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -30,13 +30,14 @@ from prometheus_client.registry import Collector
 import sheafnet
 from sheafnet.dynamics.inbox import STALENESS_CLASSES
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Progress
+from sheafnet.dynamics.record import Evaluation, Progress
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.errors import InputError
 from sheafnet.observe.files import write_text
 from sheafnet.observe.jsonlines import to_json
 from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.solution import Solution
+from sheafnet.runtime.training import Fit
 
 LOGGER = logging.getLogger("sheafnet")
 METRICS: Mapping[str, tuple[str, ...]] = {
@@ -51,6 +52,10 @@ METRICS: Mapping[str, tuple[str, ...]] = {
     "sheafnet_frame_bytes_total": ("sender", "receiver"),
     "sheafnet_frames_refused_total": ("reason",),
     "sheafnet_host_restarts_total": ("host",),
+    "sheafnet_training_loss": ("split",),
+    "sheafnet_edge_tension": ("edge",),
+    "sheafnet_map_update_norm": ("edge",),
+    "sheafnet_inactive_units": ("layer",),
 }
 """Every exported metric and its labels."""
 
@@ -178,9 +183,21 @@ class Metrics(Observer):
         """Show the end, for as long as it lingers."""
         if self._latest is not None:
             self._latest.solution = solution
-            if self._linger:
-                threading.Event().wait(self._linger)
+        self._lingered()
+
+    def _lingered(self) -> None:
+        if self._latest is not None and self._linger:
+            threading.Event().wait(self._linger)
         self._close()
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """Show this from now on."""
+        if self._latest is not None:
+            self._latest.evaluation = evaluation
+
+    def trained(self, fit: Fit) -> None:  # noqa: ARG002
+        """Show the end, for as long as it lingers."""
+        self._lingered()
 
     def failed(self, error: BaseException) -> None:  # noqa: ARG002
         """Stop listening."""
@@ -204,6 +221,7 @@ class _Latest(Collector):
     names: Names
     progress: Progress | None = None
     solution: Solution | None = None
+    evaluation: Evaluation | None = None
 
     def collect(self) -> Iterator[Metric]:
         yield _gauge("build_info", "Version that runs.", {(sheafnet.__version__,): 1.0})
@@ -215,6 +233,7 @@ class _Latest(Collector):
             return
         yield from self._state(solution or progress)
         yield from self._work(progress)
+        yield from self._training(progress)
 
     def _state(self, now: Progress | Solution) -> Iterator[Metric]:
         names = self.names
@@ -230,6 +249,24 @@ class _Latest(Collector):
             "Largest |∇E| over coordinates and samples.",
             _grouped(forces, lambda v: (names.vertex[v],), max),
         )
+
+    def _training(self, progress: Progress) -> Iterator[Metric]:
+        names, evaluation = self.names, self.evaluation
+        if progress.lessons:
+            for name, text, values in (
+                ("edge_tension", "Mean over the batch of ‖t‖².", "tension"),
+                ("map_update_norm", "Length of the last step of a map.", "length"),
+            ):
+                seen = {e: float(getattr(it, values)) for e, it in progress.lessons.items()}
+                yield _gauge(name, text, _grouped(seen, lambda e: (names.edge[e],), sum))
+        if evaluation is not None:
+            splits = {"train": evaluation.train, "test": evaluation.test}
+            losses: Rows = {(split,): it.loss for split, it in splits.items() if it is not None}
+            yield _gauge("training_loss", "Mean loss, when it was last evaluated.", losses)
+            inactive: Rows = {
+                (_layer(_VERTEX, v, 1),): float(n) for v, n in evaluation.train.inactive.items()
+            }
+            yield _gauge("inactive_units", "Hidden units that fire for no sample.", inactive)
 
     def _work(self, progress: Progress) -> Iterator[Metric]:
         names, account = self.names, progress.account

@@ -13,6 +13,7 @@ from sheafnet.errors import FileError
 from sheafnet.observe.files import write_text
 from sheafnet.observe.jsonlines import JsonLines, to_json
 from sheafnet.runtime.solution import Solution
+from sheafnet.runtime.training import Fit
 
 TRACE = "trace.txt"
 
@@ -20,8 +21,9 @@ TRACE = "trace.txt"
 class RunDirectory:
     """A directory of its own for one run.
 
-    Holds ``config.yaml`` (resolved), ``events.jsonl``, ``network.npz``, ``cochain.npz`` and
-    ``result.json``, in the order in which they appear, and ``trace.txt`` if it was wanted.
+    Holds ``config.yaml`` (resolved), ``events.jsonl``, ``network.npz`` (after training the trained
+    one, and that of before as ``initial.npz``), ``cochain.npz`` and ``result.json``, in the order
+    in which they appear, and ``trace.txt`` if it was wanted.
     While metrics are served, ``targets.json`` tells Prometheus where; the same lies beside the
     directory as ``<name>.targets.json``, since Prometheus looks through the files of a folder, but
     not through its folders.
@@ -80,6 +82,14 @@ class RunDirectory:
             return
         with (self.path / TRACE).open("w", encoding="utf-8") as stream:
             yield lambda line: print(line, file=stream)
+
+    def write_fit(self, fit: Fit, result: dict[str, Any]) -> None:
+        """Write the network that was trained, its last stalks and ``result.json``."""
+        network = self.path / "network.npz"
+        network.replace(self.path / "initial.npz")
+        fit.network.save(network)
+        fit.record.cochain.save(self.path / "cochain.npz")
+        write_text(self.path / "result.json", to_json(result, indent=2) + "\n")
 
     def write_result(self, solution: Solution, result: dict[str, Any]) -> None:
         """Write the cochain and ``result.json``, which appears last and whole."""

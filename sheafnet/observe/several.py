@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Progress
+from sheafnet.dynamics.record import Evaluation, Progress
 from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.solution import Solution
+from sheafnet.runtime.training import Fit
 
 
 class Several(Observer):
@@ -38,6 +39,14 @@ class Several(Observer):
     def ended(self, solution: Solution) -> None:
         for observer in self.observers:
             observer.ended(solution)
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        for observer in self.observers:
+            observer.evaluated(evaluation)
+
+    def trained(self, fit: Fit) -> None:
+        for observer in self.observers:
+            observer.trained(fit)
 
     def failed(self, error: BaseException) -> None:
         for observer in self.observers:

@@ -9,50 +9,69 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as ProgressBar
 
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Progress
+from sheafnet.dynamics.record import Evaluation, Progress
 from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.solution import Solution
+from sheafnet.runtime.training import Fit
 
 
 class ProgressLine(Observer):
-    """Shows rounds, stationarity and energy while a run goes on, and then disappears.
+    """Shows how far a job has come while it goes on, and then disappears.
 
     The bar is the share of the way from the first stationarity down to the tolerance, on a
-    logarithmic scale, along which the heat flow moves evenly.
+    logarithmic scale, along which the heat flow moves evenly; of the steps, in training that has
+    any, and of the rounds in training that has none.
     """
 
     def __init__(self, console: Console) -> None:
         self._bar = ProgressBar(
             BarColumn(),
             TextColumn("round {task.fields[rounds]:,}"),
-            TextColumn("stationarity {task.fields[worst]:.1e}"),
-            TextColumn("energy {task.fields[energy]:.3g}"),
+            TextColumn("{task.fields[told]}"),
             TimeElapsedColumn(),
             console=console,
             transient=True,
         )
-        self._task = self._bar.add_task("", total=1.0, rounds=0, worst=math.nan, energy=math.nan)
+        self._task = self._bar.add_task("", total=1.0, rounds=0, told="")
         self._first: float | None = None
-        self._tolerance = 0.0
+        self._problem: Problem | None = None
 
     def started(self, problem: Problem) -> None:
         """Show the line."""
-        self._tolerance = problem.tolerance
+        self._problem = problem
         self._bar.start()
 
     def progressed(self, progress: Progress) -> None:
         """Bring the line up to date."""
+        problem = self._problem
+        if problem is None:
+            return
         worst = max(progress.stationarity.values())
         self._first = self._first or worst
-        way = math.log(self._first / self._tolerance) if self._first > self._tolerance else 0.0
+        if problem.rule.learns:
+            left = worst / self._first if problem.rule.by_batch and self._first else None
+            share = progress.rounds / problem.stop.max_rounds if left is None else 1.0 - left
+            self._bar.update(self._task, completed=share, rounds=progress.rounds)
+            return
+        way = math.log(self._first / problem.tolerance) if self._first > problem.tolerance else 0.0
         gone = math.log(self._first / worst) if worst > 0.0 else way
         self._bar.update(
             self._task,
             completed=min(max(gone / way, 0.0), 1.0) if way else 1.0,
             rounds=progress.rounds,
-            worst=worst,
-            energy=progress.energy,
+            told=f"stationarity {worst:.1e}, energy {progress.energy:.3g}",
         )
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """Show the loss."""
+        told = f"loss {evaluation.train.loss:.4g}"
+        if evaluation.test is not None:
+            told += f", {evaluation.test.loss:.4g} on other samples"
+        self._bar.update(self._task, told=told)
+
+    def trained(self, fit: Fit) -> None:  # noqa: ARG002
+        """Take the line away."""
+        self.close()
 
     def ended(self, solution: Solution) -> None:  # noqa: ARG002
         """Take the line away."""

@@ -36,6 +36,7 @@ from sheafnet.core.cochain import Cochain
 from sheafnet.core.energy import stationarity
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.dynamics.account import Account, total
+from sheafnet.dynamics.lessons import Cut, Cuts
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Progress
 from sheafnet.dynamics.stop import Outcome
@@ -55,6 +56,8 @@ class Ask:
 
     wave: int
     with_stalks: bool
+    known: int = 0
+    """Up to which step of training all has arrived that was kept."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,8 @@ class Coordinator:
         How many waves every host has answered.
     settled
         What a run that stays has converged to, for as long as nothing has moved since.
+    cuts
+        Every map after the same step, as they come together, until somebody takes them.
     """
 
     def __init__(self, problem: Problem, hosts: Iterable[str], quiet: float) -> None:
@@ -119,6 +124,8 @@ class Coordinator:
         self.failed_checks = 0
         self.waves = 0
         self.settled: Cochain | None = None
+        self.cuts: list[Cut] = []
+        self._cuts = Cuts(edge.name for edge in problem.sheaf.edges)
         self._problem = problem
         self._pins = 0
         self._hosts = frozenset(hosts)
@@ -139,7 +146,7 @@ class Coordinator:
         self._wave += 1
         self._answers = {}
         self._collecting = self._ending
-        return Ask(self._wave, with_stalks=self._ending is not None)
+        return Ask(self._wave, with_stalks=self._ending is not None, known=self._cuts.step)
 
     def end(self, outcome: Outcome) -> Finish | None:
         """Have the next wave collect the stalks and end the run with ``outcome``.
@@ -161,10 +168,11 @@ class Coordinator:
         if self._ending is Outcome.CONVERGED:
             self._ending = None
 
-    def receive(self, report: Report) -> Finish | Settle | Wake | Freeze | None:
-        """Take in a report; return what follows once a wave is complete."""
+    def receive(self, report: Report, now: float) -> Finish | Settle | Wake | Freeze | None:
+        """Take in a report, now; return what follows once a wave is complete."""
         if report.wave != self._wave:
             return None
+        self.cuts += self._cuts.add(report.kept, now)
         before = self.reports.get(report.host)
         if before is not None and before.incarnation < report.incarnation:
             self.past.append(before)
@@ -195,6 +203,11 @@ class Coordinator:
     def rounds(self) -> int:
         """Messages in units of one each way on every edge."""
         return self.messages // max(2 * len(self._problem.sheaf.edges), 1)
+
+    def taken(self) -> list[Cut]:
+        """Return the cuts that nobody has taken yet, in order; they are gone from here then."""
+        cuts, self.cuts = self.cuts, []
+        return cuts
 
     @property
     def maps(self) -> dict[str, RestrictionMap]:
@@ -264,7 +277,12 @@ class Coordinator:
         return self._check(cochain)
 
     def _check(self, cochain: Cochain) -> Finish | Settle | Wake | Freeze:
-        """Return what follows once all is silent, by the forces on the assembled cochain."""
+        """Return what follows once all is silent, by the forces on the assembled cochain.
+
+        Where training in steps is over it is over: its stalks are those of the last batch.
+        """
+        if self._problem.rule.by_batch:
+            return Finish(Outcome.CONVERGED, Outcome.CONVERGED.value, cochain)
         with np.errstate(over="ignore", invalid="ignore"):
             forces = stationarity(self._problem.sheaf, cochain, self._problem.pins)
         if max(forces.values()) <= self._problem.stop_tolerance:
@@ -286,8 +304,7 @@ class Coordinator:
     def _message(self, outcome: Outcome) -> str:
         for report in self._answers.values():
             if outcome is Outcome.DIVERGED and report.exploded:
-                vertex, update = report.exploded
-                return self._problem.divergence(vertex, update, report.stationarity[vertex])
+                return self._problem.divergence(report.exploded)
         if outcome is Outcome.BUDGET_EXHAUSTED and self._idle_waves >= DEAD_AFTER:
             forces = [max(report.stationarity.values()) for report in self._answers.values()]
             return _beyond_precision(max(forces))
@@ -342,4 +359,6 @@ def survey(
         time=time,
         restarts={report.host: report.incarnation for report in reports},
         converged=settled,
+        maps={edge: it for view in views for edge, it in view.maps.items()},
+        lessons={edge: lesson for view in views for edge, lesson in view.lessons.items()},
     )

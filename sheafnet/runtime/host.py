@@ -15,6 +15,7 @@ from sheafnet.core.energy import discord
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.dynamics.account import Account
 from sheafnet.dynamics.group import Group
+from sheafnet.dynamics.lessons import Kept, Lesson, Place
 from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint
@@ -40,12 +41,18 @@ class View:
         Of these edges and pins.
     account
         What was done in this life of the host.
+    lessons
+        What was last seen of these edges, where maps learn in steps.
+    maps
+        The maps at the tails here, where they learn without steps.
     """
 
     discord: Mapping[str, float]
     pin_discord: Mapping[str, float]
     energy: float
     account: Account
+    lessons: Mapping[str, Lesson] = field(default_factory=dict)
+    maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,13 +77,15 @@ class Report:
     pins
         Version of the pins that are in force here.
     exploded
-        Vertex and update of a force that is not finite or past all bounds; None if all is well.
+        What exploded, in words: a force or a map that is not finite or past all bounds.
     stalks
         The stalks, if they were asked for.
     view
         The edges and the work here, if they were asked for.
     maps
         The maps at the tails here, if the stalks were asked for and vertices learn.
+    kept
+        What is kept here of past steps of training, until it is known to have arrived.
     """
 
     host: str
@@ -88,10 +97,11 @@ class Report:
     stationarity: Mapping[str, float]
     messages: int
     pins: int
-    exploded: tuple[str, int] | None
+    exploded: str | None
     stalks: Mapping[str, Array] | None
     view: View | None = None
     maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
+    kept: Mapping[Place, Kept] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -196,7 +206,7 @@ class Host:
         }
         self._peers = {peer: _Peer(patience) for peer in dict.fromkeys(self._route.values())}
         self._guards: dict[str, Guard] = {}
-        self._exploded: tuple[str, int] | None = None
+        self._exploded: str | None = None
         self._started = self._frozen = False
         self._acks: list[tuple[_Peer, int]] = []
         self._owes_acks = False
@@ -323,11 +333,10 @@ class Host:
 
     def view(self) -> View:
         """Return the edges and the work here."""
-        heard = all(vertex.star.heard_all(vertex.inbox) for vertex in self._members)
         return View(
-            discord=discord(self.group.residuals() if heard else {}),
+            discord=self.group.discord(),
             pin_discord=discord(self.group.pin_residuals()),
-            energy=self.group.energy() if heard else 0.0,
+            energy=self.group.energy(),
             account=replace(
                 self.group.account(),
                 frames=self.frames,
@@ -336,10 +345,15 @@ class Host:
                 carried_bytes=dict(self._carried_bytes),
                 refused=dict(self.refused),
             ),
+            lessons=self.group.lessons(),
+            maps=self.group.maps() if self._rule.learns and not self._rule.by_batch else {},
         )
 
-    def report(self, wave: int, *, with_stalks: bool = False, with_view: bool = False) -> Report:
-        """Return how things stand here."""
+    def report(
+        self, wave: int, *, with_stalks: bool = False, with_view: bool = False, known: int = 0
+    ) -> Report:
+        """Return how things stand here; steps of training up to ``known`` have arrived."""
+        self.group.forget(known)
         return Report(
             host=self.name,
             incarnation=self.incarnation,
@@ -354,6 +368,7 @@ class Host:
             stalks=self.group.stalks() if with_stalks else None,
             maps=self.group.maps() if with_stalks and self._rule.learns else {},
             view=self.view() if with_view else None,
+            kept=self.group.kept(),
         )
 
     def _turn(self) -> None:
@@ -367,7 +382,7 @@ class Host:
             if self._exploded is None and vertex.runnable:
                 guard = self._guards.get(vertex.name) or self._guard(vertex)
                 if guard.trips(vertex.stationarity):
-                    self._exploded = (vertex.name, vertex.updates)
+                    self._exploded = vertex.trouble
                 else:
                     self._post(vertex.step())
                     self.updates += 1

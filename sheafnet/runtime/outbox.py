@@ -75,13 +75,22 @@ class Outbox:
         self._backoff = 1.0
 
     def put(self, message: Message) -> None:
-        """Take ``message`` in place of any older one of its key."""
+        """Take ``message`` in place of any older one of its key.
+
+        What was heard of earlier tags is of no more use to anybody, and is dropped.
+        """
         key = message.key
+        if key.tag:
+            self._drop_heard(key.tag)
         if self._carried_by.get(key, SETTLED) != WAITING:
             self._waiting += 1
         self._messages[key] = message
         self._carried_by[key] = WAITING
         self.may_send = len(self._sent_at) < self._patience.window
+
+    def _drop_heard(self, tag: int) -> None:
+        for key in [k for k, n in self._carried_by.items() if k.tag < tag and n == SETTLED]:
+            del self._carried_by[key], self._messages[key]
 
     @property
     def settled(self) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Progress, Record
+from sheafnet.dynamics.record import Evaluation, Progress, Record
 from sheafnet.dynamics.watch import Watch
 from sheafnet.runtime.solution import Solution
+
+if TYPE_CHECKING:
+    from sheafnet.runtime.training import Fit
 
 
 class Runtime(Protocol):
@@ -58,6 +61,12 @@ class Observer:
 
     def ended(self, solution: Solution) -> None:
         """Take note of how the run ended."""
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """Take note of how good a network in training was found to be."""
+
+    def trained(self, fit: Fit) -> None:
+        """Take note of how training ended."""
 
     def failed(self, error: BaseException) -> None:
         """Take note that the run ended in an error, which is raised after this."""

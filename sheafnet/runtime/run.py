@@ -1,76 +1,37 @@
-"""A run that goes on while its starter does something else."""
+"""A run of a sheaf: the stalks move, the maps do not."""
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future
-from dataclasses import replace
+from collections.abc import Iterable
 
 from sheafnet.core.pins import Pin, resolve_pins
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Progress, Record
-from sheafnet.dynamics.watch import Watch
+from sheafnet.dynamics.record import Record
 from sheafnet.errors import RunEndedError
-from sheafnet.runtime.ports import Observer, RemoteRuntime, Runtime
+from sheafnet.runtime.job import Guide, Job
+from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.solution import Solution, assemble
 
 
-class Run:
-    """One problem on one runtime.
+class Run(Job[Solution]):
+    """One problem on one runtime; see ``Job``."""
 
-    Parameters
-    ----------
-    problem
-        What to run.
-    runtime
-        Where.
-    observer
-        Who is told of it.
+    _guide: _Guide
 
-    Attributes
-    ----------
-    problem
-        What is run, with the pins that it began with.
-    runtime
-        Where it is run.
-    """
+    def _guided(self, observer: Observer) -> _Guide:
+        return _Guide(self.problem, observer)
 
-    def __init__(self, problem: Problem, runtime: Runtime, observer: Observer) -> None:
-        if isinstance(runtime, RemoteRuntime):
-            observer, travelling = observer.parted()
-            runtime = runtime.attended(travelling)
-        self.problem = problem
-        self.runtime = runtime
-        self._observer = observer
-        self._guide = _Guide(problem, observer)
-        self._solution: Future[Solution] = Future()
-        self._solution.add_done_callback(lambda _: self._guide.close())
+    def _conclude(self, record: Record) -> Solution:
+        solution = assemble(self.problem, record)
+        self._observer.ended(solution)
+        return solution
 
     def start(self) -> Run:
         """Begin in a thread of its own; return at once."""
-        threading.Thread(target=self._fulfil, name="sheafnet-run", daemon=True).start()
+        super().start()
         return self
-
-    def execute(self) -> Solution:
-        """Run to the end in this thread; return what it found."""
-        try:
-            began = time.perf_counter()
-            self._observer.started(self.problem)
-            record = self.runtime.run(self.problem, self._guide)
-            stats = replace(record.stats, wall_time=time.perf_counter() - began)
-            solution = assemble(self.problem, replace(record, stats=stats))
-            self._observer.ended(solution)
-        except BaseException as error:
-            self._observer.failed(error)
-            raise
-        return solution
-
-    def progress(self) -> Progress | None:
-        """Return how far the run had come when it last reported; None before it has."""
-        return self._guide.progress
 
     def set_pins(self, pins: Iterable[Pin]) -> None:
         """Obey these pins from now on, and no others; what was held and is not goes free.
@@ -96,7 +57,7 @@ class Run:
 
     def obey(self, pins: Pins) -> None:
         """Take up pins that have been checked; ``RunEndedError`` if the run is over."""
-        if self._solution.done():
+        if self._result.done():
             raise RunEndedError("the run is over: start another, or keep one with Stop(stay=True)")
         self._guide.set_pins(pins)
 
@@ -119,40 +80,13 @@ class Run:
         settled = self._guide.wait_settled(timeout)
         return settled if settled is not None else self.result(0.0)
 
-    def stop(self) -> None:
-        """Ask the run to end; ``result`` then gives the cochain that it had reached."""
-        self._guide.stop()
 
-    def result(self, timeout: float | None = None) -> Solution:
-        """Wait for the end and return what was found.
-
-        Parameters
-        ----------
-        timeout
-            Seconds to wait; None waits as long as it takes.
-
-        Raises
-        ------
-        TimeoutError
-            If the run is still going on after ``timeout``; it is not stopped.
-        """
-        return self._solution.result(timeout)
-
-    def _fulfil(self) -> None:
-        try:
-            self._solution.set_result(self.execute())
-        except BaseException as error:  # raised again by result()
-            self._solution.set_exception(error)
-
-
-class _Guide(Watch):
-    """Carries wishes from whoever holds the run to the runtime, and news the other way."""
+class _Guide(Guide):
+    """Carries pins as well, and what a run that stays has settled to."""
 
     def __init__(self, problem: Problem, observer: Observer) -> None:
-        self.progress: Progress | None = None
+        super().__init__(observer)
         self._problem = problem
-        self._observer = observer
-        self._report_due = 0.0
         # Guards all that follows, and wakes whoever waits for a change of it.
         self._changed = threading.Condition()
         self._closed = False
@@ -160,13 +94,6 @@ class _Guide(Watch):
         self._settled: Solution | None = None
 
     # What the runtime calls.
-
-    def look(self, rounds: int, ask: Callable[[], Progress]) -> None:  # noqa: ARG002
-        now = time.perf_counter()
-        if now >= self._report_due:
-            self._report_due = now + self._observer.interval
-            self.progress = ask()
-            self._observer.progressed(self.progress)
 
     def pins(self) -> Pins | None:
         if self._wanted is None:  # asked in every round: no lock where there is nothing

@@ -125,7 +125,7 @@ class Drifting(sn.Heat):
 
 
 @dataclass
-class _Drifting:
+class _Drifting(Program):
     heat: Program
 
     def ready(self, star: Star, inbox: Inbox) -> bool:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import sheafnet as sn
 from sheafnet.cli import main
-from sheafnet.config.build import build_job
+from sheafnet.config.build import build_inference
 from sheafnet.config.load import load_config
 from sheafnet.config.shipped import find_config
 
@@ -54,7 +54,7 @@ def test_hold_neuron_is_felt_both_ways() -> None:
 
 def test_complete_digit_changes_hidden_pixels_alone_and_at_less_energy_than_the_mean() -> None:
     output, result, cochain = run("complete-digit")
-    job = build_job(load_config(find_config("complete-digit")))
+    job = build_inference(load_config(find_config("complete-digit")))
     assert cochain.batch == 16
     assert job.network is not None
     assert job.samples is not None

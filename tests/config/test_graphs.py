@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sheafnet.config.build import InferJob, build_job
+from sheafnet.config.build import InferJob, build_inference
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.errors import ConfigError
 from sheafnet.runtime.ports import Observer
@@ -15,7 +15,7 @@ def job(tmp_path: Path, graph: str, more: str = "") -> InferJob:
     loaded = load_config(path)
     path.write_text(dump_config(loaded.config))
     assert load_config(path).config == loaded.config
-    return build_job(loaded)
+    return build_inference(loaded)
 
 
 @pytest.mark.parametrize(

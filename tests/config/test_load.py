@@ -8,7 +8,7 @@ from textwrap import dedent
 import numpy as np
 import pytest
 
-from sheafnet.config.build import build_job, build_rule
+from sheafnet.config.build import build_inference, build_job, build_rule
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.config.shipped import find_config, shipped_configs
 from sheafnet.core.network import ReluNetwork
@@ -164,7 +164,7 @@ def test_paths_are_relative_to_the_config(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_dtype_reaches_the_network(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
-    job = build_job(load_config(path, ["dtype=float32"]))
+    job = build_inference(load_config(path, ["dtype=float32"]))
     assert job.sheaf.dtype == np.float32
 
 

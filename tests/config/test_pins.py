@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from sheafnet.config.build import build_job
+from sheafnet.config.build import build_inference
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.core.pins import Pin
 from sheafnet.errors import ConfigError
@@ -59,13 +59,13 @@ def write(folder: Path, pins: str, job: str = FILE) -> Path:
 
 
 def build(folder: Path, pins: str, job: str = FILE) -> tuple[Pin, ...]:
-    return build_job(load_config(write(folder, pins, job))).pins
+    return build_inference(load_config(write(folder, pins, job))).pins
 
 
 def faults(folder: Path, pins: str, job: str = FILE) -> list[str]:
     path = write(folder, pins, job)
     with pytest.raises(ConfigError) as caught:
-        build_job(load_config(path))
+        build_inference(load_config(path))
     return [str(fault).removeprefix(f"{path}: ") for fault in caught.value.faults]
 
 
@@ -101,7 +101,7 @@ def test_one_output_takes_the_labels_of_two_classes_as_they_are(tmp_path: Path) 
 def test_without_the_section_the_inputs_are_pinned(tmp_path: Path) -> None:
     path = tmp_path / "job.yaml"
     path.write_text(FILE, encoding="utf-8")
-    (pin,) = build_job(load_config(path)).pins
+    (pin,) = build_inference(load_config(path)).pins
     assert pin.vertex == "a0"
     np.testing.assert_array_equal(pin.value, RUN)
 
@@ -162,7 +162,7 @@ def test_the_resolved_pins_read_back_the_same_anywhere(tmp_path: Path) -> None:
     copy.write_text(dump_config(loaded.config), encoding="utf-8")
     again = load_config(copy)
     assert again.config == loaded.config
-    (pin,) = build_job(again).pins
+    (pin,) = build_inference(again).pins
     np.testing.assert_array_equal(pin.value, [[8.0, 8.0]])
 
 

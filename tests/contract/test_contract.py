@@ -40,7 +40,7 @@ class Suspicious(sn.Heat):
         return program if star.pinned else Objecting(program)
 
 
-class Objecting:
+class Objecting(Program):
     """A program that remembers the stamps of its inbox."""
 
     def __init__(self, program: Program) -> None:

@@ -14,9 +14,10 @@ from sheafnet.core.graph import Graph
 from sheafnet.core.incidence import Incidence
 from sheafnet.core.stalkpins import StalkPins
 from sheafnet.dynamics.group import Group
+from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.program import Hold, Letter, Step
+from sheafnet.dynamics.program import Hold, Letter, Program, Step
 from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError
@@ -118,11 +119,11 @@ def test_a_pinned_vertex_speaks_once_and_never_moves() -> None:
 
 
 def test_a_program_may_say_more_than_projections() -> None:
-    class Teller:
-        def ready(self, star: Star, inbox: object) -> bool:
+    class Teller(Program):
+        def ready(self, star: Star, inbox: Inbox) -> bool:
             return bool(star) and bool(inbox)
 
-        def step(self, star: Star, inbox: object) -> Step:
+        def step(self, star: Star, inbox: Inbox) -> Step:
             del inbox
             return Step(None, (Letter(Kind.TENSION, "e", 4, star.stalk[None]),))
 

@@ -24,6 +24,7 @@ NETWORK = sn.ReluNetwork.random([2, 1], seed=0)
 X = np.ones((2, 1))
 PROBLEM = sn.prepare(NETWORK.to_sheaf(), [sn.Pin("a0", X)], stop=sn.Stop(max_rounds=100)).problem
 RIGHT = {"a0": X, "z1": NETWORK.forward(X)}
+EXPLODED = "the force on 'z1' reached 1e+99 at its update 7"
 WRONG = {"a0": X, "z1": NETWORK.forward(X) + 1.0}
 
 
@@ -50,7 +51,7 @@ def answer(
         }
         given = {vertex: stalks[vertex]} if ask.with_stalks else None
         fields |= changes if host == "layer_1" else {}
-        order = judge.receive(Report(host=host, wave=ask.wave, stalks=given, **fields))
+        order = judge.receive(Report(host=host, wave=ask.wave, stalks=given, **fields), 0.0)
     return order
 
 
@@ -109,7 +110,7 @@ def test_an_answer_to_an_earlier_wave_does_not_count() -> None:
     late = judge.ask()
     judge.ask()
     report = Report("layer_1", 0, late.wave, True, 5, 5, {"z1": 0.0}, 10, 0, None, None)
-    assert judge.receive(report) is None
+    assert judge.receive(report, 0.0) is None
     assert not judge.complete
 
 
@@ -148,7 +149,10 @@ def test_the_budget_counts_messages_by_edges() -> None:
 
 def test_an_exploded_vertex_ends_the_run_by_name() -> None:
     judge = coordinator()
-    blown: dict[str, Any] = {"exploded": ("z1", 7), "stationarity": {"z1": 1e99}}
+    blown: dict[str, Any] = {
+        "exploded": EXPLODED,
+        "stationarity": {"z1": 1e99},
+    }
     answer(judge, **blown)
     end = answer(judge, **blown)
     assert isinstance(end, Finish)
@@ -158,7 +162,10 @@ def test_an_exploded_vertex_ends_the_run_by_name() -> None:
 
 def test_a_divergence_is_not_talked_over_by_the_budget() -> None:
     judge = coordinator()
-    blown: dict[str, Any] = {"exploded": ("z1", 7), "stationarity": {"z1": 1e99}}
+    blown: dict[str, Any] = {
+        "exploded": EXPLODED,
+        "stationarity": {"z1": 1e99},
+    }
     answer(judge, **blown)
     judge.end(sn.Outcome.BUDGET_EXHAUSTED)
     end = answer(judge, **blown)
@@ -172,7 +179,7 @@ def test_an_end_that_was_ordered_waits_for_a_wave_that_collects() -> None:
     judge.end(sn.Outcome.STOPPED)
     for host, vertex in (("layer_0", "a0"), ("layer_1", "z1")):
         report = Report(host, 0, ask.wave, False, 1, 1, {vertex: 1.0}, 2, 0, None, None)
-        assert judge.receive(report) is None
+        assert judge.receive(report, 0.0) is None
     assert judge.hurried
     end = answer(judge)
     assert isinstance(end, Finish)

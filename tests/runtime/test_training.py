@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import sheafnet as sn
-from sheafnet.core.targets import loss, targets
+from sheafnet.core.assessment import loss
+from sheafnet.core.targets import targets
 from sheafnet.errors import InputError, NonFiniteError, RuleError, ShapeError
 from tests import golden
 
@@ -35,7 +36,7 @@ def test_a_thousand_steps_lead_where_the_authors_flow_leads(name: str) -> None:
         np.testing.assert_allclose(W, task.arrays[f"step1000_W{layer}"], rtol=0, atol=1e-12)
         np.testing.assert_allclose(b, task.arrays[f"step1000_b{layer}"], rtol=0, atol=1e-12)
     first, last = fit.history
-    assert (first.round, last.round) == (0, 1000)
+    assert (first.step, last.step) == (0, 1000)
     assert last.train_loss == pytest.approx(task.arrays["sheaf_train_loss"][1], rel=1e-9)
     assert last.test_loss == pytest.approx(task.arrays["sheaf_test_loss"][1], rel=1e-9)
     assert last.discord.keys() == {edge.name for edge in task.network.to_sheaf().edges}
@@ -65,7 +66,7 @@ def test_labels_are_targets() -> None:
 
 def test_the_history_has_every_so_many_rounds_and_the_last() -> None:
     fit = sn.train(NET, X, LABELS, rule=RULE, rounds=25, every=10, test=(X[:, :3], LABELS[:3]))
-    assert [record.round for record in fit.history] == [0, 10, 20, 25]
+    assert [record.step for record in fit.history] == [0, 10, 20, 25]
     assert fit.history[-1].train_loss < fit.history[0].train_loss
     assert fit.history[-1].train_loss == loss(fit.network, X, np.eye(3)[:, LABELS])
     assert all(record.test_loss is not None for record in fit.history)
@@ -123,8 +124,7 @@ def test_without_order_and_under_loss_it_learns_as_well(
         ({"y": np.zeros((2, 8))}, ShapeError, "targets: expected shape"),
         ({"x": np.zeros((2, 0)), "y": LABELS[:0]}, InputError, "the batch is empty"),
         ({"test": (np.zeros((2, 0)), LABELS[:0])}, InputError, "test inputs: the batch is empty"),
-        ({"rounds": 0}, InputError, "expected at least 1"),
-        ({"runtime": sn.Cluster()}, InputError, "in lockstep or simulated, not on Cluster"),
+        ({"rounds": 0}, InputError, "rounds is 0"),
         ({"runtime": sn.Simulator(restarts=(sn.Restart("layer_1", 5.0),))}, InputError, "forget"),
     ],
 )
@@ -142,4 +142,4 @@ def test_labels_need_an_activation_and_rates_are_positive() -> None:
         sn.train(plain, X, LABELS, rule=RULE, rounds=1)
     for name in ("alpha", "beta", "dt"):
         with pytest.raises(RuleError, match=f"joint: {name} is -1"):
-            sn.Joint(**{"alpha": 1.0, "beta": 1.0, "dt": 1.0} | {name: -1.0})
+            sn.Joint(**({"alpha": 1.0, "beta": 1.0, "dt": 1.0} | {name: -1.0}))  # type: ignore[arg-type]

@@ -6,7 +6,10 @@ from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules.active_set import ActiveSet
 from sheafnet.dynamics.rules.coboundary import Coboundary
 from sheafnet.dynamics.rules.heat import Heat
+from sheafnet.dynamics.rules.joint import Joint
+from sheafnet.dynamics.rules.nudged import Nudged
 from sheafnet.dynamics.rules.prox import Prox
+from sheafnet.dynamics.rules.relax import Relax
 from sheafnet.dynamics.rules.sor import Sor
 from sheafnet.errors import UnknownNameError, nearest
 
@@ -28,4 +31,15 @@ def as_rule(rule: str | Rule) -> Rule:
     return RULES[rule]()
 
 
-__all__ = ["RULES", "ActiveSet", "Coboundary", "Heat", "Prox", "Sor", "as_rule"]
+__all__ = [
+    "RULES",
+    "ActiveSet",
+    "Coboundary",
+    "Heat",
+    "Joint",
+    "Nudged",
+    "Prox",
+    "Relax",
+    "Sor",
+    "as_rule",
+]

@@ -57,7 +57,7 @@ class Coboundary(Rule):
 
 
 @dataclass(frozen=True)
-class CoboundaryProgram:
+class CoboundaryProgram(Program):
     """Copies the last word of the tail."""
 
     incoming: Key

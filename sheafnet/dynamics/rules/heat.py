@@ -32,6 +32,7 @@ class Heat(Rule):
 
     dt: float | None = None
 
+    relaxes = True
     remedy = "lower dt, or use Heat() without dt, which chooses a safe step at every vertex"
 
     def __post_init__(self) -> None:
@@ -47,7 +48,7 @@ class Heat(Rule):
         return HeatProgram(SAFETY * star.longest_step, below)
 
 
-class HeatProgram:
+class HeatProgram(Program):
     """The heat step of one vertex; ready once every neighbour was heard.
 
     Parameters

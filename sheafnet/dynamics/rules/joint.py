@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from sheafnet.core.maps import Affine
+from sheafnet.core.sheaf import Sheaf
+from sheafnet.core.stalkpins import Pins
+from sheafnet.dynamics.course import Course
 from sheafnet.dynamics.inbox import Inbox
-from sheafnet.dynamics.learning import gradient
+from sheafnet.dynamics.optimisers import Optimiser, Sgd
 from sheafnet.dynamics.program import Program, Step
-from sheafnet.dynamics.rule import Rule
+from sheafnet.dynamics.rule import Rule, require_relaxation
+from sheafnet.dynamics.rules.heat import Heat
+from sheafnet.dynamics.rules.nudged import taught
 from sheafnet.dynamics.star import Star
 from sheafnet.errors import RuleError
 
 
 @dataclass(frozen=True)
 class Joint(Rule):
-    """ẋ = −α ∇ₓE and Ẇ = −β ∇_W E, in explicit Euler steps (Bosca & Ghrist 2026).
+    """ẋ = −α ∇ₓE and Ẇ = −β ∇_W E at once (Bosca & Ghrist 2026).
 
     A vertex moves its stalk, and the affine maps that it is the tail of, all from what it had
-    before the step: the map on an edge with residual r = W a + b − z by −β dt r aᵀ and −β dt Σ r,
-    summed over the samples.
+    before the step. By themselves both take explicit Euler steps: the map on an edge with residual
+    r = W a + b − z moves by −β dt r aᵀ and −β dt Σ r, summed over the samples. ``stalks`` and the
+    optimiser of ``train`` put other local steps in their place.
 
     Attributes
     ----------
@@ -28,38 +34,72 @@ class Joint(Rule):
         Rates of stalks and maps. The paper takes 1 and one over the number of samples.
     dt
         The step.
+    stalks
+        The rule by which stalks move instead: ``Prox("keep")`` or ``Heat()``, for example.
 
     Raises
     ------
     RuleError
-        If one of them is not positive and finite.
+        If a rate is not positive and finite, or stalks cannot move by that rule.
     """
 
-    alpha: float
-    beta: float
-    dt: float
+    alpha: float = 1.0
+    beta: float | None = None
+    dt: float | None = None
+    stalks: Rule | None = None
+    course: Course | None = field(default=None, repr=False)
+    """Given by ``train``."""
 
     may_withhold = False
     learns = True
-    remedy = "lower dt, or beta where it is the maps that grow"
+    remedy = "lower dt, or beta or the rate where it is the maps that grow"
 
     def __post_init__(self) -> None:
         for name in ("alpha", "beta", "dt"):
             value = getattr(self, name)
-            if not 0.0 < value < math.inf:
+            if value is not None and not 0.0 < value < math.inf:
                 raise RuleError(f"joint: {name} is {value}; it must be positive and finite")
+        if self.stalks is None and self.dt is None:
+            raise RuleError("joint: give dt, or a rule for the stalks")
+        if self.stalks is not None:
+            require_relaxation("joint", self.stalks)
+            if self.stalks.takes_turns:
+                raise RuleError("joint: stalks cannot take turns; use Prox or Heat")
+
+    def optimiser(self, samples: int) -> Optimiser:
+        """Return the Euler steps of the maps, which sum over so many samples.
+
+        Raises
+        ------
+        RuleError
+            If beta or dt is not given.
+        """
+        if self.beta is None or self.dt is None:
+            raise RuleError("joint: give beta and dt, or an optimiser for the maps")
+        return Sgd(self.beta * self.dt * samples)
+
+    def fitted(self, sheaf: Sheaf, pins: Pins) -> Rule:
+        if self.stalks is not None:
+            return replace(self, stalks=self.stalks.fitted(sheaf, pins))
+        assert self.dt is not None
+        return replace(self, stalks=Heat(self.alpha * self.dt))
 
     def start(self, star: Star) -> Program:
-        del star  # what it makes of one it sees in every step
-        return JointProgram(self.alpha * self.dt, self.beta * self.dt)
+        assert self.stalks is not None
+        return JointProgram(star, taught(self.course), self.stalks)
 
 
-@dataclass(frozen=True)
-class JointProgram:
+class JointProgram(Program):
     """The steps of one vertex: of its stalk unless it is held, and of its maps in any case."""
 
-    stalk_step: float
-    map_step: float
+    def __init__(self, star: Star, course: Course, stalks: Rule) -> None:
+        self._rule = stalks
+        self._stalks: Program | None = None
+        self._learners = {
+            inc.edge: course.optimiser.start(course.steps)
+            for inc in star.incidences
+            if inc.is_tail and isinstance(inc.map, Affine)
+        }
 
     def ready(self, star: Star, inbox: Inbox) -> bool:
         return star.heard_all(inbox)
@@ -70,9 +110,15 @@ class JointProgram:
         for inc, own, heard in zip(
             star.incidences, star.projections, star.heard(inbox), strict=True
         ):
-            if inc.is_tail and isinstance(inc.map, Affine):
-                W, b = gradient(star.stalk, inc.residual(own, heard))
-                maps[inc.edge] = inc.map.shifted(-self.map_step * W, -self.map_step * b)
+            learner = self._learners.get(inc.edge)
+            if learner is not None and isinstance(inc.map, Affine):
+                residual = inc.residual(own, heard)
+                maps[inc.edge] = learner.step(inc.map, star.stalk, residual).map
         if star.pinned:
             return Step(None, maps=maps)
-        return Step(star.stalk - self.stalk_step * star.descent(inbox), maps=maps)
+        if self._stalks is None:
+            self._stalks = self._rule.start(star)
+        stalk = self._stalks.step(star, inbox).stalk
+        if maps:
+            self._stalks = None  # what it knows of the maps is out of date
+        return Step(stalk, maps=maps)

@@ -43,6 +43,7 @@ class Prox(Rule):
     branch: Branch = "lowest"
     damping: float | None = None
 
+    relaxes = True
     remedy = "lower damping, say to 0.5"
 
     def __post_init__(self) -> None:
@@ -68,7 +69,7 @@ class Prox(Rule):
 
 
 @dataclass(frozen=True)
-class ProxProgram:
+class ProxProgram(Program):
     """The proximal step of one vertex; ready once every neighbour was heard."""
 
     proximal: Proximal

@@ -45,6 +45,7 @@ class Sor(Rule):
 
     omega: float | None = None
 
+    relaxes = True
     may_withhold = False
     takes_turns = True
     remedy = "lower omega, or use the rule 'prox'"
@@ -95,7 +96,7 @@ class Relaxation:
 
 
 @dataclass(frozen=True)
-class SorProgram:
+class SorProgram(Program):
     """The steps of one vertex.
 
     Who holds the token of an edge follows from the sequences of the two ends, which only grow:

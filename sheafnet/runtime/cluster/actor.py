@@ -72,7 +72,9 @@ class HostActor:
         answer: Future[Report] = Future()
 
         def report(host: Host) -> None:
-            answer.set_result(host.report(ask.wave, with_stalks=ask.with_stalks, with_view=True))
+            answer.set_result(
+                host.report(ask.wave, with_stalks=ask.with_stalks, with_view=True, known=ask.known)
+            )
 
         self._mail.put(report)
         while True:

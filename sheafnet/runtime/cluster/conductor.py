@@ -21,6 +21,7 @@ from sheafnet.runtime.outbox import Patience
 from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.roster import Roster
 from sheafnet.runtime.run import Run
+from sheafnet.runtime.training import job_of
 
 FIRST_TIMEOUT = 1.0
 SHORTEST_TIMEOUT = 0.25
@@ -41,30 +42,32 @@ class Conductor:
     """
 
     def __init__(self, problem: Problem, cluster: Cluster, observer: Observer) -> None:
-        self._run = Run(problem, Waves(cluster), observer)
+        self._job = job_of(problem, Waves(cluster), observer)
 
     def execute(self) -> Record:
         """Run to the end."""
-        return self._run.execute().record
+        return self._job.execute().record
 
     def progress(self) -> Progress | None:
         """Return how far the run had come when it last looked."""
-        return self._run.progress()
+        return self._job.progress()
 
     def obey(self, pins: Pins) -> None:
         """Obey these pins from now on."""
-        self._run.obey(pins)
+        assert isinstance(self._job, Run)
+        self._job.obey(pins)
 
     def settled(self) -> Record | None:
         """Return what a run that stays has converged to; None if it has not yet."""
+        assert isinstance(self._job, Run)
         try:
-            return self._run.settle(timeout=0.0).record
+            return self._job.settle(timeout=0.0).record
         except TimeoutError:
             return None
 
     def stop(self) -> None:
         """Ask the run to end."""
-        self._run.stop()
+        self._job.stop()
 
 
 class Waves:
@@ -102,6 +105,8 @@ class _Waves:
         while True:
             began = time.monotonic()
             finish = self.wave()
+            for cut in self.coordinator.taken():
+                self.watch.cut(cut)
             if finish is None:
                 finish = self.look_up()
             if finish is not None:
@@ -115,7 +120,7 @@ class _Waves:
         for report in self.crew.reports(self.coordinator.ask()):
             if report is None:
                 continue
-            match self.coordinator.receive(report):
+            match self.coordinator.receive(report, self.elapsed):
                 case Finish() as end:
                     finish = end
                 case Settle(cochain):
@@ -144,7 +149,11 @@ class _Waves:
         return None
 
     def progress(self) -> Progress:
-        return self.coordinator.progress(time.monotonic() - self.began)
+        return self.coordinator.progress(self.elapsed)
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self.began
 
     def record(self, finish: Finish) -> Record:
         account = self.progress().account
@@ -157,6 +166,7 @@ class _Waves:
             edges=account.edges,
             trace_digest=None,
             pins=self.crew.roster.problem.pins,
+            maps=self.coordinator.maps,
             processes=dict(self.crew.processes),
             recoveries=tuple(self.crew.recoveries),
         )

@@ -7,7 +7,6 @@ coordinator is delayed but not lost: it stands for calls that are repeated until
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -106,6 +105,8 @@ class Simulation:
                 elif self.coordinator.waves > completed:
                     completed = self.coordinator.waves
                     self._look_up(watch)
+        for cut in self.coordinator.taken():
+            watch.cut(cut)
         return self._record(self._finish)
 
     def advance_to(self, time: float) -> None:
@@ -132,17 +133,13 @@ class Simulation:
 
     def progress(self) -> Progress:
         """Return how things stand, from what the vertices know."""
-        progress = survey(
+        return survey(
             self.coordinator.rounds,
             [host.report(0, with_view=True) for host in self.hosts.values()],
             [host.view().account for host in self._every_life()],
             self.kernel.now,
             settled=self.coordinator.settled is not None,
         )
-        if not self.roster.problem.rule.learns:
-            return progress
-        groups = [host.group.maps() for host in self.hosts.values()]
-        return replace(progress, maps={edge: it for maps in groups for edge, it in maps.items()})
 
     def _look_up(self, watch: Watch) -> None:
         """Ask whether to go on, and with which pins."""
@@ -152,6 +149,8 @@ class Simulation:
             outcome = Outcome.CONVERGED
             watch.settled(self._record(Finish(outcome, outcome.value, settled)))
             watch.rest()
+        for cut in self.coordinator.taken():
+            watch.cut(cut)
         watch.look(self.coordinator.rounds, self.progress)
         if watch.stopping:
             self._end(Outcome.STOPPED)
@@ -295,11 +294,11 @@ class Simulation:
                 ask,
             )
             return
-        report = host.report(ask.wave, with_stalks=ask.with_stalks)
+        report = host.report(ask.wave, with_stalks=ask.with_stalks, known=ask.known)
         self.kernel.at(self._control(name, CONTROL), Priority.CONTROL, self._hear, report)
 
     def _hear(self, report: Report) -> None:
-        match self.coordinator.receive(report):
+        match self.coordinator.receive(report, self.kernel.now):
             case Finish() as finish:
                 self._trace.note(self.kernel.now, What.FINISH, finish.outcome.name, 0)
                 self._finish = finish

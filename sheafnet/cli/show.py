@@ -1,0 +1,131 @@
+"""What a run comes to, for people."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rich.table import Table
+
+from sheafnet.cli.output import show
+from sheafnet.config.build import InferJob, TrainJob
+from sheafnet.runtime.simulator.cone import LightCone
+from sheafnet.runtime.solution import Solution
+from sheafnet.runtime.training import Fit
+
+MOST_LOOKS = 12
+"""Evaluations shown; the event log has them all."""
+
+
+def show_solution(job: InferJob, solution: Solution, result: dict[str, Any]) -> None:
+    """Print what a run found."""
+    stats = solution.stats
+    discord = Table("edge", "tail → head", "discord")
+    for edge in job.sheaf.edges:
+        discord.add_row(
+            edge.name, f"{edge.tail} → {edge.head}", f"{solution.discord[edge.name]:.3e}"
+        )
+    for vertex, stalk in solution.pins.items():
+        for spring in stalk.springs:
+            discord.add_row(spring.name, vertex, f"{solution.pin_discord[spring.name]:.3e}")
+    lines = [
+        solution.message,
+        f"{stats.rounds:,} rounds, {stats.updates:,} updates, {stats.messages:,} messages, "
+        f"{stats.wall_time:.2f} s",
+        f"energy {solution.energy:.3e}, stationarity {solution.stationarity:.3e}",
+    ]
+    if job.network is not None:
+        deviation = _number(result["max_deviation_from_forward"], ".3e")
+        lines.append(f"largest deviation from the forward pass {deviation}")
+    if stats.frames:
+        lines.append(
+            f"virtual time {stats.virtual_time:,.0f}, {stats.frames:,} frames, "
+            f"{stats.bytes:,} bytes, worst staleness {stats.max_staleness:,} updates"
+        )
+    resting = sum(solution.kinks.values())
+    if resting:
+        lines.append(f"{resting:,} units rest on a kink")
+    if result["error_bound"] is not None:
+        lines.append(f"no farther than {result['error_bound']:.3e} from a minimum, by λ1")
+    if "accuracy" in result:
+        lines.append(
+            f"accuracy {_number(result['accuracy'], '.4f')} "
+            f"(forward pass {_number(result['accuracy_of_forward'], '.4f')})"
+        )
+    show(discord, *lines)
+
+
+def show_costs(solution: Solution) -> None:
+    """Print what passed over each edge, and the time of each host."""
+    edges = Table("edge", "news", "sent", "bytes")
+    for edge, cost in solution.edges.items():
+        edges.add_row(edge, *(f"{number:,}" for number in cost))
+    tables = [edges]
+    if solution.hosts:
+        hosts = Table("host", "busy", "waiting", "away")
+        for host, times in solution.hosts.items():
+            hosts.add_row(host, *(f"{time:,.1f}" for time in times))
+        tables.append(hosts)
+    show(*tables)
+
+
+def show_light_cone(cone: LightCone) -> None:
+    """Print when a push reached each vertex."""
+    push = cone.push
+    table = Table("vertex", "edges away", "first word", "frames", "first change")
+    for vertex, it in cone.arrivals.items():
+        table.add_row(
+            vertex,
+            "no path" if it.distance is None else str(it.distance),
+            f"{it.earliest:,.2f}" if math.isfinite(it.earliest) else "never",
+            str(it.frames),
+            "never" if it.changed is None else f"{it.changed:,.2f}",
+        )
+    what = f"{push.vertex}[{push.coordinate}] pushed by {push.by} at {push.at:,.2f}"
+    broken = ", ".join(cone.violations)
+    verdict = f"{broken} changed before word of it" if broken else "no change outran the frames"
+    show(table, f"{what}: {verdict}")
+
+
+def _number(value: float | None, form: str) -> str:
+    return "not finite" if value is None else format(value, form)
+
+
+def show_fit(job: TrainJob, fit: Fit) -> None:
+    """Print what training came to."""
+    classes = job.network.output != "identity"
+    table = Table("step", "train loss", "test loss")
+    if classes:
+        table.add_column("accuracy")
+        table.add_column("on test")
+    looks = len(fit.history)
+    stride = -(-looks // MOST_LOOKS)
+    for place, it in enumerate(fit.history):
+        if place % stride and place != looks - 1:
+            continue
+        row = [f"{it.step:,}", f"{it.train.loss:.4g}", _figure(it.test_loss, ".4g")]
+        if classes:
+            on_test = None if it.test is None else it.test.accuracy
+            row += [_figure(it.train.accuracy, ".4f"), _figure(on_test, ".4f")]
+        table.add_row(*row)
+    stats, last = fit.stats, fit.history[-1]
+    edges = Table("edge", "discord", "tension", "last step")
+    for edge, discord in last.discord.items():
+        tension, step = last.tension.get(edge), last.step_norm.get(edge)
+        edges.add_row(edge, f"{discord:.3e}", _figure(tension, ".3e"), _figure(step, ".3e"))
+    inactive = sum(last.train.inactive.values())
+    lines = [
+        fit.diverged or ("stopped before its time" if fit.stopped else "trained"),
+        f"{stats.rounds:,} rounds, {stats.updates:,} updates, {stats.messages:,} messages, "
+        f"{stats.wall_time:.2f} s",
+    ]
+    if stats.frames:
+        lines.append(f"virtual time {stats.virtual_time:,.0f}, {stats.frames:,} frames, "
+                     f"{stats.bytes:,} bytes")  # fmt: skip
+    if inactive:
+        lines.append(f"{inactive:,} hidden units fire for no sample")
+    show(table, edges, *lines)
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)

@@ -1,0 +1,121 @@
+"""What a configuration may say of training."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from sheafnet.config.data import TestData
+from sheafnet.config.section import Section
+from sheafnet.dynamics.optimisers import Adam, Kron, Optimiser, Schedule, Sgd
+
+Share: TypeAlias = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class _Optimiser(Section):
+    rate: PositiveFloat
+    schedule: Schedule = Optimiser.schedule
+    warmup: Annotated[int, Field(ge=0)] = Optimiser.warmup
+    weight_decay: NonNegativeFloat = Optimiser.weight_decay
+    clip: PositiveFloat | None = Field(
+        default=None, description="longest step, as a share of the norm of the map"
+    )
+
+
+class SgdSection(_Optimiser):
+    """Gradient descent, with momentum if wanted."""
+
+    kind: Literal["sgd"]
+    momentum: Share = Sgd.momentum
+
+
+class AdamSection(_Optimiser):
+    """Steps of about the rate in every number."""
+
+    kind: Literal["adam"]
+    beta1: Share = Adam.beta1
+    beta2: Share = Adam.beta2
+    epsilon: PositiveFloat = Adam.epsilon
+
+
+class KronSection(_Optimiser):
+    """A natural gradient from the second moments of the stalk and the tension of the edge."""
+
+    kind: Literal["kron"]
+    damping: PositiveFloat = Kron.damping
+    momentum: Share = Kron.momentum
+    clip: PositiveFloat | None = Kron.clip
+
+
+OptimiserSection: TypeAlias = Annotated[
+    SgdSection | AdamSection | KronSection, Field(discriminator="kind")
+]
+
+_KINDS: dict[str, type[Optimiser]] = {"sgd": Sgd, "adam": Adam, "kron": Kron}
+
+
+def build_optimiser(section: SgdSection | AdamSection | KronSection) -> Optimiser:
+    """Return the optimiser that ``section`` describes."""
+    kind = _KINDS[section.kind]
+    settings: dict[str, Any] = {f.name: getattr(section, f.name) for f in fields(kind)}
+    return kind(**settings)
+
+
+class NudgedRule(Section):
+    """Tensions move from heads to tails: the gradient, without a backward pass."""
+
+    kind: Literal["nudged"]
+
+
+class RelaxRule(Section):
+    """Stalks give way to a pull at the output, and maps to the discord that this leaves."""
+
+    kind: Literal["relax"]
+    strength: PositiveFloat = Field(default=0.1, description="γ, times the loss of a sample")
+    sweeps: PositiveInt = 1
+    stalks: Literal["prox", "heat", "sor"] = "prox"
+
+
+class JointRule(Section):
+    """Stalks and maps move together, the paper's flow."""
+
+    kind: Literal["joint"]
+    alpha: PositiveFloat = 1.0
+    beta: PositiveFloat | None = None
+    dt: PositiveFloat | None = None
+    stalks: Literal["prox", "heat"] | None = Field(
+        default=None, description="rule by which stalks move instead of steps of alpha dt"
+    )
+
+    @model_validator(mode="after")
+    def _moves(self) -> JointRule:
+        if (self.dt is None) == (self.stalks is None):
+            raise ValueError("give either dt or stalks: how do the stalks move?")
+        return self
+
+
+class TrainingSection(Section):
+    """How long and with what every map learns."""
+
+    optimiser: OptimiserSection | None = Field(
+        default=None, description="not needed for joint with beta and dt"
+    )
+    rounds: PositiveInt | None = None
+    epochs: PositiveFloat | None = None
+    batch_size: PositiveInt | None = Field(default=None, description="by default all samples")
+    every: PositiveInt | None = Field(
+        default=None, description="steps between evaluations; by default an epoch"
+    )
+    patience: PositiveInt | None = Field(
+        default=None, description="stop after so many evaluations without a better loss"
+    )
+    label_smoothing: Share = 0.0
+    test: TestData | None = Field(default=None, description="samples that are evaluated as well")
+
+    @model_validator(mode="after")
+    def _one_length(self) -> TrainingSection:
+        if (self.rounds is None) == (self.epochs is None):
+            raise ValueError("give either rounds or epochs")
+        return self

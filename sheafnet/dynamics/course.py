@@ -1,0 +1,46 @@
+"""What a course of training is: from what, in which order, for how long and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from sheafnet.core.stalkpins import Columns
+from sheafnet.dynamics.optimisers.optimiser import Optimiser
+
+
+class Batches(Protocol):
+    """Which samples a step is made from: a pure function of the number of the step."""
+
+    @property
+    def size(self) -> int:
+        """Samples in a batch."""
+
+    def columns(self, step: int) -> Columns:
+        """Return those of a step, from 0."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """The same for every vertex, which needs nothing else to know what is due.
+
+    Attributes
+    ----------
+    optimiser
+        How every map learns.
+    batches
+        What from; only the ends of the network, which have the data, ask.
+    steps
+        How many steps there are.
+    every
+        Steps between those after which maps are kept, to be looked at.
+    """
+
+    optimiser: Optimiser
+    batches: Batches
+    steps: int
+    every: int
+
+    def keeps(self, step: int) -> bool:
+        """Return whether maps are kept as they are after so many steps."""
+        return step % self.every == 0 or step == self.steps

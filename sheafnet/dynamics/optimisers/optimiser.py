@@ -1,0 +1,154 @@
+"""What every local optimiser is: a direction for one map, and how far to go along it."""
+
+from __future__ import annotations
+
+import abc
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol, get_args
+
+import numpy as np
+
+from sheafnet.core.arrays import Array
+from sheafnet.core.maps import Affine
+from sheafnet.errors import InputError, nearest
+
+Schedule = Literal["constant", "cosine"]
+
+
+class Direction(Protocol):
+    """The state of one map: which way is down, after all that it has seen."""
+
+    def __call__(self, stalk: Array, tension: Array) -> Array:
+        """Return the way up, for [W b], as a new array of shape (n_out, n_in + 1).
+
+        Parameters
+        ----------
+        stalk
+            a at the tail, shape (n_in, batch).
+        tension
+            Derivative of each sample's loss by W a + b, shape (n_out, batch).
+        """
+
+
+@dataclass(frozen=True)
+class Optimiser(abc.ABC):
+    """How a map learns. Instances hold settings only; the owner of a map keeps its state.
+
+    Attributes
+    ----------
+    rate
+        Of the first step after the warm-up.
+    schedule
+        ``"constant"``, or ``"cosine"``, which falls from there to 0 over the whole training
+        (Loshchilov & Hutter, "SGDR", 2017).
+    warmup
+        Steps over which the rate rises to ``rate`` in a straight line.
+    weight_decay
+        Share of W, not of b, that is taken off in each step, times the rate: decoupled from the
+        gradient (Loshchilov & Hutter, "Decoupled weight decay regularization", 2019).
+    clip
+        Longest step, as a share of ‖[W b]‖ in Frobenius' norm; None for any.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of range.
+    """
+
+    rate: float
+    schedule: Schedule = "constant"
+    warmup: int = 0
+    weight_decay: float = 0.0
+    clip: float | None = None
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__.lower()
+        if self.schedule not in get_args(Schedule):
+            hint = nearest(str(self.schedule), get_args(Schedule))
+            raise InputError(f"{name}: no schedule {self.schedule!r}{hint}")
+        for rule, holds in self.checks().items():
+            if not holds:
+                raise InputError(f"{name}: {rule}")
+
+    def checks(self) -> dict[str, bool]:
+        """Return what must hold of the settings, and whether it does."""
+        return {
+            f"rate is {self.rate}; it must be positive and finite": 0.0 < self.rate < math.inf,
+            f"warmup is {self.warmup}; it must be 0 or more": self.warmup >= 0,
+            f"weight_decay is {self.weight_decay}; it must be 0 or more": (
+                0.0 <= self.weight_decay < math.inf
+            ),
+            f"clip is {self.clip}; it must be positive": self.clip is None or self.clip > 0.0,
+        }
+
+    @abc.abstractmethod
+    def direction(self) -> Direction:
+        """Return the state of a map that has seen nothing."""
+
+    def start(self, steps: int) -> Learner:
+        """Return what teaches one map in so many steps."""
+        return Learner(self, steps)
+
+    def rate_at(self, step: int, steps: int) -> float:
+        """Return the rate of a step, from 0, of so many."""
+        if step < self.warmup:
+            return self.rate * (step + 1) / self.warmup
+        if self.schedule == "constant":
+            return self.rate
+        share = (step - self.warmup) / max(steps - self.warmup, 1)
+        return 0.5 * self.rate * (1.0 + math.cos(math.pi * min(share, 1.0)))
+
+
+class Learned(NamedTuple):
+    """A map after a step, and the length of the step in Frobenius' norm of [W b]."""
+
+    map: Affine
+    step: float
+
+
+class Learner:
+    """One map's teacher, kept by the owner of the map."""
+
+    def __init__(self, optimiser: Optimiser, steps: int) -> None:
+        self._optimiser = optimiser
+        self._direction = optimiser.direction()
+        self._steps = steps
+        self._step = 0
+
+    def step(self, before: Affine, stalk: Array, tension: Array) -> Learned:
+        """Return the map after one more step; see ``Direction`` for the arrays."""
+        optimiser = self._optimiser
+        rate = optimiser.rate_at(self._step, self._steps)
+        self._step += 1
+        move = self._direction(stalk, tension)
+        move *= -rate
+        length = norm(move)
+        if optimiser.clip is not None:
+            longest = optimiser.clip * math.hypot(norm(before.matrix), norm(before.bias))
+            if length > longest:
+                move *= longest / length
+                length = longest
+        W, b = move[:, :-1], move[:, -1]
+        if optimiser.weight_decay:
+            W -= rate * optimiser.weight_decay * before.matrix
+        return Learned(before.shifted(W, b), length)
+
+
+def norm(array: Array) -> float:
+    """Return Frobenius' norm."""
+    flat = array.ravel()
+    return math.sqrt(float(flat @ flat))
+
+
+def gradient(stalk: Array, tension: Array) -> Array:
+    """Return t āᵀ/B with ā = [a; 1]: the mean over the batch, for [W b].
+
+    Shapes (n_in, batch) and (n_out, batch) give (n_out, n_in + 1).
+    """
+    dim, batch = stalk.shape
+    g = np.empty((tension.shape[0], dim + 1), tension.dtype)
+    g[:, :-1] = tension @ stalk.T
+    g[:, -1] = np.add.reduce(tension, axis=1)
+    g *= 1.0 / batch
+    return g

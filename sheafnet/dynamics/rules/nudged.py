@@ -1,0 +1,89 @@
+"""Tensions that move from heads to tails: the limit of a vanishing pull at the output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sheafnet.core.sheaf import Sheaf
+from sheafnet.dynamics.course import Course
+from sheafnet.dynamics.inbox import Inbox
+from sheafnet.dynamics.messages import Kind
+from sheafnet.dynamics.passes import PassProgram
+from sheafnet.dynamics.program import Letter, Program, Step
+from sheafnet.dynamics.rule import Rule
+from sheafnet.dynamics.star import Star
+from sheafnet.errors import RuleError
+
+
+@dataclass(frozen=True)
+class Nudged(Rule):
+    """Learn from the tension of each edge, the residual that a vanishing pull would leave there.
+
+    With a pin of strength γ at the output, the residuals of the equilibrium are γ t + O(γ²). The
+    tensions t are linear in the pull and follow from each other along the path: at the output
+    ∂loss/∂z of each sample, 2 (z − y)/n_out for the mean square and φ(z) − y for a cross-entropy,
+    and from a head to its tail DFᵀ t. The map on an edge learns from t āᵀ/B, which it has.
+
+    That is the gradient that backpropagation computes, to rounding. What is new is how: by
+    neighbours that exchange edge vectors, without a phase, a barrier or a global order, one round
+    a gradient. Stalks sit on the forward pass, so that discord is 0 throughout.
+    """
+
+    course: Course | None = field(default=None, repr=False)
+    """Given by ``train``."""
+
+    learns = True
+    by_batch = True
+    may_withhold = False
+    remedy = "lower the rate of the optimiser, or set its clip"
+
+    def turns(self, sheaf: Sheaf) -> list[Sequence[str]]:
+        return up_and_down(sheaf)
+
+    def start(self, star: Star) -> Program:
+        return NudgedProgram(star, taught(self.course), 1)
+
+
+class NudgedProgram(PassProgram):
+    """One vertex: its stalk on the way up, a tension on the way down."""
+
+    down_word = Kind.TENSION
+
+    def rise(self, star: Star, inbox: Inbox) -> Step:
+        raise NotImplementedError("one sweep is all")
+
+    def sink(self, star: Star, inbox: Inbox, *, learn: bool) -> Step:  # noqa: ARG002
+        """Hand the tension on, pulled back; at the output, make it."""
+        below, above = self.ends(star)
+        if above is not None:
+            assert self._from_above is not None
+            tension = inbox[self._from_above]
+            maps = self.learned(above, star.stalk, None, tension)
+            if below is None:
+                return Step(None, maps=maps, edges=())
+            pulled = above.map.pullback(star.stalk, tension)
+        else:
+            assert below is not None
+            assert self._from_below is not None
+            assert star.pins is not None
+            maps = {}
+            if star.pins.whole:
+                pulled = inbox[self._from_below] - star.stalk
+            else:
+                pulled = star.pins.pull(star.stalk)
+        letter = Letter(Kind.TENSION, below.edge, self.batch, pulled)
+        return Step(None, (letter,), maps=maps, edges=())
+
+
+def up_and_down(sheaf: Sheaf) -> list[Sequence[str]]:
+    """Return the vertices of a path from the input to the output and back, each a turn."""
+    names = sheaf.vertices
+    return [[name] for name in (*names, *reversed(names))]
+
+
+def taught(course: Course | None) -> Course:
+    """Return ``course``; ``RuleError`` if there is none."""
+    if course is None:
+        raise RuleError("a rule that learns from batches has none: use train(net, x, y, …)")
+    return course

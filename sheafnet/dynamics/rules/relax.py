@@ -1,0 +1,108 @@
+"""Stalks give way to a pull at the output, and maps to the discord that this leaves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from sheafnet.core.arrays import Array
+from sheafnet.core.maps import Affine
+from sheafnet.core.sheaf import Sheaf
+from sheafnet.core.stalkpins import Pins
+from sheafnet.dynamics.course import Course
+from sheafnet.dynamics.inbox import Inbox
+from sheafnet.dynamics.messages import Kind
+from sheafnet.dynamics.passes import PassProgram
+from sheafnet.dynamics.program import Program, Step
+from sheafnet.dynamics.rule import Rule, require_relaxation
+from sheafnet.dynamics.rules.nudged import taught, up_and_down
+from sheafnet.dynamics.rules.prox import Prox
+from sheafnet.dynamics.star import Star
+from sheafnet.errors import RuleError
+
+
+@dataclass(frozen=True)
+class Relax(Rule):
+    """Learn from the discord of each edge after some sweeps under a soft pin at the output.
+
+    Each batch begins on its forward pass. The output is pulled towards the targets with strength
+    γ, γ times the loss of each sample; the stalks move by a local rule, one vertex after the
+    other from the output down, and up and down again in every later sweep. Then each map learns
+    from t = r/γ of its own edge: local discrepancy and nothing else.
+
+    As γ → 0 one sweep gives backpropagation in a local metric,
+    t_l = (I + W_l W_lᵀ)⁻¹ · ½ R_l W_{l+1}ᵀ t_{l+1}, which loses the gradient's direction with
+    depth; many sweeps give the gradient itself, with an error proportional to γ.
+
+    Attributes
+    ----------
+    strength
+        γ, positive. In float32 keep it above 1e-2.
+    sweeps
+        How often the stalks move up and down; a sweep is one round.
+    stalks
+        The rule by which they do: exact steps that stay in their basin, if it is not given.
+    """
+
+    strength: float = 0.1
+    sweeps: int = 1
+    stalks: Rule = Prox("keep")
+    course: Course | None = field(default=None, repr=False)
+    """Given by ``train``."""
+
+    learns = True
+    by_batch = True
+    may_withhold = False
+    remedy = "lower the rate of the optimiser, or set its clip"
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.strength < math.inf:
+            raise RuleError(f"relax: strength is {self.strength}; it must be positive and finite")
+        if self.sweeps != int(self.sweeps) or self.sweeps < 1:
+            raise RuleError(f"relax: sweeps is {self.sweeps}; it must be whole, 1 or more")
+        require_relaxation("relax", self.stalks)
+
+    def fitted(self, sheaf: Sheaf, pins: Pins) -> Rule:
+        return replace(self, stalks=self.stalks.fitted(sheaf, pins))
+
+    def turns(self, sheaf: Sheaf) -> list[Sequence[str]]:
+        return up_and_down(sheaf)
+
+    def start(self, star: Star) -> Program:
+        return RelaxProgram(star, taught(self.course), self)
+
+
+class RelaxProgram(PassProgram):
+    """One vertex: its stalk moves both ways."""
+
+    down_word = Kind.PROJECTION
+
+    def __init__(self, star: Star, course: Course, rule: Relax) -> None:
+        super().__init__(star, course, rule.sweeps)
+        self._rule = rule
+        self._stalks: Program | None = None
+
+    def rise(self, star: Star, inbox: Inbox) -> Step:
+        moved = None if star.pinned else self._moved(star, inbox)
+        return Step(moved, edges=self._up_to, tag=self.batch)
+
+    def sink(self, star: Star, inbox: Inbox, *, learn: bool) -> Step:
+        """Move, and learn from what is left."""
+        _, above = self.ends(star)
+        moved = None if star.pinned else self._moved(star, inbox)
+        stalk = star.stalk if moved is None else moved
+        maps: dict[str, Affine] = {}
+        if above is not None and learn:
+            assert self._from_above is not None
+            residual: Array = above.map.apply(stalk) - inbox[self._from_above]
+            maps = self.learned(above, stalk, residual, residual / self._rule.strength)
+            if maps:
+                self._stalks = None  # what it knows of the map is out of date
+        return Step(moved, maps=maps, edges=self._down_to, tag=self.batch)
+
+    def _moved(self, star: Star, inbox: Inbox) -> Array | None:
+        """Return where the rule for the stalks moves the vertex; None if it stays."""
+        if self._stalks is None:
+            self._stalks = self._rule.stalks.start(star)
+        return self._stalks.step(star, inbox).stalk

@@ -1,0 +1,80 @@
+"""What a course of training comes to, from what a user says of it."""
+
+from __future__ import annotations
+
+import math
+
+from numpy.typing import ArrayLike
+
+from sheafnet.core.arrays import checked_samples
+from sheafnet.core.network import ReluNetwork
+from sheafnet.core.targets import targets
+from sheafnet.dynamics.course import Course
+from sheafnet.dynamics.optimisers import Optimiser
+from sheafnet.dynamics.rules.joint import Joint
+from sheafnet.dynamics.rules.nudged import Nudged
+from sheafnet.dynamics.rules.relax import Relax
+from sheafnet.errors import InputError
+from sheafnet.runtime.batches import Shuffled
+from sheafnet.runtime.training import Split
+
+LOOKS = 10
+
+
+def split(net: ReluNetwork, x: ArrayLike, y: ArrayLike, which: str) -> Split:
+    """Return checked inputs and targets; ``which`` begins what is said of them in an error."""
+    inputs = checked_samples(f"{which}inputs", x, net.widths[0])
+    return Split(inputs, targets(net, y, inputs.shape[1], which))
+
+
+def planned(
+    rule: Joint | Nudged | Relax,
+    train: Split,
+    optimiser: Optimiser | None,
+    rounds: int | None,
+    epochs: float | None,
+    batch_size: int | None,
+    seed: int,
+    every: int | None,
+) -> Course:
+    """Return the course; see ``api.train`` for the arguments.
+
+    Raises
+    ------
+    InputError
+        If they contradict each other or are out of range.
+    """
+    samples = train.x.shape[1]
+    if batch_size is not None and not 1 <= batch_size <= samples:
+        raise InputError(
+            f"train: batch_size is {batch_size}; it must be from 1 to {samples}, the samples there "
+            "are"
+        )
+    if isinstance(rule, Joint):
+        if batch_size not in (None, samples):
+            raise InputError("train: Joint has no batches; leave batch_size out")
+        optimiser = optimiser or rule.optimiser(samples)
+    if optimiser is None:
+        raise InputError("train: give an optimiser: Sgd(…), Adam(…) or Kron(…)")
+    size = batch_size or samples
+    steps = _steps(rule, samples / size, rounds, epochs)
+    epoch = round(samples / size)
+    usual = epoch if 1 < epoch < steps else max(steps // LOOKS, 1)
+    return Course(optimiser, Shuffled(samples, size, seed), steps, every or usual)
+
+
+def _steps(
+    rule: Joint | Nudged | Relax, epoch: float, rounds: int | None, epochs: float | None
+) -> int:
+    """Return how many steps there are, with so many to an epoch."""
+    if (rounds is None) == (epochs is None):
+        raise InputError("train: give either rounds or epochs")
+    if epochs is not None:
+        if not 0.0 < epochs < math.inf:
+            raise InputError(f"train: epochs is {epochs}; it must be positive")
+        return math.ceil(epochs * epoch)
+    assert rounds is not None
+    sweeps = rule.sweeps if isinstance(rule, Relax) else 1
+    if rounds < sweeps:
+        raise InputError(f"train: rounds is {rounds}; a step takes {sweeps}")
+    return rounds // sweeps

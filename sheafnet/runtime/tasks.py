@@ -1,0 +1,97 @@
+"""The four tasks in the plane on which Bosca & Ghrist 2026 train, drawn by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal, get_args
+
+import numpy as np
+
+from sheafnet.core.arrays import Array
+from sheafnet.errors import InputError, UnknownNameError, nearest
+from sheafnet.runtime.streams import stream
+from sheafnet.runtime.training import Split
+
+Task = Literal["paraboloid", "saddle", "circular", "blobs"]
+
+NOISE = 0.02
+RADIAL_NOISE = 0.1
+DISC, RING = 1.0, (1.5, 2.5)
+CENTRES = np.array([[-1.5, 1.5, 1.5, -1.5], [-1.5, -1.5, 1.5, 1.5]])
+SPREAD, SKEW = 0.75, 0.4
+
+
+def task(name: Task, samples: int = 300, test: int = 100, seed: int = 0) -> tuple[Split, Split]:
+    """Return samples to learn from, and others to be tested on.
+
+    Parameters
+    ----------
+    name
+        ``"paraboloid"``, y = x₁² + x₂² − 2/3 on [−2, 2]²; ``"saddle"``,
+        y = x₁² − x₂² + ½ sin 2x₁ on [0, 2]², both with noise of deviation 0.02; ``"circular"``, a
+        disc of radius 1 and a ring from 1.5 to 2.5, with labels 0 and 1; ``"blobs"``, four skewed
+        normal distributions, with one-hot labels.
+    samples, test
+        How many, as evenly by class as they go.
+    seed
+        Of all that is drawn.
+
+    Returns
+    -------
+    tuple of Split
+        ``x`` of shape (2, samples), ``y`` of shape (1, samples), for blobs (4, samples).
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such task.
+    InputError
+        If a number of samples is not positive.
+    """
+    if name not in get_args(Task):
+        raise UnknownNameError(f"no task {name!r}{nearest(str(name), get_args(Task))}")
+    if samples < 1 or test < 1:
+        raise InputError(f"task: {samples} samples and {test} to test; at least 1 of each")
+    rng = stream(seed, "task", name)
+    x, y = _MAKERS[name](rng, samples + test)
+    order = rng.permutation(samples + test)
+    parts = order[:samples], order[samples:]
+    return Split(x[:, parts[0]], y[:, parts[0]]), Split(x[:, parts[1]], y[:, parts[1]])
+
+
+def _paraboloid(rng: np.random.Generator, samples: int) -> tuple[Array, Array]:
+    x = rng.uniform(-2.0, 2.0, (2, samples))
+    y = (x**2).sum(axis=0) - 2.0 / 3.0 + NOISE * rng.standard_normal(samples)
+    return x, y[None]
+
+
+def _saddle(rng: np.random.Generator, samples: int) -> tuple[Array, Array]:
+    x = rng.uniform(0.0, 2.0, (2, samples))
+    y = x[0] ** 2 - x[1] ** 2 + 0.5 * np.sin(2.0 * x[0]) + NOISE * rng.standard_normal(samples)
+    return x, y[None]
+
+
+def _circular(rng: np.random.Generator, samples: int) -> tuple[Array, Array]:
+    outside = np.arange(samples) % 2
+    angle = rng.uniform(0.0, 2.0 * np.pi, samples)
+    disc = DISC * np.sqrt(rng.uniform(0.0, 1.0, samples))
+    ring = rng.uniform(*RING, samples)
+    x = np.where(outside, ring, disc) * np.array([np.cos(angle), np.sin(angle)])
+    return x + RADIAL_NOISE * rng.standard_normal((2, samples)), outside[None].astype(np.float64)
+
+
+def _blobs(rng: np.random.Generator, samples: int) -> tuple[Array, Array]:
+    classes = CENTRES.shape[1]
+    label = np.arange(samples) % classes
+    skew = SPREAD * (np.eye(2) + SKEW * rng.standard_normal((classes, 2, 2)))
+    noise = rng.standard_normal((samples, 2))
+    x = CENTRES[:, label] + np.einsum("nij,nj->in", skew[label], noise)
+    return x, np.eye(classes)[:, label]
+
+
+_MAKERS: Mapping[Task, Callable[[np.random.Generator, int], tuple[Array, Array]]] = {
+    "paraboloid": _paraboloid,
+    "saddle": _saddle,
+    "circular": _circular,
+    "blobs": _blobs,
+}
