@@ -47,8 +47,7 @@ def assess(network: ReluNetwork, x: ArrayLike, y: Array) -> Assessment:
             cochain = network.forward_cochain(x)
         except NonFiniteError:
             return Assessment(math.inf)
-        z = cochain[f"z{last}"]
-        cost = _loss(network.output, z, y)
+        cost = _loss(network.output, cochain[f"z{last}"], y)
     hidden = [f"z{layer}" for layer in range(1, last)]
     inactive = {v: int((cochain[v] < 0.0).all(axis=1).sum()) for v in hidden}
     if network.output == "identity":

@@ -99,7 +99,9 @@ class PassProgram(Program):
         self._from_above = None if above is None else above._replace(tag=self.batch)
 
     def ready(self, star: Star, inbox: Inbox) -> bool:  # noqa: ARG002
-        if self.batch >= self._course.steps or self._trouble is not None:
+        if self._trouble is not None:
+            return True  # so that whoever steps the vertex sees it
+        if self.batch >= self._course.steps:
             return False
         if self._going_up:
             key, heard = self._from_below, self._heard_below
@@ -109,6 +111,8 @@ class PassProgram(Program):
 
     def step(self, star: Star, inbox: Inbox) -> Step:
         """Go one way, and be ready for the other."""
+        if self._trouble is not None:
+            return Step(None, edges=())
         if self._going_up:
             self._going_up = False
             if self._from_below is not None:

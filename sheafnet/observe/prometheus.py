@@ -153,7 +153,7 @@ class Metrics(Observer):
         InputError
             If the port or the address cannot be had.
         """
-        self._latest = _Latest(Names.of(problem, self._most_series))
+        self._latest = _Latest(Names.of(problem, self._most_series), problem.rule.learns)
         registry = CollectorRegistry()
         registry.register(self._latest)
         try:
@@ -219,6 +219,7 @@ class _Latest(Collector):
     """What a scrape is answered from."""
 
     names: Names
+    learns: bool
     progress: Progress | None = None
     solution: Solution | None = None
     evaluation: Evaluation | None = None
@@ -226,9 +227,10 @@ class _Latest(Collector):
     def collect(self) -> Iterator[Metric]:
         yield _gauge("build_info", "Version that runs.", {(sheafnet.__version__,): 1.0})
         progress, solution = self.progress, self.solution
-        ended = solution is not None and solution.outcome is Outcome.CONVERGED
-        converged = ended or (solution is None and progress is not None and progress.converged)
-        yield _gauge("converged", "1 if every vertex is stationary.", {(): float(converged)})
+        if not self.learns:
+            ended = solution is not None and solution.outcome is Outcome.CONVERGED
+            converged = ended or (solution is None and progress is not None and progress.converged)
+            yield _gauge("converged", "1 if every vertex is stationary.", {(): float(converged)})
         if progress is None:
             return
         yield from self._state(solution or progress)
@@ -243,6 +245,8 @@ class _Latest(Collector):
             "Mean over the batch of ‖r‖².",
             _grouped(now.discord, lambda e: (names.edge[e], *_operation(e)), sum),
         )
+        if self.learns:  # nothing is to come to rest
+            return
         forces = now.stationarity_by_vertex if isinstance(now, Solution) else now.stationarity
         yield _gauge(
             "stationarity",

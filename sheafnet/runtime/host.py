@@ -331,20 +331,24 @@ class Host:
         """Have a vertex here take a push from outside, added to its stalk."""
         self._post(self.group.vertices[vertex].disturb(change))
 
+    def account(self) -> Account:
+        """Return what was done in this life of the host."""
+        return replace(
+            self.group.account(),
+            frames=self.frames,
+            frame_bytes={(self.name, name): peer.bytes for name, peer in self._peers.items()},
+            carried=dict(self._carried),
+            carried_bytes=dict(self._carried_bytes),
+            refused=dict(self.refused),
+        )
+
     def view(self) -> View:
         """Return the edges and the work here."""
         return View(
             discord=self.group.discord(),
             pin_discord=discord(self.group.pin_residuals()),
             energy=self.group.energy(),
-            account=replace(
-                self.group.account(),
-                frames=self.frames,
-                frame_bytes={(self.name, name): peer.bytes for name, peer in self._peers.items()},
-                carried=dict(self._carried),
-                carried_bytes=dict(self._carried_bytes),
-                refused=dict(self.refused),
-            ),
+            account=self.account(),
             lessons=self.group.lessons(),
             maps=self.group.maps() if self._rule.learns and not self._rule.by_batch else {},
         )

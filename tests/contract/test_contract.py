@@ -134,6 +134,41 @@ def test_active_set_solves_with_both_ends_pinned(runtime: Runtime) -> None:
     }
 
 
+@pytest.mark.parametrize("batch_size", [None, 64])
+@pytest.mark.parametrize("rule", [sn.Nudged(), sn.Relax(sweeps=2)], ids=["nudged", "relax"])
+def test_maps_take_the_steps_of_lockstep(
+    runtime: Runtime, rule: sn.Rule, batch_size: int | None
+) -> None:
+    task = golden.load_task("blobs")
+
+    def fit(where: Runtime) -> sn.Fit:
+        return sn.train(
+            task.network, *task.train, rule=rule, optimiser=sn.Adam(0.05), rounds=16,
+            batch_size=batch_size, every=2, test=task.test, runtime=where,
+        )  # fmt: skip
+
+    here, there = fit(sn.Lockstep()), fit(runtime)
+    assert there.diverged is None
+    assert [it.step for it in there.history] == [it.step for it in here.history]
+    for one, other in zip(there.history, here.history, strict=True):
+        assert one.train_loss == pytest.approx(other.train_loss, rel=1e-9)
+        assert one.tension == pytest.approx(other.tension, rel=1e-9)
+    for ours, theirs in zip(there.network.weights, here.network.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+    graph = task.network.to_sheaf().graph
+    assert all(receiver in graph.neighbours(sender) for sender, receiver in there.record.ledger)
+
+
+def test_joint_learns_while_it_runs_freely(runtime: Runtime) -> None:
+    task = golden.load_task("circular")
+    fit = sn.train(
+        task.network, *task.train, rule=sn.Joint(stalks=sn.Prox("keep")), optimiser=sn.Adam(0.01),
+        rounds=300, every=50, runtime=runtime,
+    )  # fmt: skip
+    assert fit.history[-1].train_loss < 0.5 * fit.history[0].train_loss
+    assert fit.history[-1].discord.keys() == {e.name for e in task.network.to_sheaf().edges}
+
+
 @pytest.mark.parametrize("name", ["2-4-1-identity", "64-32-32-10-softmax"])
 def test_coboundary_reaches_the_forward_pass(runtime: Runtime, name: str) -> None:
     reference = golden.load(name)

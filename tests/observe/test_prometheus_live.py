@@ -13,12 +13,15 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 import sheafnet as sn
-from sheafnet.api import Settings
+from sheafnet.api import Lesson, Settings
+from sheafnet.config.shipped import find_config
 from sheafnet.dynamics.problem import Problem
 from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.rundir import RunDirectory
@@ -32,6 +35,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 RULES = Path(__file__).parents[2] / "deploy" / "alerts.yml"
+DIGITS = find_config("digits").parent / "data" / "digits.npz"
 FASTER = 60
 """The minutes of the rules are seconds here."""
 
@@ -54,13 +58,40 @@ class Plan:
     settings: Settings
     linger: float = 0.0
 
+    def prepare(self, observer: sn.Observer) -> sn.Run:
+        settings: Settings = {**self.settings, "observer": observer}
+        return sn.prepare(self.sheaf, self.pins, **settings)
+
     @classmethod
     def of(cls, reference: golden.Golden, linger: float = 0.0, **settings: object) -> Plan:
         return cls(reference.sheaf, reference.pins, Settings(**settings), linger)  # type: ignore[typeddict-item]
 
 
+@dataclass(frozen=True)
+class Course:
+    """Training of a classifier of digits on the cluster."""
+
+    settings: Lesson
+    linger: float = 0.0
+
+    def prepare(self, observer: sn.Observer) -> sn.Training:
+        with np.load(DIGITS) as data:
+            x, labels = data["images"] / 16.0, data["labels"].astype(int)
+            train, test = data["train"], data["test"]
+        settings: Lesson = {
+            "rounds": 10**6,
+            "every": 2,
+            "runtime": sn.Cluster(),
+            "observer": observer,
+            "test": (x[:, test], labels[test]),
+            **self.settings,
+        }
+        net = sn.ReluNetwork.random([64, 32, 10], seed=0, output="softmax")
+        return sn.prepare_training(net, x[:, train], labels[train], **settings)
+
+
 SHOWN = ("lockstep", "simulator", "cluster")
-PLANS = {
+PLANS: dict[str, Plan | Course] = {
     # What queries show: on the cluster with steps so short that they are seen to fall.
     "lockstep": Plan.of(DEEP, stop=NEVER),
     "simulator": Plan.of(DEEP, stop=NEVER, runtime=sn.Simulator()),
@@ -80,6 +111,9 @@ PLANS = {
     "exploding": Plan.of(SMALL, linger=3.0, rule=sn.Heat(dt=10.0)),
     "starved": Plan.of(WIDE, stop=NEVER, runtime=sn.Simulator(slow={"layer_2": 1e4})),
     "killed": Plan.of(SMALL, stop=sn.Stop(stay=True), runtime=sn.Cluster()),
+    # What is learned on the cluster, in steps and freely.
+    "relax": Course({"rule": sn.Relax(0.1), "optimiser": sn.Adam(0.01)}),
+    "joint": Course({"rule": sn.Joint(stalks=sn.Prox("keep")), "optimiser": sn.Adam(0.01)}),
 }
 FAULTS = {
     "SheafnetNotConverging": ("too exact", "too short"),
@@ -112,27 +146,26 @@ class Held(sn.Observer):
 class Begun:
     """A run that has begun, and stops when its context ends."""
 
-    run: sn.Run
+    run: Any  # a run or training
     directory: RunDirectory
     held: Held
 
     @classmethod
-    def of(cls, name: str, plan: Plan, folder: Path) -> Begun:
+    def of(cls, name: str, plan: Plan | Course, folder: Path) -> Begun:
         directory = RunDirectory(folder / name)
         held = Held(folder / f"{name}.pipe")
         metrics = Metrics(0, linger=plan.linger, targets=directory.targets, run=name)
-        settings: Settings = {**plan.settings, "observer": Several([metrics, held])}
-        return cls(sn.prepare(plan.sheaf, plan.pins, **settings), directory, held)
+        return cls(plan.prepare(Several([metrics, held])), directory, held)
 
     @contextlib.contextmanager
-    def going(self) -> Iterator[sn.Run]:
+    def going(self) -> Iterator[Any]:
         self.held.let_go()
         try:
             yield self.run
         finally:
             self.end()
 
-    def end(self) -> sn.Solution:
+    def end(self) -> Any:
         """Stop, if it goes on; return what it had."""
         with contextlib.suppress(OSError):
             self.held.let_go()
@@ -208,6 +241,29 @@ def test_queries_show_a_run_at_work_and_nothing_once_it_is_over(world: World, na
     assert not any(path.exists() for path in begun.directory.targets)
     ours = f'{{__name__=~"sheafnet_.*",run="{name}"}}'
     watcher.until(ours, lambda found: not found, SECONDS)
+
+
+@pytest.mark.parametrize("name", ["relax", "joint"])
+def test_what_the_cluster_learns_is_seen(world: World, name: str) -> None:
+    watcher, begun = world.watcher, world.runs[name]
+    maps, mine = {"weight_1", "weight_2"}, f'{{run="{name}"}}'
+    with begun.going():
+        loss = f"sheafnet_training_loss{mine}"
+        found = watcher.until(loss, lambda found: len(found) == 2, SECONDS)
+        assert {each.labels["split"] for each in found} == {"train", "test"}
+        first = watcher.by("split", loss)
+        watcher.until(f"{loss} < {first['train'] / 2}", lambda found: len(found) == 2, SECONDS)
+        discord = f'sheafnet_edge_discord{{run="{name}",operation!="activation"}}'
+        falling = f"deriv(({discord})[1h:]) < 0"
+        found = watcher.until(falling, lambda found: len(found) >= 2, SECONDS)
+        inactive = watcher.query(f"sheafnet_inactive_units{mine}")
+        assert [each.labels["layer"] for each in inactive] == ["1"]
+        if name == "relax":
+            assert watcher.by("edge", f"sheafnet_map_update_norm{mine} > 0").keys() >= maps
+            assert watcher.by("edge", f"sheafnet_edge_tension{mine} > 0").keys() >= maps
+        assert watcher.query(f"sheafnet_stationarity{mine}") == []
+    begun.end()
+    assert world.watcher.alerts.about(name) == []
 
 
 def test_every_alert_has_a_planted_fault() -> None:

@@ -136,7 +136,7 @@ class Simulation:
         return survey(
             self.coordinator.rounds,
             [host.report(0, with_view=True) for host in self.hosts.values()],
-            [host.view().account for host in self._every_life()],
+            [host.account() for host in self._every_life()],
             self.kernel.now,
             settled=self.coordinator.settled is not None,
         )
@@ -324,7 +324,7 @@ class Simulation:
         return [*self._crashed, *self.hosts.values()]
 
     def _record(self, finish: Finish) -> Record:
-        account = total(host.view().account for host in self._every_life())
+        account = total(host.account() for host in self._every_life())
         return Record(
             outcome=finish.outcome,
             message=finish.message,
