@@ -260,7 +260,7 @@ def prepare_training(
         sheaf = sheaf.facing(wholly_held(resolved))
         blank = {v: np.zeros((sheaf.stalk_dim(v), course.batches.size)) for v in sheaf.vertices}
         nothing = Cochain({v: x.astype(sheaf.dtype) for v, x in blank.items()})
-        rounds = course.steps * (rule.sweeps if isinstance(rule, Relax) else 1)
+        rounds = course.steps * rule.sweeps
         start = Problem(sheaf, resolved, nothing, rule, Stop(max_rounds=rounds + 1))
     problem = Lessons(
         start.sheaf, start.pins, start.start, start.rule, start.stop,

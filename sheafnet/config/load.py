@@ -237,9 +237,10 @@ def _field_at(loc: Sequence[int | str]) -> Any:
 def _field_type(model: Any, part: int | str) -> Any:
     if isinstance(part, int):  # an item of a list
         return next(iter(typing.get_args(model)), None)
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        field = model.model_fields.get(part)
-        return field.annotation if field else None
+    for member in (model, *typing.get_args(model)):  # a section, or one that may be left out
+        if isinstance(member, type) and issubclass(member, BaseModel):
+            field = member.model_fields.get(part)
+            return field.annotation if field else None
     return None
 
 

@@ -326,7 +326,7 @@ class Config(Section):
         cls, pins: tuple[PinSection, ...], info: ValidationInfo
     ) -> tuple[PinSection, ...]:
         """Have something of a network pinned, if anything is said of pins."""
-        if not pins and info.data.get("sheaf") is None:
+        if not pins and info.data.get("sheaf") is None and info.data.get("job") == "infer":
             raise PydanticCustomError("too_short", "a network needs at least one pin")
         return pins
 

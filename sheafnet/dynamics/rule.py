@@ -44,6 +44,9 @@ class Rule(abc.ABC):
     by_batch: bool = False
     """Whether that is in steps, one for each batch: such a run ends with the last of them."""
 
+    sweeps: int = 1
+    """Rounds to a step."""
+
     takes_turns: bool = False
     """Whether neighbours never step at once, and always say something: such a run does not fall
     silent, but is frozen when all is stationary."""

@@ -91,7 +91,8 @@ def draw_losses(path: Path, history: Sequence[Evaluation]) -> None:
     for each in axes:
         each.set_yscale("log")
         each.set_xlabel("step")
-        each.legend(fontsize="small")
+        if each.get_legend_handles_labels()[0]:
+            each.legend(fontsize="small")
     _save(figure, path)
 
 

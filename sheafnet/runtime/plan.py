@@ -74,7 +74,6 @@ def _steps(
             raise InputError(f"train: epochs is {epochs}; it must be positive")
         return math.ceil(epochs * epoch)
     assert rounds is not None
-    sweeps = rule.sweeps if isinstance(rule, Relax) else 1
-    if rounds < sweeps:
-        raise InputError(f"train: rounds is {rounds}; a step takes {sweeps}")
-    return rounds // sweeps
+    if rounds < rule.sweeps:
+        raise InputError(f"train: rounds is {rounds}; a step takes {rule.sweeps}")
+    return rounds // rule.sweeps

@@ -150,14 +150,16 @@ class _Guide(Guide):
     def concluded(self, record: Record) -> Record:
         """Return the record with the history, and with the maps that count."""
         rule = self._problem.rule
-        # A run that ends before its time may have gone on since the last look.
         maps = record.maps or self._latest
-        if not rule.by_batch and record.outcome is not Outcome.DIVERGED:
-            stats = record.stats
+        stats = record.stats
+        step = stats.rounds // rule.sweeps
+        # A run that ends before its time may have gone on since the last look.
+        if not self._history or step > self._history[-1].step:
             network = learned(self._problem.network, maps)
-            discord = energies.discord(energies.residuals(network.to_sheaf(), record.cochain))
-            time = stats.virtual_time or stats.wall_time
-            self._evaluate(stats.rounds, time, maps, discord, {})
+            discord: Mapping[str, float] = {}
+            if not rule.by_batch and record.outcome is not Outcome.DIVERGED:
+                discord = energies.discord(energies.residuals(network.to_sheaf(), record.cochain))
+            self._evaluate(step, stats.virtual_time or stats.wall_time, maps, discord, {})
         if self._problem.patience is not None and self._best is not None:
             maps = self._best[2]
         return replace(record, maps=maps, history=tuple(self._history))

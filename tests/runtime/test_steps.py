@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -37,8 +38,7 @@ def problem(output: str, seed: int, widths: tuple[int, ...] = (3, 5, 4, 2)) -> t
 
 def step_of(net: sn.ReluNetwork, x: Array, y: Array, rule: sn.Rule, **more: Any) -> Array:
     """Return what one step of rate 1 took off all weights and biases, flattened."""
-    rounds = rule.sweeps if isinstance(rule, sn.Relax) else 1
-    fit = sn.train(net, x, y, rule=rule, optimiser=sn.Sgd(1.0), rounds=rounds, **more)
+    fit = sn.train(net, x, y, rule=rule, optimiser=sn.Sgd(1.0), rounds=rule.sweeps, **more)
     return flat(net) - flat(fit.network)
 
 
@@ -157,7 +157,7 @@ def test_delay_and_loss_change_nothing(
     for one, other in zip(there.history, here.history, strict=True):
         assert one.tension == other.tension
         assert one.step_norm == other.step_norm
-    allowed = {frozenset(pair) for pair in zip(VERTICES, VERTICES[1:], strict=False)}
+    allowed = {frozenset(pair) for pair in pairwise(VERTICES)}
     assert {frozenset(pair) for pair in there.record.ledger} == allowed
 
 
@@ -429,7 +429,7 @@ def test_what_cannot_be_learned_is_refused(
         (lambda: sn.Relax(stalks=sn.Coboundary()), "Coboundary cannot move stalks"),
         (lambda: sn.Joint(stalks=sn.ActiveSet()), "ActiveSet cannot move stalks"),
         (lambda: sn.Joint(stalks=sn.Sor()), "cannot take turns"),
-        (lambda: sn.Joint(), "give dt, or a rule for the stalks"),
+        (sn.Joint, "give dt, or a rule for the stalks"),
     ],
 )
 def test_settings_are_checked(make: Any, told: str) -> None:
