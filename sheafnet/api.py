@@ -137,6 +137,7 @@ class Lesson(TypedDict, total=False):
     optimiser: Optimiser | None
     rounds: int | None
     epochs: float | None
+    max_time: float | None
     batch_size: int | None
     seed: int
     runtime: Runtime | None
@@ -171,6 +172,8 @@ def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Lesso
     rounds, epochs
         How long: one of both. In a round every edge carries one message each way: a step of
         ``Nudged``, a sweep of ``Relax``.
+    max_time
+        Stop after so much virtual time, or so many seconds on a cluster, if it is not over before.
     batch_size
         Samples in a step; all, if not given. ``Joint`` takes all.
     seed
@@ -214,6 +217,7 @@ def prepare_training(
     optimiser: Optimiser | None = None,
     rounds: int | None = None,
     epochs: float | None = None,
+    max_time: float | None = None,
     batch_size: int | None = None,
     seed: int = 0,
     runtime: Runtime | None = None,
@@ -253,7 +257,7 @@ def prepare_training(
     pins = [Pin("a0", train_split.x), Pin(net.output_vertex, aims, strength=pull)]
     if isinstance(rule, Joint):
         # Stalks at rest are no reason to end while maps move.
-        stop = Stop(stationarity=sys.float_info.min, max_rounds=course.steps)
+        stop = Stop(sys.float_info.min, course.steps, max_time)
         start = _problem(sheaf, pins, rule, stop, init, seed)
     else:
         resolved = resolve_pins(sheaf, pins)
@@ -261,7 +265,7 @@ def prepare_training(
         blank = {v: np.zeros((sheaf.stalk_dim(v), course.batches.size)) for v in sheaf.vertices}
         nothing = Cochain({v: x.astype(sheaf.dtype) for v, x in blank.items()})
         rounds = course.steps * rule.sweeps
-        start = Problem(sheaf, resolved, nothing, rule, Stop(max_rounds=rounds + 1))
+        start = Problem(sheaf, resolved, nothing, rule, Stop(None, rounds + 1, max_time))
     problem = Lessons(
         start.sheaf, start.pins, start.start, start.rule, start.stop,
         network=net, train=train_split, test=test_split, every=course.every, patience=patience,

@@ -142,6 +142,7 @@ class TrainJob:
             optimiser=None if section.optimiser is None else build_optimiser(section.optimiser),
             rounds=section.rounds,
             epochs=section.epochs,
+            max_time=section.max_time,
             batch_size=section.batch_size,
             every=section.every,
             patience=section.patience,

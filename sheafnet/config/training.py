@@ -104,6 +104,9 @@ class TrainingSection(Section):
     )
     rounds: PositiveInt | None = None
     epochs: PositiveFloat | None = None
+    max_time: PositiveFloat | None = Field(
+        default=None, description="virtual time, or seconds on a cluster"
+    )
     batch_size: PositiveInt | None = Field(default=None, description="by default all samples")
     every: PositiveInt | None = Field(
         default=None, description="steps between evaluations; by default an epoch"

@@ -26,6 +26,9 @@ class Guide(Watch):
         self._observer = observer
         self._report_due = 0.0
 
+    def begin(self) -> None:
+        """Take note that the runtime is about to begin."""
+
     def look(self, rounds: int, ask: Callable[[], Progress]) -> None:  # noqa: ARG002
         now = time.perf_counter()
         if now >= self._report_due:
@@ -91,6 +94,7 @@ class Job(abc.ABC, Generic[Result]):
         try:
             began = time.perf_counter()
             self._observer.started(self.problem)
+            self._guide.begin()
             record = self.runtime.run(self.problem, self._guide)
             stats = replace(record.stats, wall_time=time.perf_counter() - began)
             return self._conclude(replace(record, stats=stats))

@@ -130,8 +130,11 @@ class _Guide(Guide):
         self._best: tuple[float, int, Mapping[str, RestrictionMap]] | None = None
         self._latest: Mapping[str, RestrictionMap] = {}
         self._due = 0
-        if watches and problem.rule.by_batch:
-            maps = dict(zip(_weights(problem.network), problem.network.layers, strict=True))
+
+    def begin(self) -> None:
+        if self._watches and self._problem.rule.by_batch:
+            network = self._problem.network
+            maps = dict(zip(_weights(network), network.layers, strict=True))
             self._evaluate(0, 0.0, maps, {}, {})
 
     def look(self, rounds: int, ask: Callable[[], Progress]) -> None:

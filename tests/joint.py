@@ -1,0 +1,121 @@
+"""How soon the paper's flow learns with other local steps: the authors' own loss after 100,000.
+
+    OPENBLAS_NUM_THREADS=1 python -m tests.joint [adam|momentum|free|all]
+
+``Joint`` on the four tasks of Bosca & Ghrist 2026, from the authors' start and four He starts,
+until the training loss is that of the authors' program after 100,000 of its steps:
+
+*adam*: stalks by exact steps, maps by local Adam, one setting; at most 3,000 lockstep rounds.
+*momentum*: maps by momentum alone; at most 10,000.
+*free*: as the first, but every vertex by itself in the simulator, where an update takes 2 ticks in
+the mean and a message up to 8; one setting a task; at most 10,000 ticks, and beside them the rounds
+in lockstep with the same setting.
+
+Exit code 1 if a start takes longer.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+import sheafnet as sn
+from tests import golden
+
+HE_STARTS = 4
+KEEP = sn.Joint(stalks=sn.Prox("keep"))
+LOCAL_ADAM = sn.Adam(0.01, beta2=0.999)
+MOMENTUM = {
+    "blobs": (sn.Joint(stalks=sn.Heat()), sn.Sgd(0.006, momentum=0.9)),
+    "circular": (sn.Joint(stalks=sn.Heat()), sn.Sgd(0.006, momentum=0.9)),
+    "paraboloid": (KEEP, sn.Sgd(0.05, momentum=0.9)),
+    "saddle": (sn.Joint(stalks=sn.Heat()), sn.Sgd(0.02, momentum=0.9)),
+}
+FREE_RATE = {"blobs": 0.02, "circular": 0.02, "paraboloid": 0.1, "saddle": 0.1}
+TICKS = 10_000.0
+LONG = 5000
+
+
+def starts(task: golden.Task) -> list[sn.ReluNetwork]:
+    """Return the authors' start and He starts."""
+    net = task.network
+    return [net, *(sn.ReluNetwork.random(net.widths, s, net.output) for s in range(HE_STARTS))]
+
+
+def first(history: Sequence[sn.Evaluation], task: golden.Task) -> float | None:
+    """Return when the loss was there: rounds in lockstep, ticks in the simulator."""
+    target = float(task.arrays["sheaf_train_loss"][-1])
+    return next((it.time for it in history if it.train_loss <= target), None)
+
+
+def in_step(
+    task: golden.Task, net: sn.ReluNetwork, rule: sn.Rule, optimiser: sn.Optimiser, rounds: int
+) -> float | None:
+    """Return the lockstep rounds until the loss is there."""
+    fit = sn.train(net, *task.train, rule=rule, optimiser=optimiser, rounds=rounds, every=20)
+    return first(fit.history, task)
+
+
+def free_optimiser(name: str) -> sn.Adam:
+    """Return the setting of a task for vertices that run freely."""
+    return sn.Adam(FREE_RATE[name], schedule="cosine", beta1=0.5, beta2=0.999)
+
+
+def freely(name: str, task: golden.Task, net: sn.ReluNetwork, seed: int) -> float | None:
+    """Return the ticks until the loss is there."""
+    simulator = sn.Simulator(
+        seed=seed,
+        latency=sn.Uniform(0.0, 8.0),
+        compute=sn.Work(time=sn.Exponential(2.0)),
+        window=8,
+        placement="by-vertex",
+        report_interval=50.0,
+    )
+    fit = sn.train(
+        net,
+        *task.train,
+        rule=KEEP,
+        optimiser=free_optimiser(name),
+        rounds=LONG,
+        max_time=TICKS,
+        every=20,
+        runtime=simulator,
+    )
+    return first(fit.history, task)
+
+
+def told(found: Sequence[float | None]) -> str:
+    """Return what was found, the median and the worst."""
+    numbers = [float("inf") if each is None else each for each in found]
+    listed = ", ".join("never" if each is None else f"{each:,.0f}" for each in found)
+    return f"{listed}; median {np.median(numbers):,.0f}, worst {max(numbers):,.0f}"
+
+
+def run(what: str, name: str) -> bool:
+    """Print what came of one way on one task; return whether every start was there in time."""
+    task = golden.load_task(name)
+    ways: dict[str, Callable[[sn.ReluNetwork, int], float | None]] = {
+        "adam": lambda net, _: in_step(task, net, KEEP, LOCAL_ADAM, 3000),
+        "momentum": lambda net, _: in_step(task, net, *MOMENTUM[name], 10_000),
+        "free": lambda net, seed: freely(name, task, net, seed),
+    }
+    found = [ways[what](net, seed) for seed, net in enumerate(starts(task))]
+    line = f"{what:8}  {name:10}  {told(found)}"
+    if what == "free":
+        beside = [in_step(task, net, KEEP, free_optimiser(name), LONG // 2) for net in starts(task)]
+        line += f"; in lockstep {told(beside)}"
+    print(line, flush=True)
+    return None not in found
+
+
+def main(asked: str) -> None:
+    """Run what is asked for."""
+    whats = ("adam", "momentum", "free") if asked == "all" else (asked,)
+    well = [run(what, name) for what in whats for name in golden.TASKS]
+    sys.exit(not all(well))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "all")
