@@ -31,9 +31,14 @@ MOMENTUM = {
     "blobs": (sn.Joint(stalks=sn.Heat()), sn.Sgd(0.006, momentum=0.9)),
     "circular": (sn.Joint(stalks=sn.Heat()), sn.Sgd(0.006, momentum=0.9)),
     "paraboloid": (KEEP, sn.Sgd(0.05, momentum=0.9)),
-    "saddle": (sn.Joint(stalks=sn.Heat()), sn.Sgd(0.02, momentum=0.9)),
+    "saddle": (sn.Joint(stalks=sn.Heat()), sn.Sgd(0.07, momentum=0.5)),
 }
-FREE_RATE = {"blobs": 0.02, "circular": 0.02, "paraboloid": 0.1, "saddle": 0.1}
+FREE: dict[str, sn.Optimiser] = {
+    "blobs": sn.Adam(0.005, beta2=0.999),
+    "circular": sn.Adam(0.005, beta2=0.999),
+    "paraboloid": sn.Adam(0.1, schedule="cosine", beta1=0.5, beta2=0.999),
+    "saddle": sn.Adam(0.1, schedule="cosine", beta1=0.5, beta2=0.999),
+}
 TICKS = 10_000.0
 LONG = 5000
 
@@ -58,11 +63,6 @@ def in_step(
     return first(fit.history, task)
 
 
-def free_optimiser(name: str) -> sn.Adam:
-    """Return the setting of a task for vertices that run freely."""
-    return sn.Adam(FREE_RATE[name], schedule="cosine", beta1=0.5, beta2=0.999)
-
-
 def freely(name: str, task: golden.Task, net: sn.ReluNetwork, seed: int) -> float | None:
     """Return the ticks until the loss is there."""
     simulator = sn.Simulator(
@@ -77,7 +77,7 @@ def freely(name: str, task: golden.Task, net: sn.ReluNetwork, seed: int) -> floa
         net,
         *task.train,
         rule=KEEP,
-        optimiser=free_optimiser(name),
+        optimiser=FREE[name],
         rounds=LONG,
         max_time=TICKS,
         every=20,
@@ -104,7 +104,7 @@ def run(what: str, name: str) -> bool:
     found = [ways[what](net, seed) for seed, net in enumerate(starts(task))]
     line = f"{what:8}  {name:10}  {told(found)}"
     if what == "free":
-        beside = [in_step(task, net, KEEP, free_optimiser(name), LONG // 2) for net in starts(task)]
+        beside = [in_step(task, net, KEEP, FREE[name], LONG // 2) for net in starts(task)]
         line += f"; in lockstep {told(beside)}"
     print(line, flush=True)
     return None not in found
