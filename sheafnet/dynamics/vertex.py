@@ -68,7 +68,7 @@ class Vertex:
         ------
         DeliveryError
             If the vertex has no such edge, its neighbour there is another, or a projection
-            does not fit the stalk of the edge.
+            or tension does not fit the stalk of the edge.
         """
         key = message.key
         shape = self._shapes.get((key.edge, key.sender))
@@ -77,9 +77,9 @@ class Vertex:
                 f"vertex {self.name!r} has no edge {key.edge!r} to {key.sender!r}; "
                 "the message was refused"
             )
-        if key.kind is Kind.PROJECTION and message.array.shape != shape:
+        if key.kind is not Kind.ELIMINATION and message.array.shape != shape:
             raise DeliveryError(
-                f"vertex {self.name!r}: a projection onto {key.edge!r} has shape {shape}, "
+                f"vertex {self.name!r}: a {key.kind} onto {key.edge!r} has shape {shape}, "
                 f"got {message.array.shape}; the message was refused"
             )
         return self.inbox.accept(message, incarnation)

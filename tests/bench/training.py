@@ -317,11 +317,11 @@ def candidates() -> dict[str, dict[str, Accuracy]]:
             for rate, s, d in grid
         }
     ways["PyTorch Adam"] = {
-        f"rate {rate:g}": by_torch(rate, 0.0, 0.0) for rate in (0.001, 0.003, 0.01)
+        f"rate {rate:g}": by_torch(rate, 0.0, 0.0) for rate in TORCH_RATES
     }
     ways["PyTorch AdamW, regularised"] = {
         f"rate {rate:g}, smoothing {s:g}, decay {d:g}": by_torch(rate, s, d)
-        for rate, s, d in itertools.product((0.001, 0.003, 0.01), (0.0, 0.1), (0.0, 0.1))
+        for rate, s, d in itertools.product(TORCH_RATES, (0.0, 0.1), (0.0, 0.1))
     }
     return ways
 
