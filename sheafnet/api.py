@@ -179,8 +179,8 @@ def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Lesso
     seed
         For the order of the samples, and a random start.
     runtime
-        ``Lockstep()`` if not given. In a ``Simulator`` no host may crash yet: it would forget its
-        maps.
+        ``Lockstep()`` if not given. When a host is lost with its maps, all hosts go back to the
+        last evaluation; ``Joint`` has none to go back to.
     init
         Where the stalks start under ``Joint``, as for ``infer``; the forward pass, if not given.
     test
@@ -233,8 +233,11 @@ def prepare_training(
     The arguments and errors are those of ``train``.
     """
     runtime = runtime or Lockstep()
-    if isinstance(runtime, Simulator) and runtime.restarts:
-        raise InputError("train: a host that crashes would forget its maps; leave restarts out")
+    if isinstance(rule, Joint) and isinstance(runtime, Simulator) and runtime.restarts:
+        raise InputError(
+            "train: Joint has no steps to go back to, and a host that crashes forgets its maps; "
+            "leave restarts out, or use Nudged or Relax"
+        )
     if not isinstance(rule, Joint | Nudged | Relax):
         raise RuleError(f"train: {type(rule).__name__} does not learn; use Nudged, Relax or Joint")
     for name, value in {"every": every, "patience": patience}.items():
@@ -264,8 +267,8 @@ def prepare_training(
         sheaf = sheaf.facing(wholly_held(resolved))
         blank = {v: np.zeros((sheaf.stalk_dim(v), course.batches.size)) for v in sheaf.vertices}
         nothing = Cochain({v: x.astype(sheaf.dtype) for v, x in blank.items()})
-        rounds = course.steps * rule.sweeps
-        start = Problem(sheaf, resolved, nothing, rule, Stop(None, rounds + 1, max_time))
+        # It ends with its last step, however many messages that takes.
+        start = Problem(sheaf, resolved, nothing, rule, Stop(None, sys.maxsize, max_time))
     problem = Lessons(
         start.sheaf, start.pins, start.start, start.rule, start.stop,
         network=net, train=train_split, test=test_split, every=course.every, patience=patience,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from sheafnet.core.maps import Affine
+from sheafnet.dynamics.optimisers.optimiser import Memory
 
 
 class Lesson(NamedTuple):
@@ -31,10 +32,19 @@ class Lesson(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """The map of an edge after a step, if it learns, and what its owner saw in that step."""
+    """What is kept of an edge after a step: all that it takes to go on from there.
+
+    Attributes
+    ----------
+    map, memory
+        The map, and what its optimiser knows; None where the map does not learn.
+    lesson
+        What its owner saw in that step; None where training begins.
+    """
 
     map: Affine | None
-    lesson: Lesson
+    memory: Memory | None
+    lesson: Lesson | None
 
 
 Place: TypeAlias = tuple[int, str]
@@ -51,16 +61,23 @@ class Cut:
         Which.
     time
         When all were known: virtual time, seconds on a cluster, rounds in lockstep.
-    maps
-        Edge → its map.
-    lessons
-        Edge → what its owner saw in that step.
+    kept
+        Edge → what was kept of it.
     """
 
     step: int
     time: float
-    maps: Mapping[str, Affine]
-    lessons: Mapping[str, Lesson]
+    kept: Mapping[str, Kept]
+
+    @property
+    def maps(self) -> dict[str, Affine]:
+        """Edge → its map, for those that learn."""
+        return {edge: it.map for edge, it in self.kept.items() if it.map is not None}
+
+    @property
+    def lessons(self) -> dict[str, Lesson]:
+        """Edge → what its owner saw in that step."""
+        return {edge: it.lesson for edge, it in self.kept.items() if it.lesson is not None}
 
 
 class Cuts:
@@ -92,9 +109,6 @@ class Cuts:
         cuts = []
         for step in complete:
             found = self._found.pop(step)
-            by_edge = {edge: found[edge] for edge in self._edges}
-            maps = {edge: kept.map for edge, kept in by_edge.items() if kept.map is not None}
-            lessons = {edge: kept.lesson for edge, kept in by_edge.items()}
-            cuts.append(Cut(step, time, maps, lessons))
+            cuts.append(Cut(step, time, {edge: found[edge] for edge in self._edges}))
             self.step = step
         return cuts

@@ -167,7 +167,8 @@ class PassProgram(Program):
                 return {}
         self._seen = (step, residual, tension, length)
         if self._course.keeps(step):
-            self.kept[step, above.edge] = Kept(after, self.lessons[above.edge])
+            memory = None if self._learner is None else self._learner.memory()
+            self.kept[step, above.edge] = Kept(after, memory, self.lessons[above.edge])
         return {} if after is None else {above.edge: after}
 
     @property
@@ -178,6 +179,12 @@ class PassProgram(Program):
         discord = 0.0 if residual is None else _mean_square(residual)
         (edge,) = self._up_to
         return {edge: Lesson(step, discord, _mean_square(tension), length)}
+
+    def recall(self, step: int, kept: Kept | None) -> None:
+        self.batch = step
+        if self._learner is not None and kept is not None and kept.memory is not None:
+            self._learner = self._course.optimiser.start(self._course.steps, kept.memory)
+        self._expect()
 
     def forget(self, step: int) -> None:
         for place in [place for place in self.kept if place[0] <= step]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Pins, wholly_held
+from sheafnet.dynamics.lessons import Cut
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.dynamics.stop import Stop
@@ -30,6 +31,8 @@ class Problem:
         What each free vertex does, as it was asked for.
     stop
         When to stop.
+    resumed
+        What training goes on from, if it does not begin.
     """
 
     sheaf: Sheaf
@@ -37,6 +40,7 @@ class Problem:
     start: Cochain
     rule: Rule
     stop: Stop
+    resumed: Cut | None = None
 
     @cached_property
     def fitted_rule(self) -> Rule:
@@ -65,7 +69,14 @@ class Problem:
     def vertex(self, name: str) -> Vertex:
         """Return one actor at its start, with its own part alone."""
         star = Star(name, self.sheaf.incidences(name), self.start[name], self.constraint(name))
-        return Vertex(star, self.fitted_rule.start(star))
+        if self.resumed is None:
+            return Vertex(star, self.fitted_rule.start(star))
+        mine = [inc.edge for inc in star.incidences if inc.is_tail]
+        kept = {edge: self.resumed.kept[edge] for edge in mine if edge in self.resumed.kept}
+        star.learn({edge: it.map for edge, it in kept.items() if it.map is not None})
+        program = self.fitted_rule.start(star)
+        program.recall(self.resumed.step, next(iter(kept.values()), None))
+        return Vertex(star, program)
 
     def constraint(self, name: str) -> Constraint:
         """Return what is pinned at one vertex and next to it."""

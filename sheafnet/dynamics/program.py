@@ -102,6 +102,10 @@ class Program(abc.ABC):
         """Edge → what was last seen there, where maps learn in steps."""
         return {}
 
+    def recall(self, step: int, kept: Kept | None) -> None:
+        """Go on after so many steps, with what was kept of the vertex's own edge then."""
+        raise NotImplementedError("only what learns in steps can go on from one")
+
     def forget(self, step: int) -> None:  # noqa: B027
         """Drop what is kept up to that step, which is known elsewhere by now."""
 

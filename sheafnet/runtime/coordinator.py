@@ -26,6 +26,7 @@ that: a host may be woken after it has answered by one that has not.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -42,6 +43,7 @@ from sheafnet.dynamics.record import Progress
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.runtime.host import Report
 
+LOGGER = logging.getLogger("sheafnet")
 FINEST_WAKE = 12
 """How often the quiet may be divided by ten before the tolerance is beyond the precision."""
 
@@ -101,6 +103,8 @@ class Coordinator:
         Names of all hosts.
     quiet
         What vertices may leave unsaid at first.
+    run
+        Name of the run; reports of another do not count.
 
     Attributes
     ----------
@@ -116,9 +120,16 @@ class Coordinator:
         What a run that stays has converged to, for as long as nothing has moved since.
     cuts
         Every map after the same step, as they come together, until somebody takes them.
+    latest
+        The last of them; what training went on from, if it did not begin; else None.
+    rollbacks
+        How often training went on from there since a host had lost its maps.
     """
 
-    def __init__(self, problem: Problem, hosts: Iterable[str], quiet: float) -> None:
+    def __init__(self, problem: Problem, hosts: Iterable[str], quiet: float, run: str) -> None:
+        self._run = run
+        self.latest = problem.resumed
+        self.rollbacks = 0
         self.reports: dict[str, Report] = {}
         self.past: list[Report] = []
         self.failed_checks = 0
@@ -168,11 +179,26 @@ class Coordinator:
         if self._ending is Outcome.CONVERGED:
             self._ending = None
 
+    def roll_back(self, run: str) -> None:
+        """Expect the hosts of another run, which go on from the last cut."""
+        LOGGER.info(
+            "a host has lost its maps: all go back to step %d",
+            self.latest.step if self.latest else 0,
+        )
+        self._run = run
+        self.rollbacks += 1
+        self._answers = {}
+        self._before = None
+        if self._ending is Outcome.CONVERGED:
+            self._ending = self._collecting = None
+
     def receive(self, report: Report, now: float) -> Finish | Settle | Wake | Freeze | None:
         """Take in a report, now; return what follows once a wave is complete."""
-        if report.wave != self._wave:
+        if report.wave != self._wave or report.run != self._run:
             return None
-        self.cuts += self._cuts.add(report.kept, now)
+        fresh = self._cuts.add(report.kept, now)
+        self.latest = fresh[-1] if fresh else self.latest
+        self.cuts += fresh
         before = self.reports.get(report.host)
         if before is not None and before.incarnation < report.incarnation:
             self.past.append(before)

@@ -61,6 +61,8 @@ class Report:
 
     Attributes
     ----------
+    run
+        Which; another after a rollback.
     host, incarnation
         Who, and in which life.
     wave
@@ -88,6 +90,7 @@ class Report:
         What is kept here of past steps of training, until it is known to have arrived.
     """
 
+    run: str
     host: str
     incarnation: int
     wave: int
@@ -359,6 +362,7 @@ class Host:
         """Return how things stand here; steps of training up to ``known`` have arrived."""
         self.group.forget(known)
         return Report(
+            run=self._run,
             host=self.name,
             incarnation=self.incarnation,
             wave=wave,

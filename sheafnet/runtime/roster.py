@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sheafnet.core.stalkpins import Pins
+from sheafnet.dynamics.lessons import Cut
 from sheafnet.dynamics.problem import Problem
 from sheafnet.runtime.host import Host, Repin
 from sheafnet.runtime.outbox import Patience
@@ -57,6 +58,12 @@ class Roster:
     def repinned(self, pins: Pins) -> Roster:
         """Return the plan with these pins, and no others."""
         return replace(self, problem=self.problem.repinned(pins), version=self.version + 1)
+
+    def resumed(self, cut: Cut | None) -> Roster:
+        """Return the plan of training that goes on from ``cut``, or begins, under another name."""
+        name, _, number = self.run.partition("+")
+        run = f"{name}+{int(number or 0) + 1}"
+        return replace(self, problem=replace(self.problem, resumed=cut), run=run)
 
     def repin(self, name: str) -> Repin:
         """Return the order that has one host obey the pins of now."""

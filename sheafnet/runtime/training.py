@@ -27,7 +27,7 @@ class Split:
     y: Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lessons(Problem):
     """What to learn, beside what to relax.
 
@@ -156,8 +156,9 @@ class _Guide(Guide):
         maps = record.maps or self._latest
         stats = record.stats
         step = stats.rounds // rule.sweeps
+        whole = rule.by_batch and record.outcome is Outcome.CONVERGED
         # A run that ends before its time may have gone on since the last look.
-        if not self._history or step > self._history[-1].step:
+        if not whole and (not self._history or step > self._history[-1].step):
             network = learned(self._problem.network, maps)
             discord: Mapping[str, float] = {}
             if not rule.by_batch and record.outcome is not Outcome.DIVERGED:

@@ -316,9 +316,7 @@ def candidates() -> dict[str, dict[str, Accuracy]]:
             )
             for rate, s, d in grid
         }
-    ways["PyTorch Adam"] = {
-        f"rate {rate:g}": by_torch(rate, 0.0, 0.0) for rate in TORCH_RATES
-    }
+    ways["PyTorch Adam"] = {f"rate {rate:g}": by_torch(rate, 0.0, 0.0) for rate in TORCH_RATES}
     ways["PyTorch AdamW, regularised"] = {
         f"rate {rate:g}, smoothing {s:g}, decay {d:g}": by_torch(rate, s, d)
         for rate, s, d in itertools.product(TORCH_RATES, (0.0, 0.1), (0.0, 0.1))

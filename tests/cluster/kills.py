@@ -1,9 +1,10 @@
 """Kill a layer's process while a run goes on, and see that the answer is the same.
 
-    python -m tests.cluster.kills 10
+    python -m tests.cluster.kills 10 [training]
 
 Prints, for each kill, when it came, how long the recovery took and how far the answer is from
-the forward pass.
+the forward pass; in training, how far the weights are from those of lockstep, and how many seconds
+the run took beside one of the same length that nobody disturbed.
 """
 
 from __future__ import annotations
@@ -86,6 +87,45 @@ def kill_one(seed: int) -> Kill:
     )
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What came of training in which a host was killed."""
+
+    host: str
+    at_round: int
+    recoveries: tuple[Recovery, ...]
+    deviation: float
+    seconds: float
+
+
+def train(rounds: int, runtime: Any = None, observer: sn.Observer | None = None) -> sn.Training:
+    """Return training on four classes in the plane, not begun yet."""
+    task = golden.load_task("blobs")
+    return sn.prepare_training(
+        task.network, *task.train, optimiser=sn.Adam(0.05), rounds=rounds, batch_size=64,
+        every=20, runtime=runtime, observer=observer,
+    )  # fmt: skip
+
+
+def kill_in_training(seed: int, rounds: int = 600) -> Lesson:
+    """Train on a cluster, and kill a random host at a random moment."""
+    rng = random.Random(seed)
+    onlooker = Onlooker(at_round=rng.randrange(20, rounds // 2))
+    job = train(rounds, sn.Cluster(), onlooker).start()
+    assert onlooker.reached.wait(120)
+    host = rng.choice([f"layer_{n}" for n in range(3)])
+    os.kill(pid_of(host), signal.SIGKILL)
+    fit, expected = job.result(180), train(rounds).execute()
+    parts = zip(fit.network.layers, expected.network.layers, strict=True)
+    return Lesson(
+        host=host,
+        at_round=onlooker.at_round,
+        recoveries=fit.record.recoveries,
+        deviation=max(float(np.abs(a.matrix - b.matrix).max()) for a, b in parts),
+        seconds=fit.history[-1].time,
+    )
+
+
 def pid_of(host: str) -> int:
     """Return the process of a host of the only run of this machine."""
     import ray
@@ -96,6 +136,22 @@ def pid_of(host: str) -> int:
             pid: int = ray.get(handle.pid.remote())
             return pid
     raise AssertionError(f"no host {host!r}")
+
+
+def main_training(times: int, rounds: int = 600) -> None:
+    """Kill so many times in training and print what came of it."""
+    undisturbed = train(rounds, sn.Cluster()).execute().history[-1].time
+    lost = []
+    for seed in range(times):
+        lesson = kill_in_training(seed, rounds)
+        lost.append(lesson.seconds - undisturbed)
+        print(
+            f"{lesson.host} killed at round {lesson.at_round}: back in "
+            f"{', '.join(f'{r.seconds:.2f} s' for r in lesson.recoveries)}, deviation "
+            f"{lesson.deviation:.1e}, {lesson.seconds:.2f} s instead of {undisturbed:.2f} s",
+            flush=True,
+        )
+    print(f"time lost: median {statistics.median(lost):.2f} s, worst {max(lost):.2f} s")
 
 
 def main(times: int) -> None:
@@ -120,4 +176,4 @@ if __name__ == "__main__":
     from sheafnet.runtime.cluster.session import session
 
     with session("local"):
-        main(int(sys.argv[1]))
+        (main_training if "training" in sys.argv else main)(int(sys.argv[1]))

@@ -25,7 +25,7 @@ from sheafnet.runtime.roster import Roster
 from sheafnet.wire.codec import encode
 from sheafnet.wire.frame import Frame
 from tests import golden
-from tests.cluster.kills import kill_one, pid_of
+from tests.cluster.kills import kill_in_training, kill_one, pid_of
 from tests.cluster.processes import sheafnet
 
 SMALL = golden.load("2-4-1-identity")
@@ -85,6 +85,11 @@ class TestOnOneRay:
         assert kill.deviation <= 1e-6
         assert [(r.host, r.incarnation) for r in kill.recoveries] == [(kill.host, 1)]
         assert kill.restarts == 1
+
+    def test_a_host_that_is_killed_in_training_changes_nothing(self) -> None:
+        lesson = kill_in_training(seed=0)
+        assert [(r.host, r.incarnation) for r in lesson.recoveries] == [(lesson.host, 1)]
+        assert lesson.deviation <= 1e-12
 
     def test_a_host_that_may_not_come_back_ends_the_run(self, tmp_path: Path) -> None:
         moving = Moving()

@@ -24,12 +24,13 @@ NETWORK = sn.ReluNetwork.random([2, 1], seed=0)
 X = np.ones((2, 1))
 PROBLEM = sn.prepare(NETWORK.to_sheaf(), [sn.Pin("a0", X)], stop=sn.Stop(max_rounds=100)).problem
 RIGHT = {"a0": X, "z1": NETWORK.forward(X)}
+RUN = "run"
 EXPLODED = "the force on 'z1' reached 1e+99 at its update 7"
 WRONG = {"a0": X, "z1": NETWORK.forward(X) + 1.0}
 
 
 def coordinator() -> Coordinator:
-    return Coordinator(PROBLEM, ["layer_0", "layer_1"], quiet=1e-10)
+    return Coordinator(PROBLEM, ["layer_0", "layer_1"], 1e-10, RUN)
 
 
 def answer(
@@ -51,7 +52,9 @@ def answer(
         }
         given = {vertex: stalks[vertex]} if ask.with_stalks else None
         fields |= changes if host == "layer_1" else {}
-        order = judge.receive(Report(host=host, wave=ask.wave, stalks=given, **fields), 0.0)
+        order = judge.receive(
+            Report(run=RUN, host=host, wave=ask.wave, stalks=given, **fields), 0.0
+        )
     return order
 
 
@@ -109,7 +112,7 @@ def test_an_answer_to_an_earlier_wave_does_not_count() -> None:
     judge = coordinator()
     late = judge.ask()
     judge.ask()
-    report = Report("layer_1", 0, late.wave, True, 5, 5, {"z1": 0.0}, 10, 0, None, None)
+    report = Report(RUN, "layer_1", 0, late.wave, True, 5, 5, {"z1": 0.0}, 10, 0, None, None)
     assert judge.receive(report, 0.0) is None
     assert not judge.complete
 
@@ -178,7 +181,7 @@ def test_an_end_that_was_ordered_waits_for_a_wave_that_collects() -> None:
     ask = judge.ask()
     judge.end(sn.Outcome.STOPPED)
     for host, vertex in (("layer_0", "a0"), ("layer_1", "z1")):
-        report = Report(host, 0, ask.wave, False, 1, 1, {vertex: 1.0}, 2, 0, None, None)
+        report = Report(RUN, host, 0, ask.wave, False, 1, 1, {vertex: 1.0}, 2, 0, None, None)
         assert judge.receive(report, 0.0) is None
     assert judge.hurried
     end = answer(judge)

@@ -394,7 +394,6 @@ NET, X, Y = problem("softmax", 0)
         ({"test": (X, np.arange(6))}, InputError, "there are 2 classes"),
         ({"test": (X, np.zeros((3, 6)))}, ShapeError, "test targets: expected shape"),
         ({"test": (X[:, :0], Y[:, :0])}, InputError, "test inputs: the batch is empty"),
-        ({"runtime": sn.Simulator(restarts=(sn.Restart("layer_1", 5.0),))}, InputError, "forget"),
         (
             {"rule": sn.Joint(1.0, 0.1, 0.1), "batch_size": 3},
             InputError,
@@ -441,3 +440,31 @@ def test_steps_are_for_training_only() -> None:
     for rule in (sn.Nudged(), sn.Relax()):
         with pytest.raises(RuleError, match="use train"):
             sn.infer(NET.to_sheaf(), [sn.Pin("a0", X)], rule=rule)
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda o: type(o).__name__)
+@pytest.mark.parametrize("rule", [sn.Nudged(), sn.Relax(sweeps=2)], ids=["nudged", "relax"])
+@pytest.mark.parametrize("seed", range(3))
+def test_hosts_that_crash_change_nothing(rule: sn.Rule, optimiser: sn.Optimiser, seed: int) -> None:
+    """All go back to the last cut, under another name, and take the same steps again."""
+    task = golden.load_task("blobs")
+    moments = np.random.default_rng(seed).uniform(0.0, 2000.0, 3)
+    crashes = [sn.Restart(f"layer_{n}", at, down=30.0) for n, at in enumerate(moments)]
+
+    def fit(runtime: sn.Simulator | sn.Lockstep) -> sn.Fit:
+        return sn.train(
+            task.network, *task.train, rule=rule, optimiser=optimiser,
+            epochs=3, batch_size=64, seed=1, every=4, runtime=runtime,
+        )  # fmt: skip
+
+    rough = sn.Simulator(seed=seed, restarts=tuple(crashes), **ROUGH)  # type: ignore[arg-type]
+    here, there = fit(sn.Lockstep()), fit(rough)
+    np.testing.assert_array_equal(flat(there.network), flat(here.network))
+    assert [it.train_loss for it in there.history] == [it.train_loss for it in here.history]
+    assert [it.step for it in there.history] == [it.step for it in here.history]
+
+
+def test_joint_has_nothing_to_go_back_to() -> None:
+    crashing = sn.Simulator(restarts=(sn.Restart("layer_1", 5.0),))
+    with pytest.raises(InputError, match="Joint has no steps to go back to"):
+        sn.train(NET, X, Y, rule=sn.Joint(1.0, 0.1, 0.1), rounds=5, runtime=crashing)

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from sheafnet.core.arrays import Array
-from sheafnet.dynamics.optimisers.optimiser import Direction, Optimiser, gradient
+from sheafnet.dynamics.optimisers.optimiser import (
+    NOTHING,
+    Direction,
+    Memory,
+    Optimiser,
+    gradient,
+)
 
 
 @dataclass(frozen=True)
@@ -38,32 +44,35 @@ class Adam(Optimiser):
         rule = f"epsilon is {self.epsilon}; it must be positive"
         return {**super().checks(), **betas, rule: self.epsilon > 0.0}
 
-    def direction(self) -> Direction:
-        return _Moments(self)
+    def direction(self, memory: Memory = NOTHING) -> Direction:
+        return _Moments(self, memory)
 
 
 class _Moments:
-    def __init__(self, settings: Adam) -> None:
+    def __init__(self, settings: Adam, memory: Memory) -> None:
         self._settings = settings
-        self._steps = 0
-        self._mean: Array | None = None
-        self._square: Array | None = None
+        self._steps = memory.steps
+        self._arrays = {name: array.copy() for name, array in memory.arrays.items()}
+
+    def arrays(self) -> dict[str, Array]:
+        return self._arrays
 
     def __call__(self, stalk: Array, tension: Array) -> Array:
         g = gradient(stalk, tension)
-        if self._mean is None or self._square is None:
-            self._mean, self._square = np.zeros_like(g), np.zeros_like(g)
-        beta1, beta2, mean, square = self._settings.beta1, self._settings.beta2, self._mean, g * g
+        if not self._arrays:
+            self._arrays = {"mean": np.zeros_like(g), "square": np.zeros_like(g)}
+        mean, squares, square = self._arrays["mean"], self._arrays["square"], g * g
+        beta1, beta2 = self._settings.beta1, self._settings.beta2
         self._steps += 1
         mean *= beta1
         g *= 1.0 - beta1
         mean += g
-        self._square *= beta2
+        squares *= beta2
         square *= 1.0 - beta2
-        self._square += square
+        squares += square
         # m̂ / (√v̂ + ε), with the square root of the correction taken out of both.
         root = math.sqrt(1.0 - beta2**self._steps)
-        scale = np.sqrt(self._square, out=square)
+        scale = np.sqrt(squares, out=square)
         scale += self._settings.epsilon * root
         np.divide(mean, scale, out=g)
         g *= root / (1.0 - beta1**self._steps)

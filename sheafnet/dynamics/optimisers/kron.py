@@ -9,7 +9,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from sheafnet.core.arrays import Array
-from sheafnet.dynamics.optimisers.optimiser import Direction, Optimiser
+from sheafnet.dynamics.optimisers.optimiser import NOTHING, Direction, Memory, Optimiser
 
 LONGEST_MEMORY = 0.95
 
@@ -46,17 +46,18 @@ class Kron(Optimiser):
             momentum: 0.0 <= self.momentum < 1.0,
         }
 
-    def direction(self) -> Direction:
-        return _Moments(self)
+    def direction(self, memory: Memory = NOTHING) -> Direction:
+        return _Moments(self, memory)
 
 
 class _Moments:
-    def __init__(self, settings: Kron) -> None:
+    def __init__(self, settings: Kron, memory: Memory) -> None:
         self._settings = settings
-        self._steps = 0
-        self._stalks: Array | None = None
-        self._tensions: Array | None = None
-        self._mean: Array | None = None
+        self._steps = memory.steps
+        self._arrays = {name: array.copy() for name, array in memory.arrays.items()}
+
+    def arrays(self) -> dict[str, Array]:
+        return self._arrays
 
     def __call__(self, stalk: Array, tension: Array) -> Array:
         batch = stalk.shape[1]
@@ -65,19 +66,19 @@ class _Moments:
         A = extended @ extended.T / batch
         G = tension @ tension.T / batch
         self._steps += 1
-        if self._stalks is None or self._tensions is None or self._mean is None:
-            self._stalks, self._tensions, self._mean = A, G, np.zeros_like(g)
-        else:
-            memory = min(1.0 - 1.0 / self._steps, LONGEST_MEMORY)
-            self._stalks += (1.0 - memory) * (A - self._stalks)
-            self._tensions += (1.0 - memory) * (G - self._tensions)
-        momentum = self._settings.momentum
-        self._mean *= momentum
+        if not self._arrays:
+            self._arrays = {"stalks": A, "tensions": G, "mean": np.zeros_like(g)}
+        stalks, tensions = self._arrays["stalks"], self._arrays["tensions"]
+        memory = min(1.0 - 1.0 / self._steps, LONGEST_MEMORY)
+        stalks += (1.0 - memory) * (A - stalks)
+        tensions += (1.0 - memory) * (G - tensions)
+        mean, momentum = self._arrays["mean"], self._settings.momentum
+        mean *= momentum
         try:
-            self._mean += (1.0 - momentum) * self._preconditioned(g, self._stalks, self._tensions)
+            mean += (1.0 - momentum) * self._preconditioned(g, stalks, tensions)
         except LinAlgError:  # something is not finite: the owner's to report
-            self._mean[:] = np.nan
-        return self._mean.copy()
+            mean[:] = np.nan
+        return mean.copy()
 
     def _preconditioned(self, g: Array, A: Array, G: Array) -> Array:
         root = math.sqrt(self._settings.damping)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, get_args
 
@@ -16,8 +17,29 @@ from sheafnet.errors import InputError, nearest
 Schedule = Literal["constant", "cosine"]
 
 
+class Memory(NamedTuple):
+    """What a learner knows besides its map.
+
+    Attributes
+    ----------
+    steps
+        How many it has taken.
+    arrays
+        What its direction is made of, by name.
+    """
+
+    steps: int
+    arrays: Mapping[str, Array]
+
+
+NOTHING = Memory(0, {})
+
+
 class Direction(Protocol):
     """The state of one map: which way is down, after all that it has seen."""
+
+    def arrays(self) -> dict[str, Array]:
+        """Return what it is made of, from which it can be made again; not copied."""
 
     def __call__(self, stalk: Array, tension: Array) -> Array:
         """Return the way up, for [W b], as a new array of shape (n_out, n_in + 1).
@@ -83,12 +105,12 @@ class Optimiser(abc.ABC):
         }
 
     @abc.abstractmethod
-    def direction(self) -> Direction:
-        """Return the state of a map that has seen nothing."""
+    def direction(self, memory: Memory = NOTHING) -> Direction:
+        """Return the state of a map that has seen this much."""
 
-    def start(self, steps: int) -> Learner:
-        """Return what teaches one map in so many steps."""
-        return Learner(self, steps)
+    def start(self, steps: int, memory: Memory = NOTHING) -> Learner:
+        """Return what teaches one map in so many steps, some of them taken already."""
+        return Learner(self, steps, memory)
 
     def rate_at(self, step: int, steps: int) -> float:
         """Return the rate of a step, from 0, of so many."""
@@ -110,17 +132,29 @@ class Learned(NamedTuple):
 class Learner:
     """One map's teacher, kept by the owner of the map."""
 
-    def __init__(self, optimiser: Optimiser, steps: int) -> None:
+    def __init__(self, optimiser: Optimiser, steps: int, memory: Memory = NOTHING) -> None:
         self._optimiser = optimiser
-        self._direction = optimiser.direction()
         self._steps = steps
-        self._step = 0
+        self._step = memory.steps
+        self._memory = memory
+        # Made from copies by whoever takes the first step: a learner may have travelled, and
+        # arrays that have are read-only.
+        self._direction: Direction | None = None
+
+    def memory(self) -> Memory:
+        """Return what it knows by now."""
+        if self._direction is None:
+            return self._memory
+        arrays = {name: array.copy() for name, array in self._direction.arrays().items()}
+        return Memory(self._step, arrays)
 
     def step(self, before: Affine, stalk: Array, tension: Array) -> Learned:
         """Return the map after one more step; see ``Direction`` for the arrays."""
         optimiser = self._optimiser
         rate = optimiser.rate_at(self._step, self._steps)
         self._step += 1
+        if self._direction is None:
+            self._direction = optimiser.direction(self._memory)
         move = self._direction(stalk, tension)
         move *= -rate
         length = norm(move)

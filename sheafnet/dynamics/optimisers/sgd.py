@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sheafnet.core.arrays import Array
-from sheafnet.dynamics.optimisers.optimiser import Direction, Optimiser, gradient
+from sheafnet.dynamics.optimisers.optimiser import (
+    NOTHING,
+    Direction,
+    Memory,
+    Optimiser,
+    gradient,
+)
 
 
 @dataclass(frozen=True)
@@ -24,14 +30,18 @@ class Sgd(Optimiser):
         rule = f"momentum is {self.momentum}; it must be in [0, 1)"
         return {**super().checks(), rule: 0.0 <= self.momentum < 1.0}
 
-    def direction(self) -> Direction:
-        return _Ball(self.momentum)
+    def direction(self, memory: Memory = NOTHING) -> Direction:
+        return _Ball(self.momentum, memory)
 
 
 class _Ball:
-    def __init__(self, momentum: float) -> None:
+    def __init__(self, momentum: float, memory: Memory) -> None:
         self._momentum = momentum
-        self._velocity: Array | None = None
+        velocity = memory.arrays.get("velocity")
+        self._velocity = None if velocity is None else velocity.copy()
+
+    def arrays(self) -> dict[str, Array]:
+        return {} if self._velocity is None else {"velocity": self._velocity}
 
     def __call__(self, stalk: Array, tension: Array) -> Array:
         g = gradient(stalk, tension)

@@ -28,6 +28,11 @@ go_home()  # before anything of the user's is imported in this process
 Handle: TypeAlias = Any
 """Of a Ray actor, whose methods Ray makes up."""
 
+Item: TypeAlias = bytes | Callable[[Host], None] | None
+"""A frame, something to do with the host, or the word that its life is over."""
+
+Mail: TypeAlias = SimpleQueue[Item]
+
 node_address: Callable[[], str] = ray.util.get_node_ip_address
 
 PACE = 0.0005
@@ -44,12 +49,13 @@ class HostActor:
     """A mailbox and, once bound, the thread of a host."""
 
     def __init__(self) -> None:
-        self._mail: SimpleQueue[bytes | Callable[[Host], None]] = SimpleQueue()
+        self._mail: Mail = SimpleQueue()
         self._bound = False
         self._failure: Exception | None = None
 
     def bind(self, host: Host, peers: Mapping[str, Handle]) -> Process:
-        """Begin to live as ``host``; what came before there was a host is forgotten."""
+        """Begin to live as ``host``; what came before is forgotten, and a host before it ends."""
+        self._mail.put(None)
         self._mail = SimpleQueue()
         self._bound = True
         threading.Thread(
@@ -100,7 +106,7 @@ class HostActor:
         self,
         host: Host,
         peers: Mapping[str, Handle],
-        mail: SimpleQueue[bytes | Callable[[Host], None]],
+        mail: Mail,
     ) -> None:
         # Without a return value there is nothing to keep for a call whose end nobody awaits.
         send = {name: peer.push.options(num_returns=0).remote for name, peer in peers.items()}
@@ -110,6 +116,8 @@ class HostActor:
                 pace = PACE
                 while True:
                     for item in _awaited(mail, host, pace):
+                        if item is None:
+                            return
                         if isinstance(item, bytes):
                             host.receive(item)
                         else:
@@ -124,16 +132,14 @@ class HostActor:
             self._failure = error
 
 
-def _awaited(
-    mail: SimpleQueue[bytes | Callable[[Host], None]], host: Host, pace: float
-) -> list[bytes | Callable[[Host], None]]:
+def _awaited(mail: Mail, host: Host, pace: float) -> list[Item]:
     """Return all mail, after waiting for some or until the host has something else to do."""
     if host.runnable:
         timeout: float | None = pace
     else:
         due = host.due
         timeout = None if due is None else max(due - time.monotonic(), 0.0)
-    items = []
+    items: list[Item] = []
     try:
         items.append(mail.get(timeout=timeout))
         while True:

@@ -97,7 +97,7 @@ class _Waves:
         self.crew = crew
         self.interval = interval
         self.watch = watch
-        self.coordinator = Coordinator(problem, crew.roster.members, crew.quiet)
+        self.coordinator = Coordinator(problem, crew.roster.members, crew.quiet, crew.roster.run)
         self.began = time.monotonic()
         self.deadline = self.began + (problem.stop.max_time or float("inf"))
 
@@ -105,6 +105,8 @@ class _Waves:
         while True:
             began = time.monotonic()
             finish = self.wave()
+            if self.crew.forgotten:
+                self.roll_back()
             for cut in self.coordinator.taken():
                 self.watch.cut(cut)
             if finish is None:
@@ -133,6 +135,12 @@ class _Waves:
                 case None:
                     pass
         return finish
+
+    def roll_back(self) -> None:
+        """Have every host go on from the last cut: one has come back without its maps."""
+        roster = self.crew.roster.resumed(self.coordinator.latest)
+        self.coordinator.roll_back(roster.run)
+        self.crew.begin_anew(roster)
 
     def look_up(self) -> Finish | None:
         """Ask the watch what is wanted."""

@@ -43,6 +43,8 @@ class Crew:
         Where each host lives.
     recoveries
         Hosts that were lost and came back.
+    forgotten
+        Those whose maps were lost with them, as far as nothing has been done about it yet.
     """
 
     def __init__(self, roster: Roster, cluster: Cluster) -> None:
@@ -50,6 +52,7 @@ class Crew:
         self.quiet = roster.quiet
         self.processes: dict[str, Process] = {}
         self.recoveries: list[Recovery] = []
+        self.forgotten: set[str] = set()
         self._cluster = cluster
         self._lives = dict.fromkeys(roster.members, 0)
         self._lost_at: dict[str, float] = {}
@@ -128,6 +131,12 @@ class Crew:
         for name, actor in self._actors.items():
             actor.repin.remote(roster.repin(name))
 
+    def begin_anew(self, roster: Roster) -> None:
+        """Have every host begin as ``roster`` has it, and forget what it was."""
+        self.roster = roster
+        self.forgotten.clear()
+        self.bind()
+
     def dismiss(self) -> None:
         """End every actor."""
         for actor in self._actors.values():
@@ -159,6 +168,8 @@ class Crew:
         if report is None:
             self._lose(name)
             self._lives[name] += 1
+            if self.roster.problem.rule.by_batch:
+                self.forgotten.add(name)
             self._bind(name)
             return None
         lost_at = self._lost_at.pop(name, None)

@@ -71,7 +71,7 @@ class Simulation:
         self.roster = roster
         self._trace = trace
         self._quiet = roster.quiet
-        self.coordinator = Coordinator(roster.problem, self.hosts, roster.quiet)
+        self.coordinator = Coordinator(roster.problem, self.hosts, roster.quiet, roster.run)
         self._links: dict[tuple[str, str], Link] = {}
         self._finish: Finish | None = None
         self._crashed: list[Host] = []
@@ -254,10 +254,33 @@ class Simulation:
 
     def _rise(self, name: str) -> None:
         self.lives[name] += 1
+        self._sheets[name].rise(self.kernel.now)
+        if self.roster.problem.rule.by_batch:
+            self._roll_back()
+        self._live(name)
+
+    def _live(self, name: str) -> None:
+        """Begin a life of a host."""
         self._trace.note(self.kernel.now, What.RISE, name, self.lives[name])
         host = self.hosts[name] = self.roster.host(name, self.lives[name], self._quiet)
-        self._sheets[name].rise(self.kernel.now)
         self._schedule_step(host)
+
+    def _roll_back(self) -> None:
+        """Have every other host go on from the last cut as well, when the word of it arrives."""
+        self.roster = self.roster.resumed(self.coordinator.latest)
+        self.coordinator.roll_back(self.roster.run)
+        for name in self.hosts:
+            arrives = self._control(CONTROL, name)
+            self.kernel.at(arrives, Priority.CONTROL, self._replace, name, self.roster.run)
+        # The wave that is under way has lost its answers.
+        wait = self.settings.report_interval
+        self.kernel.at(self.kernel.now + wait, Priority.CONTROL, self._wave)
+
+    def _replace(self, name: str, run: str) -> None:
+        """Have a host begin anew, unless it is down or there has been a later word of that."""
+        if name in self.hosts and run == self.roster.run:
+            self._crashed.append(self.hosts[name])
+            self._live(name)
 
     def _link(self, sender: str, receiver: str) -> Link:
         link = self._links.get((sender, receiver))
