@@ -15,7 +15,7 @@ from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin, resolve_pins
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import wholly_held
-from sheafnet.core.targets import smoothed
+from sheafnet.dynamics.lessons import Cut
 from sheafnet.dynamics.lockstep import Lockstep
 from sheafnet.dynamics.optimisers import Optimiser
 from sheafnet.dynamics.problem import Problem
@@ -27,13 +27,13 @@ from sheafnet.dynamics.rules.relax import Relax
 from sheafnet.dynamics.stop import Stop
 from sheafnet.errors import InputError, RuleError
 from sheafnet.runtime.initial import Init, initial_cochain
-from sheafnet.runtime.plan import planned, split
+from sheafnet.runtime.plan import other_split, planned, require_settings, softened, split
 from sheafnet.runtime.ports import Observer, Runtime
 from sheafnet.runtime.run import Run
 from sheafnet.runtime.simulator.cone import LightCone, Push, spread
 from sheafnet.runtime.simulator.simulator import Simulator
 from sheafnet.runtime.solution import Solution
-from sheafnet.runtime.training import Fit, Lessons, Training
+from sheafnet.runtime.training import Fit, Lessons, Split, Training
 
 
 class Settings(TypedDict, total=False):
@@ -133,7 +133,7 @@ def _problem(
 class Lesson(TypedDict, total=False):
     """What ``train`` and ``prepare_training`` take beside the network, inputs and targets."""
 
-    rule: Rule
+    rule: str | Rule
     optimiser: Optimiser | None
     rounds: int | None
     epochs: float | None
@@ -142,11 +142,12 @@ class Lesson(TypedDict, total=False):
     seed: int
     runtime: Runtime | None
     init: Init
-    test: tuple[ArrayLike, ArrayLike] | None
+    test: Split | tuple[ArrayLike, ArrayLike] | None
     every: int | None
     patience: int | None
     label_smoothing: float
     observer: Observer | None
+    resumed: Cut | None
 
 
 def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Lesson]) -> Fit:
@@ -164,8 +165,8 @@ def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Lesso
     y
         Targets, shape (n_out, samples), or integer labels, shape (samples,).
     rule
-        ``Nudged()``, the default, ``Relax(…)``, or ``Joint(…)``, in which stalks and maps move all
-        the time.
+        ``"nudged"``, the default, ``"relax"``, or a rule with its settings, as ``Joint(…)``, in
+        which stalks and maps move all the time.
     optimiser
         How each map learns: ``Sgd(…)``, ``Adam(…)`` or ``Kron(…)``. Not needed for ``Joint`` with
         its own beta and dt.
@@ -184,7 +185,7 @@ def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Lesso
     init
         Where the stalks start under ``Joint``, as for ``infer``; the forward pass, if not given.
     test
-        Inputs and targets that are evaluated as well.
+        Inputs and targets that are evaluated as well: a pair, or what ``task`` gives.
     every
         Steps (rounds, under ``Joint``) between evaluations; an epoch, or a tenth of the whole, if
         not given.
@@ -194,6 +195,8 @@ def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Lesso
         Share of each one-hot target that is spread over all classes, in [0, 1).
     observer
         Is told of progress, of every evaluation and of the end.
+    resumed
+        The cut from which to go on; an observer is handed them. All else is to be as it was.
 
     Returns
     -------
@@ -213,7 +216,7 @@ def prepare_training(
     x: ArrayLike,
     y: ArrayLike,
     *,
-    rule: Rule = Nudged(),
+    rule: str | Rule = "nudged",
     optimiser: Optimiser | None = None,
     rounds: int | None = None,
     epochs: float | None = None,
@@ -222,17 +225,19 @@ def prepare_training(
     seed: int = 0,
     runtime: Runtime | None = None,
     init: Init = "forward",
-    test: tuple[ArrayLike, ArrayLike] | None = None,
+    test: Split | tuple[ArrayLike, ArrayLike] | None = None,
     every: int | None = None,
     patience: int | None = None,
     label_smoothing: float = 0.0,
     observer: Observer | None = None,
+    resumed: Cut | None = None,
 ) -> Training:
     """Check what ``train`` is asked for and return its job, not begun yet.
 
     The arguments and errors are those of ``train``.
     """
     runtime = runtime or Lockstep()
+    rule = as_rule(rule)
     if isinstance(rule, Joint) and isinstance(runtime, Simulator) and runtime.restarts:
         raise InputError(
             "train: Joint has no steps to go back to, and a host that crashes forgets its maps; "
@@ -240,19 +245,13 @@ def prepare_training(
         )
     if not isinstance(rule, Joint | Nudged | Relax):
         raise RuleError(f"train: {type(rule).__name__} does not learn; use Nudged, Relax or Joint")
-    for name, value in {"every": every, "patience": patience}.items():
-        if value is not None and value < 1:
-            raise InputError(f"train: {name} is {value}; it must be at least 1")
+    if resumed is not None and isinstance(rule, Joint):
+        raise RuleError("train: Joint has no cuts to go on from")
+    counts = {"rounds": rounds, "batch_size": batch_size, "every": every, "patience": patience}
+    require_settings(optimiser, counts)
     train_split = split(net, x, y, "")
-    test_split = None if test is None else split(net, *test, "test ")
-    aims = train_split.y
-    if label_smoothing:
-        if net.output == "identity" or not 0.0 < label_smoothing < 1.0:
-            raise InputError(
-                f"train: label_smoothing is {label_smoothing}; it must be in [0, 1), and 0 for an "
-                "output without classes"
-            )
-        aims = smoothed(aims, label_smoothing)
+    test_split = None if test is None else other_split(net, test)
+    aims = softened(net, train_split.y, label_smoothing)
     course = planned(rule, train_split, optimiser, rounds, epochs, batch_size, seed, every)
     rule = replace(rule, course=course)
     pull, strength = _pull(rule, net)
@@ -270,7 +269,7 @@ def prepare_training(
         # It ends with its last step, however many messages that takes.
         start = Problem(sheaf, resolved, nothing, rule, Stop(None, sys.maxsize, max_time))
     problem = Lessons(
-        start.sheaf, start.pins, start.start, start.rule, start.stop,
+        start.sheaf, start.pins, start.start, start.rule, start.stop, resumed,
         network=net, train=train_split, test=test_split, every=course.every, patience=patience,
     )  # fmt: skip
     return Training(problem, runtime, observer or Observer())

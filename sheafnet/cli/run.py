@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from sheafnet.cli import NOT_CONVERGED
-from sheafnet.cli.options import config_argument, override_option
+from sheafnet.cli.options import override_option
 from sheafnet.cli.output import show
 from sheafnet.cli.show import show_costs, show_fit, show_light_cone, show_solution
 from sheafnet.cli.summary import fit_summary, summary
@@ -21,6 +21,7 @@ from sheafnet.config.schema import MetricsSection
 from sheafnet.config.shipped import find_config
 from sheafnet.dynamics.record import Progress
 from sheafnet.dynamics.stop import Outcome
+from sheafnet.observe.checkpoints import Checkpoints, last_cut
 from sheafnet.observe.pictures import draw_light_cone, draw_losses
 from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.rundir import RunDirectory
@@ -35,7 +36,7 @@ LOSSES = "losses.svg"
 
 
 @click.command()
-@config_argument
+@click.argument("config", metavar="[CONFIG]", required=False)
 @override_option
 @click.option(
     "--out",
@@ -44,6 +45,12 @@ LOSSES = "losses.svg"
 )
 @click.option(
     "--costs", is_flag=True, help="Print what passed over each edge, and the time of each host."
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="RUN_DIR",
+    help="Go on with the training in a run directory, from its last checkpoint; instead of CONFIG.",
 )
 @click.option("--trace", is_flag=True, help="Keep the full trace of a simulated run.")
 @click.option(
@@ -54,10 +61,11 @@ LOSSES = "losses.svg"
 @click.pass_context
 def run(
     ctx: click.Context,
-    config: str,
+    config: str | None,
     overrides: Sequence[str],
     out: Path | None,
     costs: bool,
+    resume: Path | None,
     trace: bool,
     metrics_port: int | None,
 ) -> None:
@@ -65,19 +73,24 @@ def run(
 
     Ctrl-C and SIGTERM stop the run; what it had reached is written.
     """
-    path = find_config(config)
+    if (config is None) == (resume is None) or (resume and (overrides or out or trace)):
+        raise click.UsageError("give either CONFIG, or --resume RUN_DIR without another setting")
+    path = find_config(config) if config else resume / "config.yaml" if resume else Path()
     if metrics_port is not None:
         overrides = [*overrides, f"metrics.port={metrics_port}"]
     loaded = load_config(path, overrides)
     job = build_job(loaded)
     cone = job.light_cone() if isinstance(job, InferJob) else None
-    directory = RunDirectory(out) if out else RunDirectory.next_in(Path("runs"), path.stem)
-    directory.write_inputs(dump_config(loaded.config), job.network)
+    if resume is not None:
+        directory = RunDirectory(resume, again=True)
+    else:
+        directory = RunDirectory(out) if out else RunDirectory.next_in(Path("runs"), path.stem)
+        directory.write_inputs(dump_config(loaded.config), job.network)
     observer = _observer(loaded.config.metrics, directory)
     try:
         with directory.tracing(trace) as write_line:
             if isinstance(job, TrainJob):
-                well = _train(job, directory, observer, write_line)
+                well = _train(job, directory, observer, write_line, again=resume is not None)
             else:
                 well = _infer(job, directory, observer, write_line, cone=cone, costs=costs)
     finally:
@@ -120,9 +133,13 @@ def _train(
     directory: RunDirectory,
     observer: Observer,
     write_line: Callable[[str], None] | None,
+    *,
+    again: bool,
 ) -> bool:
     """Train, write and show what came of it; return whether all is well."""
-    fit = _finish(job.prepare(observer, write_line))
+    cut = last_cut(directory.path, job.network.to_sheaf()) if again else None
+    observer = Several([observer, Checkpoints(directory.path)])
+    fit = _finish(job.prepare(observer, write_line, cut))
     try:
         directory.write_fit(fit, fit_summary(fit))
         draw_losses(directory.path / LOSSES, fit.history)

@@ -101,14 +101,15 @@ def show_fit(job: TrainJob, fit: Fit) -> None:
     looks = len(fit.history)
     stride = -(-looks // MOST_LOOKS)
     for place, it in enumerate(fit.history):
-        if place % stride and place != looks - 1:
+        if place % stride and place != looks - 1 and it is not fit.evaluation:
             continue
-        row = [f"{it.step:,}", f"{it.train.loss:.4g}", _figure(it.test_loss, ".4g")]
+        kept = " *" if it is fit.evaluation and place != looks - 1 else ""
+        row = [f"{it.step:,}{kept}", f"{it.train.loss:.4g}", _figure(it.test_loss, ".4g")]
         if classes:
             on_test = None if it.test is None else it.test.accuracy
             row += [_figure(it.train.accuracy, ".4f"), _figure(on_test, ".4f")]
         table.add_row(*row)
-    stats, last = fit.stats, fit.history[-1]
+    stats, last = fit.stats, fit.evaluation
     edges = Table("edge", "discord", "tension", "last step")
     for edge, discord in last.discord.items():
         tension, step = last.tension.get(edge), last.step_norm.get(edge)
@@ -116,6 +117,11 @@ def show_fit(job: TrainJob, fit: Fit) -> None:
     inactive = sum(last.train.inactive.values())
     lines = [
         fit.diverged or ("stopped before its time" if fit.stopped else "trained"),
+        *(
+            [f"* the network that was kept, of step {last.step:,}"]
+            if last is not fit.history[-1]
+            else []
+        ),
         f"{stats.rounds:,} rounds, {stats.updates:,} updates, {stats.messages:,} messages, "
         f"{stats.wall_time:.2f} s",
     ]

@@ -10,8 +10,10 @@ import numpy as np
 
 import sheafnet
 from sheafnet.config.build import InferJob
+from sheafnet.core.assessment import accuracy
 from sheafnet.core.certificate import error_bound
 from sheafnet.core.cochain import Cochain
+from sheafnet.core.targets import one_hot
 from sheafnet.dynamics.record import Record
 from sheafnet.errors import NonFiniteError
 from sheafnet.runtime.simulator.cone import LightCone
@@ -46,22 +48,23 @@ def summary(job: InferJob, solution: Solution, cone: LightCone | None = None) ->
         }
     network, labels = job.network, None if job.samples is None else job.samples.labels
     if network is not None and labels is not None:
-
-        def accuracy(cochain: Cochain) -> float:
-            return float(np.mean(cochain[network.output_vertex].argmax(axis=0) == labels))
-
-        result["accuracy"] = accuracy(cochain)
-        result["accuracy_of_forward"] = None if forward is None else accuracy(forward)
+        output, y = network.output, one_hot(labels, network.widths[-1])
+        said = cochain[network.output_vertex]
+        result["accuracy"] = accuracy(output, said, y)
+        result["accuracy_of_forward"] = (
+            None if forward is None else accuracy(output, forward[network.output_vertex], y)
+        )
     return result
 
 
 def fit_summary(fit: Fit) -> dict[str, Any]:
     """Return what ``result.json`` holds of training."""
-    last, record = fit.history[-1], fit.record
+    last, record = fit.evaluation, fit.record
     return {
         "outcome": record.outcome.name,
         "diverged": fit.diverged,
         "stopped": fit.stopped,
+        "step": last.step,
         "train": asdict(last.train),
         "test": None if last.test is None else asdict(last.test),
         "discord": dict(last.discord),

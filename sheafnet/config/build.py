@@ -26,15 +26,14 @@ from sheafnet.config.training import build_optimiser
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin
 from sheafnet.core.sheaf import Sheaf
+from sheafnet.dynamics.lessons import Cut
 from sheafnet.dynamics.lockstep import Lockstep
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules import (
     RULES,
     Heat,
     Joint,
-    Nudged,
     Prox,
-    Relax,
     Sor,
 )
 from sheafnet.dynamics.stop import Stop
@@ -47,8 +46,6 @@ from sheafnet.runtime.training import Training
 
 RULE_KINDS: dict[str, Callable[..., Rule]] = {
     **RULES,
-    "nudged": Nudged,
-    "relax": Relax,
     "joint": Joint,
 }
 STALKS: dict[str, Callable[[], Rule]] = {"prox": lambda: Prox("keep"), "heat": Heat, "sor": Sor}
@@ -126,10 +123,15 @@ class TrainJob:
     samples: Samples
     test: Samples | None
 
-    def prepare(self, observer: Observer, trace: Callable[[str], None] | None = None) -> Training:
+    def prepare(
+        self,
+        observer: Observer,
+        trace: Callable[[str], None] | None = None,
+        resumed: Cut | None = None,
+    ) -> Training:
         """Return the training, not begun yet; see ``api.prepare_training``.
 
-        The arguments are those of ``InferJob.prepare``.
+        The first arguments are those of ``InferJob.prepare``; the last is what it goes on from.
         """
         config, section = self.config, self.config.training
         assert section is not None
@@ -152,6 +154,7 @@ class TrainJob:
             init=config.init if "init" in config.model_fields_set else "forward",
             seed=config.seed,
             observer=observer,
+            resumed=resumed,
         )
 
 

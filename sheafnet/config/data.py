@@ -52,7 +52,9 @@ class InlineData(Section):
     inputs: list[list[float]] = Field(
         min_length=1, description="one row a sample, n_0 numbers each"
     )
-    labels: list[int] | None = Field(default=None, description="one class label a sample")
+    labels: list[Annotated[int, Field(ge=0, le=2**31)]] | None = Field(
+        default=None, description="one class label a sample"
+    )
     targets: list[list[float]] | None = Field(
         default=None, description="one row a sample, n_out numbers each"
     )

@@ -18,6 +18,9 @@ from sheafnet.core.npz import read_npz
 from sheafnet.errors import FileError, InputError, nearest
 from sheafnet.runtime.tasks import task
 
+LARGEST = 2.0**53
+"""Whole numbers up to which a float can tell from each other."""
+
 
 @dataclass(frozen=True, eq=False)
 class Samples:
@@ -86,17 +89,18 @@ def _from_task(data: TaskData, part: int) -> Samples:
 
 
 def _from_table(data: CsvData, faults: Faults) -> Samples | None:
-    table = faults.attempt("data.path", lambda: _read_table(data.path))
-    if table is None:
-        return None
     wanted = {"inputs": data.inputs, "targets": data.targets or []}
     if data.labels is not None:
         wanted["labels"] = [data.labels]
+    names = [column for columns in wanted.values() for column in columns]
+    table = faults.attempt("data.path", lambda: _read_table(data.path, names))
+    if table is None:
+        return None
     for key, columns in wanted.items():
         for column in columns:
             if column not in table:
-                faults.add(f"data.{key}", f"{data.path}: no column {column!r}"
-                           f"{nearest(column, table)}")  # fmt: skip
+                hint = nearest(column, table)
+                faults.add(f"data.{key}", f"{data.path}: no column {column!r}{hint}")
     if faults.found:
         return None
 
@@ -106,35 +110,41 @@ def _from_table(data: CsvData, faults: Faults) -> Samples | None:
     labels: NDArray[Any] | None = None
     if data.labels is not None:
         labels = taken([data.labels])[0]
-        if np.array_equal(labels, np.round(labels)):
+        if np.array_equal(labels, np.round(labels)) and np.abs(labels).max(initial=0.0) < LARGEST:
             labels = labels.astype(np.int64)
     targets = taken(data.targets) if data.targets else None
     return _checked(taken(data.inputs), labels, targets, data.scale, faults)
 
 
-def _read_table(path: Path) -> dict[str, list[float]]:
-    """Return column → its numbers.
+def _read_table(path: Path, names: Sequence[str]) -> dict[str, list[float]]:
+    """Return column → its numbers, of those that are named; no numbers of the others.
 
     Raises
     ------
     FileError
-        If it cannot be read, or something in it is not a number.
+        If it cannot be read, or something in a named column is not a number.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             rows = csv.DictReader(stream, strict=True)
-            columns: dict[str, list[float]] = {name: [] for name in rows.fieldnames or ()}
+            header = list(rows.fieldnames or ())
+            if not header or len(set(header)) < len(header):
+                raise FileError(f"{path}: the first line is to name every column once")
+            columns: dict[str, list[float]] = {name: [] for name in header}
             for row in rows:
-                for name, column in columns.items():
-                    column.append(_number(row[name], f"{path}, line {rows.line_num}, {name}"))
+                where = f"{path}, line {rows.line_num}"
+                if None in row or None in row.values():
+                    raise FileError(f"{where}: expected {len(header)} fields")
+                for name in set(names) & columns.keys():
+                    columns[name].append(_number(row[name], f"{where}, {name}"))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FileError(f"{path}: not a table: {error}") from None
     return columns
 
 
-def _number(text: str | None, where: str) -> float:
+def _number(text: str, where: str) -> float:
     try:
-        return float(text or "")
+        return float(text)
     except ValueError:
         raise FileError(f"{where}: expected a number, got {text!r}") from None
 

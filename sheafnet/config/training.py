@@ -91,8 +91,8 @@ class JointRule(Section):
 
     @model_validator(mode="after")
     def _moves(self) -> JointRule:
-        if (self.dt is None) == (self.stalks is None):
-            raise ValueError("give either dt or stalks: how do the stalks move?")
+        if self.dt is None and self.stalks is None:
+            raise ValueError("give dt or stalks: how do the stalks move?")
         return self
 
 
@@ -109,7 +109,8 @@ class TrainingSection(Section):
     )
     batch_size: PositiveInt | None = Field(default=None, description="by default all samples")
     every: PositiveInt | None = Field(
-        default=None, description="steps between evaluations; by default an epoch"
+        default=None,
+        description="steps between evaluations; by default an epoch, or a tenth of the whole",
     )
     patience: PositiveInt | None = Field(
         default=None, description="stop after so many evaluations without a better loss"

@@ -49,7 +49,7 @@ def checked(
     NonFiniteError
         If a value is NaN or infinite.
     """
-    raw = _as_array(what, value)
+    raw = as_array(what, value)
     if raw.dtype.kind not in "fiub":
         raise InputError(f"{what}: expected real numbers, got an array of {raw.dtype}")
     if raw.ndim != len(shape) or any(
@@ -77,7 +77,7 @@ def checked_samples(
 
     Raises what ``checked`` does, and ``EmptyBatchError`` if there is no sample.
     """
-    raw = _as_array(what, value)
+    raw = as_array(what, value)
     if raw.ndim == 1:
         raise ShapeError(
             f"{what}: expected shape ({'any' if dim is None else dim}, batch), got {raw.shape}; "
@@ -89,7 +89,8 @@ def checked_samples(
     return array
 
 
-def _as_array(what: str, value: ArrayLike) -> NDArray[Any]:
+def as_array(what: str, value: ArrayLike) -> NDArray[Any]:
+    """Return ``value`` as an array; ``InputError`` if it is none."""
     try:
         return np.asarray(value)
     except (TypeError, ValueError) as error:  # rows of different lengths, for example

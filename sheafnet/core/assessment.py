@@ -24,9 +24,12 @@ class Assessment:
     Attributes
     ----------
     loss
-        Mean over the samples; infinite where the network overflows.
+        Mean over the samples: of the mean square over the outputs where the output is the identity,
+        of the cross-entropy, binary for a sigmoid, where it is not. Infinite where the network
+        overflows.
     accuracy
-        Share of the samples that are put in the right class; None without classes.
+        Share of the samples that are put in the right class, with a sigmoid of the outputs that
+        are on the right side; None without classes.
     inactive
         Hidden vertex z_l → how many of its units fire for no sample at all.
     saturated
@@ -54,16 +57,7 @@ def assess(network: ReluNetwork, x: ArrayLike, y: Array) -> Assessment:
         return Assessment(cost, None, inactive)
     p = cochain[network.output_vertex]
     near = np.minimum(p, 1.0 - p) < SATURATED
-    return Assessment(cost, _accuracy(network.output, p, y), inactive, float(near.mean()))
-
-
-def loss(network: ReluNetwork, x: ArrayLike, y: Array) -> float:
-    """Return the mean over the samples of the loss of ``network``.
-
-    The mean square over the outputs where the output is the identity, the cross-entropy, binary
-    for a sigmoid, where it is not. Infinite where the network overflows.
-    """
-    return assess(network, x, y).loss
+    return Assessment(cost, accuracy(network.output, p, y), inactive, float(near.mean()))
 
 
 def _loss(output: str, z: Array, y: Array) -> float:
@@ -74,8 +68,8 @@ def _loss(output: str, z: Array, y: Array) -> float:
     return float(np.mean(logsumexp(z, axis=0) * y.sum(axis=0) - (y * z).sum(axis=0)))
 
 
-def _accuracy(output: str, p: Array, y: Array) -> float:
-    """Return the share of right classes, by output where each has two of its own."""
+def accuracy(output: str, p: Array, y: Array) -> float:
+    """Return the share of right classes; where each output has two of its own, of all outputs."""
     if output == "sigmoid":
         return float(np.mean((p >= 0.5) == (y >= 0.5)))  # noqa: PLR2004
     return float(np.mean(p.argmax(axis=0) == y.argmax(axis=0)))

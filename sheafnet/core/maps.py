@@ -114,6 +114,10 @@ class RestrictionMap(abc.ABC):
         activation pattern: a gate has a kink at 0, whose curvature nothing bounds.
         """
 
+    def contents(self) -> bytes:
+        """Return the map's own numbers, to tell it from another; nothing if it has none."""
+        return b""
+
     @property
     def dtype(self) -> np.dtype[np.floating] | None:
         """Precision of the map's own numbers; None if it has none."""
@@ -209,6 +213,9 @@ class Linear(RestrictionMap):
     def curvature(self) -> float:
         return squared_norm_bound(self.matrix)
 
+    def contents(self) -> bytes:
+        return self.matrix.tobytes()
+
     @property
     def dtype(self) -> np.dtype[np.floating] | None:
         return self.matrix.dtype
@@ -234,6 +241,9 @@ class Affine(Linear):
         value = self.matrix @ x
         value += self._bias_column
         return value
+
+    def contents(self) -> bytes:
+        return self.matrix.tobytes() + self.bias.tobytes()
 
     def shifted(self, W: Array, b: Array) -> Affine:
         """Return x ↦ (self.W + W) x + (self.b + b), shapes as here, which are not checked.

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sheafnet.core.arrays import Array, checked
+from sheafnet.core.arrays import Array, as_array, checked
 from sheafnet.core.network import ReluNetwork
 from sheafnet.errors import InputError
+
+SUM_APART = 1e-6
 
 
 def one_hot(labels: NDArray[np.integer[Any]], dim: int) -> NDArray[np.float64]:
@@ -47,25 +49,43 @@ def targets(network: ReluNetwork, y: ArrayLike, samples: int, which: str = "") -
     Raises
     ------
     InputError
-        If labels are given for an output that is no activation, or are out of range.
+        If labels are given for an output that is no activation, or are not whole numbers or out
+        of range, or targets are no shares of classes where they are to be.
     ShapeError
         If the shape fits neither.
     NonFiniteError
         If a target is NaN or infinite.
     """
-    given, dim = np.asarray(y), network.widths[-1]
-    if given.ndim == 1 and given.dtype.kind in "iu":
+    given, dim = as_array(f"{which}targets", y), network.widths[-1]
+    if given.ndim == 1 and samples > 0 and dim * samples != 1:
         if network.output == "identity":
-            raise InputError("labels need an output that is sigmoid or softmax; give targets")
+            raise InputError(
+                f"{which}labels need an output that is sigmoid or softmax; give targets of shape "
+                f"({dim}, {samples})"
+            )
+        if given.dtype.kind not in "iu":
+            raise InputError(
+                f"{which}labels must be whole numbers, got {given.dtype}; targets have the shape "
+                f"({dim}, {samples})"
+            )
         checked(f"{which}labels", given, (samples,))
         return checked(f"{which}targets", one_hot(given, dim), (dim, samples))
-    return checked(f"{which}targets", given, (dim, samples))
+    aims = checked(f"{which}targets", given, (dim, samples))
+    if network.output != "identity" and (aims.min() < 0.0 or aims.max() > 1.0):
+        raise InputError(
+            f"{which}targets of a {network.output} are from 0 to 1, got {aims.min():g} to "
+            f"{aims.max():g}"
+        )
+    if network.output == "softmax" and np.abs(aims.sum(axis=0) - 1.0).max() > SUM_APART:
+        raise InputError(f"{which}targets of a softmax are shares: every column sums to 1")
+    return aims
 
 
-def smoothed(y: Array, share: float) -> Array:
-    """Return one-hot targets with ``share`` of each spread evenly over all classes.
+def smoothed(output: str, y: Array, share: float) -> Array:
+    """Return targets with ``share`` of each spread evenly over all classes.
 
-    For a single output, over its two classes (Szegedy et al., "Rethinking the Inception
-    architecture", 2016).
+    Over those of a softmax, over the two of each output of a sigmoid (Szegedy et al., "Rethinking
+    the Inception architecture", 2016).
     """
-    return np.asarray((1.0 - share) * y + share / max(y.shape[0], 2))
+    classes = y.shape[0] if output == "softmax" else 2
+    return np.asarray((1.0 - share) * y + share / classes)

@@ -22,7 +22,8 @@ class Lesson(NamedTuple):
     tension
         Mean over the batch of ‖t‖².
     length
-        Of the step of the map in Frobenius' norm of [W b]; 0 where it does not learn.
+        Of the step of the map, the decay aside, in Frobenius' norm of [W b]; 0 where it does not
+        learn.
     """
 
     step: int

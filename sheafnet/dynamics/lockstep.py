@@ -140,7 +140,7 @@ class _Rounds:
 
     def outcome(self, watch: Watch) -> Outcome | None:
         stop = self.problem.stop
-        if self.worst <= self.problem.tolerance:
+        if self.problem.rests and self.worst <= self.problem.tolerance:
             return Outcome.CONVERGED
         if self.rounds >= stop.max_rounds:
             return Outcome.BUDGET_EXHAUSTED
@@ -175,6 +175,8 @@ class _Rounds:
         digest = self.digest.copy()
         for vertex in cochain:
             digest.update(cochain[vertex].tobytes())
+        for learned in self.maps.values():
+            digest.update(learned.contents())
         account = self.group.account()
         return Record(
             outcome=outcome,

@@ -117,7 +117,7 @@ class PassProgram(Program):
             self._going_up = False
             if self._from_below is not None:
                 self._heard_below = inbox.sequence(self._from_below)
-            return self._begin(inbox) if self._sweep == 0 else self.rise(star, inbox)
+            return self.begin(inbox) if self._sweep == 0 else self.rise(star, inbox)
         if self._from_above is not None:
             self._heard_above = inbox.sequence(self._from_above)
         last = self._sweep == self._sweeps - 1
@@ -130,7 +130,7 @@ class PassProgram(Program):
                 self._expect()
         return step
 
-    def _begin(self, inbox: Inbox) -> Step:
+    def begin(self, inbox: Inbox) -> Step:
         """Be on the forward pass of the batch, and at an end of the path have its data."""
         batch = self.batch
         inbox.release(batch)

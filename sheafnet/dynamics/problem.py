@@ -9,6 +9,7 @@ from sheafnet.core.cochain import Cochain
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Pins, wholly_held
 from sheafnet.dynamics.lessons import Cut
+from sheafnet.dynamics.program import Program
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.dynamics.stop import Stop
@@ -70,13 +71,20 @@ class Problem:
         """Return one actor at its start, with its own part alone."""
         star = Star(name, self.sheaf.incidences(name), self.start[name], self.constraint(name))
         if self.resumed is None:
-            return Vertex(star, self.fitted_rule.start(star))
+            return Vertex(star, self._program(star))
         mine = [inc.edge for inc in star.incidences if inc.is_tail]
         kept = {edge: self.resumed.kept[edge] for edge in mine if edge in self.resumed.kept}
         star.learn({edge: it.map for edge, it in kept.items() if it.map is not None})
-        program = self.fitted_rule.start(star)
+        program = self._program(star)
         program.recall(self.resumed.step, next(iter(kept.values()), None))
         return Vertex(star, program)
+
+    def _program(self, star: Star) -> Program:
+        program = self.fitted_rule.start(star)
+        if self.rule.by_batch:
+            # They are of all samples: the program has them, and pins the star to each batch.
+            star.constrain(star.constraint._replace(pins=None))
+        return program
 
     def constraint(self, name: str) -> Constraint:
         """Return what is pinned at one vertex and next to it."""
@@ -87,6 +95,11 @@ class Problem:
         """Return the problem with these pins, and no others."""
         start = {v: pins[v].imposed_on(x) if v in pins else x for v, x in self.start.items()}
         return replace(self, pins=pins, start=Cochain(start))
+
+    @property
+    def rests(self) -> bool:
+        """Whether the run is over when every vertex is done; not where maps move all the time."""
+        return self.rule.by_batch or not self.rule.learns
 
     def divergence(self, trouble: str) -> str:
         """Say what blew up, and what to do."""

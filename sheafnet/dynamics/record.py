@@ -69,7 +69,7 @@ class Progress:
     rounds
         As in ``Stats``.
     stationarity
-        Largest |∇E| of every vertex.
+        Largest |∇E| of every vertex; batches left, under a rule that learns in steps.
     discord
         Mean over the batch of ‖r‖² of every edge, reported by its tail.
     pin_discord

@@ -89,7 +89,8 @@ class JsonLines(Observer):
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Log how good a network in training is."""
-        self.write("evaluation", **asdict(evaluation))
+        fields = asdict(evaluation)
+        self.write("evaluation", elapsed=fields.pop("time"), **fields)
 
     def trained(self, fit: Fit) -> None:
         """Log how training ended."""
@@ -123,7 +124,7 @@ class JsonLines(Observer):
         """
         if self._broken:
             return
-        line = to_json({**fields, "event": event, "time": datetime.now(UTC).isoformat()})
+        line = to_json({"event": event, "time": datetime.now(UTC).isoformat(), **fields})
         try:
             with self._path.open("a", encoding="utf-8") as stream:
                 stream.write(line + "\n")

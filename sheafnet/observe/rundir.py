@@ -21,9 +21,10 @@ TRACE = "trace.txt"
 class RunDirectory:
     """A directory of its own for one run.
 
-    Holds ``config.yaml`` (resolved), ``events.jsonl``, ``network.npz`` (after training the trained
-    one, and that of before as ``initial.npz``), ``cochain.npz`` and ``result.json``, in the order
-    in which they appear, and ``trace.txt`` if it was wanted.
+    Holds ``config.yaml`` (resolved), ``events.jsonl``, ``network.npz``, ``cochain.npz`` and
+    ``result.json``, in the order in which they appear, and ``trace.txt`` if it was wanted. Training
+    adds the last few ``checkpoint-<step>.npz``, and leaves the network that it began with as
+    ``initial.npz``.
     While metrics are served, ``targets.json`` tells Prometheus where; the same lies beside the
     directory as ``<name>.targets.json``, since Prometheus looks through the files of a folder, but
     not through its folders.
@@ -32,6 +33,8 @@ class RunDirectory:
     ----------
     path
         Where; it must not exist yet, or be empty.
+    again
+        Whether it is that of a run that goes on.
 
     Raises
     ------
@@ -39,14 +42,16 @@ class RunDirectory:
         If there is something at ``path`` already, or it cannot be made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, again: bool = False) -> None:
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True)
             occupied = any(path.iterdir())
         except OSError as error:
             raise FileError(f"run directory {path}: {error.strerror}") from error
-        if occupied:
+        if again and not (path / "config.yaml").is_file():
+            raise FileError(f"{path}: no config.yaml there; it is no run directory")
+        if occupied and not again:
             raise FileError(
                 f"run directory {path} is not empty; nothing is overwritten, so name another"
             )
@@ -86,7 +91,8 @@ class RunDirectory:
     def write_fit(self, fit: Fit, result: dict[str, Any]) -> None:
         """Write the network that was trained, its last stalks and ``result.json``."""
         network = self.path / "network.npz"
-        network.replace(self.path / "initial.npz")
+        if not (self.path / "initial.npz").exists():
+            network.replace(self.path / "initial.npz")
         fit.network.save(network)
         fit.record.cochain.save(self.path / "cochain.npz")
         write_text(self.path / "result.json", to_json(result, indent=2) + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sheafnet.dynamics.lessons import Cut
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Evaluation, Progress
 from sheafnet.runtime.ports import Observer
@@ -39,6 +40,10 @@ class Several(Observer):
     def ended(self, solution: Solution) -> None:
         for observer in self.observers:
             observer.ended(solution)
+
+    def reached(self, cut: Cut) -> None:
+        for observer in self.observers:
+            observer.reached(cut)
 
     def evaluated(self, evaluation: Evaluation) -> None:
         for observer in self.observers:

@@ -284,7 +284,7 @@ class Coordinator:
         return all(report.idle for report in self._answers.values())
 
     def _stationary(self) -> bool:
-        return all(
+        return self._problem.rests and all(
             report.pins == self._pins
             and max(report.stationarity.values()) <= self._problem.tolerance
             for report in self._answers.values()

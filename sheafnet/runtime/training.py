@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sheafnet.core import energy as energies
@@ -50,6 +51,18 @@ class Lessons(Problem):
     every: int
     patience: int | None
 
+    def chosen(self, history: Sequence[Evaluation]) -> Evaluation:
+        """Return that of the network to give back: the best, with patience, else the last."""
+        if self.patience is None:
+            return history[-1]
+        return min(history, key=_mark)
+
+
+def _mark(evaluation: Evaluation) -> float:
+    """Return the loss that counts, infinite if it is not a number."""
+    loss = (evaluation.test or evaluation.train).loss
+    return loss if loss == loss else math.inf
+
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -58,14 +71,15 @@ class Fit:
     Attributes
     ----------
     network
-        The network as training left it, with the last finite maps if it diverged; the best one that
-        was looked at if it was to stop early.
+        The network at the last look, or at the best one if training was to stop early.
+    evaluation
+        How good it is.
     history
         One record for each look, the first before anything has moved.
     stats
         What it cost.
     stopped
-        Whether it was stopped before its time, on request or for want of progress.
+        Whether it ended before its time: on request, for want of progress, or of time.
     diverged
         Where and when it diverged and what to lower; None if it did not.
     record
@@ -73,6 +87,7 @@ class Fit:
     """
 
     network: ReluNetwork
+    evaluation: Evaluation
     history: tuple[Evaluation, ...]
     stats: Stats
     stopped: bool
@@ -92,11 +107,15 @@ class Training(Job[Fit]):
     def _conclude(self, record: Record) -> Fit:
         if not record.history:  # nobody looked from where the coordinator is
             record = self._guide.concluded(record)
+        early = {Outcome.STOPPED}
+        if self.problem.rule.by_batch:  # which ends with its last step, any other with its budget
+            early.add(Outcome.BUDGET_EXHAUSTED)
         fit = Fit(
             network=learned(self.problem.network, record.maps),
+            evaluation=self.problem.chosen(record.history),
             history=record.history,
             stats=record.stats,
-            stopped=record.outcome is Outcome.STOPPED,
+            stopped=record.outcome in early,
             diverged=record.message if record.outcome is Outcome.DIVERGED else None,
             record=record,
         )
@@ -127,15 +146,23 @@ class _Guide(Guide):
         self._problem = problem
         self._watches = watches
         self._history: list[Evaluation] = []
-        self._best: tuple[float, int, Mapping[str, RestrictionMap]] | None = None
-        self._latest: Mapping[str, RestrictionMap] = {}
+        # The maps of the network that counts: the best one, or the last.
+        self._maps: Mapping[str, RestrictionMap] = {}
         self._due = 0
+        # A run of hosts goes on for a while after it has been told to end.
+        self._closed = False
 
     def begin(self) -> None:
-        if self._watches and self._problem.rule.by_batch:
+        if not self._watches:
+            return
+        cut = self._problem.resumed
+        if cut is None:
             network = self._problem.network
             maps = dict(zip(_weights(network), network.layers, strict=True))
             self._evaluate(0, 0.0, maps, {}, {})
+            self._due = self._problem.every
+        else:
+            self._look_at(cut)
 
     def look(self, rounds: int, ask: Callable[[], Progress]) -> None:
         super().look(rounds, ask)
@@ -146,27 +173,26 @@ class _Guide(Guide):
             self._evaluate(rounds, now.time, now.maps, now.discord, {})
 
     def cut(self, cut: Cut) -> None:
-        if self._watches:
-            discord = {edge: lesson.discord for edge, lesson in cut.lessons.items()}
-            self._evaluate(cut.step, cut.time, cut.maps, discord, cut.lessons)
+        if self._watches and not self._closed:
+            self._observer.reached(cut)
+            self._look_at(cut)
+
+    def _look_at(self, cut: Cut) -> None:
+        lessons = cut.lessons
+        discord = {edge: lesson.discord for edge, lesson in lessons.items()}
+        self._evaluate(cut.step, cut.time, cut.maps, discord, lessons)
 
     def concluded(self, record: Record) -> Record:
         """Return the record with the history, and with the maps that count."""
-        rule = self._problem.rule
-        maps = record.maps or self._latest
+        # In the middle of a step maps are of different steps: there the last look counts.
+        free = not self._problem.rule.by_batch and record.outcome is not Outcome.DIVERGED
         stats = record.stats
-        step = stats.rounds // rule.sweeps
-        whole = rule.by_batch and record.outcome is Outcome.CONVERGED
-        # A run that ends before its time may have gone on since the last look.
-        if not whole and (not self._history or step > self._history[-1].step):
-            network = learned(self._problem.network, maps)
-            discord: Mapping[str, float] = {}
-            if not rule.by_batch and record.outcome is not Outcome.DIVERGED:
-                discord = energies.discord(energies.residuals(network.to_sheaf(), record.cochain))
-            self._evaluate(step, stats.virtual_time or stats.wall_time, maps, discord, {})
-        if self._problem.patience is not None and self._best is not None:
-            maps = self._best[2]
-        return replace(record, maps=maps, history=tuple(self._history))
+        if free and not self._closed and stats.rounds > self._history[-1].step:
+            network = learned(self._problem.network, record.maps)
+            discord = energies.discord(energies.residuals(network.to_sheaf(), record.cochain))
+            time = stats.virtual_time or stats.wall_time
+            self._evaluate(stats.rounds, time, record.maps, discord, {})
+        return replace(record, maps=self._maps, history=tuple(self._history))
 
     def _evaluate(
         self,
@@ -176,7 +202,9 @@ class _Guide(Guide):
         discord: Mapping[str, float],
         lessons: Mapping[str, Lesson],
     ) -> None:
-        problem = self._problem
+        if self._closed:
+            return
+        problem, history = self._problem, self._history
         network = learned(problem.network, maps)
         test = None if problem.test is None else assess(network, problem.test.x, problem.test.y)
         evaluation = Evaluation(
@@ -188,15 +216,15 @@ class _Guide(Guide):
             tension={edge: lesson.tension for edge, lesson in lessons.items()},
             step_norm={edge: lessons[edge].length for edge in maps if edge in lessons},
         )
-        self._latest = maps
-        self._history.append(evaluation)
+        history.append(evaluation)
+        chosen = problem.chosen(history)
+        if chosen is evaluation:
+            self._maps = maps
         self._observer.evaluated(evaluation)
-        loss = (evaluation.test or evaluation.train).loss
-        place = len(self._history)
-        if self._best is None or loss < self._best[0]:
-            self._best = loss, place, maps
-        elif problem.patience is not None and place - self._best[1] >= problem.patience:
+        patience = problem.patience
+        if patience is not None and len(history) - 1 - history.index(chosen) >= patience:
             self.stop()
+            self._closed = True
 
 
 def _weights(network: ReluNetwork) -> list[str]:

@@ -1,7 +1,7 @@
 """Strictly local training beside PyTorch, on the same data from the same start.
 
     pip install torch==2.13.0
-    OPENBLAS_NUM_THREADS=1 python -m tests.bench.training [tasks|digits|all] [--draw PICTURE]
+    OPENBLAS_NUM_THREADS=1 python -m tests.bench.training [tasks|digits|all|nothing] [--draw PICTURE]
 
 *tasks*: the four tasks of Bosca & Ghrist 2026, full batch. For each way the rounds, messages
 between vertices (for PyTorch there are none) and seconds until the training loss is below what
@@ -382,9 +382,15 @@ def curve(history: Sequence[sn.Evaluation]) -> tuple[list[int], list[float]]:
 def main() -> None:
     """Do what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("what", nargs="?", choices=["tasks", "digits", "all"], default="all")
+    parser.add_argument(
+        "what", nargs="?", choices=["tasks", "digits", "all", "nothing"], default="all"
+    )
     parser.add_argument("--draw", type=Path)
     asked = parser.parse_args()
+    if asked.draw is not None:
+        draw(asked.draw)
+    if asked.what == "nothing":
+        return
     import torch
 
     torch.set_num_threads(1)
@@ -392,8 +398,6 @@ def main() -> None:
         tasks()
     if asked.what in ("digits", "all"):
         classify()
-    if asked.draw is not None:
-        draw(asked.draw)
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def test_exit_1_when_it_ran_but_did_not_converge() -> None:
     [
         (["run", "nothing.yaml"], "error: nothing.yaml: no such file"),
         (["run", QUICK, "--set", "sede=1"], "error: --set: sede: no such key; did you mean 'seed'"),
-        (["run"], "Missing argument 'CONFIG'"),
+        (["run"], "give either CONFIG"),
         (["rnu"], "No such command 'rnu'"),
         (["check", QUICK, "--set", "network.widths=[3,1]"], "the network takes 3 numbers a sample"),
     ],

@@ -42,14 +42,14 @@ class Onlooker(sn.Observer):
 
     def __init__(self, at_round: int) -> None:
         self.at_round = at_round
-        self.reached = threading.Event()
+        self.come = threading.Event()
         self.recovered = threading.Event()
         self.restarts = 0
 
     def progressed(self, progress: sn.Progress) -> None:
         self.restarts = sum(progress.restarts.values())
         if progress.rounds >= self.at_round:
-            self.reached.set()
+            self.come.set()
         if self.restarts and progress.converged:
             self.recovered.set()
 
@@ -70,7 +70,7 @@ def kill_one(seed: int) -> Kill:
         stop=sn.Stop(1e-8, max_rounds=10**6, stay=True),
         seed=seed,
     )
-    assert onlooker.reached.wait(60)
+    assert onlooker.come.wait(60)
     host = rng.choice([f"layer_{n}" for n in range(4)])
     os.kill(pid_of(host), signal.SIGKILL)
     assert onlooker.recovered.wait(120)
@@ -112,7 +112,7 @@ def kill_in_training(seed: int, rounds: int = 600) -> Lesson:
     rng = random.Random(seed)
     onlooker = Onlooker(at_round=rng.randrange(20, rounds // 2))
     job = train(rounds, sn.Cluster(), onlooker).start()
-    assert onlooker.reached.wait(120)
+    assert onlooker.come.wait(120)
     host = rng.choice([f"layer_{n}" for n in range(3)])
     os.kill(pid_of(host), signal.SIGKILL)
     fit, expected = job.result(180), train(rounds).execute()

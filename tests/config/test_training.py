@@ -57,7 +57,7 @@ def test_what_is_wrong_is_said_under_its_key(tmp_path: Path) -> None:
     assert "nothing to learn" in found("data.labels=null")[0]
     assert "labels need an output" in found("network.output=identity")[0]
     assert "give an optimiser" in found("training.optimiser=null")[0]
-    assert "either dt or stalks" in found("rule.kind=joint")[0]
+    assert "give dt or stalks" in found("rule.kind=joint")[0]
     assert (
         "Joint has no batches" in found("rule={kind: joint, dt: 0.1}", "training.batch_size=1")[0]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from itertools import pairwise
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 import sheafnet as sn
 from sheafnet.core.arrays import Array
-from sheafnet.core.assessment import loss
+from sheafnet.core.assessment import assess
 from sheafnet.dynamics.passes import PassProgram
 from sheafnet.errors import InputError, NonFiniteError, RuleError, ShapeError, UnknownNameError
 from sheafnet.runtime.batches import Shuffled
@@ -57,7 +58,7 @@ def numerical_gradient(net: sn.ReluNetwork, x: Array, y: Array) -> Array:
             parts.append(point[place : place + size].reshape(shape))
             place += size
         half = len(parts) // 2
-        return loss(sn.ReluNetwork(parts[:half], parts[half:], net.output), x, y)
+        return assess(sn.ReluNetwork(parts[:half], parts[half:], net.output), x, y).loss
 
     for entry in range(len(at)):
         change = np.zeros_like(at)
@@ -289,7 +290,7 @@ def test_patience_ends_with_the_best_network() -> None:
     losses = [it.test_loss for it in fit.history]
     best = min(loss for loss in losses if loss is not None)
     assert losses[-5] == best
-    assert loss(fit.network, *task.test) == best
+    assert assess(fit.network, *task.test).loss == best
 
 
 def test_weight_decay_schedules_and_clips_are_the_owners() -> None:
@@ -382,6 +383,15 @@ NET, X, Y = problem("softmax", 0)
         ({"optimiser": None}, InputError, "give an optimiser"),
         ({"rounds": None}, InputError, "either rounds or epochs"),
         ({"epochs": 2}, InputError, "either rounds or epochs"),
+        ({"rounds": 2.5}, InputError, "rounds is 2.5; it must be a whole number"),
+        ({"batch_size": 2.0}, InputError, "batch_size is 2.0; it must be a whole number"),
+        ({"optimiser": sn.Adam}, InputError, "is no optimiser"),
+        ({"rule": "nudge"}, UnknownNameError, "did you mean 'nudged'"),
+        ({"test": (X,)}, InputError, "a pair of inputs and targets"),
+        ({"y": [[1.0, 2.0], [3.0]]}, InputError, "targets: not an array of numbers"),
+        ({"y": np.arange(6) / 6.0}, InputError, "labels must be whole numbers"),
+        ({"y": 5.0 * Y}, InputError, "targets of a softmax are from 0 to 1, got 0 to 5"),
+        ({"y": 0.25 * np.ones((2, 6))}, InputError, "every column sums to 1"),
         ({"rounds": None, "epochs": -1.0}, InputError, "epochs is -1"),
         ({"rule": sn.Relax(sweeps=20)}, InputError, "a step takes 20"),
         ({"rule": sn.Prox()}, RuleError, "Prox does not learn"),
@@ -425,6 +435,7 @@ def test_what_cannot_be_learned_is_refused(
         (lambda: sn.Kron(0.1, clip=0.0), "clip is 0.0"),
         (lambda: sn.Relax(0.0), "relax: strength is 0.0"),
         (lambda: sn.Relax(sweeps=0), "sweeps is 0"),
+        (lambda: sn.Relax(sweeps=math.nan), "sweeps is nan"),  # type: ignore[arg-type]
         (lambda: sn.Relax(stalks=sn.Coboundary()), "Coboundary cannot move stalks"),
         (lambda: sn.Joint(stalks=sn.ActiveSet()), "ActiveSet cannot move stalks"),
         (lambda: sn.Joint(stalks=sn.Sor()), "cannot take turns"),
@@ -468,3 +479,95 @@ def test_joint_has_nothing_to_go_back_to() -> None:
     crashing = sn.Simulator(restarts=(sn.Restart("layer_1", 5.0),))
     with pytest.raises(InputError, match="Joint has no steps to go back to"):
         sn.train(NET, X, Y, rule=sn.Joint(1.0, 0.1, 0.1), rounds=5, runtime=crashing)
+
+
+@pytest.mark.parametrize("rule", ["nudged", "relax"])
+def test_batches_of_a_regression_run_everywhere(rule: str) -> None:
+    net, x, y = problem("identity", 0)
+
+    def fit(runtime: sn.Simulator | sn.Lockstep) -> sn.Fit:
+        return sn.train(
+            net, x, y, rule=rule, optimiser=sn.Adam(0.01), epochs=3, batch_size=4, runtime=runtime
+        )
+
+    here, there = fit(sn.Lockstep()), fit(sn.Simulator(loss=0.2))
+    assert here.record.stats.rounds == math.ceil(3 * 6 / 4)
+    np.testing.assert_array_equal(flat(here.network), flat(there.network))
+
+
+@pytest.mark.parametrize("stalks", [sn.Heat(), sn.Sor()], ids=["heat", "sor"])
+def test_a_batch_knows_nothing_of_the_one_before(stalks: sn.Rule) -> None:
+    net, x, y = problem("softmax", 0)
+    still = sn.Sgd(1e-300)
+    rule = sn.Relax(0.1, sweeps=4, stalks=stalks)
+    course = sn.train(
+        net, x, y, rule=rule, optimiser=still, rounds=12, batch_size=2, every=1, seed=5
+    )
+    for step in (1, 2, 3):
+        columns = Shuffled(6, 2, seed=5).columns(step - 1)
+        alone = sn.train(net, x[:, columns], y[:, columns], rule=rule, optimiser=still, rounds=4)
+        for edge, discord in course.history[step].discord.items():
+            assert discord == pytest.approx(alone.history[-1].discord[edge], rel=1e-9)
+
+
+def test_joint_is_not_over_when_stalks_rest() -> None:
+    net = sn.ReluNetwork([[[1.0, 2.0]]], [[0.0]])
+    x, y = [[1.0, 2.0, 0.0, 3.0], [0.0, 1.0, 1.0, 1.0]], [[5.0, 8.0, 2.0, 1.0]]
+    # After the first step of these the stalk is exactly where the old map would have it.
+    fit = sn.train(net, x, y, rule=sn.Joint(beta=0.25, dt=0.5), rounds=10, every=1)
+    assert [it.step for it in fit.history] == list(range(11))
+    assert fit.history[2].train_loss != fit.history[1].train_loss
+
+
+def test_patience_gives_the_same_network_everywhere() -> None:
+    task = golden.load_task("blobs")
+
+    def fit(runtime: sn.Simulator | sn.Lockstep) -> sn.Fit:
+        return sn.train(
+            task.network, *task.train, rule=sn.Relax(), optimiser=sn.Sgd(3.0, momentum=0.9),
+            rounds=60, patience=2, every=1, runtime=runtime,
+        )  # fmt: skip
+
+    here = fit(sn.Lockstep())
+    assert here.stopped
+    assert here.evaluation is min(here.history, key=lambda it: it.train_loss)
+    for runtime in (sn.Simulator(), sn.Simulator(slow={"layer_1": 9.0}, report_interval=500.0)):
+        there = fit(runtime)
+        assert [it.train_loss for it in there.history] == [it.train_loss for it in here.history]
+        np.testing.assert_array_equal(flat(there.network), flat(here.network))
+
+
+def test_what_ends_early_gives_back_the_last_cut() -> None:
+    net, x, y = problem("softmax", 0)
+    fit = sn.train(
+        net, x, y, optimiser=sn.Adam(0.1), rounds=1000, every=2, max_time=200.0,
+        runtime=sn.Simulator(placement="by-vertex"),
+    )  # fmt: skip
+    assert fit.stopped
+    step = fit.evaluation.step
+    assert 0 < step < 1000
+    whole = sn.train(net, x, y, optimiser=sn.Adam(0.1), rounds=1000, every=step)
+    assert fit.evaluation.train_loss == whole.history[1].train_loss
+    assert fit.evaluation.tension == whole.history[1].tension
+
+
+def test_the_digest_tells_networks_apart() -> None:
+    net, x, y = problem("softmax", 0)
+    for runtime in (sn.Lockstep(), sn.Simulator()):
+        digests = {
+            sn.train(
+                net, x, y, optimiser=sn.Sgd(rate), rounds=1, runtime=runtime
+            ).record.trace_digest
+            for rate in (0.1, 0.2)
+        }
+        assert len(digests) == 2
+
+
+def test_a_layer_of_zeros_learns_with_a_bounded_step() -> None:
+    net, x, y = problem("sigmoid", 0, (2, 8, 1))
+    y = (x[:1] > 0.0).astype(float)
+    blank = sn.ReluNetwork(
+        [net.weights[0], 0.0 * net.weights[1]], [net.biases[0], 0.0 * net.biases[1]], "sigmoid"
+    )
+    fit = sn.train(blank, x, y, optimiser=sn.Kron(0.1), rounds=300)
+    assert fit.history[-1].train_loss < 0.1 * fit.history[0].train_loss

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sheafnet as sn
-from sheafnet.core.assessment import loss
+from sheafnet.core.assessment import assess
 from sheafnet.core.targets import targets
 from sheafnet.errors import InputError, NonFiniteError, RuleError, ShapeError
 from tests import golden
@@ -52,7 +52,7 @@ def test_the_loss_is_the_mean_of_what_each_sample_costs(output: str) -> None:
         "sigmoid": -(y * np.log(np.abs(p)) + (1 - y) * np.log(np.abs(1 - p))).sum(axis=0).mean(),
         "softmax": -(y * np.log(np.abs(p))).sum(axis=0).mean(),
     }[output]
-    assert loss(net, X, y) == pytest.approx(expected, rel=1e-12)
+    assert assess(net, X, y).loss == pytest.approx(expected, rel=1e-12)
 
 
 def test_labels_are_targets() -> None:
@@ -68,7 +68,7 @@ def test_the_history_has_every_so_many_rounds_and_the_last() -> None:
     fit = sn.train(NET, X, LABELS, rule=RULE, rounds=25, every=10, test=(X[:, :3], LABELS[:3]))
     assert [record.step for record in fit.history] == [0, 10, 20, 25]
     assert fit.history[-1].train_loss < fit.history[0].train_loss
-    assert fit.history[-1].train_loss == loss(fit.network, X, np.eye(3)[:, LABELS])
+    assert fit.history[-1].train_loss == assess(fit.network, X, np.eye(3)[:, LABELS]).loss
     assert all(record.test_loss is not None for record in fit.history)
     assert fit.stats.rounds == 25
 
@@ -83,7 +83,7 @@ def test_divergence_gives_back_the_last_finite_network_and_says_what_to_lower() 
 
 def test_a_loss_that_overflows_on_the_way_is_infinite_and_training_goes_on() -> None:
     huge = sn.ReluNetwork([1e200 * W for W in NET.weights], NET.biases, "softmax")
-    assert loss(huge, 1e200 * np.ones((2, 1)), np.eye(3)[:, :1]) == np.inf
+    assert assess(huge, 1e200 * np.ones((2, 1)), np.eye(3)[:, :1]).loss == np.inf
     fit = sn.train(NET, X, LABELS, rule=sn.Joint(1.0, 50.0, 1.0), rounds=2000, every=1)
     assert fit.diverged is not None
     assert len(fit.history) >= fit.stats.rounds

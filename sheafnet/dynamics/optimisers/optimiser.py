@@ -17,6 +17,10 @@ from sheafnet.errors import InputError, nearest
 Schedule = Literal["constant", "cosine"]
 
 
+SMALLEST = 0.1
+"""Size that no map is taken to be below when its step is bounded."""
+
+
 class Memory(NamedTuple):
     """What a learner knows besides its map.
 
@@ -70,7 +74,8 @@ class Optimiser(abc.ABC):
         Share of W, not of b, that is taken off in each step, times the rate: decoupled from the
         gradient (Loshchilov & Hutter, "Decoupled weight decay regularization", 2019).
     clip
-        Longest step, as a share of ‖[W b]‖ in Frobenius' norm; None for any.
+        Longest step, the decay aside, as a share of ‖[W b]‖ in Frobenius' norm, or of 0.1 where
+        that is less, so that a map of zeros can learn; None for any.
 
     Raises
     ------
@@ -123,7 +128,7 @@ class Optimiser(abc.ABC):
 
 
 class Learned(NamedTuple):
-    """A map after a step, and the length of the step in Frobenius' norm of [W b]."""
+    """A map after a step, and the length of the step, the decay aside, in Frobenius' norm."""
 
     map: Affine
     step: float
@@ -159,7 +164,8 @@ class Learner:
         move *= -rate
         length = norm(move)
         if optimiser.clip is not None:
-            longest = optimiser.clip * math.hypot(norm(before.matrix), norm(before.bias))
+            size = math.hypot(norm(before.matrix), norm(before.bias))
+            longest = optimiser.clip * max(size, SMALLEST)
             if length > longest:
                 move *= longest / length
                 length = longest

@@ -19,6 +19,8 @@ RULES: dict[str, type[Rule]] = {
     "heat": Heat,
     "coboundary": Coboundary,
     "active-set": ActiveSet,
+    "nudged": Nudged,
+    "relax": Relax,
 }
 
 

@@ -32,8 +32,9 @@ class Relax(Rule):
     from t = r/γ of its own edge: local discrepancy and nothing else.
 
     As γ → 0 one sweep gives backpropagation in a local metric,
-    t_l = (I + W_l W_lᵀ)⁻¹ · ½ R_l W_{l+1}ᵀ t_{l+1}, which loses the gradient's direction with
-    depth; many sweeps give the gradient itself, with an error proportional to γ.
+    t_l = (I + W_l W_lᵀ)⁻¹ · ½ R_l W_{l+1}ᵀ t_{l+1} (no ½ R at the output, and no inverse at l = 1,
+    whose tail is held), which loses the gradient's direction with depth; many sweeps give the
+    gradient itself, with an error proportional to γ.
 
     Attributes
     ----------
@@ -59,7 +60,7 @@ class Relax(Rule):
     def __post_init__(self) -> None:
         if not 0.0 < self.strength < math.inf:
             raise RuleError(f"relax: strength is {self.strength}; it must be positive and finite")
-        if self.sweeps != int(self.sweeps) or self.sweeps < 1:
+        if self.sweeps % 1 != 0 or self.sweeps < 1:  # NaN and infinity leave no whole rest
             raise RuleError(f"relax: sweeps is {self.sweeps}; it must be whole, 1 or more")
         require_relaxation("relax", self.stalks)
 
@@ -83,6 +84,11 @@ class RelaxProgram(PassProgram):
         self._rule = rule
         self._stalks: Program | None = None
 
+    def begin(self, inbox: Inbox) -> Step:
+        # What the rule for the stalks remembers is of the samples of the batch before.
+        self._stalks = None
+        return super().begin(inbox)
+
     def rise(self, star: Star, inbox: Inbox) -> Step:
         moved = None if star.pinned else self._moved(star, inbox)
         return Step(moved, edges=self._up_to, tag=self.batch)
@@ -97,8 +103,6 @@ class RelaxProgram(PassProgram):
             assert self._from_above is not None
             residual: Array = above.map.apply(stalk) - inbox[self._from_above]
             maps = self.learned(above, stalk, residual, residual / self._rule.strength)
-            if maps:
-                self._stalks = None  # what it knows of the map is out of date
         return Step(moved, maps=maps, edges=self._down_to, tag=self.batch)
 
     def _moved(self, star: Star, inbox: Inbox) -> Array | None:

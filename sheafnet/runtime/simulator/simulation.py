@@ -357,7 +357,8 @@ class Simulation:
             edges=account.edges,
             hosts={name: sheet.total(self.kernel.now) for name, sheet in self._sheets.items()},
             trace_digest=self._trace.digest(
-                *(finish.cochain[vertex].tobytes() for vertex in finish.cochain)
+                *(finish.cochain[vertex].tobytes() for vertex in finish.cochain),
+                *(learned.contents() for learned in self.coordinator.maps.values()),
             ),
             pins=self.roster.problem.pins,
             maps=self.coordinator.maps,

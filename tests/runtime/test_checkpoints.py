@@ -1,0 +1,149 @@
+"""Training that goes on from a checkpoint is the training that was not interrupted."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import sheafnet as sn
+from sheafnet.cli import main
+from sheafnet.core.npz import read_npz, write_npz
+from sheafnet.dynamics.lessons import Cut
+from sheafnet.errors import FileError, RuleError
+from sheafnet.observe.checkpoints import Checkpoints, checkpoints, last_cut
+from sheafnet.runtime.checkpoint import load_cut, save_cut
+from tests import golden
+from tests.cluster.processes import sheafnet
+from tests.runtime.test_steps import OPTIMISERS, flat
+
+TASK = golden.load_task("blobs")
+SHEAF = TASK.network.to_sheaf()
+
+
+class Collected(sn.Observer):
+    """Keeps the cuts."""
+
+    def __init__(self) -> None:
+        self.cuts: list[Cut] = []
+
+    def reached(self, cut: Cut) -> None:
+        self.cuts.append(cut)
+
+
+def train(
+    rule: sn.Rule,
+    optimiser: sn.Optimiser,
+    runtime: sn.Lockstep | sn.Simulator,
+    observer: sn.Observer,
+    resumed: Cut | None = None,
+) -> sn.Fit:
+    return sn.train(
+        TASK.network, *TASK.train, rule=rule, optimiser=optimiser, epochs=4, batch_size=64,
+        seed=2, every=5, runtime=runtime, observer=observer, resumed=resumed,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("runtime", [sn.Lockstep(), sn.Simulator(loss=0.2)], ids=["step", "sim"])
+@pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda o: type(o).__name__)
+@pytest.mark.parametrize("rule", [sn.Nudged(), sn.Relax(sweeps=2)], ids=["nudged", "relax"])
+def test_it_goes_on_bit_for_bit(
+    rule: sn.Rule, optimiser: sn.Optimiser, runtime: sn.Lockstep | sn.Simulator, tmp_path: Path
+) -> None:
+    collected = Collected()
+    whole = train(rule, optimiser, runtime, collected)
+    assert [cut.step for cut in collected.cuts] == [5, 10, 15, 19]
+    save_cut(tmp_path / "cut.npz", collected.cuts[1])
+    rest = train(rule, optimiser, runtime, sn.Observer(), load_cut(tmp_path / "cut.npz", SHEAF))
+    np.testing.assert_array_equal(flat(rest.network), flat(whole.network))
+    assert [it.step for it in rest.history] == [10, 15, 19]
+    for one, other in zip(rest.history, whole.history[2:], strict=True):
+        assert (one.train_loss, one.tension) == (other.train_loss, other.tension)
+
+
+def test_the_last_ones_are_kept_and_a_broken_one_is_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(sn.Nudged(), sn.Adam(0.05), sn.Lockstep(), Checkpoints(tmp_path, pause=0.0))
+    assert [step for step, _ in checkpoints(tmp_path)] == [10, 15, 19]
+    newest, middle = tmp_path / "checkpoint-19.npz", tmp_path / "checkpoint-15.npz"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    flipped = bytearray(middle.read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    middle.write_bytes(flipped)
+    with caplog.at_level(logging.WARNING):
+        cut = last_cut(tmp_path, SHEAF)
+    assert cut is not None
+    assert cut.step == 10
+    assert str(newest) in caplog.text
+    assert str(middle) in caplog.text
+
+
+def test_what_is_no_checkpoint_of_this_training_is_refused_by_name(tmp_path: Path) -> None:
+    collected = Collected()
+    train(sn.Nudged(), sn.Adam(0.05), sn.Lockstep(), collected)
+    path = tmp_path / "cut.npz"
+    save_cut(path, collected.cuts[0])
+    good = read_npz(path)
+    other = sn.ReluNetwork.random([2, 7, 4], 0, "softmax").to_sheaf()
+    deep = sn.ReluNetwork.random([2, 7, 7, 4], 0, "softmax").to_sheaf()
+    for sheaf, told in ((other, "the map of 'weight_1' has shape"), (deep, "with other edges")):
+        with pytest.raises(FileError, match=told):
+            load_cut(path, sheaf)
+    for change, told in (
+        ({"format_version": np.array(2)}, "checkpoint format version 2; this is 1"),
+        ({"weight_1/W": np.full((25, 2), np.nan)}, "not a checkpoint of this training"),
+        ({"weight_1/memory/mean": np.zeros((1, 1))}, "does not fit its map"),
+        ({"weight_1/lesson": np.zeros(2)}, "not a checkpoint of this training"),
+    ):
+        write_npz(path, good | change)
+        with pytest.raises(FileError, match=told) as caught:
+            load_cut(path, SHEAF)
+        assert "cut.npz" in str(caught.value) or "weight_1" in str(caught.value)
+    with pytest.raises(RuleError, match="no cuts to go on from"):
+        sn.train(
+            TASK.network, *TASK.train, rule=sn.Joint(1.0, 0.1, 0.1), rounds=3,
+            resumed=collected.cuts[0],
+        )  # fmt: skip
+
+
+LONG = ("--set", "runtime.kind=lockstep", "--set", "training.epochs=2000", "--set",
+        "training.every=20", "--out")  # fmt: skip
+
+
+def test_a_killed_run_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    directory = tmp_path / "run"
+    command = sheafnet("run", "train-blobs", *LONG, str(directory))
+    events = directory / "events.jsonl"
+    for _ in iter(lambda: bool(checkpoints(directory)) if events.exists() else False, True):
+        assert command.process.poll() is None
+    command.process.send_signal(signal.SIGKILL)
+    command.finish(30)
+    assert not (directory / "result.json").exists()
+    done = CliRunner().invoke(main, ["run", "--resume", str(directory)])
+    assert done.exit_code == 0, done.output
+    whole = CliRunner().invoke(main, ["run", "train-blobs", *LONG, "whole"])
+    assert whole.exit_code == 0, whole.output
+    ours, theirs = (
+        sn.ReluNetwork.load(folder / "network.npz") for folder in (directory, Path("whole"))
+    )
+    np.testing.assert_array_equal(flat(ours), flat(theirs))
+    begun = [json.loads(line)["event"] for line in events.read_text().splitlines()]
+    assert begun.count("run_started") == 2
+
+
+def test_resume_goes_without_other_settings(tmp_path: Path) -> None:
+    for arguments in (["--resume", str(tmp_path), "digits"], [], ["--resume", str(tmp_path),
+                      "--set", "seed=1"]):  # fmt: skip
+        done = CliRunner().invoke(main, ["run", *arguments])
+        assert done.exit_code == 2
+        assert "give either CONFIG, or --resume RUN_DIR" in done.output
+    done = CliRunner().invoke(main, ["run", "--resume", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "config.yaml" in done.output
