@@ -245,6 +245,8 @@ def prepare_training(
         )
     if not isinstance(rule, Joint | Nudged | Relax):
         raise RuleError(f"train: {type(rule).__name__} does not learn; use Nudged, Relax or Joint")
+    if init != "forward" and not isinstance(rule, Joint):
+        raise InputError("train: every batch starts on its forward pass; init is for Joint")
     if resumed is not None and isinstance(rule, Joint):
         raise RuleError("train: Joint has no cuts to go on from")
     counts = {"rounds": rounds, "batch_size": batch_size, "every": every, "patience": patience}

@@ -90,7 +90,8 @@ def run(
     try:
         with directory.tracing(trace) as write_line:
             if isinstance(job, TrainJob):
-                well = _train(job, directory, observer, write_line, again=resume is not None)
+                again = resume is not None
+                well = _train(job, directory, observer, write_line, again=again, costs=costs)
             else:
                 well = _infer(job, directory, observer, write_line, cone=cone, costs=costs)
     finally:
@@ -135,6 +136,7 @@ def _train(
     write_line: Callable[[str], None] | None,
     *,
     again: bool,
+    costs: bool,
 ) -> bool:
     """Train, write and show what came of it; return whether all is well."""
     cut = last_cut(directory.path, job.network.to_sheaf()) if again else None
@@ -145,6 +147,8 @@ def _train(
         draw_losses(directory.path / LOSSES, fit.history)
     finally:
         show_fit(job, fit)
+        if costs:
+            show_costs(fit.record)
     return fit.diverged is None
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from sheafnet.cli.output import show
 from sheafnet.config.build import InferJob, TrainJob
+from sheafnet.dynamics.record import Record
 from sheafnet.runtime.simulator.cone import LightCone
 from sheafnet.runtime.solution import Solution
 from sheafnet.runtime.training import Fit
@@ -55,15 +56,15 @@ def show_solution(job: InferJob, solution: Solution, result: dict[str, Any]) -> 
     show(discord, *lines)
 
 
-def show_costs(solution: Solution) -> None:
+def show_costs(record: Record) -> None:
     """Print what passed over each edge, and the time of each host."""
     edges = Table("edge", "news", "sent", "bytes")
-    for edge, cost in solution.edges.items():
+    for edge, cost in record.edges.items():
         edges.add_row(edge, *(f"{number:,}" for number in cost))
     tables = [edges]
-    if solution.hosts:
+    if record.hosts:
         hosts = Table("host", "busy", "waiting", "away")
-        for host, times in solution.hosts.items():
+        for host, times in record.hosts.items():
             hosts.add_row(host, *(f"{time:,.1f}" for time in times))
         tables.append(hosts)
     show(*tables)

@@ -151,7 +151,7 @@ class TrainJob:
             label_smoothing=section.label_smoothing,
             test=None if test is None else (test.inputs, _aims(test)),
             runtime=build_runtime(config, trace),
-            init=config.init if "init" in config.model_fields_set else "forward",
+            init=config.init,
             seed=config.seed,
             observer=observer,
             resumed=resumed,
@@ -160,10 +160,10 @@ class TrainJob:
 
 def _aims(samples: Samples) -> ArrayLike:
     """Return what the network is to say."""
-    aims = samples.labels if samples.targets is None else samples.targets
-    if aims is None:
-        raise InputError("data: there is nothing to learn; name labels or targets")
-    return aims
+    known = [aims for aims in (samples.labels, samples.targets) if aims is not None]
+    if len(known) != 1:
+        raise InputError("data: name either labels or targets, which are what is to be learned")
+    return known[0]
 
 
 def build_job(loaded: Loaded) -> InferJob | TrainJob:

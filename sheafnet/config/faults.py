@@ -23,10 +23,21 @@ class Faults:
     def __init__(self, loaded: Loaded) -> None:
         self.found: list[Fault] = []
         self._loaded = loaded
+        self._sections: dict[str, str] = {}
+
+    def of(self, section: str, other: str) -> Faults:
+        """Return what notes faults of one section here as those of another."""
+        twin = Faults(self._loaded)
+        twin.found = self.found
+        twin._sections = {section: other}
+        return twin
 
     def add(self, key: str, message: str) -> None:
         """Note one fault."""
-        self.found.append(self._loaded.fault(key, message))
+        section, dot, rest = key.partition(".")
+        self.found.append(
+            self._loaded.fault(self._sections.get(section, section) + dot + rest, message)
+        )
 
     def attempt(self, key: str, make: Callable[[], T]) -> T | None:
         """Return what ``make`` gives; if it cannot, note why and return None."""

@@ -80,7 +80,7 @@ def build_test(data: Data, test: TestData | None, faults: Faults) -> Samples | N
         change["path"] = test.path
     if isinstance(data, FileData):
         change["subset"] = test.subset
-    return build_samples(data.model_copy(update=change), faults)
+    return build_samples(data.model_copy(update=change), faults.of("data", "training.test"))
 
 
 def _from_task(data: TaskData, part: int) -> Samples:

@@ -305,7 +305,9 @@ class Config(Section):
         default=None, description="for the simulator: how fast a change spreads"
     )
     metrics: MetricsSection = MetricsSection()
-    init: Start = "random"
+    init: Start = Field(
+        default="random", description="by default random to infer, forward to train"
+    )
     seed: Annotated[int, Field(ge=0)] = 0
     dtype: Literal["float64", "float32"] = "float64"
 
@@ -362,6 +364,8 @@ class Config(Section):
                     raise ValueError(f"{key} goes with the job infer; training pins the data")
             if "rule" not in self.model_fields_set:
                 object.__setattr__(self, "rule", NudgedRule(kind="nudged"))
+            if "init" not in self.model_fields_set:
+                object.__setattr__(self, "init", "forward")
         return self
 
     @model_validator(mode="after")

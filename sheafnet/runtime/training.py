@@ -15,6 +15,7 @@ from sheafnet.dynamics.lessons import Cut, Lesson
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Evaluation, Progress, Record, Stats
 from sheafnet.dynamics.stop import Outcome
+from sheafnet.errors import NonFiniteError
 from sheafnet.runtime.job import Guide, Job
 from sheafnet.runtime.ports import Observer, Runtime
 from sheafnet.runtime.run import Run
@@ -205,7 +206,10 @@ class _Guide(Guide):
         if self._closed:
             return
         problem, history = self._problem, self._history
-        network = learned(problem.network, maps)
+        try:
+            network = learned(problem.network, maps)
+        except NonFiniteError:  # it explodes while it is looked at
+            return
         test = None if problem.test is None else assess(network, problem.test.x, problem.test.y)
         evaluation = Evaluation(
             step=step,

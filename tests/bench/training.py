@@ -1,7 +1,7 @@
 """Strictly local training beside PyTorch, on the same data from the same start.
 
     pip install torch==2.13.0
-    OPENBLAS_NUM_THREADS=1 python -m tests.bench.training [tasks|digits|all|nothing] [--draw PICTURE]
+    OPENBLAS_NUM_THREADS=1 python -m tests.bench.training [tasks|digits|all|nothing] [--draw FILE]
 
 *tasks*: the four tasks of Bosca & Ghrist 2026, full batch. For each way the rounds, messages
 between vertices (for PyTorch there are none) and seconds until the training loss is below what

@@ -54,7 +54,9 @@ def test_what_is_wrong_is_said_under_its_key(tmp_path: Path) -> None:
         "data.labels: the network has classes 0 to 1, got 0 to 2"
     ]
     assert "batch_size is 3" in found("training.batch_size=3")[0]
-    assert "nothing to learn" in found("data.labels=null")[0]
+    assert "either labels or targets" in found("data.labels=null")[0]
+    assert "either labels or targets" in found("data.targets=[[1, 0], [0, 1]]")[0]
+    assert "init is for Joint" in found("init=zeros")[0]
     assert "labels need an output" in found("network.output=identity")[0]
     assert "give an optimiser" in found("training.optimiser=null")[0]
     assert "give dt or stalks" in found("rule.kind=joint")[0]
@@ -129,7 +131,8 @@ def test_test_samples_come_from_where_the_others_come_from(tmp_path: Path) -> No
     assert job.test is not None
     np.testing.assert_array_equal(job.test.inputs, x[:, 6:])
     np.testing.assert_array_equal(job.test.targets, y[:, 6:])
-    (found,) = faults(tmp_path, text.replace("subset: held", "subset: hold"))
+    (found,) = faults(tmp_path, text, "training.test.subset=hold")
+    assert found.startswith("--set: training.test.subset: ")
     assert "no array 'hold'; did you mean 'held'?" in found
     (found,) = faults(tmp_path, text.replace("{subset: held}", "{}"))
     assert "name a subset of the data, or another file" in found
