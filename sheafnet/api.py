@@ -201,7 +201,8 @@ def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Lesso
     Returns
     -------
     Fit
-        Also when it diverged: the last finite network, and ``diverged`` says what to lower.
+        Also when it diverged: the network of the last evaluation before, and ``diverged`` says what
+        to lower.
 
     Raises
     ------

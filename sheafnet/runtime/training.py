@@ -82,7 +82,7 @@ class Fit:
     stopped
         Whether it ended before its time: on request, for want of progress, or of time.
     diverged
-        Where and when it diverged and what to lower; None if it did not.
+        Which map diverged, in which step, and what to lower; None if it did not.
     record
         What the runtime handed back.
     """
