@@ -87,7 +87,7 @@ class TestOnOneRay:
         assert kill.restarts == 1
 
     def test_a_host_that_is_killed_in_training_changes_nothing(self) -> None:
-        lesson = kill_in_training(seed=0)
+        lesson = kill_in_training(seed=0, rounds=200)
         assert [(r.host, r.incarnation) for r in lesson.recoveries] == [(lesson.host, 1)]
         assert lesson.deviation <= 1e-12
 
