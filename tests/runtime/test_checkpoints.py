@@ -112,7 +112,7 @@ def test_what_is_no_checkpoint_of_this_training_is_refused_by_name(tmp_path: Pat
         )  # fmt: skip
 
 
-LONG = ("--set", "runtime.kind=lockstep", "--set", "training.epochs=2000", "--set",
+LONG = ("--set", "runtime.kind=lockstep", "--set", "training.epochs=400", "--set",
         "training.every=20", "--out")  # fmt: skip
 
 
