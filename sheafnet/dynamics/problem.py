@@ -103,8 +103,5 @@ class Problem:
 
     def divergence(self, trouble: str) -> str:
         """Say what blew up, and what to do."""
-        return f"diverged: {trouble}; {self.rule.remedy}. The last finite {self._kept} kept"
-
-    @property
-    def _kept(self) -> str:
-        return "maps are" if self.rule.by_batch else "cochain is"
+        kept = "maps of the last evaluation are" if self.rule.by_batch else "last finite cochain is"
+        return f"diverged: {trouble}; {self.rule.remedy}. The {kept} kept"

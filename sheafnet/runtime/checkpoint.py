@@ -61,7 +61,7 @@ def load_cut(path: Path, sheaf: Sheaf) -> Cut:
     try:
         edges = [edge.name for edge in sheaf.edges]
         if [str(edge) for edge in arrays["edges"]] != edges:
-            raise FileError(f"{path}: of a network with other edges")
+            raise InputError("it is of a network with other edges")
         kept = {edge: _kept(arrays, sheaf, edge) for edge in edges}
         return Cut(int(arrays["step"]), float(arrays["time"]), kept)
     except (KeyError, TypeError, ValueError, InputError) as error:
@@ -76,12 +76,12 @@ def _kept(arrays: Mapping[str, NDArray[Any]], sheaf: Sheaf, edge: str) -> Kept:
     affine = Affine(arrays[f"{edge}/W"], arrays[f"{edge}/b"])
     expected = sheaf.edge(edge).tail_map
     if not isinstance(expected, Affine) or affine.matrix.shape != expected.matrix.shape:
-        raise FileError(f"the map of {edge!r} has shape {affine.matrix.shape}")
+        raise InputError(f"the map of {edge!r} has shape {affine.matrix.shape}")
     mine = f"{edge}/memory/"
     memory = {name.removeprefix(mine): a for name, a in arrays.items() if name.startswith(mine)}
     dim, inner = affine.matrix.shape
     whole = {"stalks": (inner + 1, inner + 1), "tensions": (dim, dim)}
     for name, array in memory.items():
         if array.shape != whole.get(name, (dim, inner + 1)) or not np.isfinite(array).all():
-            raise FileError(f"{name!r} of the optimiser of {edge!r} does not fit its map")
+            raise InputError(f"{name!r} of the optimiser of {edge!r} does not fit its map")
     return Kept(affine, Memory(int(arrays[f"{edge}/steps"]), memory), lesson)

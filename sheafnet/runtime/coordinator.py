@@ -41,7 +41,7 @@ from sheafnet.dynamics.lessons import Cut, Cuts
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Progress
 from sheafnet.dynamics.stop import Outcome
-from sheafnet.runtime.host import Report
+from sheafnet.runtime.reports import Report
 
 LOGGER = logging.getLogger("sheafnet")
 FINEST_WAKE = 12
@@ -181,12 +181,12 @@ class Coordinator:
 
     def roll_back(self, run: str) -> None:
         """Expect the hosts of another run, which go on from the last cut."""
+        self.rollbacks += 1
+        step = self.latest.step if self.latest else 0
         LOGGER.info(
-            "a host has lost its maps: all go back to step %d",
-            self.latest.step if self.latest else 0,
+            "a host has lost its maps: all go back to step %d (rollback %d)", step, self.rollbacks
         )
         self._run = run
-        self.rollbacks += 1
         self._answers = {}
         self._before = None
         if self._ending is Outcome.CONVERGED:

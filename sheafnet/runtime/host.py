@@ -8,122 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.energy import discord
-from sheafnet.core.maps import RestrictionMap
 from sheafnet.dynamics.account import Account
 from sheafnet.dynamics.group import Group
-from sheafnet.dynamics.lessons import Kept, Lesson, Place
 from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.rule import Rule
-from sheafnet.dynamics.star import Constraint
 from sheafnet.dynamics.stop import Guard
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError, ProtocolError
 from sheafnet.runtime.outbox import Outbox, Patience
+from sheafnet.runtime.reports import Repin, Report, View
 from sheafnet.wire.codec import Limits, decode, encode
 from sheafnet.wire.frame import Frame
-
-
-@dataclass(frozen=True)
-class View:
-    """What a host shows of its edges and its work.
-
-    Attributes
-    ----------
-    discord
-        Of every edge whose tail lives here; empty before all here have heard their neighbours.
-    pin_discord
-        Of every soft pin here.
-    energy
-        Of these edges and pins.
-    account
-        What was done in this life of the host.
-    lessons
-        What was last seen of these edges, where maps learn in steps.
-    maps
-        The maps at the tails here, where they learn without steps.
-    """
-
-    discord: Mapping[str, float]
-    pin_discord: Mapping[str, float]
-    energy: float
-    account: Account
-    lessons: Mapping[str, Lesson] = field(default_factory=dict)
-    maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a host tells the coordinator.
-
-    Attributes
-    ----------
-    run
-        Which; another after a rollback.
-    host, incarnation
-        Who, and in which life.
-    wave
-        The question that this answers.
-    idle
-        Whether no vertex has a reason to step and everything said has been acknowledged.
-    sent, accepted
-        Messages for other hosts, and from them that were news. Two equal pairs in a row mean
-        that nothing happened in between.
-    stationarity
-        Largest |∇E| of each vertex, from what it has heard.
-    messages
-        Messages kept so far, from members as well.
-    pins
-        Version of the pins that are in force here.
-    exploded
-        What exploded, in words: a force or a map that is not finite or past all bounds.
-    stalks
-        The stalks, if they were asked for.
-    view
-        The edges and the work here, if they were asked for.
-    maps
-        The maps at the tails here, if the stalks were asked for and vertices learn.
-    kept
-        What is kept here of past steps of training, until it is known to have arrived.
-    """
-
-    run: str
-    host: str
-    incarnation: int
-    wave: int
-    idle: bool
-    sent: int
-    accepted: int
-    stationarity: Mapping[str, float]
-    messages: int
-    pins: int
-    exploded: str | None
-    stalks: Mapping[str, Array] | None
-    view: View | None = None
-    maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
-    kept: Mapping[Place, Kept] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Repin:
-    """An order to a host to obey other pins.
-
-    Attributes
-    ----------
-    version
-        Of the pins; the latest wins.
-    constraints
-        What is pinned at every vertex of the host and next to it.
-    rule
-        The rule, fitted to these pins.
-    """
-
-    version: int
-    constraints: Mapping[str, Constraint]
-    rule: Rule
 
 
 class _Peer:

@@ -8,9 +8,10 @@ from functools import cached_property
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.lessons import Cut
 from sheafnet.dynamics.problem import Problem
-from sheafnet.runtime.host import Host, Repin
+from sheafnet.runtime.host import Host
 from sheafnet.runtime.outbox import Patience
 from sheafnet.runtime.placement import Placement, place
+from sheafnet.runtime.reports import Repin
 
 WITHHELD_SHARE = 0.05
 """Share of the stop tolerance below which a change may go unsaid at first."""

@@ -18,7 +18,7 @@ from sheafnet.runtime.coordinator import (
     Settle,
     Wake,
 )
-from sheafnet.runtime.host import Report
+from sheafnet.runtime.reports import Report
 
 NETWORK = sn.ReluNetwork.random([2, 1], seed=0)
 X = np.ones((2, 1))

@@ -12,6 +12,7 @@ from sheafnet.dynamics.optimisers.optimiser import (
     NOTHING,
     Direction,
     Memory,
+    Moments,
     Optimiser,
     gradient,
 )
@@ -45,17 +46,13 @@ class Adam(Optimiser):
         return {**super().checks(), **betas, rule: self.epsilon > 0.0}
 
     def direction(self, memory: Memory = NOTHING) -> Direction:
-        return _Moments(self, memory)
+        return _AdamMoments(self, memory)
 
 
-class _Moments:
+class _AdamMoments(Moments):
     def __init__(self, settings: Adam, memory: Memory) -> None:
+        super().__init__(memory)
         self._settings = settings
-        self._steps = memory.steps
-        self._arrays = {name: array.copy() for name, array in memory.arrays.items()}
-
-    def arrays(self) -> dict[str, Array]:
-        return self._arrays
 
     def __call__(self, stalk: Array, tension: Array) -> Array:
         g = gradient(stalk, tension)

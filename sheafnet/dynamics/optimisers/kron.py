@@ -9,7 +9,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from sheafnet.core.arrays import Array
-from sheafnet.dynamics.optimisers.optimiser import NOTHING, Direction, Memory, Optimiser
+from sheafnet.dynamics.optimisers.optimiser import NOTHING, Direction, Memory, Moments, Optimiser
 
 LONGEST_MEMORY = 0.95
 
@@ -47,17 +47,13 @@ class Kron(Optimiser):
         }
 
     def direction(self, memory: Memory = NOTHING) -> Direction:
-        return _Moments(self, memory)
+        return _KronMoments(self, memory)
 
 
-class _Moments:
+class _KronMoments(Moments):
     def __init__(self, settings: Kron, memory: Memory) -> None:
+        super().__init__(memory)
         self._settings = settings
-        self._steps = memory.steps
-        self._arrays = {name: array.copy() for name, array in memory.arrays.items()}
-
-    def arrays(self) -> dict[str, Array]:
-        return self._arrays
 
     def __call__(self, stalk: Array, tension: Array) -> Array:
         batch = stalk.shape[1]

@@ -57,6 +57,18 @@ class Direction(Protocol):
         """
 
 
+class Moments:
+    """Running means of one map, all there from the first step on, and how many steps there were."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._steps = memory.steps
+        self._arrays = {name: array.copy() for name, array in memory.arrays.items()}
+
+    def arrays(self) -> dict[str, Array]:
+        """Return them by name; see ``Direction``."""
+        return self._arrays
+
+
 @dataclass(frozen=True)
 class Optimiser(abc.ABC):
     """How a map learns. Instances hold settings only; the owner of a map keeps its state.

@@ -21,7 +21,8 @@ import ray
 from sheafnet.dynamics.record import Process
 from sheafnet.runtime.cluster.environment import go_home
 from sheafnet.runtime.coordinator import Ask
-from sheafnet.runtime.host import Host, Repin, Report
+from sheafnet.runtime.host import Host
+from sheafnet.runtime.reports import Repin, Report
 
 go_home()  # before anything of the user's is imported in this process
 

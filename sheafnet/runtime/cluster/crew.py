@@ -14,7 +14,7 @@ from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster.actor import Handle, HostActor
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.coordinator import Ask
-from sheafnet.runtime.host import Report
+from sheafnet.runtime.reports import Report
 from sheafnet.runtime.roster import Roster
 
 LOGGER = logging.getLogger("sheafnet")

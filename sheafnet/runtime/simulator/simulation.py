@@ -20,7 +20,8 @@ from sheafnet.dynamics.stop import Outcome
 from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import InputError
 from sheafnet.runtime.coordinator import Ask, Coordinator, Finish, Freeze, Settle, Wake, survey
-from sheafnet.runtime.host import Host, Report
+from sheafnet.runtime.host import Host
+from sheafnet.runtime.reports import Report
 from sheafnet.runtime.roster import Roster
 from sheafnet.runtime.simulator.channel import Channel
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
