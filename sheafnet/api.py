@@ -139,6 +139,7 @@ class Lesson(TypedDict, total=False):
     epochs: float | None
     max_time: float | None
     batch_size: int | None
+    window: int
     seed: int
     runtime: Runtime | None
     init: Init
@@ -177,6 +178,9 @@ def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Lesso
         Stop after so much virtual time, or so many seconds on a cluster, if it is not over before.
     batch_size
         Samples in a step; all, if not given. ``Joint`` takes all.
+    window
+        How many batches may be under way at a time: layers then work on different ones at once,
+        with maps that are up to ``window`` − 1 steps old. ``Joint`` has no batches.
     seed
         For the order of the samples, and a random start.
     runtime
@@ -223,6 +227,7 @@ def prepare_training(
     epochs: float | None = None,
     max_time: float | None = None,
     batch_size: int | None = None,
+    window: int = 1,
     seed: int = 0,
     runtime: Runtime | None = None,
     init: Init = "forward",
@@ -250,12 +255,19 @@ def prepare_training(
         raise InputError("train: every batch starts on its forward pass; init is for Joint")
     if resumed is not None and isinstance(rule, Joint):
         raise RuleError("train: Joint has no cuts to go on from")
-    counts = {"rounds": rounds, "batch_size": batch_size, "every": every, "patience": patience}
+    counts = {
+        "rounds": rounds, "batch_size": batch_size, "window": window, "every": every,
+        "patience": patience,
+    }  # fmt: skip
     require_settings(optimiser, counts)
     train_split = split(net, x, y, "")
     test_split = None if test is None else other_split(net, test)
     aims = softened(net, train_split.y, label_smoothing)
-    course = planned(rule, train_split, optimiser, rounds, epochs, batch_size, seed, every)
+    course = planned(rule, train_split, optimiser, rounds, epochs, batch_size, window, seed, every)
+    if resumed is not None and resumed.window not in (None, window):
+        raise InputError(
+            f"train: the cut is of training with a window of {resumed.window}, not {window}"
+        )
     rule = replace(rule, course=course)
     pull, strength = _pull(rule, net)
     sheaf = net.to_sheaf("auto", strength)

@@ -146,6 +146,7 @@ class TrainJob:
             epochs=section.epochs,
             max_time=section.max_time,
             batch_size=section.batch_size,
+            window=section.window,
             every=section.every,
             patience=section.patience,
             label_smoothing=section.label_smoothing,

@@ -108,6 +108,10 @@ class TrainingSection(Section):
         default=None, description="virtual time, or seconds on a cluster"
     )
     batch_size: PositiveInt | None = Field(default=None, description="by default all samples")
+    window: PositiveInt = Field(
+        default=1,
+        description="batches under way at a time, on maps up to one step less of them old",
+    )
     every: PositiveInt | None = Field(
         default=None,
         description="steps between evaluations; by default an epoch, or a tenth of the whole",

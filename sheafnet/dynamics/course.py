@@ -34,12 +34,15 @@ class Course:
         How many steps there are.
     every
         Steps between those after which maps are kept, to be looked at.
+    window
+        How many batches may be under way at a time.
     """
 
     optimiser: Optimiser
     batches: Batches
     steps: int
     every: int
+    window: int = 1
 
     def keeps(self, step: int) -> bool:
         """Return whether maps are kept as they are after so many steps."""

@@ -75,6 +75,8 @@ class Inbox:
 
     def release(self, floor: int) -> None:
         """Drop what is of a tag below ``floor``, now and from now on."""
+        if floor == self.floor:
+            return
         self.floor = floor
         for key in [key for key in self._arrays if key.tag < floor]:
             del self._arrays[key], self._stamps[key]

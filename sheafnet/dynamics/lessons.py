@@ -41,11 +41,15 @@ class Kept(NamedTuple):
         The map, and what its optimiser knows; None where the map does not learn.
     lesson
         What its owner saw in that step; None where training begins.
+    earlier
+        The map after each of the steps before, from the oldest on, that batches under way have
+        begun with.
     """
 
     map: Affine | None
     memory: Memory | None
     lesson: Lesson | None
+    earlier: tuple[Affine, ...] = ()
 
 
 Place: TypeAlias = tuple[int, str]
@@ -74,6 +78,11 @@ class Cut:
     def maps(self) -> dict[str, Affine]:
         """Edge → its map, for those that learn."""
         return {edge: it.map for edge, it in self.kept.items() if it.map is not None}
+
+    @property
+    def window(self) -> int | None:
+        """How many batches were under way; None if no map learns."""
+        return next((len(it.earlier) + 1 for it in self.kept.values() if it.map), None)
 
     @property
     def lessons(self) -> dict[str, Lesson]:

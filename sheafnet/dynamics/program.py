@@ -50,6 +50,9 @@ class Step(NamedTuple):
         Which computation the stalk and what is said of it belong to.
     pins
         The pins of the stalk from now on; None for those that it has.
+    star
+        Whose step it was, where a vertex has one for each of several computations; None for the
+        star that was given.
     """
 
     stalk: Array | None
@@ -60,6 +63,7 @@ class Step(NamedTuple):
     edges: tuple[str, ...] | None = None
     tag: int = 0
     pins: StalkPins | None = None
+    star: Star | None = None
 
 
 class Program(abc.ABC):

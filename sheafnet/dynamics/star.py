@@ -91,6 +91,10 @@ class Star:
         self._stationarity_version = -1
         self.move(stalk)
 
+    def twin(self) -> Star:
+        """Return the vertex as it is for another computation, with nothing pinned yet."""
+        return Star(self.name, self.incidences, self.stalk, self.constraint._replace(pins=None))
+
     def constrain(self, constraint: Constraint) -> None:
         """Be pinned like this from now on, the neighbours too."""
         self.constraint = constraint

@@ -18,6 +18,9 @@ NEAR_REST = 1000.0
 class Vertex:
     """A star, an inbox and a program; messages in, messages out.
 
+    Where the program has several computations under way, each has a star of its own, and ``star``
+    is that of the last step.
+
     Parameters
     ----------
     star
@@ -151,9 +154,11 @@ class Vertex:
         self._acted_on = self.inbox.version
         quiet = self.star.quiet
         far = quiet == 0.0 or self.star.stationarity(self.inbox) > NEAR_REST * quiet
-        stalk, letters, at_least, final, maps, edges, tag, pins = self.program.step(
+        stalk, letters, at_least, final, maps, edges, tag, pins, own = self.program.step(
             self.star, self.inbox
         )
+        if own is not None:
+            self.star = own
         star = self.star
         self.updates += 1
         star.sequence = max(star.sequence + 1, at_least)

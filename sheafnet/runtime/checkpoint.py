@@ -16,14 +16,15 @@ from sheafnet.dynamics.lessons import Cut, Kept, Lesson
 from sheafnet.dynamics.optimisers import Memory
 from sheafnet.errors import FileError, InputError
 
-VERSION = 1
+VERSION = 2
 
 
 def save_cut(path: Path, cut: Cut) -> None:
     """Write ``cut`` to an ``.npz`` file, whole or not at all.
 
     It holds ``format_version``, ``step``, ``time``, and of each edge, behind its name: ``lesson``,
-    and where it learns ``W``, ``b``, ``steps`` and the arrays of its optimiser.
+    and where it learns ``W``, ``b``, ``steps`` and the arrays of its optimiser; ``earlier`` is a
+    list of [W b] where batches were under way that had begun with earlier maps.
 
     Raises
     ------
@@ -42,6 +43,9 @@ def save_cut(path: Path, cut: Cut) -> None:
         if kept.map is not None and kept.memory is not None:
             arrays |= {f"{edge}/W": kept.map.matrix, f"{edge}/b": kept.map.bias}
             arrays[f"{edge}/steps"] = kept.memory.steps
+            if kept.earlier:
+                both = [np.column_stack([it.matrix, it.bias]) for it in kept.earlier]
+                arrays[f"{edge}/earlier"] = np.stack(both)
             arrays |= {f"{edge}/memory/{name}": a for name, a in kept.memory.arrays.items()}
     write_npz(path, arrays)
 
@@ -74,9 +78,11 @@ def _kept(arrays: Mapping[str, NDArray[Any]], sheaf: Sheaf, edge: str) -> Kept:
     if f"{edge}/W" not in arrays:
         return Kept(None, None, lesson)
     affine = Affine(arrays[f"{edge}/W"], arrays[f"{edge}/b"])
+    earlier = [Affine(it[:, :-1], it[:, -1]) for it in arrays.get(f"{edge}/earlier", ())]
     expected = sheaf.edge(edge).tail_map
-    if not isinstance(expected, Affine) or affine.matrix.shape != expected.matrix.shape:
-        raise InputError(f"the map of {edge!r} has shape {affine.matrix.shape}")
+    for it in (affine, *earlier):
+        if not isinstance(expected, Affine) or it.matrix.shape != expected.matrix.shape:
+            raise InputError(f"a map of {edge!r} has shape {it.matrix.shape}")
     mine = f"{edge}/memory/"
     memory = {name.removeprefix(mine): a for name, a in arrays.items() if name.startswith(mine)}
     dim, inner = affine.matrix.shape
@@ -84,4 +90,5 @@ def _kept(arrays: Mapping[str, NDArray[Any]], sheaf: Sheaf, edge: str) -> Kept:
     for name, array in memory.items():
         if array.shape != whole.get(name, (dim, inner + 1)) or not np.isfinite(array).all():
             raise InputError(f"{name!r} of the optimiser of {edge!r} does not fit its map")
-    return Kept(affine, Memory(int(arrays[f"{edge}/steps"]), memory), lesson)
+    learner = Memory(int(arrays[f"{edge}/steps"]), memory)
+    return Kept(affine, learner, lesson, tuple(earlier))

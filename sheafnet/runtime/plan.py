@@ -72,6 +72,7 @@ def planned(
     rounds: int | None,
     epochs: float | None,
     batch_size: int | None,
+    window: int,
     seed: int,
     every: int | None,
 ) -> Course:
@@ -91,6 +92,8 @@ def planned(
     if isinstance(rule, Joint):
         if batch_size not in (None, samples):
             raise InputError("train: Joint has no batches; leave batch_size out")
+        if window > 1:
+            raise InputError("train: Joint has no batches; leave window out")
         optimiser = optimiser or rule.optimiser(samples)
     if optimiser is None:
         raise InputError("train: give an optimiser: Sgd(…), Adam(…) or Kron(…)")
@@ -98,7 +101,7 @@ def planned(
     steps = _steps(rule, samples / size, rounds, epochs)
     epoch = round(samples / size)
     usual = epoch if 1 < epoch < steps else max(steps // LOOKS, 1)
-    return Course(optimiser, Shuffled(samples, size, seed), steps, every or usual)
+    return Course(optimiser, Shuffled(samples, size, seed), steps, every or usual, window)
 
 
 def _steps(

@@ -15,7 +15,7 @@ import sheafnet as sn
 from sheafnet.cli import main
 from sheafnet.core.npz import read_npz, write_npz
 from sheafnet.dynamics.lessons import Cut
-from sheafnet.errors import FileError, RuleError
+from sheafnet.errors import FileError, InputError, RuleError
 from sheafnet.observe.checkpoints import Checkpoints, checkpoints, last_cut
 from sheafnet.runtime.checkpoint import load_cut, save_cut
 from tests import golden
@@ -42,24 +42,31 @@ def train(
     runtime: sn.Lockstep | sn.Simulator,
     observer: sn.Observer,
     resumed: Cut | None = None,
+    window: int = 1,
 ) -> sn.Fit:
     return sn.train(
         TASK.network, *TASK.train, rule=rule, optimiser=optimiser, epochs=4, batch_size=64,
-        seed=2, every=5, runtime=runtime, observer=observer, resumed=resumed,
+        window=window, seed=2, every=5, runtime=runtime, observer=observer, resumed=resumed,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("runtime", [sn.Lockstep(), sn.Simulator(loss=0.2)], ids=["step", "sim"])
 @pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda o: type(o).__name__)
-@pytest.mark.parametrize("rule", [sn.Nudged(), sn.Relax(sweeps=2)], ids=["nudged", "relax"])
+@pytest.mark.parametrize(
+    ("rule", "window"),
+    [(sn.Nudged(), 1), (sn.Relax(sweeps=2), 1), (sn.Relax(), 8)],
+    ids=["nudged", "relax", "window"],
+)
 def test_it_goes_on_bit_for_bit(
-    rule: sn.Rule, optimiser: sn.Optimiser, runtime: sn.Lockstep | sn.Simulator, tmp_path: Path
-) -> None:
+    rule: sn.Rule, window: int, optimiser: sn.Optimiser, runtime: sn.Lockstep | sn.Simulator,
+    tmp_path: Path,
+) -> None:  # fmt: skip
     collected = Collected()
-    whole = train(rule, optimiser, runtime, collected)
+    whole = train(rule, optimiser, runtime, collected, window=window)
     assert [cut.step for cut in collected.cuts] == [5, 10, 15, 19]
     save_cut(tmp_path / "cut.npz", collected.cuts[1])
-    rest = train(rule, optimiser, runtime, sn.Observer(), load_cut(tmp_path / "cut.npz", SHEAF))
+    cut = load_cut(tmp_path / "cut.npz", SHEAF)
+    rest = train(rule, optimiser, runtime, sn.Observer(), cut, window)
     np.testing.assert_array_equal(flat(rest.network), flat(whole.network))
     assert [it.step for it in rest.history] == [10, 15, 19]
     for one, other in zip(rest.history, whole.history[2:], strict=True):
@@ -92,11 +99,11 @@ def test_what_is_no_checkpoint_of_this_training_is_refused_by_name(tmp_path: Pat
     good = read_npz(path)
     other = sn.ReluNetwork.random([2, 7, 4], 0, "softmax").to_sheaf()
     deep = sn.ReluNetwork.random([2, 7, 7, 4], 0, "softmax").to_sheaf()
-    for sheaf, told in ((other, "the map of 'weight_1' has shape"), (deep, "with other edges")):
+    for sheaf, told in ((other, "a map of 'weight_1' has shape"), (deep, "with other edges")):
         with pytest.raises(FileError, match=told):
             load_cut(path, sheaf)
     for change, told in (
-        ({"format_version": np.array(2)}, "checkpoint format version 2; this is 1"),
+        ({"format_version": np.array(1)}, "checkpoint format version 1; this is 2"),
         ({"weight_1/W": np.full((25, 2), np.nan)}, "not a checkpoint of this training"),
         ({"weight_1/memory/mean": np.zeros((1, 1))}, "does not fit its map"),
         ({"weight_1/lesson": np.zeros(2)}, "not a checkpoint of this training"),
@@ -105,6 +112,8 @@ def test_what_is_no_checkpoint_of_this_training_is_refused_by_name(tmp_path: Pat
         with pytest.raises(FileError, match=told) as caught:
             load_cut(path, SHEAF)
         assert "cut.npz" in str(caught.value) or "weight_1" in str(caught.value)
+    with pytest.raises(InputError, match="the cut is of training with a window of 1, not 2"):
+        train(sn.Nudged(), sn.Adam(0.05), sn.Lockstep(), collected, collected.cuts[0], window=2)
     with pytest.raises(RuleError, match="no cuts to go on from"):
         sn.train(
             TASK.network, *TASK.train, rule=sn.Joint(1.0, 0.1, 0.1), rounds=3,

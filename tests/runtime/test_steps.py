@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.core.assessment import assess
+from sheafnet.dynamics.learning import Learning
 from sheafnet.dynamics.passes import PassProgram
 from sheafnet.errors import InputError, NonFiniteError, RuleError, ShapeError, UnknownNameError
 from sheafnet.runtime.batches import Shuffled
@@ -47,23 +48,21 @@ def flat(net: sn.ReluNetwork) -> Array:
     return np.concatenate([part.ravel() for part in (*net.weights, *net.biases)])
 
 
+def moved(net: sn.ReluNetwork, change: Array) -> sn.ReluNetwork:
+    """Return the network with this added to all weights and biases, flattened."""
+    at, parts = flat(net) + change, []
+    for part in (*net.weights, *net.biases):
+        parts.append(at[: part.size].reshape(part.shape))
+        at = at[part.size :]
+    layers = len(net.weights)
+    return sn.ReluNetwork(parts[:layers], parts[layers:], net.output)
+
+
 def numerical_gradient(net: sn.ReluNetwork, x: Array, y: Array) -> Array:
-    at, slopes, width = flat(net), [], 1e-5
-    shapes = [part.shape for part in (*net.weights, *net.biases)]
-
-    def at_point(point: Array) -> float:
-        parts, place = [], 0
-        for shape in shapes:
-            size = int(np.prod(shape))
-            parts.append(point[place : place + size].reshape(shape))
-            place += size
-        half = len(parts) // 2
-        return assess(sn.ReluNetwork(parts[:half], parts[half:], net.output), x, y).loss
-
-    for entry in range(len(at)):
-        change = np.zeros_like(at)
-        change[entry] = width
-        slopes.append((at_point(at + change) - at_point(at - change)) / (2.0 * width))
+    width, slopes = 1e-5, []
+    for change in width * np.eye(len(flat(net))):
+        ahead, behind = (assess(moved(net, by), x, y).loss for by in (change, -change))
+        slopes.append((ahead - behind) / (2.0 * width))
     return np.array(slopes)
 
 
@@ -137,9 +136,14 @@ ROUGH = {"loss": 0.3, "duplication": 0.1, "latency": sn.Uniform(0.0, 8.0), "slow
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda o: type(o).__name__)
 @pytest.mark.parametrize("rule", [sn.Nudged(), sn.Relax(), sn.Relax(sweeps=3)], ids=repr)
-@pytest.mark.parametrize("placement", ["by-layer", "by-vertex"])
+@pytest.mark.parametrize(
+    ("placement", "window"), [("by-layer", 1), ("by-vertex", 1), ("by-layer", 3)]
+)
 def test_delay_and_loss_change_nothing(
-    rule: sn.Rule, optimiser: sn.Optimiser, placement: Literal["by-layer", "by-vertex"]
+    rule: sn.Rule,
+    optimiser: sn.Optimiser,
+    placement: Literal["by-layer", "by-vertex"],
+    window: int,
 ) -> None:
     task = golden.load_task("blobs")
     slow = {"slow": {"z1": 9.0}} if placement == "by-vertex" else {}
@@ -148,7 +152,8 @@ def test_delay_and_loss_change_nothing(
     def fit(runtime: sn.Simulator | sn.Lockstep) -> sn.Fit:
         return sn.train(
             task.network, *task.train, rule=rule, optimiser=optimiser,
-            epochs=2, batch_size=64, seed=1, every=3, test=task.test, runtime=runtime,
+            epochs=2, batch_size=64, window=window, seed=1, every=3, test=task.test,
+            runtime=runtime,
         )  # fmt: skip
 
     here, there = fit(sn.Lockstep()), fit(rough)
@@ -165,38 +170,90 @@ def test_delay_and_loss_change_nothing(
 VERTICES = ("a0", "z1", "a1", "z2", "a2")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     lossy=st.floats(0.0, 0.4),
     delay=st.floats(0.0, 20.0),
+    frames=st.integers(1, 4),
     window=st.integers(1, 4),
+    crashes=st.lists(
+        st.builds(
+            sn.Restart,
+            st.sampled_from(["layer_0", "layer_1", "layer_2", "layer_3"]),
+            st.floats(1.0, 400.0),
+            down=st.floats(1.0, 100.0),
+        ),
+        max_size=3,
+        unique_by=lambda restart: restart.host,
+    ),
 )
 def test_no_batch_is_skipped_or_taken_twice(
-    seed: int, lossy: float, delay: float, window: int
+    seed: int, lossy: float, delay: float, frames: int, window: int, crashes: list[sn.Restart]
 ) -> None:
+    """In every life of a map the batches follow each other, from the cut where it began."""
     net, x, y = problem("softmax", 0)
-    taken: list[tuple[str, int]] = []
-    usual = PassProgram.learned
+    lives: dict[Learning, tuple[str, list[int]]] = {}
+    usual = Learning.learn
 
-    def noted(self: PassProgram, above: Any, *rest: Any) -> Any:
-        taken.append((above.edge, self.batch))
-        return usual(self, above, *rest)
+    def noted(self: Learning, *edge: Any) -> Any:
+        lives.setdefault(self, (self.edge, []))[1].append(self.step)
+        return usual(self, *edge)
 
+    def fit(runtime: sn.Simulator | sn.Lockstep) -> sn.Fit:
+        return sn.train(
+            net, x, y, rule=sn.Relax(sweeps=2), optimiser=sn.Sgd(0.01), rounds=18, batch_size=2,
+            window=window, every=2, runtime=runtime,
+        )  # fmt: skip
+
+    here = fit(sn.Lockstep())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PassProgram, "learned", noted)
-        simulator = sn.Simulator(
-            seed=seed, loss=lossy, latency=sn.Uniform(0.0, delay), duplication=0.3, window=window
-        )
-        rule = sn.Relax(sweeps=2)
-        sn.train(
-            net, x, y, rule=rule, optimiser=sn.Sgd(0.01), rounds=18, batch_size=2, runtime=simulator
-        )
-    by_edge: dict[str, list[int]] = {}
-    for edge, batch in taken:
-        by_edge.setdefault(edge, []).append(batch)
-    assert len(by_edge) == 6
-    assert all(batches == list(range(9)) for batches in by_edge.values())
+        patch.setattr(Learning, "learn", noted)
+        there = fit(
+            sn.Simulator(
+                seed=seed, loss=lossy, latency=sn.Uniform(0.0, delay), duplication=0.3,
+                window=frames, restarts=tuple(crashes),
+            )
+        )  # fmt: skip
+    finished = set()
+    for edge, batches in lives.values():
+        assert batches == list(range(batches[0], batches[-1] + 1))
+        assert batches[0] % 2 == 0
+        if batches[-1] == 8:
+            finished.add(edge)
+    assert len(finished) == 6
+    np.testing.assert_array_equal(flat(there.network), flat(here.network))
+
+
+@pytest.mark.parametrize("window", [2, 4])
+@pytest.mark.parametrize("rule", [sn.Nudged(), sn.Relax(sweeps=2)], ids=["nudged", "relax"])
+def test_a_window_takes_the_gradients_of_an_earlier_network(rule: sn.Rule, window: int) -> None:
+    net, x, y = problem("softmax", 0)
+    fit = sn.train(
+        net, x, y, rule=rule, optimiser=sn.Sgd(0.2), rounds=10 * rule.sweeps, batch_size=2,
+        window=window, seed=5,
+    )  # fmt: skip
+    course = [net]
+    for step in range(10):
+        columns = Shuffled(6, 2, seed=5).columns(step)
+        behind = course[max(step - window + 1, 0)]
+        taken = 0.2 * step_of(behind, x[:, columns], y[:, columns], rule)
+        course.append(moved(course[-1], -taken))
+    np.testing.assert_allclose(flat(fit.network), flat(course[-1]), rtol=0, atol=1e-13)
+
+
+def test_layers_work_on_different_batches_at_once() -> None:
+    net = sn.ReluNetwork.random([4, 6, 6, 6, 6, 2], 0, "softmax")
+    x, y = np.random.default_rng(0).standard_normal((4, 16)), np.arange(16) % 2
+
+    def takes(window: int) -> float:
+        fit = sn.train(
+            net, x, y, optimiser=sn.Adam(0.01), rounds=40, batch_size=4, window=window,
+            runtime=sn.Simulator(latency=sn.Constant(1.0)),
+        )  # fmt: skip
+        return fit.stats.virtual_time
+
+    assert takes(4) < takes(1) / 2.5
 
 
 def test_a_step_costs_one_message_each_way_and_says_nothing_else() -> None:
@@ -397,6 +454,8 @@ NET, X, Y = problem("softmax", 0)
         ({"rule": sn.Prox()}, RuleError, "Prox does not learn"),
         ({"every": 0}, InputError, "every is 0"),
         ({"patience": 0}, InputError, "patience is 0"),
+        ({"window": 0}, InputError, "window is 0"),
+        ({"rule": sn.Joint(1.0, 0.1, 0.1), "window": 2}, InputError, "leave window out"),
         ({"label_smoothing": 1.0}, InputError, "label_smoothing is 1.0"),
         ({"y": np.full((2, 6), np.nan)}, NonFiniteError, "targets"),
         ({"y": np.zeros((3, 6))}, ShapeError, "targets: expected shape"),
@@ -455,8 +514,10 @@ def test_steps_are_for_training_only() -> None:
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda o: type(o).__name__)
 @pytest.mark.parametrize("rule", [sn.Nudged(), sn.Relax(sweeps=2)], ids=["nudged", "relax"])
-@pytest.mark.parametrize("seed", range(2))
-def test_hosts_that_crash_change_nothing(rule: sn.Rule, optimiser: sn.Optimiser, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "window"), [(0, 1), (1, 3)])
+def test_hosts_that_crash_change_nothing(
+    rule: sn.Rule, optimiser: sn.Optimiser, seed: int, window: int
+) -> None:
     """All go back to the last cut, under another name, and take the same steps again."""
     task = golden.load_task("blobs")
     moments = np.random.default_rng(seed).uniform(0.0, 2000.0, 3)
@@ -465,7 +526,7 @@ def test_hosts_that_crash_change_nothing(rule: sn.Rule, optimiser: sn.Optimiser,
     def fit(runtime: sn.Simulator | sn.Lockstep) -> sn.Fit:
         return sn.train(
             task.network, *task.train, rule=rule, optimiser=optimiser,
-            epochs=3, batch_size=64, seed=1, every=4, runtime=runtime,
+            epochs=3, batch_size=64, window=window, seed=1, every=4, runtime=runtime,
         )  # fmt: skip
 
     rough = sn.Simulator(seed=seed, restarts=tuple(crashes), **ROUGH)  # type: ignore[arg-type]

@@ -9,7 +9,8 @@ from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.course import Course
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Kind
-from sheafnet.dynamics.passes import PassProgram
+from sheafnet.dynamics.passage import Passage, ends
+from sheafnet.dynamics.passes import passing
 from sheafnet.dynamics.program import Letter, Program, Step
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Star
@@ -42,24 +43,25 @@ class Nudged(Rule):
         return up_and_down(sheaf)
 
     def start(self, star: Star) -> Program:
-        return NudgedProgram(star, taught(self.course), 1)
+        return passing(star, taught(self.course), NudgedPassage)
 
 
-class NudgedProgram(PassProgram):
-    """One vertex: its stalk on the way up, a tension on the way down."""
+class NudgedPassage(Passage):
+    """The stalk on the way up, a tension on the way down."""
 
     down_word = Kind.TENSION
 
-    def rise(self, star: Star, inbox: Inbox) -> Step:
+    def rise(self, inbox: Inbox) -> Step:
         raise NotImplementedError("one sweep is all")
 
-    def sink(self, star: Star, inbox: Inbox, *, learn: bool) -> Step:  # noqa: ARG002
+    def sink(self, inbox: Inbox, *, learn: bool) -> Step:  # noqa: ARG002
         """Hand the tension on, pulled back; at the output, make it."""
-        below, above = self.ends(star)
+        star = self.star
+        below, above = ends(star)
         if above is not None:
             assert self._from_above is not None
             tension = inbox[self._from_above]
-            maps = self.learned(above, star.stalk, None, tension)
+            maps = self.learning.learn(star.stalk, None, tension)
             if below is None:
                 return Step(None, maps=maps, edges=())
             pulled = above.map.pullback(star.stalk, tension)

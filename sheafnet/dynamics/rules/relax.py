@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.maps import Affine
 from sheafnet.core.sheaf import Sheaf
-from sheafnet.core.stalkpins import Pins
+from sheafnet.core.stalkpins import Pins, StalkPins
 from sheafnet.dynamics.course import Course
 from sheafnet.dynamics.inbox import Inbox
+from sheafnet.dynamics.learning import Learning
 from sheafnet.dynamics.messages import Kind
-from sheafnet.dynamics.passes import PassProgram
+from sheafnet.dynamics.passage import Passage, ends
+from sheafnet.dynamics.passes import passing
 from sheafnet.dynamics.program import Program, Step
 from sheafnet.dynamics.rule import Rule, require_relaxation
 from sheafnet.dynamics.rules.nudged import taught, up_and_down
@@ -71,16 +74,19 @@ class Relax(Rule):
         return up_and_down(sheaf)
 
     def start(self, star: Star) -> Program:
-        return RelaxProgram(star, taught(self.course), self)
+        return passing(star, taught(self.course), partial(RelaxPassage, self))
 
 
-class RelaxProgram(PassProgram):
-    """One vertex: its stalk moves both ways."""
+class RelaxPassage(Passage):
+    """The stalk moves both ways."""
 
     down_word = Kind.PROJECTION
 
-    def __init__(self, star: Star, course: Course, rule: Relax) -> None:
-        super().__init__(star, course, rule.sweeps)
+    def __init__(
+        self, rule: Relax, star: Star, data: StalkPins | None, learning: Learning, batch: int
+    ) -> None:
+        super().__init__(star, data, learning, batch)
+        self.sweeps = rule.sweeps
         self._rule = rule
         self._stalks: Program | None = None
 
@@ -89,24 +95,25 @@ class RelaxProgram(PassProgram):
         self._stalks = None
         return super().begin(inbox)
 
-    def rise(self, star: Star, inbox: Inbox) -> Step:
-        moved = None if star.pinned else self._moved(star, inbox)
-        return Step(moved, edges=self._up_to, tag=self.batch)
+    def rise(self, inbox: Inbox) -> Step:
+        return Step(self._moved(inbox), edges=self._up_to, tag=self.batch)
 
-    def sink(self, star: Star, inbox: Inbox, *, learn: bool) -> Step:
+    def sink(self, inbox: Inbox, *, learn: bool) -> Step:
         """Move, and learn from what is left."""
-        _, above = self.ends(star)
-        moved = None if star.pinned else self._moved(star, inbox)
-        stalk = star.stalk if moved is None else moved
+        _, above = ends(self.star)
+        moved = self._moved(inbox)
+        stalk = self.star.stalk if moved is None else moved
         maps: dict[str, Affine] = {}
         if above is not None and learn:
             assert self._from_above is not None
             residual: Array = above.map.apply(stalk) - inbox[self._from_above]
-            maps = self.learned(above, stalk, residual, residual / self._rule.strength)
+            maps = self.learning.learn(stalk, residual, residual / self._rule.strength)
         return Step(moved, maps=maps, edges=self._down_to, tag=self.batch)
 
-    def _moved(self, star: Star, inbox: Inbox) -> Array | None:
+    def _moved(self, inbox: Inbox) -> Array | None:
         """Return where the rule for the stalks moves the vertex; None if it stays."""
+        if self.star.pinned:
+            return None
         if self._stalks is None:
-            self._stalks = self._rule.stalks.start(star)
-        return self._stalks.step(star, inbox).stalk
+            self._stalks = self._rule.stalks.start(self.star)
+        return self._stalks.step(self.star, inbox).stalk

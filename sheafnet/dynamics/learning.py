@@ -1,0 +1,112 @@
+"""What the owner of a map learns, batch after batch, and what it keeps of that."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+
+from sheafnet.core.arrays import Array
+from sheafnet.core.incidence import Incidence
+from sheafnet.core.maps import Affine
+from sheafnet.dynamics.course import Course
+from sheafnet.dynamics.lessons import Kept, Lesson, Place
+
+
+class Learning:
+    """The steps of one vertex, and of the map on the edge above it if that learns.
+
+    Parameters
+    ----------
+    course
+        How, and for how long.
+    above
+        The end of the edge above; None at the output.
+
+    Attributes
+    ----------
+    edge
+        Above; empty at the output.
+    step
+        How many batches have been learned from.
+    versions
+        The map after each of the last steps, as many as there are batches in flight: that of the
+        oldest batch first, the newest map last. Empty where nothing learns.
+    kept
+        What was wanted of past steps.
+    trouble
+        What exploded, if something did.
+    """
+
+    def __init__(self, course: Course, above: Incidence | None) -> None:
+        self.course = course
+        self.step = 0
+        self.versions: deque[Affine] = deque(maxlen=course.window)
+        self.kept: dict[Place, Kept] = {}
+        self.trouble: str | None = None
+        self.edge = "" if above is None else above.edge
+        self._learner = None
+        if above is not None and isinstance(above.map, Affine):
+            self.versions.extend([above.map] * course.window)
+            self._learner = course.optimiser.start(course.steps)
+        # Edge vectors of the last step, from which a lesson is made when somebody asks.
+        self._seen: tuple[int, Array | None, Array, float] | None = None
+
+    def learn(self, stalk: Array, residual: Array | None, tension: Array) -> dict[str, Affine]:
+        """Learn from one batch more, seen from the tail of the edge above.
+
+        Parameters
+        ----------
+        stalk
+            Of the tail, shape (n_in, batch).
+        residual, tension
+            Of the edge, shape (edge dim, batch); no residual stands for one of zeros.
+
+        Returns
+        -------
+        dict of str to Affine
+            Edge → its newest map, if it learns.
+        """
+        step = self.step + 1
+        length = 0.0
+        after = None
+        if self._learner is not None:
+            after, length = self._learner.step(self.versions[-1], stalk, tension)
+            if not math.isfinite(length):
+                self.trouble = f"step {step} of the map {self.edge!r} is not finite"
+                return {}
+            self.versions.append(after)
+        self._seen = (step, residual, tension, length)
+        if self.course.keeps(step):
+            memory = None if self._learner is None else self._learner.memory()
+            earlier = tuple(self.versions)[:-1]
+            self.kept[step, self.edge] = Kept(after, memory, self.lessons[self.edge], earlier)
+        return {} if after is None else {self.edge: after}
+
+    @property
+    def lessons(self) -> Mapping[str, Lesson]:
+        """Edge → what was last seen there."""
+        if self._seen is None:
+            return {}
+        step, residual, tension, length = self._seen
+        discord = 0.0 if residual is None else _mean_square(residual)
+        return {self.edge: Lesson(step, discord, _mean_square(tension), length)}
+
+    def recall(self, step: int, kept: Kept | None) -> None:
+        """Go on after so many steps, with what was kept of the edge above then."""
+        self.step = step
+        if self._learner is not None and kept is not None and kept.map is not None:
+            assert kept.memory is not None
+            self.versions.extend([*kept.earlier, kept.map])
+            self._learner = self.course.optimiser.start(self.course.steps, kept.memory)
+
+    def forget(self, step: int) -> None:
+        """Drop what is kept up to that step."""
+        for place in [place for place in self.kept if place[0] <= step]:
+            del self.kept[place]
+
+
+def _mean_square(vectors: Array) -> float:
+    return float(np.vdot(vectors, vectors) / vectors.shape[1])

@@ -1,0 +1,150 @@
+"""A batch as it passes one vertex of a path, up and down.
+
+It is carried along by two words a sweep, one on the way up from the input and one on the way down
+from the targets. A vertex knows which it waits for, and for which batch::
+
+    vertex   on the way up                          on the way down
+    input    waits for nothing: takes the inputs    waits for the vertex above; its map learns
+             of the batch, and says them up         from what it hears
+    inner    waits for the vertex below, moves,     waits for the vertex above, moves or not, says
+             says it up                             it down; its map, if it has one, learns
+    last     waits for the vertex below, takes      waits for nothing: says down what the targets
+             the targets of the batch               make of it
+
+On the way down of the last sweep a vertex also waits until it has learned from every batch before.
+After that the next batch may come: number b + F, with F of them in flight.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import ClassVar
+
+from sheafnet.core.incidence import Incidence
+from sheafnet.core.stalkpins import StalkPins
+from sheafnet.dynamics.inbox import Inbox
+from sheafnet.dynamics.learning import Learning
+from sheafnet.dynamics.messages import Key, Kind
+from sheafnet.dynamics.program import Step
+from sheafnet.dynamics.star import Star
+
+
+class Passage(abc.ABC):
+    """One batch at a time.
+
+    Parameters
+    ----------
+    star
+        The vertex as this batch has it: its stalk, its pins and its maps.
+    data
+        The pins of all samples, at an end of the path.
+    learning
+        What the vertex learns, from these batches and from others.
+    batch
+        The first, from 0.
+
+    Attributes
+    ----------
+    batch
+        Which is passing, or comes next.
+    """
+
+    sweeps: int = 1
+    """How often a batch goes up and down."""
+
+    down_word: ClassVar[Kind]
+    """What is said on the way down."""
+
+    def __init__(
+        self, star: Star, data: StalkPins | None, learning: Learning, batch: int = 0
+    ) -> None:
+        self.batch = batch
+        self.star = star
+        self.learning = learning
+        self._data = data
+        self._sweep = 0
+        below, above = ends(star)
+        self._up_to: tuple[str, ...] = () if above is None else (above.edge,)
+        self._down_to: tuple[str, ...] = () if below is None else (below.edge,)
+        self._keys = (
+            None if below is None else Key(Kind.PROJECTION, below.edge, below.neighbour),
+            None if above is None else Key(self.down_word, above.edge, above.neighbour),
+        )
+        self.expect(batch)
+
+    def expect(self, batch: int) -> None:
+        """Wait for the words of a batch."""
+        below, above = self._keys
+        self.batch = batch
+        self._going_up = True
+        self._heard_below = self._heard_above = 0
+        self._from_below = None if below is None else below._replace(tag=batch)
+        self._from_above = None if above is None else above._replace(tag=batch)
+
+    def ready(self, inbox: Inbox) -> bool:
+        """Return whether the batch can go on here."""
+        learning = self.learning
+        if self._going_up:
+            if self.batch >= learning.course.steps:
+                return False
+            key, heard = self._from_below, self._heard_below
+        else:
+            if self._learns and learning.step < self.batch:
+                return False
+            key, heard = self._from_above, self._heard_above
+        return key is None or inbox.sequence(key) > heard
+
+    @property
+    def _learns(self) -> bool:
+        return self._sweep == self.sweeps - 1
+
+    def step(self, inbox: Inbox) -> Step:
+        """Go one way, and be ready for the other."""
+        if self._going_up:
+            self._going_up = False
+            if self._from_below is not None:
+                self._heard_below = inbox.sequence(self._from_below)
+            return self.begin(inbox) if self._sweep == 0 else self.rise(inbox)
+        if self._from_above is not None:
+            self._heard_above = inbox.sequence(self._from_above)
+        last = self._learns
+        step = self.sink(inbox, learn=last)
+        if self.learning.trouble is None:
+            self._sweep = 0 if last else self._sweep + 1
+            self._going_up = True
+            if last:
+                self.learning.step += 1
+                self.expect(self.batch + self.learning.course.window)
+        return step
+
+    def begin(self, inbox: Inbox) -> Step:
+        """Be on the forward pass of the batch, and at an end of the path have its data."""
+        batch = self.batch
+        pins = None
+        if self._data is not None:
+            pins = self._data.samples(self.learning.course.batches.columns(batch))
+        if pins is not None and pins.whole:
+            stalk = pins.value
+        else:
+            assert self._from_below is not None
+            stalk = inbox[self._from_below]
+        return Step(stalk, edges=self._up_to, tag=batch, pins=pins)
+
+    @abc.abstractmethod
+    def rise(self, inbox: Inbox) -> Step:
+        """Go up in a later sweep."""
+
+    @abc.abstractmethod
+    def sink(self, inbox: Inbox, *, learn: bool) -> Step:
+        """Go down, and learn if that is due."""
+
+
+def ends(star: Star) -> tuple[Incidence | None, Incidence | None]:
+    """Return the ends of the edge below a vertex of a path and of that above, as they are now."""
+    below = above = None
+    for inc in star.incidences:
+        if inc.is_tail:
+            above = inc
+        else:
+            below = inc
+    return below, above
