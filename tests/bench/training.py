@@ -30,9 +30,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import sheafnet as sn
-from sheafnet.config.shipped import find_config
 from sheafnet.core.arrays import Array
 from tests import golden
+from tests.digits import Digits, digits
 
 REPETITIONS = 5
 STARTS = 10
@@ -214,23 +214,6 @@ def tasks() -> None:
         rows.setdefault("ratio of seconds", []).append(f"{ratio:.2f}")
     for title, cells in rows.items():
         print(f"| {title} | " + " | ".join(cells) + " |", flush=True)
-
-
-class Digits(NamedTuple):
-    """A split of the digits."""
-
-    x: Array
-    labels: Any
-    xt: Array
-    labels_t: Any
-
-
-def digits() -> Digits:
-    """Return the fixed split."""
-    with np.load(find_config("digits").parent / "data" / "digits.npz") as data:
-        x, labels = data["images"] / 16.0, data["labels"].astype(int)
-        train, test = data["train"], data["test"]
-    return Digits(x[:, train], labels[train], x[:, test], labels[test])
 
 
 def inside(whole: Digits) -> Digits:

@@ -135,19 +135,19 @@ def test_active_set_solves_with_both_ends_pinned(runtime: Runtime) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "batch_size"),
-    [(sn.Nudged(), None), (sn.Relax(sweeps=2), None), (sn.Relax(), 64)],
+    ("rule", "batch_size", "window"),
+    [(sn.Nudged(), None, 1), (sn.Relax(sweeps=2), None, 1), (sn.Relax(), 64, 3)],
     ids=["nudged", "relax", "relax-batches"],
 )
 def test_maps_take_the_steps_of_lockstep(
-    runtime: Runtime, rule: sn.Rule, batch_size: int | None
+    runtime: Runtime, rule: sn.Rule, batch_size: int | None, window: int
 ) -> None:
     task = golden.load_task("blobs")
 
     def fit(where: Runtime) -> sn.Fit:
         return sn.train(
             task.network, *task.train, rule=rule, optimiser=sn.Adam(0.05), rounds=16,
-            batch_size=batch_size, every=2, test=task.test, runtime=where,
+            batch_size=batch_size, window=window, every=2, test=task.test, runtime=where,
         )  # fmt: skip
 
     here, there = fit(sn.Lockstep()), fit(runtime)
