@@ -15,7 +15,6 @@ from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin, resolve_pins
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import wholly_held
-from sheafnet.dynamics.lessons import Cut
 from sheafnet.dynamics.lockstep import Lockstep
 from sheafnet.dynamics.optimisers import Optimiser
 from sheafnet.dynamics.problem import Problem
@@ -26,6 +25,7 @@ from sheafnet.dynamics.rules.nudged import Nudged
 from sheafnet.dynamics.rules.relax import Relax
 from sheafnet.dynamics.stop import Stop
 from sheafnet.errors import InputError, RuleError
+from sheafnet.runtime.checkpoint import Checkpoint
 from sheafnet.runtime.initial import Init, initial_cochain
 from sheafnet.runtime.plan import other_split, planned, require_settings, softened, split
 from sheafnet.runtime.ports import Observer, Runtime
@@ -148,7 +148,7 @@ class Lesson(TypedDict, total=False):
     patience: int | None
     label_smoothing: float
     observer: Observer | None
-    resumed: Cut | None
+    resumed: Checkpoint | None
 
 
 def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Lesson]) -> Fit:
@@ -200,7 +200,7 @@ def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Lesso
     observer
         Is told of progress, of every evaluation and of the end.
     resumed
-        The cut from which to go on; an observer is handed them. All else is to be as it was.
+        From where to go on: what an observer was handed. All else is to be as it was.
 
     Returns
     -------
@@ -236,7 +236,7 @@ def prepare_training(
     patience: int | None = None,
     label_smoothing: float = 0.0,
     observer: Observer | None = None,
-    resumed: Cut | None = None,
+    resumed: Checkpoint | None = None,
 ) -> Training:
     """Check what ``train`` is asked for and return its job, not begun yet.
 
@@ -264,9 +264,10 @@ def prepare_training(
     test_split = None if test is None else other_split(net, test)
     aims = softened(net, train_split.y, label_smoothing)
     course = planned(rule, train_split, optimiser, rounds, epochs, batch_size, window, seed, every)
-    if resumed is not None and resumed.window not in (None, window):
+    cut = None if resumed is None else resumed.cut
+    if cut is not None and cut.window not in (None, window):
         raise InputError(
-            f"train: the cut is of training with a window of {resumed.window}, not {window}"
+            f"train: the checkpoint is of training with a window of {cut.window}, not {window}"
         )
     rule = replace(rule, course=course)
     pull, strength = _pull(rule, net)
@@ -284,8 +285,9 @@ def prepare_training(
         # It ends with its last step, however many messages that takes.
         start = Problem(sheaf, resolved, nothing, rule, Stop(None, sys.maxsize, max_time))
     problem = Lessons(
-        start.sheaf, start.pins, start.start, start.rule, start.stop, resumed,
+        start.sheaf, start.pins, start.start, start.rule, start.stop, cut,
         network=net, train=train_split, test=test_split, every=course.every, patience=patience,
+        past=resumed,
     )  # fmt: skip
     return Training(problem, runtime, observer or Observer())
 

@@ -21,7 +21,7 @@ from sheafnet.config.schema import MetricsSection
 from sheafnet.config.shipped import find_config
 from sheafnet.dynamics.record import Progress
 from sheafnet.dynamics.stop import Outcome
-from sheafnet.observe.checkpoints import Checkpoints, last_cut
+from sheafnet.observe.checkpoints import Checkpoints, last_checkpoint
 from sheafnet.observe.pictures import draw_light_cone, draw_losses
 from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.rundir import RunDirectory
@@ -139,9 +139,9 @@ def _train(
     costs: bool,
 ) -> bool:
     """Train, write and show what came of it; return whether all is well."""
-    cut = last_cut(directory.path, job.network.to_sheaf()) if again else None
+    last = last_checkpoint(directory.path, job.network.to_sheaf()) if again else None
     observer = Several([observer, Checkpoints(directory.path)])
-    fit = _finish(job.prepare(observer, write_line, cut))
+    fit = _finish(job.prepare(observer, write_line, last))
     try:
         directory.write_fit(fit, fit_summary(fit))
         draw_losses(directory.path / LOSSES, fit.history)

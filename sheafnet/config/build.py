@@ -26,7 +26,6 @@ from sheafnet.config.training import build_optimiser
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin
 from sheafnet.core.sheaf import Sheaf
-from sheafnet.dynamics.lessons import Cut
 from sheafnet.dynamics.lockstep import Lockstep
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules import (
@@ -38,6 +37,7 @@ from sheafnet.dynamics.rules import (
 )
 from sheafnet.dynamics.stop import Stop
 from sheafnet.errors import ConfigError, InputError
+from sheafnet.runtime.checkpoint import Checkpoint
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.ports import Observer, Runtime
 from sheafnet.runtime.run import Run
@@ -127,7 +127,7 @@ class TrainJob:
         self,
         observer: Observer,
         trace: Callable[[str], None] | None = None,
-        resumed: Cut | None = None,
+        resumed: Checkpoint | None = None,
     ) -> Training:
         """Return the training, not begun yet; see ``api.prepare_training``.
 

@@ -169,6 +169,11 @@ class Group:
             for place, kept in vertex.program.kept.items()
         }
 
+    def drain(self) -> None:
+        """Have every member end after a step that all of them take; see ``Program.drain``."""
+        for vertex in self.vertices.values():
+            vertex.program.drain()
+
     def forget(self, step: int) -> None:
         """Have every member drop what it keeps up to that step."""
         for vertex in self.vertices.values():

@@ -36,6 +36,8 @@ class Learning:
         oldest batch first, the newest map last. Empty where nothing learns.
     kept
         What was wanted of past steps.
+    draining
+        Whether no batch is to begin any more, and every step is kept, since one is the last.
     trouble
         What exploded, if something did.
     """
@@ -46,6 +48,7 @@ class Learning:
         self.versions: deque[Affine] = deque(maxlen=course.window)
         self.kept: dict[Place, Kept] = {}
         self.trouble: str | None = None
+        self.draining = False
         self.edge = "" if above is None else above.edge
         self._learner = None
         if above is not None and isinstance(above.map, Affine):
@@ -79,11 +82,24 @@ class Learning:
                 return {}
             self.versions.append(after)
         self._seen = (step, residual, tension, length)
-        if self.course.keeps(step):
-            memory = None if self._learner is None else self._learner.memory()
-            earlier = tuple(self.versions)[:-1]
-            self.kept[step, self.edge] = Kept(after, memory, self.lessons[self.edge], earlier)
+        if self.draining or self.course.keeps(step):
+            self._keep()
         return {} if after is None else {self.edge: after}
+
+    def drain(self) -> None:
+        """Let no batch begin any more; keep the last step as well."""
+        if self.draining:
+            return
+        self.draining = True
+        if self._seen is not None and self.trouble is None:
+            self._keep()
+
+    def _keep(self) -> None:
+        """Keep all that it takes to go on from the last step."""
+        lesson = self.lessons[self.edge]
+        *earlier, newest = self.versions or (None,)
+        memory = None if self._learner is None else self._learner.memory()
+        self.kept[lesson.step, self.edge] = Kept(newest, memory, lesson, tuple(earlier))
 
     @property
     def lessons(self) -> Mapping[str, Lesson]:

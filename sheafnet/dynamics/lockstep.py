@@ -100,11 +100,27 @@ class _Rounds:
                 if not watch.stopping:
                     continue
             if outcome is not None:
+                if self.problem.rule.by_batch and outcome is not Outcome.CONVERGED:
+                    self.drain(watch)
+                    if guard.trips(self.worst):
+                        return self.record(Outcome.DIVERGED, self.divergence())
                 return self.record(outcome, outcome.value)
-            for turn in self.turns:
-                self.group.deliver(self.group.step(turn))
-            self.rounds += 1
-            self.look()
+            self.advance()
+
+    def advance(self) -> None:
+        """Do one round."""
+        for turn in self.turns:
+            self.group.deliver(self.group.step(turn))
+        self.rounds += 1
+        self.look()
+
+    def drain(self, watch: Watch) -> None:
+        """Finish the batches that have begun, so that all maps are of the same step."""
+        self.group.drain()
+        while np.isfinite(self.worst) and any(v.ready for v in self.group.vertices.values()):
+            self.advance()
+        self.keep()
+        self.show(watch)
 
     def repin(self, pins: Pins) -> None:
         """Obey other pins from this round on."""

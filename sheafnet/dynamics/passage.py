@@ -88,6 +88,8 @@ class Passage(abc.ABC):
             if self.batch >= learning.course.steps:
                 return False
             key, heard = self._from_below, self._heard_below
+            if key is None and self._sweep == 0 and learning.draining:
+                return False
         else:
             if self._learns and learning.step < self.batch:
                 return False

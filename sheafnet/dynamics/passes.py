@@ -94,6 +94,9 @@ class PassProgram(Program):
             if learning.versions:
                 passage.star.learn({learning.edge: learning.versions[later]})
 
+    def drain(self) -> None:
+        self._learning.drain()
+
     def forget(self, step: int) -> None:
         self._learning.forget(step)
 

@@ -110,6 +110,10 @@ class Program(abc.ABC):
         """Go on after so many steps, with what was kept of the vertex's own edge then."""
         raise NotImplementedError("only what learns in steps can go on from one")
 
+    def drain(self) -> None:
+        """Come to an end that all vertices have in common: finish what has begun, and keep it."""
+        raise NotImplementedError("only what learns in steps ends after one")
+
     def forget(self, step: int) -> None:  # noqa: B027
         """Drop what is kept up to that step, which is known elsewhere by now."""
 

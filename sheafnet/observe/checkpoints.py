@@ -1,4 +1,4 @@
-"""Checkpoints of training in a folder: the last few cuts."""
+"""The last few checkpoints of training, in a folder."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 from sheafnet.core.sheaf import Sheaf
-from sheafnet.dynamics.lessons import Cut
 from sheafnet.errors import FileError, WriteError
-from sheafnet.runtime.checkpoint import load_cut, save_cut
+from sheafnet.runtime.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from sheafnet.runtime.ports import Observer
+from sheafnet.runtime.training import Fit
 
 LOGGER = logging.getLogger("sheafnet")
 KEPT = 3
@@ -20,14 +20,15 @@ NAME = re.compile(r"checkpoint-(\d+)\.npz")
 
 
 class Checkpoints(Observer):
-    """Writes cuts to ``checkpoint-<step>.npz``, and keeps the last ones.
+    """Writes ``checkpoint-<step>.npz``, and keeps the last ones.
 
     Parameters
     ----------
     folder
         Where.
     pause
-        Seconds between two at least, so that training that is looked at often is not held up.
+        Seconds between two at least, so that training that is looked at often is not held up; the
+        last one is written in any case.
     """
 
     travels = True
@@ -36,15 +37,28 @@ class Checkpoints(Observer):
         self._folder = folder.resolve()
         self._pause = pause
         self._next = 0.0
+        self._unwritten: Checkpoint | None = None
 
-    def reached(self, cut: Cut) -> None:
-        """Write it, if it is time; what cannot be written ends with a warning, not the training."""
-        now = time.monotonic()
-        if now < self._next:
+    def reached(self, checkpoint: Checkpoint) -> None:
+        """Write it, if it is time."""
+        self._unwritten = checkpoint
+        if time.monotonic() >= self._next:
+            self._write()
+
+    def trained(self, fit: Fit) -> None:  # noqa: ARG002
+        self._write()
+
+    def failed(self, error: BaseException) -> None:  # noqa: ARG002
+        self._write()
+
+    def _write(self) -> None:
+        """Write what has not been; what cannot be ends with a warning, not the training."""
+        checkpoint, self._unwritten = self._unwritten, None
+        if checkpoint is None:
             return
-        self._next = now + self._pause
+        self._next = time.monotonic() + self._pause
         try:
-            save_cut(self._folder / f"checkpoint-{cut.step}.npz", cut)
+            save_checkpoint(self._folder / f"checkpoint-{checkpoint.cut.step}.npz", checkpoint)
         except WriteError as error:
             LOGGER.warning("%s", error)
             return
@@ -59,14 +73,14 @@ def checkpoints(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(match[1]), path) for match, path in found)
 
 
-def last_cut(folder: Path, sheaf: Sheaf) -> Cut | None:
-    """Return the last cut in ``folder`` that is whole; None if there is none.
+def last_checkpoint(folder: Path, sheaf: Sheaf) -> Checkpoint | None:
+    """Return the last one in ``folder`` that is whole; None if there is none.
 
     One that is not is named in a warning, and the one before it is taken.
     """
     for _, path in reversed(checkpoints(folder)):
         try:
-            return load_cut(path, sheaf)
+            return load_checkpoint(path, sheaf)
         except FileError as error:
             LOGGER.warning("%s; the checkpoint before it is used", error)
     return None

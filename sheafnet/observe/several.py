@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sheafnet.dynamics.lessons import Cut
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Evaluation, Progress
+from sheafnet.runtime.checkpoint import Checkpoint
 from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.solution import Solution
 from sheafnet.runtime.training import Fit
@@ -41,9 +41,9 @@ class Several(Observer):
         for observer in self.observers:
             observer.ended(solution)
 
-    def reached(self, cut: Cut) -> None:
+    def reached(self, checkpoint: Checkpoint) -> None:
         for observer in self.observers:
-            observer.reached(cut)
+            observer.reached(checkpoint)
 
     def evaluated(self, evaluation: Evaluation) -> None:
         for observer in self.observers:

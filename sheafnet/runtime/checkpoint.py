@@ -1,41 +1,69 @@
-"""A cut of training as arrays, and back."""
+"""A checkpoint of training, as arrays in a file and back."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sheafnet.core.arrays import Array
+from sheafnet.core.assessment import Assessment
 from sheafnet.core.maps import Affine
 from sheafnet.core.npz import read_npz, write_npz
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.lessons import Cut, Kept, Lesson
 from sheafnet.dynamics.optimisers import Memory
+from sheafnet.dynamics.record import Evaluation
 from sheafnet.errors import FileError, InputError
 
 VERSION = 2
 
 
-def save_cut(path: Path, cut: Cut) -> None:
-    """Write ``cut`` to an ``.npz`` file, whole or not at all.
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """All that it takes to go on with training.
 
-    It holds ``format_version``, ``step``, ``time``, and of each edge, behind its name: ``lesson``,
-    and where it learns ``W``, ``b``, ``steps`` and the arrays of its optimiser; ``earlier`` is a
-    list of [W b] where batches were under way that had begun with earlier maps.
+    Attributes
+    ----------
+    cut
+        Every map after the same step, and what its optimiser knows.
+    history
+        What was found on the way, up to the cut.
+    best
+        The maps to give back, where they are those of an earlier look: training has patience.
+    """
+
+    cut: Cut
+    history: tuple[Evaluation, ...]
+    best: Mapping[str, Affine] | None = None
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write ``checkpoint`` to an ``.npz`` file, whole or not at all.
+
+    It holds ``format_version``, ``step``, ``time``, ``history`` (JSON in UTF-8), and of each edge,
+    behind its name: ``lesson``, and where it learns ``W``, ``b``, ``steps`` and the arrays of its
+    optimiser; ``earlier`` is a list of [W b] where batches were under way that had begun with
+    earlier maps, ``best`` is [W b] of the network to give back.
 
     Raises
     ------
     WriteError
         If it cannot be written.
     """
+    cut = checkpoint.cut
+    history = json.dumps([asdict(evaluation) for evaluation in checkpoint.history])
     arrays: dict[str, ArrayLike] = {
         "format_version": VERSION,
         "step": cut.step,
         "time": cut.time,
         "edges": list(cut.kept),
+        "history": np.frombuffer(history.encode(), np.uint8),
     }
     for edge, kept in cut.kept.items():
         if kept.lesson is not None:
@@ -44,14 +72,15 @@ def save_cut(path: Path, cut: Cut) -> None:
             arrays |= {f"{edge}/W": kept.map.matrix, f"{edge}/b": kept.map.bias}
             arrays[f"{edge}/steps"] = kept.memory.steps
             if kept.earlier:
-                both = [np.column_stack([it.matrix, it.bias]) for it in kept.earlier]
-                arrays[f"{edge}/earlier"] = np.stack(both)
+                arrays[f"{edge}/earlier"] = np.stack([_extended(it) for it in kept.earlier])
             arrays |= {f"{edge}/memory/{name}": a for name, a in kept.memory.arrays.items()}
+    for edge, learned in (checkpoint.best or {}).items():
+        arrays[f"{edge}/best"] = _extended(learned)
     write_npz(path, arrays)
 
 
-def load_cut(path: Path, sheaf: Sheaf) -> Cut:
-    """Read what ``save_cut`` wrote of training on ``sheaf``.
+def load_checkpoint(path: Path, sheaf: Sheaf) -> Checkpoint:
+    """Read what ``save_checkpoint`` wrote of training on ``sheaf``.
 
     Raises
     ------
@@ -67,9 +96,28 @@ def load_cut(path: Path, sheaf: Sheaf) -> Cut:
         if [str(edge) for edge in arrays["edges"]] != edges:
             raise InputError("it is of a network with other edges")
         kept = {edge: _kept(arrays, sheaf, edge) for edge in edges}
-        return Cut(int(arrays["step"]), float(arrays["time"]), kept)
+        history = json.loads(arrays["history"].tobytes())
+        return Checkpoint(
+            Cut(int(arrays["step"]), float(arrays["time"]), kept),
+            tuple(_evaluation(**fields) for fields in history),
+            {e: _map(arrays[f"{e}/best"], sheaf, e) for e in edges if f"{e}/best" in arrays}
+            or None,
+        )
     except (KeyError, TypeError, ValueError, InputError) as error:
         raise FileError(f"{path}: not a checkpoint of this training ({error})") from None
+
+
+def _extended(learned: Affine) -> Array:
+    return np.column_stack([learned.matrix, learned.bias])
+
+
+def _map(extended: Array, sheaf: Sheaf, edge: str) -> Affine:
+    """Return the map [W b], if ``edge`` can have it."""
+    learned = Affine(extended[:, :-1], extended[:, -1])
+    expected = sheaf.edge(edge).tail_map
+    if not isinstance(expected, Affine) or learned.matrix.shape != expected.matrix.shape:
+        raise InputError(f"a map of {edge!r} has shape {learned.matrix.shape}")
+    return learned
 
 
 def _kept(arrays: Mapping[str, NDArray[Any]], sheaf: Sheaf, edge: str) -> Kept:
@@ -77,18 +125,18 @@ def _kept(arrays: Mapping[str, NDArray[Any]], sheaf: Sheaf, edge: str) -> Kept:
     lesson = Lesson(int(step), discord, tension, length)
     if f"{edge}/W" not in arrays:
         return Kept(None, None, lesson)
-    affine = Affine(arrays[f"{edge}/W"], arrays[f"{edge}/b"])
-    earlier = [Affine(it[:, :-1], it[:, -1]) for it in arrays.get(f"{edge}/earlier", ())]
-    expected = sheaf.edge(edge).tail_map
-    for it in (affine, *earlier):
-        if not isinstance(expected, Affine) or it.matrix.shape != expected.matrix.shape:
-            raise InputError(f"a map of {edge!r} has shape {it.matrix.shape}")
+    newest = _map(np.column_stack([arrays[f"{edge}/W"], arrays[f"{edge}/b"]]), sheaf, edge)
+    earlier = tuple(_map(it, sheaf, edge) for it in arrays.get(f"{edge}/earlier", ()))
     mine = f"{edge}/memory/"
     memory = {name.removeprefix(mine): a for name, a in arrays.items() if name.startswith(mine)}
-    dim, inner = affine.matrix.shape
+    dim, inner = newest.matrix.shape
     whole = {"stalks": (inner + 1, inner + 1), "tensions": (dim, dim)}
     for name, array in memory.items():
         if array.shape != whole.get(name, (dim, inner + 1)) or not np.isfinite(array).all():
             raise InputError(f"{name!r} of the optimiser of {edge!r} does not fit its map")
-    learner = Memory(int(arrays[f"{edge}/steps"]), memory)
-    return Kept(affine, learner, lesson, tuple(earlier))
+    return Kept(newest, Memory(int(arrays[f"{edge}/steps"]), memory), lesson, earlier)
+
+
+def _evaluation(*, train: dict[str, Any], test: dict[str, Any] | None, **rest: Any) -> Evaluation:
+    found = None if test is None else Assessment(**test)
+    return Evaluation(train=Assessment(**train), test=found, **rest)

@@ -10,6 +10,10 @@ The coordinator asks every host in waves::
       └────────────────────────────────┴──▶ Finish, or Settle where the run stays: it asks on,
                                             but for no more stalks until the pins change
 
+A run that is to end before its time ends with the next wave. Where vertices learn in steps it is
+drained first: no batch begins any more, and when those under way are done, all maps have taken
+the same steps.
+
 Where vertices take turns somebody always has something to say. There all hosts are frozen as
 soon as every vertex has reported that it is stationary, and what follows is the same; if it was
 not so after all, they go on::
@@ -60,6 +64,8 @@ class Ask:
     with_stalks: bool
     known: int = 0
     """Up to which step of training all has arrived that was kept."""
+    drain: bool = False
+    """Whether no batch is to begin any more, so that all hosts end after the same step."""
 
 
 @dataclass(frozen=True)
@@ -143,10 +149,12 @@ class Coordinator:
         self._quiet = quiet
         self._wave = 0
         self._frozen = False
-        # What was counted when all hosts were last idle with a force left, and how often in a row.
-        self._idle_at: dict[str, tuple[int, int, int]] | None = None
-        self._idle_waves = 0
+        # Whether all hosts were idle in the last wave, and their counters; for how many waves.
+        self._still: tuple[bool, dict[str, tuple[int, int, int]]] | None = None
+        self._still_waves = 0
         self._ending: Outcome | None = None
+        # What to end with once all is drained.
+        self._draining: Outcome | None = None
         # What the current wave collects the stalks for, if it does.
         self._collecting: Outcome | None = None
         self._answers: dict[str, Report] = {}
@@ -157,18 +165,28 @@ class Coordinator:
         self._wave += 1
         self._answers = {}
         self._collecting = self._ending
-        return Ask(self._wave, with_stalks=self._ending is not None, known=self._cuts.step)
+        return Ask(
+            self._wave,
+            with_stalks=self._ending is not None,
+            known=self._cuts.step,
+            drain=self._draining is not None,
+        )
 
     def end(self, outcome: Outcome) -> Finish | None:
-        """Have the next wave collect the stalks and end the run with ``outcome``.
+        """Have the run end with ``outcome``, as soon as may be.
 
         A run that has settled has converged, and is over at once. A divergence that has been
         seen already is not talked over.
         """
         if self.settled is not None:
             return Finish(Outcome.CONVERGED, Outcome.CONVERGED.value, self.settled)
-        if self._ending is not Outcome.DIVERGED:
+        if self._ending is Outcome.DIVERGED:
+            return None
+        if not self._problem.rule.by_batch:
             self._ending = outcome
+        elif self._draining is None:
+            self._draining = outcome
+            self._still_waves = 0
         return None
 
     def repin(self, problem: Problem, version: int) -> None:
@@ -259,10 +277,12 @@ class Coordinator:
                 self._before = self._counters()
             return None
         self.settled = None
-        if self._ending is None and (
-            self.rounds >= self._problem.stop.max_rounds or self._dead(idle)
-        ):
-            self._ending = Outcome.BUDGET_EXHAUSTED
+        self._note(idle)
+        if self._ending is None:
+            if self.rounds >= self._problem.stop.max_rounds or self._dead:
+                self._ending = Outcome.BUDGET_EXHAUSTED
+            elif self._draining is not None and self._drained:
+                self._ending = self._draining
         if self._frozen and idle:
             return self._freeze(False)
         if stationary and self._problem.rule.takes_turns and not self._frozen:
@@ -273,12 +293,20 @@ class Coordinator:
         self._frozen = frozen
         return Freeze(frozen)
 
-    def _dead(self, idle: bool) -> bool:
-        """Take note of a wave with a force; return whether nothing has happened for too long."""
-        counters = self._counters() if idle else None
-        unchanged = idle and counters == self._idle_at
-        self._idle_at, self._idle_waves = counters, self._idle_waves + 1 if unchanged else 0
-        return self._idle_waves >= DEAD_AFTER
+    def _note(self, idle: bool) -> None:
+        """Take note of a wave with a force."""
+        now = idle, self._counters()
+        self._still, self._still_waves = now, self._still_waves + 1 if now == self._still else 0
+
+    @property
+    def _dead(self) -> bool:
+        """Whether all hosts have been idle for too long, with a force left."""
+        return self._idle() and self._still_waves >= DEAD_AFTER
+
+    @property
+    def _drained(self) -> bool:
+        """Whether nothing is under way any more, or nothing has come of it for too long."""
+        return self._still_waves >= (1 if self._idle() else DEAD_AFTER)
 
     def _idle(self) -> bool:
         return all(report.idle for report in self._answers.values())
@@ -331,7 +359,7 @@ class Coordinator:
         for report in self._answers.values():
             if outcome is Outcome.DIVERGED and report.exploded:
                 return self._problem.divergence(report.exploded)
-        if outcome is Outcome.BUDGET_EXHAUSTED and self._idle_waves >= DEAD_AFTER:
+        if outcome is Outcome.BUDGET_EXHAUSTED and self._dead:
             forces = [max(report.stationarity.values()) for report in self._answers.values()]
             return _beyond_precision(max(forces))
         return outcome.value

@@ -256,10 +256,18 @@ class Host:
         )
 
     def report(
-        self, wave: int, *, with_stalks: bool = False, with_view: bool = False, known: int = 0
+        self,
+        wave: int,
+        *,
+        with_stalks: bool = False,
+        with_view: bool = False,
+        known: int = 0,
+        drain: bool = False,
     ) -> Report:
-        """Return how things stand here; steps of training up to ``known`` have arrived."""
+        """Return how things stand here; see ``Ask`` for ``known`` and ``drain``."""
         self.group.forget(known)
+        if drain:
+            self.group.drain()
         return Report(
             run=self._run,
             host=self.name,

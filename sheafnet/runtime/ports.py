@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
-from sheafnet.dynamics.lessons import Cut
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Evaluation, Progress, Record
 from sheafnet.dynamics.watch import Watch
 from sheafnet.runtime.solution import Solution
 
 if TYPE_CHECKING:
+    from sheafnet.runtime.checkpoint import Checkpoint
     from sheafnet.runtime.training import Fit
 
 
@@ -63,8 +63,8 @@ class Observer:
     def ended(self, solution: Solution) -> None:
         """Take note of how the run ended."""
 
-    def reached(self, cut: Cut) -> None:
-        """Take every map of a network in training, with all that it takes to go on from there."""
+    def reached(self, checkpoint: Checkpoint) -> None:
+        """Take all that it takes to go on with training from here."""
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Take note of how good a network in training was found to be."""

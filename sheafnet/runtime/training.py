@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from sheafnet.core import energy as energies
 from sheafnet.core.arrays import Array
@@ -16,6 +17,7 @@ from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Evaluation, Progress, Record, Stats
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.errors import NonFiniteError
+from sheafnet.runtime.checkpoint import Checkpoint
 from sheafnet.runtime.job import Guide, Job
 from sheafnet.runtime.ports import Observer, Runtime
 from sheafnet.runtime.run import Run
@@ -44,6 +46,8 @@ class Lessons(Problem):
     patience
         After how many looks in a row without a better loss to stop, on the test split if there is
         one; None goes on.
+    past
+        What training goes on from, if it does not begin.
     """
 
     network: ReluNetwork
@@ -51,6 +55,7 @@ class Lessons(Problem):
     test: Split | None
     every: int
     patience: int | None
+    past: Checkpoint | None = None
 
     def chosen(self, history: Sequence[Evaluation]) -> Evaluation:
         """Return that of the network to give back: the best, with patience, else the last."""
@@ -150,38 +155,44 @@ class _Guide(Guide):
         # The maps of the network that counts: the best one, or the last.
         self._maps: Mapping[str, RestrictionMap] = {}
         self._due = 0
+        # How long training had taken before it was taken up again.
+        self._before = 0.0
         # A run of hosts goes on for a while after it has been told to end.
         self._closed = False
 
     def begin(self) -> None:
         if not self._watches:
             return
-        cut = self._problem.resumed
-        if cut is None:
+        past = self._problem.past
+        if past is None:
             network = self._problem.network
             maps = dict(zip(_weights(network), network.layers, strict=True))
             self._evaluate(0, 0.0, maps, {}, {})
             self._due = self._problem.every
         else:
-            self._look_at(cut)
+            self._before = past.cut.time
+            self._history = list(past.history)
+            self._maps = past.best or past.cut.maps
+            self._lose_patience()
 
     def look(self, rounds: int, ask: Callable[[], Progress]) -> None:
         super().look(rounds, ask)
-        if self._watches and not self._problem.rule.by_batch and rounds >= self._due:
+        free = self._watches and not self._closed and not self._problem.rule.by_batch
+        if free and rounds >= self._due:
             every = self._problem.every
             self._due = rounds - rounds % every + every
             now = ask()
             self._evaluate(rounds, now.time, now.maps, now.discord, {})
 
     def cut(self, cut: Cut) -> None:
-        if self._watches and not self._closed:
-            self._observer.reached(cut)
-            self._look_at(cut)
-
-    def _look_at(self, cut: Cut) -> None:
-        lessons = cut.lessons
+        if not self._watches or self._closed:
+            return
+        maps, lessons, time = cut.maps, cut.lessons, self._before + cut.time
         discord = {edge: lesson.discord for edge, lesson in lessons.items()}
-        self._evaluate(cut.step, cut.time, cut.maps, discord, lessons)
+        if self._evaluate(cut.step, time, maps, discord, lessons):
+            best = None if self._maps is maps else cast("dict[str, Affine]", self._maps)
+            history = tuple(self._history)
+            self._observer.reached(Checkpoint(replace(cut, time=time), history, best))
 
     def concluded(self, record: Record) -> Record:
         """Return the record with the history, and with the maps that count."""
@@ -202,14 +213,13 @@ class _Guide(Guide):
         maps: Mapping[str, RestrictionMap],
         discord: Mapping[str, float],
         lessons: Mapping[str, Lesson],
-    ) -> None:
-        if self._closed:
-            return
+    ) -> bool:
+        """Look at a network; return whether it could be."""
         problem, history = self._problem, self._history
         try:
             network = learned(problem.network, maps)
         except NonFiniteError:  # it explodes while it is looked at
-            return
+            return False
         test = None if problem.test is None else assess(network, problem.test.x, problem.test.y)
         evaluation = Evaluation(
             step=step,
@@ -221,12 +231,19 @@ class _Guide(Guide):
             step_norm={edge: lessons[edge].length for edge in maps if edge in lessons},
         )
         history.append(evaluation)
-        chosen = problem.chosen(history)
-        if chosen is evaluation:
+        if problem.chosen(history) is evaluation:
             self._maps = maps
         self._observer.evaluated(evaluation)
-        patience = problem.patience
-        if patience is not None and len(history) - 1 - history.index(chosen) >= patience:
+        self._lose_patience()
+        return True
+
+    def _lose_patience(self) -> None:
+        """Stop, if there has been nothing better for too long."""
+        patience, history = self._problem.patience, self._history
+        if patience is None:
+            return
+        best = history.index(self._problem.chosen(history))
+        if len(history) - 1 - best >= patience:
             self.stop()
             self._closed = True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,9 @@ from click.testing import CliRunner
 import sheafnet as sn
 from sheafnet.cli import main
 from sheafnet.core.npz import read_npz, write_npz
-from sheafnet.dynamics.lessons import Cut
 from sheafnet.errors import FileError, InputError, RuleError
-from sheafnet.observe.checkpoints import Checkpoints, checkpoints, last_cut
-from sheafnet.runtime.checkpoint import load_cut, save_cut
+from sheafnet.observe.checkpoints import Checkpoints, checkpoints, last_checkpoint
+from sheafnet.runtime.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tests import golden
 from tests.cluster.processes import sheafnet
 from tests.runtime.test_steps import OPTIMISERS, flat
@@ -27,13 +27,13 @@ SHEAF = TASK.network.to_sheaf()
 
 
 class Collected(sn.Observer):
-    """Keeps the cuts."""
+    """Keeps all checkpoints."""
 
     def __init__(self) -> None:
-        self.cuts: list[Cut] = []
+        self.points: list[Checkpoint] = []
 
-    def reached(self, cut: Cut) -> None:
-        self.cuts.append(cut)
+    def reached(self, checkpoint: Checkpoint) -> None:
+        self.points.append(checkpoint)
 
 
 def train(
@@ -41,7 +41,7 @@ def train(
     optimiser: sn.Optimiser,
     runtime: sn.Lockstep | sn.Simulator,
     observer: sn.Observer,
-    resumed: Cut | None = None,
+    resumed: Checkpoint | None = None,
     window: int = 1,
 ) -> sn.Fit:
     return sn.train(
@@ -63,14 +63,72 @@ def test_it_goes_on_bit_for_bit(
 ) -> None:  # fmt: skip
     collected = Collected()
     whole = train(rule, optimiser, runtime, collected, window=window)
-    assert [cut.step for cut in collected.cuts] == [5, 10, 15, 19]
-    save_cut(tmp_path / "cut.npz", collected.cuts[1])
-    cut = load_cut(tmp_path / "cut.npz", SHEAF)
-    rest = train(rule, optimiser, runtime, sn.Observer(), cut, window)
+    assert [point.cut.step for point in collected.points] == [5, 10, 15, 19]
+    save_checkpoint(tmp_path / "cut.npz", collected.points[1])
+    point = load_checkpoint(tmp_path / "cut.npz", SHEAF)
+    rest = train(rule, optimiser, runtime, sn.Observer(), point, window)
     np.testing.assert_array_equal(flat(rest.network), flat(whole.network))
-    assert [it.step for it in rest.history] == [10, 15, 19]
-    for one, other in zip(rest.history, whole.history[2:], strict=True):
-        assert (one.train_loss, one.tension) == (other.train_loss, other.tension)
+    assert [it.step for it in rest.history] == [0, 5, 10, 15, 19]
+    for one, other in zip(rest.history, whole.history, strict=True):
+        assert replace(one, time=0.0) == replace(other, time=0.0)
+
+
+@pytest.mark.parametrize("from_step", [10, 35, 50])
+def test_patience_is_not_forgotten(from_step: int, tmp_path: Path) -> None:
+    """Early stopping ends where it would have, with the same network."""
+
+    def fit(observer: sn.Observer, resumed: Checkpoint | None = None) -> sn.Fit:
+        return sn.train(
+            TASK.network, *TASK.train, optimiser=sn.Adam(0.5, beta2=0.9), rounds=5000, every=5,
+            patience=4, test=TASK.test, observer=observer, resumed=resumed,
+        )  # fmt: skip
+
+    collected = Collected()
+    whole = fit(collected)
+    assert whole.stopped
+    end = whole.history[-1].step
+    point = next(it for it in collected.points if it.cut.step == min(from_step, end))
+    save_checkpoint(tmp_path / "cut.npz", point)
+    rest = fit(sn.Observer(), load_checkpoint(tmp_path / "cut.npz", SHEAF))
+    assert rest.stopped
+    assert rest.history == whole.history
+    assert rest.evaluation == whole.evaluation
+    np.testing.assert_array_equal(flat(rest.network), flat(whole.network))
+
+
+@pytest.mark.parametrize("window", [1, 3])
+@pytest.mark.parametrize("runtime", [sn.Lockstep(), sn.Simulator(loss=0.2)], ids=["step", "sim"])
+def test_what_is_stopped_goes_on_from_where_it_was(
+    runtime: sn.Lockstep | sn.Simulator, window: int
+) -> None:
+    """The end of the batches under way is a checkpoint, whatever the looks."""
+
+    def fit(observer: sn.Observer, resumed: Checkpoint | None = None) -> sn.Fit:
+        return sn.train(
+            TASK.network, *TASK.train, rule=sn.Relax(sweeps=3), optimiser=sn.Adam(0.05), epochs=9,
+            batch_size=64, window=window, every=40, runtime=runtime, observer=observer,
+            resumed=resumed,
+        )  # fmt: skip
+
+    class Impatient(Collected):
+        interval = 0.0
+
+        def progressed(self, progress: sn.Progress) -> None:
+            if min(progress.stationarity.values()) <= 35:  # batches left of 43
+                job.stop()
+
+    impatient = Impatient()
+    job = sn.prepare_training(
+        TASK.network, *TASK.train, rule=sn.Relax(sweeps=3), optimiser=sn.Adam(0.05), epochs=9,
+        batch_size=64, window=window, every=40, runtime=runtime, observer=impatient,
+    )  # fmt: skip
+    stopped = job.execute()
+    assert stopped.stopped
+    last = impatient.points[-1]
+    assert 8 <= last.cut.step < 40
+    assert stopped.evaluation.step == last.cut.step
+    whole, rest = fit(sn.Observer()), fit(sn.Observer(), last)
+    np.testing.assert_array_equal(flat(rest.network), flat(whole.network))
 
 
 def test_the_last_ones_are_kept_and_a_broken_one_is_passed_over(
@@ -84,9 +142,9 @@ def test_the_last_ones_are_kept_and_a_broken_one_is_passed_over(
     flipped[len(flipped) // 2] ^= 1
     middle.write_bytes(flipped)
     with caplog.at_level(logging.WARNING):
-        cut = last_cut(tmp_path, SHEAF)
-    assert cut is not None
-    assert cut.step == 10
+        last = last_checkpoint(tmp_path, SHEAF)
+    assert last is not None
+    assert last.cut.step == 10
     assert str(newest) in caplog.text
     assert str(middle) in caplog.text
 
@@ -95,13 +153,13 @@ def test_what_is_no_checkpoint_of_this_training_is_refused_by_name(tmp_path: Pat
     collected = Collected()
     train(sn.Nudged(), sn.Adam(0.05), sn.Lockstep(), collected)
     path = tmp_path / "cut.npz"
-    save_cut(path, collected.cuts[0])
+    save_checkpoint(path, collected.points[0])
     good = read_npz(path)
     other = sn.ReluNetwork.random([2, 7, 4], 0, "softmax").to_sheaf()
     deep = sn.ReluNetwork.random([2, 7, 7, 4], 0, "softmax").to_sheaf()
     for sheaf, told in ((other, "a map of 'weight_1' has shape"), (deep, "with other edges")):
         with pytest.raises(FileError, match=told):
-            load_cut(path, sheaf)
+            load_checkpoint(path, sheaf)
     for change, told in (
         ({"format_version": np.array(1)}, "checkpoint format version 1; this is 2"),
         ({"weight_1/W": np.full((25, 2), np.nan)}, "not a checkpoint of this training"),
@@ -110,14 +168,14 @@ def test_what_is_no_checkpoint_of_this_training_is_refused_by_name(tmp_path: Pat
     ):
         write_npz(path, good | change)
         with pytest.raises(FileError, match=told) as caught:
-            load_cut(path, SHEAF)
+            load_checkpoint(path, SHEAF)
         assert "cut.npz" in str(caught.value) or "weight_1" in str(caught.value)
-    with pytest.raises(InputError, match="the cut is of training with a window of 1, not 2"):
-        train(sn.Nudged(), sn.Adam(0.05), sn.Lockstep(), collected, collected.cuts[0], window=2)
+    with pytest.raises(InputError, match="the checkpoint is of training with a window of 1, not 2"):
+        train(sn.Nudged(), sn.Adam(0.05), sn.Lockstep(), collected, collected.points[0], window=2)
     with pytest.raises(RuleError, match="no cuts to go on from"):
         sn.train(
             TASK.network, *TASK.train, rule=sn.Joint(1.0, 0.1, 0.1), rounds=3,
-            resumed=collected.cuts[0],
+            resumed=collected.points[0],
         )  # fmt: skip
 
 

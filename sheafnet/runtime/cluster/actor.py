@@ -80,7 +80,13 @@ class HostActor:
 
         def report(host: Host) -> None:
             answer.set_result(
-                host.report(ask.wave, with_stalks=ask.with_stalks, with_view=True, known=ask.known)
+                host.report(
+                    ask.wave,
+                    with_stalks=ask.with_stalks,
+                    with_view=True,
+                    known=ask.known,
+                    drain=ask.drain,
+                )
             )
 
         self._mail.put(report)

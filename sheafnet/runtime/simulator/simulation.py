@@ -161,7 +161,7 @@ class Simulation:
             self._repin(pins)
 
     def _end(self, outcome: Outcome) -> None:
-        """End now if the run has settled, else with the next wave, if it has not ended yet."""
+        """End now if the run has settled, else as soon as may be, if it has not ended yet."""
         self._finish = self._finish or self.coordinator.end(outcome)
 
     def _repin(self, pins: Pins) -> None:
@@ -318,7 +318,9 @@ class Simulation:
                 ask,
             )
             return
-        report = host.report(ask.wave, with_stalks=ask.with_stalks, known=ask.known)
+        report = host.report(
+            ask.wave, with_stalks=ask.with_stalks, known=ask.known, drain=ask.drain
+        )
         self.kernel.at(self._control(name, CONTROL), Priority.CONTROL, self._hear, report)
 
     def _hear(self, report: Report) -> None:
