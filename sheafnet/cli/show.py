@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
 
 from sheafnet.cli.output import show
 from sheafnet.config.build import InferJob, TrainJob
-from sheafnet.dynamics.record import Record
+from sheafnet.dynamics.record import HostTime, Record
 from sheafnet.runtime.simulator.cone import LightCone
 from sheafnet.runtime.solution import Solution
 from sheafnet.runtime.training import Fit
@@ -129,9 +130,26 @@ def show_fit(job: TrainJob, fit: Fit) -> None:
     if stats.frames:
         lines.append(f"virtual time {stats.virtual_time:,.0f}, {stats.frames:,} frames, "
                      f"{stats.bytes:,} bytes")  # fmt: skip
+    if fit.record.rollbacks:
+        lines.append(f"{fit.record.rollbacks:,} times all hosts went back to the last cut")
+    if fit.record.hosts:
+        lines.append(waited_for(fit.record.hosts))
     if inactive:
         lines.append(f"{inactive:,} hidden units fire for no sample")
     show(table, edges, *lines)
+
+
+def waited_for(hosts: Mapping[str, HostTime]) -> str:
+    """Say which host the others waited for: the one that was busy most of its time."""
+    slowest = max(hosts, key=lambda host: hosts[host].load)
+    others = [time for host, time in hosts.items() if host != slowest]
+    if not others:
+        return f"{slowest} was busy {hosts[slowest].load:.0%} of its time"
+    waiting = 1.0 - sum(time.load for time in others) / len(others)
+    return (
+        f"the others waited for {slowest}, busy {hosts[slowest].load:.0%} of its time: "
+        f"{waiting:.0%} of theirs"
+    )
 
 
 def _figure(value: float | None, form: str) -> str:

@@ -86,6 +86,7 @@ def _record(record: Record) -> dict[str, Any]:
         "hosts": {host: time._asdict() for host, time in record.hosts.items()},
         "trace_digest": record.trace_digest,
         "processes": {host: p._asdict() for host, p in record.processes.items()},
+        "rollbacks": record.rollbacks,
         "recoveries": [recovery._asdict() for recovery in record.recoveries],
         "versions": {
             "sheafnet": sheafnet.__version__,

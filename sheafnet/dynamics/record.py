@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -183,6 +184,11 @@ class HostTime(NamedTuple):
     waiting: float
     away: float
 
+    @property
+    def load(self) -> float:
+        """Share of the time that it was there in which it was busy."""
+        return self.busy / max(self.busy + self.waiting, sys.float_info.min)
+
 
 @dataclass(frozen=True, eq=False)
 class Record:
@@ -211,12 +217,14 @@ class Record:
     edges
         Edge → what passed over it.
     hosts
-        Host → what it did with its virtual time, where there is one.
+        Host → what it did with its time, virtual or real; empty in lockstep, which has none.
     maps
         Edge → the map at its tail, under a rule that learns; with the cochain, the last finite
         ones of a run that diverged.
     history
         What was found on the way by whoever looked, under a rule that learns.
+    rollbacks
+        How often all hosts went back to the last cut, since one had lost its maps.
     """
 
     outcome: Outcome
@@ -232,3 +240,4 @@ class Record:
     hosts: Mapping[str, HostTime] = field(default_factory=dict)
     maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
     history: tuple[Evaluation, ...] = ()
+    rollbacks: int = 0

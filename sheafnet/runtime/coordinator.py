@@ -43,7 +43,7 @@ from sheafnet.core.maps import RestrictionMap
 from sheafnet.dynamics.account import Account, total
 from sheafnet.dynamics.lessons import Cut, Cuts
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Progress
+from sheafnet.dynamics.record import HostTime, Progress
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.runtime.reports import Report
 
@@ -218,7 +218,7 @@ class Coordinator:
         self.latest = fresh[-1] if fresh else self.latest
         self.cuts += fresh
         before = self.reports.get(report.host)
-        if before is not None and before.incarnation < report.incarnation:
+        if before is not None and before.life != report.life:
             self.past.append(before)
         self.reports[report.host] = self._answers[report.host] = report
         if not self.complete:
@@ -264,6 +264,15 @@ class Coordinator:
         return survey(
             self.rounds, self.reports.values(), accounts, time, settled=self.settled is not None
         )
+
+    def times(self, elapsed: float) -> dict[str, HostTime]:
+        """Return what hosts have reported of their seconds, of so many in all."""
+        found = {}
+        for name in self.reports:
+            lives = [r for r in (*self.past, self.reports[name]) if r.host == name]
+            busy, there = sum(r.worked for r in lives), sum(r.lived for r in lives)
+            found[name] = HostTime(busy, max(there - busy, 0.0), max(elapsed - there, 0.0))
+        return found
 
     def _judge(self) -> Freeze | None:
         """Decide whether, and for what, the next wave collects the stalks."""

@@ -74,6 +74,8 @@ class Report:
         The maps at the tails here, if the stalks were asked for and vertices learn.
     kept
         What is kept here of past steps of training, until it is known to have arrived.
+    worked, lived
+        Seconds that this life has been busy, and in all, where a runtime takes the time.
     """
 
     run: str
@@ -91,6 +93,13 @@ class Report:
     view: View | None = None
     maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
     kept: Mapping[Place, Kept] = field(default_factory=dict)
+    worked: float = 0.0
+    lived: float = 0.0
+
+    @property
+    def life(self) -> tuple[str, int]:
+        """Which life of the host this is of: a rollback begins another as well."""
+        return self.run, self.incarnation
 
 
 @dataclass(frozen=True)

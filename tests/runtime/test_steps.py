@@ -16,9 +16,9 @@ import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.core.assessment import assess
 from sheafnet.dynamics.learning import Learning
-from sheafnet.dynamics.passes import PassProgram
 from sheafnet.errors import InputError, NonFiniteError, RuleError, ShapeError, UnknownNameError
 from sheafnet.runtime.batches import Shuffled
+from sheafnet.runtime.host import Host
 from tests import golden
 
 OUTPUTS = ["identity", "sigmoid", "softmax"]
@@ -266,22 +266,28 @@ def test_a_step_costs_one_message_each_way_and_says_nothing_else() -> None:
         assert fit.history[-1].step == 20 // sweeps
 
 
-def test_what_a_vertex_keeps_does_not_grow() -> None:
+@pytest.mark.parametrize("window", [1, 4])
+def test_what_a_host_keeps_does_not_grow(window: int) -> None:
+    """Of a batch in flight a vertex has a word or two of each neighbour, and a stalk."""
     net, x, y = problem("identity", 0)
-    sizes: list[int] = []
-    usual = PassProgram.step
+    heard: list[int] = []
+    unsaid: list[int] = []
+    usual = Host.step
 
-    def noted(self: PassProgram, star: Any, inbox: Any) -> Any:
-        sizes.append(len(inbox._arrays))
-        return usual(self, star, inbox)
+    def noted(self: Host, now: float) -> Any:
+        heard.extend(len(vertex.inbox._arrays) for vertex in self.group.vertices.values())
+        unsaid.extend(len(peer.outbox._messages) for peer in self._peers.values())
+        return usual(self, now)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PassProgram, "step", noted)
+        patch.setattr(Host, "step", noted)
         sn.train(
-            net, x, y, rule=sn.Relax(), optimiser=sn.Sgd(0.01), rounds=200,
+            net, x, y, rule=sn.Relax(), optimiser=sn.Sgd(0.01), rounds=200, batch_size=3,
+            window=window,
             runtime=sn.Simulator(loss=0.3, duplication=0.3, latency=sn.Exponential(4.0)),
         )  # fmt: skip
-    assert max(sizes) <= 4
+    assert max(heard) <= 2 * window + 2
+    assert max(unsaid) <= 2 * window + 1
 
 
 def test_batches_are_a_pure_function_of_seed_and_step() -> None:

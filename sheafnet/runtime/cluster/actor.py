@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
@@ -52,6 +53,7 @@ class HostActor:
     def __init__(self) -> None:
         self._mail: Mail = SimpleQueue()
         self._bound = False
+        self._bound_at = self._worked = 0.0
         self._failure: Exception | None = None
 
     def bind(self, host: Host, peers: Mapping[str, Handle]) -> Process:
@@ -59,6 +61,7 @@ class HostActor:
         self._mail.put(None)
         self._mail = SimpleQueue()
         self._bound = True
+        self._bound_at, self._worked = time.monotonic(), 0.0
         threading.Thread(
             target=self._live, args=(host, peers, self._mail), name=host.name, daemon=True
         ).start()
@@ -79,15 +82,15 @@ class HostActor:
         answer: Future[Report] = Future()
 
         def report(host: Host) -> None:
-            answer.set_result(
-                host.report(
-                    ask.wave,
-                    with_stalks=ask.with_stalks,
-                    with_view=True,
-                    known=ask.known,
-                    drain=ask.drain,
-                )
+            found = host.report(
+                ask.wave,
+                with_stalks=ask.with_stalks,
+                with_view=True,
+                known=ask.known,
+                drain=ask.drain,
             )
+            lived = time.monotonic() - self._bound_at
+            answer.set_result(replace(found, worked=self._worked, lived=lived))
 
         self._mail.put(report)
         while True:
@@ -134,7 +137,9 @@ class HostActor:
                     if host.runnable or (due is not None and due <= now):
                         for peer, data in host.step(now):
                             send[peer](data)
-                        pace = max(PACE, STEPS_WAITED * (time.monotonic() - now))
+                        took = time.monotonic() - now
+                        self._worked += took
+                        pace = max(PACE, STEPS_WAITED * took)
         except Exception as error:  # raised again by ask()
             self._failure = error
 

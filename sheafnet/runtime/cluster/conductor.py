@@ -177,4 +177,6 @@ class _Waves:
             maps=self.coordinator.maps,
             processes=dict(self.crew.processes),
             recoveries=tuple(self.crew.recoveries),
+            hosts=self.coordinator.times(self.elapsed),
+            rollbacks=self.coordinator.rollbacks,
         )

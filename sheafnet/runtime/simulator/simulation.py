@@ -359,6 +359,7 @@ class Simulation:
             ledger=account.ledger,
             edges=account.edges,
             hosts={name: sheet.total(self.kernel.now) for name, sheet in self._sheets.items()},
+            rollbacks=self.coordinator.rollbacks,
             trace_digest=self._trace.digest(
                 *(finish.cochain[vertex].tobytes() for vertex in finish.cochain),
                 *(learned.contents() for learned in self.coordinator.maps.values()),
