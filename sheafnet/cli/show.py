@@ -131,7 +131,7 @@ def show_fit(job: TrainJob, fit: Fit) -> None:
         lines.append(f"virtual time {stats.virtual_time:,.0f}, {stats.frames:,} frames, "
                      f"{stats.bytes:,} bytes")  # fmt: skip
     if fit.record.rollbacks:
-        lines.append(f"{fit.record.rollbacks:,} times all hosts went back to the last cut")
+        lines.append(f"all hosts went back to the last cut: {fit.record.rollbacks:,}")
     if fit.record.hosts:
         lines.append(waited_for(fit.record.hosts))
     if inactive:
@@ -142,14 +142,12 @@ def show_fit(job: TrainJob, fit: Fit) -> None:
 def waited_for(hosts: Mapping[str, HostTime]) -> str:
     """Say which host the others waited for: the one that was busy most of its time."""
     slowest = max(hosts, key=lambda host: hosts[host].load)
-    others = [time for host, time in hosts.items() if host != slowest]
+    others = [time.load for host, time in hosts.items() if host != slowest]
+    busiest = f"{slowest} was busy {hosts[slowest].load:.0%} of its time"
     if not others:
-        return f"{slowest} was busy {hosts[slowest].load:.0%} of its time"
-    waiting = 1.0 - sum(time.load for time in others) / len(others)
-    return (
-        f"the others waited for {slowest}, busy {hosts[slowest].load:.0%} of its time: "
-        f"{waiting:.0%} of theirs"
-    )
+        return busiest
+    rest = sum(others) / len(others)
+    return f"{busiest}, the others {rest:.0%}: they waited for it, and for the wire"
 
 
 def _figure(value: float | None, form: str) -> str:
