@@ -1,4 +1,4 @@
-"""What tests of all parts share: one Ray for the whole run."""
+"""What tests of all parts share: one Ray for the whole run, in one process."""
 
 from __future__ import annotations
 
@@ -14,6 +14,18 @@ from sheafnet.runtime.cluster import environment
 # How long an example takes says nothing of whether it is right.
 settings.register_profile("sheafnet", deadline=None)
 settings.load_profile("sheafnet")
+
+
+PROCESSES = ("tests/cluster/", "tests/deploy/test_job.py", "tests/observe/")
+"""Where tests start processes of their own and wait for them."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where the suite is shared out to workers, leave all that needs Ray or waits to one."""
+    for item in items:
+        if item.nodeid.startswith(PROCESSES) or "cluster" in item.nodeid.partition("::")[2]:
+            item.add_marker(pytest.mark.xdist_group("processes"))
 
 
 @pytest.fixture(scope="session")
