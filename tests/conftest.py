@@ -1,4 +1,4 @@
-"""What tests of all parts share: one Ray for the whole run, in one process."""
+"""What tests of all parts share: one Ray for the whole run."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ PROCESSES = ("tests/cluster/", "tests/deploy/test_job.py", "tests/observe/")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where the suite is shared out to workers, leave all that needs Ray or waits to one."""
+    """Mark all that wants the machine for itself: it needs Ray, or waits for others."""
     for item in items:
         if item.nodeid.startswith(PROCESSES) or "cluster" in item.nodeid.partition("::")[2]:
-            item.add_marker(pytest.mark.xdist_group("processes"))
+            item.add_marker(pytest.mark.processes)
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,7 @@ def drive(problem: Problem, cluster: Cluster, observer: Observer, watch: Watch) 
             .remote(problem, cluster, observer)
         )
         try:
+            ray.get(conductor.progress.remote(), timeout=cluster.startup)
             return _attend(conductor, problem.stop.stay, cluster.silence, watch)
         except RayTaskError as error:
             raise error.cause from error
