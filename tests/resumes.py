@@ -24,11 +24,11 @@ from sheafnet.observe.checkpoints import checkpoints
 from tests.cluster.processes import Command, sheafnet
 
 LENGTHS = {
-    "lockstep": ("training.epochs=400", "training.every=20", "training.window=2"),
-    "simulator": ("training.epochs=40", "training.every=5", "training.window=2"),
-    "cluster": ("training.epochs=60", "training.every=5", "training.window=2"),
+    "lockstep": ("training.epochs=1600", "training.every=20", "training.window=2"),
+    "simulator": ("training.epochs=320", "training.every=5", "training.window=2"),
+    "cluster": ("training.epochs=80", "training.every=5", "training.window=2"),
 }
-"""Some seconds of training each."""
+"""About ten seconds of training each."""
 
 LONGEST = 180.0
 
@@ -46,10 +46,15 @@ def succeed(command: Command) -> None:
     assert code == 0, errors
 
 
-def kill(command: Command, directory: Path, patience: float) -> int:
-    """Kill the run so many seconds after its first checkpoint; return the step of its last."""
+def await_checkpoint(command: Command, directory: Path) -> None:
+    """Wait for the first one."""
     while not (directory.exists() and checkpoints(directory)):
         assert command.process.poll() is None, command.finish(1)
+
+
+def kill(command: Command, directory: Path, patience: float) -> int:
+    """Kill the run so many seconds after its first checkpoint; return the step of its last."""
+    await_checkpoint(command, directory)
     # No event tells of a moment that is to be random.
     time.sleep(patience)
     assert command.process.poll() is None, "it was over before it was killed"
@@ -74,12 +79,15 @@ def main(times: int, runtime: str) -> int:
     wrong = 0
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch) / "whole"
+        command = begin(runtime, whole)
+        await_checkpoint(command, whole)
         began = time.monotonic()
-        succeed(begin(runtime, whole))
+        succeed(command)
         lasts = time.monotonic() - began
         for seed in range(times):
             directory = Path(scratch) / f"killed-{seed}"
-            patience = random.Random(seed).uniform(0.0, 0.3 * lasts)
+            # What is written at the end takes some of that time.
+            patience = random.Random(seed).uniform(0.0, 0.8 * lasts)
             step = kill(begin(runtime, directory), directory, patience)
             succeed(sheafnet("run", "--resume", str(directory)))
             deviation = apart(directory, whole)
