@@ -167,6 +167,10 @@ def test_the_examples_train(name: str, tmp_path: Path, monkeypatch: pytest.Monke
     before, after = (sn.ReluNetwork.load(f"here/{n}.npz") for n in ("initial", "network"))
     assert not np.array_equal(before.weights[0], after.weights[0])
     assert "train loss" in output
+    if name == "blobs":
+        assert result["rollbacks"] == 1
+        assert "all hosts went back to the last cut: 1" in output
+        assert "layer_1 was busy" in output
     if name == "digits":
         assert result["test"]["accuracy"] >= 0.97
         code, output = run("digits", "--set", f"network.path={Path('here/network.npz').resolve()}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from sheafnet.cli import main
 from sheafnet.core.npz import read_npz, write_npz
 from sheafnet.errors import FileError, InputError, RuleError
 from sheafnet.observe.checkpoints import Checkpoints, checkpoints, last_checkpoint
+from sheafnet.observe.jsonlines import JsonLines
 from sheafnet.runtime.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tests import golden
 from tests.cluster.processes import sheafnet
@@ -214,3 +216,31 @@ def test_resume_goes_without_other_settings(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["run", "--resume", str(tmp_path)])
     assert done.exit_code == 2
     assert "config.yaml" in done.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_told_to_end_leaves_a_checkpoint(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the step that it had come to, though no look was due."""
+    monkeypatch.chdir(tmp_path)
+    usual = JsonLines.progressed
+
+    def interrupt(self: JsonLines, progress: sn.Progress) -> None:
+        if progress.rounds >= 7:
+            os.kill(os.getpid(), number)
+        usual(self, progress)
+
+    settings = ("--set", "training.every=100", "--set", "runtime.kind=lockstep", "--out")
+    with monkeypatch.context() as patch:
+        patch.setattr(JsonLines, "progressed", interrupt)
+        patch.setattr(sn.Observer, "interval", 0.0)
+        stopped = CliRunner().invoke(main, ["run", "train-blobs", *settings, "run"])
+    assert stopped.exit_code == 0, stopped.output
+    assert "stopped before its time" in stopped.output
+    ((step, _),) = checkpoints(tmp_path / "run")
+    assert 7 <= step < 100
+    for arguments in (["--resume", "run"], ["train-blobs", *settings, "whole"]):
+        assert CliRunner().invoke(main, ["run", *arguments]).exit_code == 0
+    ours, theirs = (sn.ReluNetwork.load(Path(it) / "network.npz") for it in ("run", "whole"))
+    np.testing.assert_array_equal(flat(ours), flat(theirs))

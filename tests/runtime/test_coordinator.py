@@ -9,6 +9,8 @@ import pytest
 
 import sheafnet as sn
 from sheafnet.core.arrays import Array
+from sheafnet.dynamics.problem import Problem
+from sheafnet.dynamics.record import HostTime
 from sheafnet.runtime.coordinator import (
     DEAD_AFTER,
     FINEST_WAKE,
@@ -29,12 +31,12 @@ EXPLODED = "the force on 'z1' reached 1e+99 at its update 7"
 WRONG = {"a0": X, "z1": NETWORK.forward(X) + 1.0}
 
 
-def coordinator() -> Coordinator:
-    return Coordinator(PROBLEM, ["layer_0", "layer_1"], 1e-10, RUN)
+def coordinator(problem: Problem = PROBLEM) -> Coordinator:
+    return Coordinator(problem, ["layer_0", "layer_1"], 1e-10, RUN)
 
 
 def answer(
-    judge: Coordinator, stalks: dict[str, Array] = RIGHT, **changes: Any
+    judge: Coordinator, stalks: dict[str, Array] = RIGHT, run: str = RUN, **changes: Any
 ) -> Finish | Settle | Wake | Freeze | None:
     """Let both hosts answer a new wave; ``changes`` are in the report of layer_1."""
     ask = judge.ask()
@@ -53,7 +55,7 @@ def answer(
         given = {vertex: stalks[vertex]} if ask.with_stalks else None
         fields |= changes if host == "layer_1" else {}
         order = judge.receive(
-            Report(run=RUN, host=host, wave=ask.wave, stalks=given, **fields), 0.0
+            Report(run=run, host=host, wave=ask.wave, stalks=given, **fields), 0.0
         )
     return order
 
@@ -187,3 +189,39 @@ def test_an_end_that_was_ordered_waits_for_a_wave_that_collects() -> None:
     end = answer(judge)
     assert isinstance(end, Finish)
     assert end.outcome is sn.Outcome.STOPPED
+
+
+LEARNING = sn.prepare_training(NETWORK, X, X[:1], optimiser=sn.Sgd(0.1), rounds=100).problem
+LEFT: dict[str, Any] = {"stationarity": {"z1": 40.0}}
+
+
+def test_training_is_drained_before_it_ends() -> None:
+    judge = coordinator(LEARNING)
+    assert answer(judge, sent=1, **LEFT) is None
+    assert judge.end(sn.Outcome.STOPPED) is None
+    assert judge.ask().drain
+    for sent in range(2, 6):  # batches that have begun go on
+        assert answer(judge, sent=sent, idle=False, **LEFT) is None
+    assert answer(judge, sent=6, **LEFT) is None
+    assert answer(judge, sent=6, **LEFT) is None
+    end = answer(judge, sent=6, **LEFT)
+    assert isinstance(end, Finish)
+    assert end.outcome is sn.Outcome.STOPPED
+
+
+def test_what_cannot_be_drained_ends_all_the_same() -> None:
+    judge = coordinator(LEARNING)
+    judge.end(sn.Outcome.BUDGET_EXHAUSTED)
+    waves = 0
+    while answer(judge, idle=False, **LEFT) is None:
+        waves += 1
+    assert waves == DEAD_AFTER + 1
+
+
+def test_the_time_of_hosts_is_summed_over_their_lives() -> None:
+    judge = coordinator(LEARNING)
+    answer(judge, worked=2.0, lived=5.0, **LEFT)
+    judge.roll_back("run+1")
+    answer(judge, run="run+1", worked=1.0, lived=3.0, **LEFT)
+    assert judge.times(10.0)["layer_1"] == HostTime(busy=3.0, waiting=5.0, away=2.0)
+    assert judge.times(10.0)["layer_1"].load == 0.375
