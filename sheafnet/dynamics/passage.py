@@ -91,13 +91,13 @@ class Passage(abc.ABC):
             if key is None and self._sweep == 0 and learning.draining:
                 return False
         else:
-            if self._learns and learning.step < self.batch:
+            if self._in_last_sweep and learning.step < self.batch:
                 return False
             key, heard = self._from_above, self._heard_above
         return key is None or inbox.sequence(key) > heard
 
     @property
-    def _learns(self) -> bool:
+    def _in_last_sweep(self) -> bool:
         return self._sweep == self.sweeps - 1
 
     def step(self, inbox: Inbox) -> Step:
@@ -109,7 +109,7 @@ class Passage(abc.ABC):
             return self.begin(inbox) if self._sweep == 0 else self.rise(inbox)
         if self._from_above is not None:
             self._heard_above = inbox.sequence(self._from_above)
-        last = self._learns
+        last = self._in_last_sweep
         step = self.sink(inbox, learn=last)
         if self.learning.trouble is None:
             self._sweep = 0 if last else self._sweep + 1

@@ -79,7 +79,7 @@ class PassProgram(Program):
         return None
 
     @property
-    def kept(self) -> Mapping[Place, Kept]:  # type: ignore[override]
+    def kept(self) -> Mapping[Place, Kept]:
         return self._learning.kept
 
     @property

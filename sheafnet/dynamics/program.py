@@ -73,12 +73,9 @@ class Program(abc.ABC):
     ----------
     greets
         Whether the vertex says its projections before its first step.
-    kept
-        What was wanted of past steps, where maps learn in steps.
     """
 
     greets: ClassVar[bool] = True
-    kept: Mapping[Place, Kept] = MappingProxyType({})
 
     @abc.abstractmethod
     def ready(self, star: Star, inbox: Inbox) -> bool:
@@ -100,6 +97,11 @@ class Program(abc.ABC):
     def trouble(self) -> str | None:
         """Say what exploded; None for the force on the vertex."""
         return None
+
+    @property
+    def kept(self) -> Mapping[Place, Kept]:
+        """What was wanted of past steps, where maps learn in steps."""
+        return {}
 
     @property
     def lessons(self) -> Mapping[str, Lesson]:
