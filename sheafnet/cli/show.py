@@ -10,7 +10,7 @@ from rich.table import Table
 
 from sheafnet.cli.output import show
 from sheafnet.config.build import InferJob, TrainJob
-from sheafnet.dynamics.record import HostTime, Record
+from sheafnet.dynamics.record import HostTime, Record, Stats
 from sheafnet.runtime.simulator.cone import LightCone
 from sheafnet.runtime.solution import Solution
 from sheafnet.runtime.training import Fit
@@ -40,10 +40,7 @@ def show_solution(job: InferJob, solution: Solution, result: dict[str, Any]) -> 
         deviation = _number(result["max_deviation_from_forward"], ".3e")
         lines.append(f"largest deviation from the forward pass {deviation}")
     if stats.frames:
-        lines.append(
-            f"virtual time {stats.virtual_time:,.0f}, {stats.frames:,} frames, "
-            f"{stats.bytes:,} bytes, worst staleness {stats.max_staleness:,} updates"
-        )
+        lines.append(f"{_wire(stats)}, worst staleness {stats.max_staleness:,} updates")
     resting = sum(solution.kinks.values())
     if resting:
         lines.append(f"{resting:,} units rest on a kink")
@@ -128,8 +125,7 @@ def show_fit(job: TrainJob, fit: Fit) -> None:
         f"{stats.wall_time:.2f} s",
     ]
     if stats.frames:
-        lines.append(f"virtual time {stats.virtual_time:,.0f}, {stats.frames:,} frames, "
-                     f"{stats.bytes:,} bytes")  # fmt: skip
+        lines.append(_wire(stats))
     if fit.record.rollbacks:
         lines.append(f"all hosts went back to the last cut: {fit.record.rollbacks:,}")
     if fit.record.hosts:
@@ -137,6 +133,12 @@ def show_fit(job: TrainJob, fit: Fit) -> None:
     if inactive:
         lines.append(f"{inactive:,} hidden units fire for no sample")
     show(table, edges, *lines)
+
+
+def _wire(stats: Stats) -> str:
+    """Say what went over the wire, and in how much virtual time, if that is what passed."""
+    sent = f"{stats.frames:,} frames, {stats.bytes:,} bytes"
+    return f"virtual time {stats.virtual_time:,.0f}, {sent}" if stats.virtual_time else sent
 
 
 def waited_for(hosts: Mapping[str, HostTime]) -> str:
