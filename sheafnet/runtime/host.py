@@ -177,6 +177,14 @@ class Host:
         return False
 
     @property
+    def improves_by_waiting(self) -> bool:
+        """Whether a step may be better for what is heard before it; not where it needs all that.
+
+        Vertices that learn from batches step when they have heard what they wait for.
+        """
+        return not self._rule.by_batch
+
+    @property
     def due(self) -> float | None:
         """When ``step`` is wanted for a timer; None while no frame is in flight."""
         times = [due for peer in self._peers.values() if (due := peer.outbox.due) is not None]

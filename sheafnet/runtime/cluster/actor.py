@@ -123,7 +123,7 @@ class HostActor:
         try:
             # What overflows is the host's to report.
             with np.errstate(over="ignore", invalid="ignore"):
-                pace = PACE
+                pace = PACE if host.improves_by_waiting else 0.0
                 while True:
                     for item in _awaited(mail, host, pace):
                         if item is None:
@@ -139,7 +139,8 @@ class HostActor:
                             send[peer](data)
                         took = time.monotonic() - now
                         self._worked += took
-                        pace = max(PACE, STEPS_WAITED * took)
+                        if host.improves_by_waiting:
+                            pace = max(PACE, STEPS_WAITED * took)
         except Exception as error:  # raised again by ask()
             self._failure = error
 
