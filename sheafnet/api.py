@@ -286,7 +286,7 @@ def prepare_training(
         start = Problem(sheaf, resolved, nothing, rule, Stop(None, sys.maxsize, max_time))
     problem = Lessons(
         start.sheaf, start.pins, start.start, start.rule, start.stop, cut,
-        network=net, train=train_split, test=test_split, every=course.every, patience=patience,
+        network=net, train=train_split, test=test_split, course=course, patience=patience,
         past=resumed,
     )  # fmt: skip
     return Training(problem, runtime, observer or Observer())

@@ -62,7 +62,9 @@ class Checkpoints(Observer):
         except WriteError as error:
             LOGGER.warning("%s", error)
             return
-        for _, old in checkpoints(self._folder)[:-KEPT]:
+        # Those of later steps are of a course that could not be gone on with.
+        earlier = [path for step, path in checkpoints(self._folder) if step <= checkpoint.cut.step]
+        for old in earlier[:-KEPT]:
             with contextlib.suppress(OSError):
                 old.unlink()
 
@@ -78,9 +80,12 @@ def last_checkpoint(folder: Path, sheaf: Sheaf) -> Checkpoint | None:
 
     One that is not is named in a warning, and the one before it is taken.
     """
-    for _, path in reversed(checkpoints(folder)):
+    found = checkpoints(folder)
+    for _, path in reversed(found):
         try:
             return load_checkpoint(path, sheaf)
         except FileError as error:
-            LOGGER.warning("%s; the checkpoint before it is used", error)
+            LOGGER.warning("%s; it is passed over", error)
+    if found:
+        LOGGER.warning("%s: no checkpoint can be used; training begins anew", folder)
     return None

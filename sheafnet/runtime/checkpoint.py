@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -96,15 +97,31 @@ def load_checkpoint(path: Path, sheaf: Sheaf) -> Checkpoint:
         if [str(edge) for edge in arrays["edges"]] != edges:
             raise InputError("it is of a network with other edges")
         kept = {edge: _kept(arrays, sheaf, edge) for edge in edges}
-        history = json.loads(arrays["history"].tobytes())
-        return Checkpoint(
-            Cut(int(arrays["step"]), float(arrays["time"]), kept),
-            tuple(_evaluation(**fields) for fields in history),
-            {e: _map(arrays[f"{e}/best"], sheaf, e) for e in edges if f"{e}/best" in arrays}
-            or None,
-        )
-    except (KeyError, TypeError, ValueError, InputError) as error:
+        cut = Cut(_count(arrays, "step", 1), float(arrays["time"]), kept)
+        history = tuple(_evaluation(**it) for it in json.loads(arrays["history"].tobytes()))
+        best = {e: _map(arrays[f"{e}/best"], sheaf, e) for e in edges if f"{e}/best" in arrays}
+        ages = {len(it.earlier) for it in kept.values() if it.map is not None}
+        if not history or not math.isfinite(cut.time) or len(ages) != 1:
+            raise InputError("something is missing")
+        if best and best.keys() != cut.maps.keys():
+            raise InputError("the best network is not whole")
+        return Checkpoint(cut, history, best or None)
+    except _ILL_FORMED as error:
         raise FileError(f"{path}: not a checkpoint of this training ({error})") from None
+
+
+_ILL_FORMED = (
+    AttributeError, IndexError, InputError, KeyError, OverflowError, RecursionError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""What a file may raise that is whole but not what it should be."""
+
+
+def _count(arrays: Mapping[str, NDArray[Any]], name: str, least: int) -> int:
+    count = int(arrays[name])
+    if count < least:
+        raise InputError(f"{name} is {count}")
+    return count
 
 
 def _extended(learned: Affine) -> Array:
@@ -113,6 +130,8 @@ def _extended(learned: Affine) -> Array:
 
 def _map(extended: Array, sheaf: Sheaf, edge: str) -> Affine:
     """Return the map [W b], if ``edge`` can have it."""
+    if extended.dtype != sheaf.dtype:
+        raise InputError(f"a map of {edge!r} is in {extended.dtype}, not in {sheaf.dtype}")
     learned = Affine(extended[:, :-1], extended[:, -1])
     expected = sheaf.edge(edge).tail_map
     if not isinstance(expected, Affine) or learned.matrix.shape != expected.matrix.shape:
@@ -123,7 +142,7 @@ def _map(extended: Array, sheaf: Sheaf, edge: str) -> Affine:
 def _kept(arrays: Mapping[str, NDArray[Any]], sheaf: Sheaf, edge: str) -> Kept:
     step, discord, tension, length = arrays[f"{edge}/lesson"].tolist()
     lesson = Lesson(int(step), discord, tension, length)
-    if f"{edge}/W" not in arrays:
+    if not isinstance(sheaf.edge(edge).tail_map, Affine):
         return Kept(None, None, lesson)
     newest = _map(np.column_stack([arrays[f"{edge}/W"], arrays[f"{edge}/b"]]), sheaf, edge)
     earlier = tuple(_map(it, sheaf, edge) for it in arrays.get(f"{edge}/earlier", ()))
@@ -134,7 +153,7 @@ def _kept(arrays: Mapping[str, NDArray[Any]], sheaf: Sheaf, edge: str) -> Kept:
     for name, array in memory.items():
         if array.shape != whole.get(name, (dim, inner + 1)) or not np.isfinite(array).all():
             raise InputError(f"{name!r} of the optimiser of {edge!r} does not fit its map")
-    return Kept(newest, Memory(int(arrays[f"{edge}/steps"]), memory), lesson, earlier)
+    return Kept(newest, Memory(_count(arrays, f"{edge}/steps", 0), memory), lesson, earlier)
 
 
 def _evaluation(*, train: dict[str, Any], test: dict[str, Any] | None, **rest: Any) -> Evaluation:

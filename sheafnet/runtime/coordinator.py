@@ -56,6 +56,10 @@ DEAD_AFTER = 20
 more than an order on its way can explain."""
 
 
+GIVE_UP = 10.0
+"""Times the longest standstill of a run after which one more is not waited for."""
+
+
 @dataclass(frozen=True)
 class Ask:
     """Every host is to report under this wave."""
@@ -152,6 +156,8 @@ class Coordinator:
         # Whether all hosts were idle in the last wave, and their counters; for how many waves.
         self._still: tuple[bool, dict[str, tuple[int, int, int]]] | None = None
         self._still_waves = 0
+        # When a wave was last another than the one before, and the longest time between two such.
+        self._now = self._changed_at = self._longest_still = 0.0
         self._ending: Outcome | None = None
         # What to end with once all is drained.
         self._draining: Outcome | None = None
@@ -206,9 +212,10 @@ class Coordinator:
         )
         self._run = run
         self._answers = {}
-        self._before = None
-        if self._ending is Outcome.CONVERGED:
-            self._ending = self._collecting = None
+        self._before = self._still = None
+        self._still_waves = 0
+        # Whatever it was about to end with was of steps that are taken again.
+        self._ending = self._collecting = None
 
     def receive(self, report: Report, now: float) -> Finish | Settle | Wake | Freeze | None:
         """Take in a report, now; return what follows once a wave is complete."""
@@ -226,6 +233,7 @@ class Coordinator:
         self.waves += 1
         if self._collecting is not None:
             return self._finish(self._collecting)
+        self._now = now
         return self._judge() if self._ending is None else None
 
     @property
@@ -304,8 +312,12 @@ class Coordinator:
 
     def _note(self, idle: bool) -> None:
         """Take note of a wave with a force."""
-        now = idle, self._counters()
-        self._still, self._still_waves = now, self._still_waves + 1 if now == self._still else 0
+        seen = idle, self._counters()
+        if seen == self._still:
+            self._still_waves += 1
+            return
+        self._longest_still = max(self._longest_still, self._now - self._changed_at)
+        self._still, self._still_waves, self._changed_at = seen, 0, self._now
 
     @property
     def _dead(self) -> bool:
@@ -314,8 +326,14 @@ class Coordinator:
 
     @property
     def _drained(self) -> bool:
-        """Whether nothing is under way any more, or nothing has come of it for too long."""
-        return self._still_waves >= (1 if self._idle() else DEAD_AFTER)
+        """Whether nothing is under way any more, or nothing has come of it for too long.
+
+        That is, far longer than it has ever taken in this run: a host may be cut off.
+        """
+        if self._idle():
+            return self._still_waves >= 1
+        still_for = self._now - self._changed_at
+        return self._still_waves >= DEAD_AFTER and still_for >= GIVE_UP * self._longest_still
 
     def _idle(self) -> bool:
         return all(report.idle for report in self._answers.values())

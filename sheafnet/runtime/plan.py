@@ -101,7 +101,7 @@ def planned(
     steps = _steps(rule, samples / size, rounds, epochs)
     epoch = round(samples / size)
     usual = epoch if 1 < epoch < steps else max(steps // LOOKS, 1)
-    return Course(optimiser, Shuffled(samples, size, seed), steps, every or usual, window)
+    return Course(optimiser, Shuffled(samples, size, seed), steps, every or usual, int(window))
 
 
 def _steps(

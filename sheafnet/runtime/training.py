@@ -12,6 +12,7 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.assessment import assess
 from sheafnet.core.maps import Affine, RestrictionMap
 from sheafnet.core.network import ReluNetwork
+from sheafnet.dynamics.course import Course
 from sheafnet.dynamics.lessons import Cut, Lesson
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Evaluation, Progress, Record, Stats
@@ -41,8 +42,8 @@ class Lessons(Problem):
         As it begins.
     train, test
         What it learns from, and what else it is looked at with.
-    every
-        Steps, or rounds under a rule without steps, between two looks.
+    course
+        How, for how long, and how often it is looked at.
     patience
         After how many looks in a row without a better loss to stop, on the test split if there is
         one; None goes on.
@@ -53,7 +54,7 @@ class Lessons(Problem):
     network: ReluNetwork
     train: Split
     test: Split | None
-    every: int
+    course: Course
     patience: int | None
     past: Checkpoint | None = None
 
@@ -113,15 +114,16 @@ class Training(Job[Fit]):
     def _conclude(self, record: Record) -> Fit:
         if not record.history:  # nobody looked from where the coordinator is
             record = self._guide.concluded(record)
-        early = {Outcome.STOPPED}
-        if self.problem.rule.by_batch:  # which ends with its last step, any other with its budget
-            early.add(Outcome.BUDGET_EXHAUSTED)
+        stopped = record.outcome is Outcome.STOPPED
+        if self.problem.rule.by_batch and record.outcome is not Outcome.DIVERGED:
+            # Not by the outcome: hosts may be done before they hear that they need not be.
+            stopped = record.history[-1].step < self.problem.course.steps
         fit = Fit(
             network=learned(self.problem.network, record.maps),
             evaluation=self.problem.chosen(record.history),
             history=record.history,
             stats=record.stats,
-            stopped=record.outcome in early,
+            stopped=stopped,
             diverged=record.message if record.outcome is Outcome.DIVERGED else None,
             record=record,
         )
@@ -154,6 +156,8 @@ class _Guide(Guide):
         self._history: list[Evaluation] = []
         # The maps of the network that counts: the best one, or the last.
         self._maps: Mapping[str, RestrictionMap] = {}
+        # The same among the looks that were due.
+        self._best: Mapping[str, RestrictionMap] = {}
         self._due = 0
         # How long training had taken before it was taken up again.
         self._before = 0.0
@@ -168,31 +172,40 @@ class _Guide(Guide):
             network = self._problem.network
             maps = dict(zip(_weights(network), network.layers, strict=True))
             self._evaluate(0, 0.0, maps, {}, {})
-            self._due = self._problem.every
+            self._best = self._maps
+            self._due = self._problem.course.every
         else:
             self._before = past.cut.time
             self._history = list(past.history)
-            self._maps = past.best or past.cut.maps
+            self._maps = self._best = past.best or past.cut.maps
             self._lose_patience()
 
     def look(self, rounds: int, ask: Callable[[], Progress]) -> None:
         super().look(rounds, ask)
         free = self._watches and not self._closed and not self._problem.rule.by_batch
         if free and rounds >= self._due:
-            every = self._problem.every
+            every = self._problem.course.every
             self._due = rounds - rounds % every + every
             now = ask()
             self._evaluate(rounds, now.time, now.maps, now.discord, {})
+            self._lose_patience()
 
     def cut(self, cut: Cut) -> None:
         if not self._watches or self._closed:
             return
         maps, lessons, time = cut.maps, cut.lessons, self._before + cut.time
         discord = {edge: lesson.discord for edge, lesson in lessons.items()}
-        if self._evaluate(cut.step, time, maps, discord, lessons):
-            best = None if self._maps is maps else cast("dict[str, Affine]", self._maps)
-            history = tuple(self._history)
-            self._observer.reached(Checkpoint(replace(cut, time=time), history, best))
+        if not self._evaluate(cut.step, time, maps, discord, lessons):
+            return
+        # Where training is stopped is no look that it would have had: it leaves no mark on what
+        # goes on from there.
+        due = self._problem.course.keeps
+        if due(cut.step):
+            self._best = self._maps
+            self._lose_patience()
+        history = tuple(it for it in self._history if due(it.step))
+        best = None if self._best is maps else cast("dict[str, Affine]", self._best)
+        self._observer.reached(Checkpoint(replace(cut, time=time), history, best))
 
     def concluded(self, record: Record) -> Record:
         """Return the record with the history, and with the maps that count."""
@@ -234,7 +247,6 @@ class _Guide(Guide):
         if problem.chosen(history) is evaluation:
             self._maps = maps
         self._observer.evaluated(evaluation)
-        self._lose_patience()
         return True
 
     def _lose_patience(self) -> None:

@@ -130,6 +130,7 @@ def test_what_is_stopped_goes_on_from_where_it_was(
     assert 8 <= last.cut.step < 40
     assert stopped.evaluation.step == last.cut.step
     whole, rest = fit(sn.Observer()), fit(sn.Observer(), last)
+    assert [it.step for it in rest.history] == [it.step for it in whole.history] == [0, 40, 43]
     np.testing.assert_array_equal(flat(rest.network), flat(whole.network))
 
 
@@ -151,6 +152,20 @@ def test_the_last_ones_are_kept_and_a_broken_one_is_passed_over(
     assert str(middle) in caplog.text
 
 
+def test_checkpoints_that_cannot_be_used_do_not_crowd_out_new_ones(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for step in (100, 120, 140):
+        (tmp_path / f"checkpoint-{step}.npz").write_bytes(b"of an earlier version")
+    with caplog.at_level(logging.WARNING):
+        assert last_checkpoint(tmp_path, SHEAF) is None
+    assert "training begins anew" in caplog.text
+    train(sn.Nudged(), sn.Adam(0.05), sn.Lockstep(), Checkpoints(tmp_path, pause=0.0))
+    last = last_checkpoint(tmp_path, SHEAF)
+    assert last is not None
+    assert last.cut.step == 19
+
+
 def test_what_is_no_checkpoint_of_this_training_is_refused_by_name(tmp_path: Path) -> None:
     collected = Collected()
     train(sn.Nudged(), sn.Adam(0.05), sn.Lockstep(), collected)
@@ -167,6 +182,12 @@ def test_what_is_no_checkpoint_of_this_training_is_refused_by_name(tmp_path: Pat
         ({"weight_1/W": np.full((25, 2), np.nan)}, "not a checkpoint of this training"),
         ({"weight_1/memory/mean": np.zeros((1, 1))}, "does not fit its map"),
         ({"weight_1/lesson": np.zeros(2)}, "not a checkpoint of this training"),
+        ({"weight_1/steps": np.array(-3)}, "weight_1/steps is -3"),
+        ({"weight_1/best": np.zeros(3)}, "not a checkpoint of this training"),
+        ({"weight_1/best": np.zeros((25, 3))}, "the best network is not whole"),
+        ({"step": np.array(np.inf)}, "not a checkpoint of this training"),
+        ({"time": np.array(np.nan)}, "something is missing"),
+        ({"history": np.frombuffer(b"[]", np.uint8)}, "something is missing"),
     ):
         write_npz(path, good | change)
         with pytest.raises(FileError, match=told) as caught:

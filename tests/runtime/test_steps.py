@@ -618,6 +618,23 @@ def test_what_ends_early_gives_back_the_last_cut() -> None:
     assert fit.evaluation.tension == whole.history[1].tension
 
 
+def test_a_slow_host_is_waited_for_and_one_that_is_cut_off_is_not() -> None:
+    net, x, y = problem("softmax", 0)
+
+    def fit(**network: Any) -> sn.Fit:
+        return sn.train(
+            net, x, y, optimiser=sn.Sgd(0.01), rounds=1000, batch_size=2, window=2, every=500,
+            max_time=20_000.0, runtime=sn.Simulator(latency=sn.Constant(1.0), **network),
+        )  # fmt: skip
+
+    slow = fit(slow={"layer_1": 300.0})
+    assert slow.stopped
+    assert slow.evaluation.step > 10
+    apart = fit(slow={"layer_1": 100.0}, cuts=(sn.Cut(("layer_2",), start=5_000.0, end=1e9),))
+    assert apart.stopped
+    assert apart.stats.virtual_time < 60_000.0
+
+
 def test_the_digest_tells_networks_apart() -> None:
     net, x, y = problem("softmax", 0)
     for runtime in (sn.Lockstep(), sn.Simulator()):

@@ -47,23 +47,29 @@ LOOK_AGAIN = 1.0
 """Seconds between looks at whether the thread is still there to answer."""
 
 
+class _Life:
+    """When a host began to live, for how many seconds it has stepped, and how it failed."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.worked = 0.0
+        self.failure: Exception | None = None
+
+
 class HostActor:
     """A mailbox and, once bound, the thread of a host."""
 
     def __init__(self) -> None:
         self._mail: Mail = SimpleQueue()
-        self._bound = False
-        self._bound_at = self._worked = 0.0
-        self._failure: Exception | None = None
+        self._life: _Life | None = None
 
     def bind(self, host: Host, peers: Mapping[str, Handle]) -> Process:
         """Begin to live as ``host``; what came before is forgotten, and a host before it ends."""
         self._mail.put(None)
         self._mail = SimpleQueue()
-        self._bound = True
-        self._bound_at, self._worked = time.monotonic(), 0.0
+        self._life = _Life()
         threading.Thread(
-            target=self._live, args=(host, peers, self._mail), name=host.name, daemon=True
+            target=_live, args=(host, peers, self._mail, self._life), name=host.name, daemon=True
         ).start()
         return Process(node_address(), os.getpid())
 
@@ -77,7 +83,8 @@ class HostActor:
 
     def ask(self, ask: Ask) -> Report | None:
         """Return the report of the host; None if there is none yet, as after a restart."""
-        if not self._bound:
+        life = self._life
+        if life is None:
             return None
         answer: Future[Report] = Future()
 
@@ -89,16 +96,16 @@ class HostActor:
                 known=ask.known,
                 drain=ask.drain,
             )
-            lived = time.monotonic() - self._bound_at
-            answer.set_result(replace(found, worked=self._worked, lived=lived))
+            lived = time.monotonic() - life.began
+            answer.set_result(replace(found, worked=life.worked, lived=lived))
 
         self._mail.put(report)
         while True:
             try:
                 return answer.result(LOOK_AGAIN)
             except TimeoutError:
-                if self._failure is not None:
-                    raise self._failure from None
+                if life.failure is not None:
+                    raise life.failure from None
 
     def wake(self, quiet: float) -> None:
         """Have the host act on anything larger than ``quiet`` from now on."""
@@ -112,37 +119,34 @@ class HostActor:
         """Have the host obey other pins."""
         self._mail.put(lambda host: host.repin(order))
 
-    def _live(
-        self,
-        host: Host,
-        peers: Mapping[str, Handle],
-        mail: Mail,
-    ) -> None:
-        # Without a return value there is nothing to keep for a call whose end nobody awaits.
-        send = {name: peer.push.options(num_returns=0).remote for name, peer in peers.items()}
-        try:
-            # What overflows is the host's to report.
-            with np.errstate(over="ignore", invalid="ignore"):
-                pace = PACE if host.improves_by_waiting else 0.0
-                while True:
-                    for item in _awaited(mail, host, pace):
-                        if item is None:
-                            return
-                        if isinstance(item, bytes):
-                            host.receive(item)
-                        else:
-                            item(host)
-                    now = time.monotonic()
-                    due = host.due
-                    if host.runnable or (due is not None and due <= now):
-                        for peer, data in host.step(now):
-                            send[peer](data)
-                        took = time.monotonic() - now
-                        self._worked += took
-                        if host.improves_by_waiting:
-                            pace = max(PACE, STEPS_WAITED * took)
-        except Exception as error:  # raised again by ask()
-            self._failure = error
+
+def _live(host: Host, peers: Mapping[str, Handle], mail: Mail, life: _Life) -> None:
+    """Step the host until its life is over; the thread of an actor."""
+    # Without a return value there is nothing to keep for a call whose end nobody awaits.
+    send = {name: peer.push.options(num_returns=0).remote for name, peer in peers.items()}
+    try:
+        # What overflows is the host's to report.
+        with np.errstate(over="ignore", invalid="ignore"):
+            pace = PACE if host.improves_by_waiting else 0.0
+            while True:
+                for item in _awaited(mail, host, pace):
+                    if item is None:
+                        return
+                    if isinstance(item, bytes):
+                        host.receive(item)
+                    else:
+                        item(host)
+                now = time.monotonic()
+                due = host.due
+                if host.runnable or (due is not None and due <= now):
+                    for peer, data in host.step(now):
+                        send[peer](data)
+                    took = time.monotonic() - now
+                    life.worked += took
+                    if host.improves_by_waiting:
+                        pace = max(PACE, STEPS_WAITED * took)
+    except Exception as error:  # raised again by ask()
+        life.failure = error
 
 
 def _awaited(mail: Mail, host: Host, pace: float) -> list[Item]:
