@@ -19,6 +19,7 @@ from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Message
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.watch import Watch
+from sheafnet.runtime.reports import Ask
 from sheafnet.runtime.simulator.simulation import Simulation
 
 CLOSE = 1e-6
@@ -107,7 +108,7 @@ def watch_waves(simulation: Simulation) -> list[bool]:
     begin = simulation._wave
 
     def watched() -> None:
-        reports = [host.report(0) for host in simulation.hosts.values()]
+        reports = [host.report(Ask(0)) for host in simulation.hosts.values()]
         everyone = simulation.hosts.keys() == simulation.lives.keys()
         truths.append(everyone and all(report.idle for report in reports))
         begin()

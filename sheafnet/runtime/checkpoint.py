@@ -100,9 +100,12 @@ def load_checkpoint(path: Path, sheaf: Sheaf) -> Checkpoint:
         cut = Cut(_count(arrays, "step", 1), float(arrays["time"]), kept)
         history = tuple(_evaluation(**it) for it in json.loads(arrays["history"].tobytes()))
         best = {e: _map(arrays[f"{e}/best"], sheaf, e) for e in edges if f"{e}/best" in arrays}
-        ages = {len(it.earlier) for it in kept.values() if it.map is not None}
-        if not history or not math.isfinite(cut.time) or len(ages) != 1:
-            raise InputError("something is missing")
+        if not history:
+            raise InputError("its history is empty")
+        if not math.isfinite(cut.time):
+            raise InputError(f"its time is {cut.time}")
+        if len({len(it.earlier) for it in kept.values() if it.map is not None}) != 1:
+            raise InputError("its edges do not have equally many earlier maps")
         if best and best.keys() != cut.maps.keys():
             raise InputError("the best network is not whole")
         return Checkpoint(cut, history, best or None)

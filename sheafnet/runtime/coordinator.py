@@ -40,12 +40,13 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.energy import stationarity
 from sheafnet.core.maps import RestrictionMap
-from sheafnet.dynamics.account import Account, total
 from sheafnet.dynamics.lessons import Cut, Cuts
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import HostTime, Progress
 from sheafnet.dynamics.stop import Outcome
-from sheafnet.runtime.reports import Report
+from sheafnet.runtime.reports import Ask, Report
+from sheafnet.runtime.standstill import Standstill
+from sheafnet.runtime.survey import survey, times
 
 LOGGER = logging.getLogger("sheafnet")
 FINEST_WAKE = 12
@@ -58,18 +59,6 @@ more than an order on its way can explain."""
 
 GIVE_UP = 10.0
 """Times the longest standstill of a run after which one more is not waited for."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """Every host is to report under this wave."""
-
-    wave: int
-    with_stalks: bool
-    known: int = 0
-    """Up to which step of training all has arrived that was kept."""
-    drain: bool = False
-    """Whether no batch is to begin any more, so that all hosts end after the same step."""
 
 
 @dataclass(frozen=True)
@@ -153,11 +142,8 @@ class Coordinator:
         self._quiet = quiet
         self._wave = 0
         self._frozen = False
-        # Whether all hosts were idle in the last wave, and their counters; for how many waves.
-        self._still: tuple[bool, dict[str, tuple[int, int, int]]] | None = None
-        self._still_waves = 0
-        # When a wave was last another than the one before, and the longest time between two such.
-        self._now = self._changed_at = self._longest_still = 0.0
+        self._still = Standstill()
+        self._now = 0.0
         self._ending: Outcome | None = None
         # What to end with once all is drained.
         self._draining: Outcome | None = None
@@ -192,7 +178,7 @@ class Coordinator:
             self._ending = outcome
         elif self._draining is None:
             self._draining = outcome
-            self._still_waves = 0
+            self._still.begin()
         return None
 
     def repin(self, problem: Problem, version: int) -> None:
@@ -212,8 +198,8 @@ class Coordinator:
         )
         self._run = run
         self._answers = {}
-        self._before = self._still = None
-        self._still_waves = 0
+        self._before = None
+        self._still.begin()
         # Whatever it was about to end with was of steps that are taken again.
         self._ending = self._collecting = None
 
@@ -275,12 +261,7 @@ class Coordinator:
 
     def times(self, elapsed: float) -> dict[str, HostTime]:
         """Return what hosts have reported of their seconds, of so many in all."""
-        found = {}
-        for name in self.reports:
-            lives = [r for r in (*self.past, self.reports[name]) if r.host == name]
-            busy, there = sum(r.worked for r in lives), sum(r.lived for r in lives)
-            found[name] = HostTime(busy, max(there - busy, 0.0), max(elapsed - there, 0.0))
-        return found
+        return times([*self.past, *self.reports.values()], elapsed)
 
     def _judge(self) -> Freeze | None:
         """Decide whether, and for what, the next wave collects the stalks."""
@@ -294,7 +275,7 @@ class Coordinator:
                 self._before = self._counters()
             return None
         self.settled = None
-        self._note(idle)
+        self._still.note((idle, self._counters()), self._now)
         if self._ending is None:
             if self.rounds >= self._problem.stop.max_rounds or self._dead:
                 self._ending = Outcome.BUDGET_EXHAUSTED
@@ -310,19 +291,10 @@ class Coordinator:
         self._frozen = frozen
         return Freeze(frozen)
 
-    def _note(self, idle: bool) -> None:
-        """Take note of a wave with a force."""
-        seen = idle, self._counters()
-        if seen == self._still:
-            self._still_waves += 1
-            return
-        self._longest_still = max(self._longest_still, self._now - self._changed_at)
-        self._still, self._still_waves, self._changed_at = seen, 0, self._now
-
     @property
     def _dead(self) -> bool:
         """Whether all hosts have been idle for too long, with a force left."""
-        return self._idle() and self._still_waves >= DEAD_AFTER
+        return self._idle() and self._still.waves >= DEAD_AFTER
 
     @property
     def _drained(self) -> bool:
@@ -331,9 +303,10 @@ class Coordinator:
         That is, far longer than it has ever taken in this run: a host may be cut off.
         """
         if self._idle():
-            return self._still_waves >= 1
-        still_for = self._now - self._changed_at
-        return self._still_waves >= DEAD_AFTER and still_for >= GIVE_UP * self._longest_still
+            return self._still.waves >= 1
+        return (
+            self._still.waves >= DEAD_AFTER and self._still.lasts >= GIVE_UP * self._still.longest
+        )
 
     def _idle(self) -> bool:
         return all(report.idle for report in self._answers.values())
@@ -402,44 +375,4 @@ def _beyond_precision(force: float) -> str:
     return (
         f"all hosts are idle, but the force is {force:.3g} and no finer message changes it: "
         "the tolerance is beyond the precision; ask for less"
-    )
-
-
-def survey(
-    rounds: int,
-    reports: Iterable[Report],
-    accounts: Iterable[Account],
-    time: float,
-    *,
-    settled: bool,
-) -> Progress:
-    """Return the progress that the last reports of all hosts, with views, amount to.
-
-    Parameters
-    ----------
-    rounds
-        How many there were.
-    reports
-        One of each host.
-    accounts
-        Of every life of every host.
-    time
-        When.
-    settled
-        Whether the run stays and has converged.
-    """
-    reports = list(reports)
-    views = [report.view for report in reports if report.view]
-    return Progress(
-        rounds=rounds,
-        stationarity={v: s for report in reports for v, s in report.stationarity.items()},
-        discord={edge: value for view in views for edge, value in view.discord.items()},
-        pin_discord={pin: value for view in views for pin, value in view.pin_discord.items()},
-        energy=sum(view.energy for view in views),
-        account=total(accounts),
-        time=time,
-        restarts={report.host: report.incarnation for report in reports},
-        converged=settled,
-        maps={edge: it for view in views for edge, it in view.maps.items()},
-        lessons={edge: lesson for view in views for edge, lesson in view.lessons.items()},
     )

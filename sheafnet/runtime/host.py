@@ -20,7 +20,7 @@ from sheafnet.dynamics.stop import Guard
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError, ProtocolError
 from sheafnet.runtime.outbox import Outbox, Patience
-from sheafnet.runtime.reports import Repin, Report, View
+from sheafnet.runtime.reports import Ask, Repin, Report, View
 from sheafnet.wire.codec import Limits, decode, encode
 from sheafnet.wire.frame import Frame
 
@@ -263,24 +263,16 @@ class Host:
             maps=self.group.maps() if self._rule.learns and not self._rule.by_batch else {},
         )
 
-    def report(
-        self,
-        wave: int,
-        *,
-        with_stalks: bool = False,
-        with_view: bool = False,
-        known: int = 0,
-        drain: bool = False,
-    ) -> Report:
-        """Return how things stand here; see ``Ask`` for ``known`` and ``drain``."""
-        self.group.forget(known)
-        if drain:
+    def report(self, ask: Ask, *, with_view: bool = False) -> Report:
+        """Return how things stand here."""
+        self.group.forget(ask.known)
+        if ask.drain:
             self.group.drain()
         return Report(
             run=self._run,
             host=self.name,
             incarnation=self.incarnation,
-            wave=wave,
+            wave=ask.wave,
             idle=not self.runnable and all(p.outbox.settled for p in self._peers.values()),
             sent=self.sent,
             accepted=self.accepted,
@@ -288,8 +280,8 @@ class Host:
             messages=self.group.messages,
             pins=self.pins,
             exploded=self._exploded,
-            stalks=self.group.stalks() if with_stalks else None,
-            maps=self.group.maps() if with_stalks and self._rule.learns else {},
+            stalks=self.group.stalks() if ask.with_stalks else None,
+            maps=self.group.maps() if ask.with_stalks and self._rule.learns else {},
             view=self.view() if with_view else None,
             kept=self.group.kept(),
         )

@@ -1,4 +1,4 @@
-"""What passes between a host and the coordinator: reports one way, pins the other."""
+"""What passes between a host and the coordinator: reports one way, questions and pins the other."""
 
 from __future__ import annotations
 
@@ -11,6 +11,28 @@ from sheafnet.dynamics.account import Account
 from sheafnet.dynamics.lessons import Kept, Lesson, Place
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Every host is to report.
+
+    Attributes
+    ----------
+    wave
+        Under which number.
+    with_stalks
+        Whether the stalks are wanted, and the maps where they change.
+    known
+        Up to which step of training all has arrived that was kept.
+    drain
+        Whether no batch is to begin any more, so that all hosts end after the same step.
+    """
+
+    wave: int
+    with_stalks: bool = False
+    known: int = 0
+    drain: bool = False
 
 
 @dataclass(frozen=True)

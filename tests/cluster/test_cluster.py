@@ -19,8 +19,8 @@ from sheafnet.core.arrays import Array
 from sheafnet.dynamics.problem import Problem
 from sheafnet.errors import ClusterError, InputError
 from sheafnet.observe.jsonlines import JsonLines
-from sheafnet.runtime.coordinator import Ask
 from sheafnet.runtime.outbox import Patience
+from sheafnet.runtime.reports import Ask
 from sheafnet.runtime.roster import Roster
 from sheafnet.wire.codec import encode
 from sheafnet.wire.frame import Frame
@@ -74,7 +74,7 @@ class TestOnOneRay:
             ("layer_0", "layer_1", "another"),
         ):
             actor.push.remote(encode(Frame(run, sender, receiver, 0, 1, 0, (), ())))
-        report = ray.get(actor.ask.remote(Ask(1, with_stalks=False)))
+        report = ray.get(actor.ask.remote(Ask(1)))
         assert report.view.account.refused == {"stranger": 2, "run": 1}
         for each in (actor, silent):
             ray.kill(each)

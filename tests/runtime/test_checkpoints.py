@@ -186,8 +186,9 @@ def test_what_is_no_checkpoint_of_this_training_is_refused_by_name(tmp_path: Pat
         ({"weight_1/best": np.zeros(3)}, "not a checkpoint of this training"),
         ({"weight_1/best": np.zeros((25, 3))}, "the best network is not whole"),
         ({"step": np.array(np.inf)}, "not a checkpoint of this training"),
-        ({"time": np.array(np.nan)}, "something is missing"),
-        ({"history": np.frombuffer(b"[]", np.uint8)}, "something is missing"),
+        ({"time": np.array(np.nan)}, "its time is nan"),
+        ({"history": np.frombuffer(b"[]", np.uint8)}, "its history is empty"),
+        ({"weight_1/earlier": np.zeros((1, 25, 3))}, "equally many earlier maps"),
     ):
         write_npz(path, good | change)
         with pytest.raises(FileError, match=told) as caught:

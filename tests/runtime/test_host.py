@@ -11,6 +11,7 @@ from sheafnet.errors import InputError, UnknownNameError
 from sheafnet.runtime.host import Host
 from sheafnet.runtime.outbox import Patience
 from sheafnet.runtime.placement import place
+from sheafnet.runtime.reports import Ask
 from sheafnet.runtime.roster import Roster
 from sheafnet.wire.codec import decode, encode
 from sheafnet.wire.frame import Frame
@@ -77,7 +78,7 @@ def test_hosts_converge_over_bytes_and_then_fall_silent() -> None:
     now = settle(hosts)
     forward = NETWORK.forward_cochain(np.ones((2, 1)))
     for host in hosts.values():
-        report = host.report(1, with_stalks=True)
+        report = host.report(Ask(1, with_stalks=True))
         assert report.idle
         assert report.stalks is not None
         for vertex, stalk in report.stalks.items():
@@ -93,7 +94,7 @@ def test_nobody_steps_before_every_neighbour_was_heard() -> None:
     for _ in range(5):
         hosts["layer_1"].step(1.0)
     assert hosts["layer_1"].updates == 0
-    assert hosts["layer_1"].report(1).stationarity["z1"] == np.inf
+    assert hosts["layer_1"].report(Ask(1)).stationarity["z1"] == np.inf
 
 
 def first_frame(sender: str = "layer_0") -> Frame:
@@ -169,7 +170,7 @@ def test_a_lost_frame_is_sent_again_until_it_is_acknowledged() -> None:
             sender.receive(data)
     sender.step(12.0)
     assert sender.due is None
-    assert sender.report(1).idle
+    assert sender.report(Ask(1)).idle
 
 
 def test_a_restarted_host_is_heard_and_told_again_what_it_missed() -> None:
@@ -201,7 +202,7 @@ def test_an_acknowledgement_of_an_earlier_life_settles_nothing() -> None:
     acknowledgement = Frame("run", "layer_1", "layer_0", 0, 0, 0, (1,), ())
     host.receive(encode(acknowledgement))
     host.step(1.0)
-    assert not host.report(1).idle
+    assert not host.report(Ask(1)).idle
     host.receive(encode(acknowledgement._replace(heard=1)))
     host.step(2.0)
     assert host.due is None

@@ -21,9 +21,8 @@ import ray
 
 from sheafnet.dynamics.record import Process
 from sheafnet.runtime.cluster.environment import go_home
-from sheafnet.runtime.coordinator import Ask
 from sheafnet.runtime.host import Host
-from sheafnet.runtime.reports import Repin, Report
+from sheafnet.runtime.reports import Ask, Repin, Report
 
 go_home()  # before anything of the user's is imported in this process
 
@@ -89,13 +88,7 @@ class HostActor:
         answer: Future[Report] = Future()
 
         def report(host: Host) -> None:
-            found = host.report(
-                ask.wave,
-                with_stalks=ask.with_stalks,
-                with_view=True,
-                known=ask.known,
-                drain=ask.drain,
-            )
+            found = host.report(ask, with_view=True)
             lived = time.monotonic() - life.began
             answer.set_result(replace(found, worked=life.worked, lived=lived))
 

@@ -13,8 +13,7 @@ from sheafnet.dynamics.record import Process, Recovery
 from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster.actor import Handle, HostActor
 from sheafnet.runtime.cluster.cluster import Cluster
-from sheafnet.runtime.coordinator import Ask
-from sheafnet.runtime.reports import Report
+from sheafnet.runtime.reports import Ask, Report
 from sheafnet.runtime.roster import Roster
 
 LOGGER = logging.getLogger("sheafnet")
@@ -72,8 +71,11 @@ class Crew:
 
     def bind(self) -> None:
         """Tell every actor which host it is and who its neighbours are."""
-        for name in self._actors:
-            self._bind(name)
+        # All at once: what one says to another that is not bound yet is lost, and said again only
+        # when its time has run out.
+        bound = {name: self._begin(name) for name in self._actors}
+        for name, process in bound.items():
+            self._confirm(name, process)
 
     def reports(self, ask: Ask) -> Iterator[Report | None]:
         """Ask every host; yield each report as it comes, and None every now and then.
@@ -142,10 +144,15 @@ class Crew:
         for actor in self._actors.values():
             ray.kill(actor)
 
-    def _bind(self, name: str) -> None:
+    def _begin(self, name: str) -> ray.ObjectRef[Process]:
+        """Tell one actor; return what it will answer."""
         host = self.roster.host(name, self._lives[name], self.quiet)
         peers = {peer: self._actors[peer] for peer in host.peers}
-        process = self._actors[name].bind.remote(host, peers)
+        process: ray.ObjectRef[Process] = self._actors[name].bind.remote(host, peers)
+        return process
+
+    def _confirm(self, name: str, process: ray.ObjectRef[Process]) -> None:
+        """Wait for its answer."""
         try:
             self.processes[name] = Process(*ray.get(process, timeout=self._cluster.startup))
         except ActorUnavailableError:
@@ -170,7 +177,7 @@ class Crew:
             self._lives[name] += 1
             if self.roster.problem.rule.by_batch:
                 self.forgotten.add(name)
-            self._bind(name)
+            self._confirm(name, self._begin(name))
             return None
         lost_at = self._lost_at.pop(name, None)
         if lost_at is not None:

@@ -19,9 +19,9 @@ from sheafnet.dynamics.record import Progress, Record, Stats
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import InputError
-from sheafnet.runtime.coordinator import Ask, Coordinator, Finish, Freeze, Settle, Wake, survey
+from sheafnet.runtime.coordinator import Coordinator, Finish, Freeze, Settle, Wake
 from sheafnet.runtime.host import Host
-from sheafnet.runtime.reports import Report
+from sheafnet.runtime.reports import Ask, Report
 from sheafnet.runtime.roster import Roster
 from sheafnet.runtime.simulator.channel import Channel
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
@@ -29,6 +29,7 @@ from sheafnet.runtime.simulator.link import Link, endless
 from sheafnet.runtime.simulator.trace import Trace, What
 from sheafnet.runtime.simulator.work import Timesheet, Worker
 from sheafnet.runtime.streams import stream
+from sheafnet.runtime.survey import survey
 
 if TYPE_CHECKING:
     from sheafnet.runtime.simulator.simulator import Simulator
@@ -136,7 +137,7 @@ class Simulation:
         """Return how things stand, from what the vertices know."""
         return survey(
             self.coordinator.rounds,
-            [host.report(0, with_view=True) for host in self.hosts.values()],
+            [host.report(Ask(0), with_view=True) for host in self.hosts.values()],
             [host.account() for host in self._every_life()],
             self.kernel.now,
             settled=self.coordinator.settled is not None,
@@ -318,9 +319,7 @@ class Simulation:
                 ask,
             )
             return
-        report = host.report(
-            ask.wave, with_stalks=ask.with_stalks, known=ask.known, drain=ask.drain
-        )
+        report = host.report(ask)
         self.kernel.at(self._control(name, CONTROL), Priority.CONTROL, self._hear, report)
 
     def _hear(self, report: Report) -> None:

@@ -1,0 +1,67 @@
+"""What the reports of all hosts amount to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sheafnet.dynamics.account import Account, total
+from sheafnet.dynamics.record import HostTime, Progress
+from sheafnet.runtime.reports import Report
+
+
+def survey(
+    rounds: int,
+    reports: Iterable[Report],
+    accounts: Iterable[Account],
+    time: float,
+    *,
+    settled: bool,
+) -> Progress:
+    """Return the progress that the last reports of all hosts, with views, amount to.
+
+    Parameters
+    ----------
+    rounds
+        How many there were.
+    reports
+        One of each host.
+    accounts
+        Of every life of every host.
+    time
+        When.
+    settled
+        Whether the run stays and has converged.
+    """
+    reports = list(reports)
+    views = [report.view for report in reports if report.view]
+    return Progress(
+        rounds=rounds,
+        stationarity={v: s for report in reports for v, s in report.stationarity.items()},
+        discord={edge: value for view in views for edge, value in view.discord.items()},
+        pin_discord={pin: value for view in views for pin, value in view.pin_discord.items()},
+        energy=sum(view.energy for view in views),
+        account=total(accounts),
+        time=time,
+        restarts={report.host: report.incarnation for report in reports},
+        converged=settled,
+        maps={edge: it for view in views for edge, it in view.maps.items()},
+        lessons={edge: lesson for view in views for edge, lesson in view.lessons.items()},
+    )
+
+
+def times(reports: Sequence[Report], elapsed: float) -> dict[str, HostTime]:
+    """Return host → what it did with its time, from the last report of each of its lives.
+
+    Parameters
+    ----------
+    reports
+        With the seconds that each life has worked, and lasted.
+    elapsed
+        Seconds in all; in those that no life accounts for a host was away.
+    """
+    found = {}
+    for name in dict.fromkeys(report.host for report in reports):
+        lives = [report for report in reports if report.host == name]
+        busy, there = sum(it.worked for it in lives), sum(it.lived for it in lives)
+        found[name] = HostTime(busy, max(there - busy, 0.0), max(elapsed - there, 0.0))
+    return found
