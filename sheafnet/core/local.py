@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sheafnet.core.arrays import Array
+from sheafnet.core.arrays import Array, has_zero
 from sheafnet.core.incidence import Incidence
 from sheafnet.core.stalkpins import StalkPins
 
@@ -69,7 +69,7 @@ def descent(
     force = gradient(incidences, pins, stalk, projections, heard)
     kinks = [inc.map.kink for inc in incidences]
     # Asked in every step: hardly ever is a coordinate exactly 0.
-    if any(kinks) and not np.logical_and.reduce(stalk, None):
+    if any(kinks) and has_zero(stalk):
         at = np.flatnonzero(stalk == 0.0)
         to_right, to_left = _sides(kinks, at, projections, heard, force)
         upward = -to_right >= to_left

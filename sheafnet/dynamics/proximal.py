@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, pinvh
 
-from sheafnet.core.arrays import Array
+from sheafnet.core.arrays import Array, has_zero
 from sheafnet.core.incidence import Incidence
 from sheafnet.core.maps import Identity, Linear
 from sheafnet.dynamics.inbox import Inbox
@@ -170,6 +170,6 @@ def relaxed(star: Star, target: Array, omega: float) -> Array:
     move = target - star.stalk
     if omega != 1.0:
         move *= omega
-        if star.has_kinks and not np.logical_and.reduce(target, None):
+        if star.has_kinks and has_zero(target):
             move = np.where(target == 0.0, -star.stalk, move)
     return move

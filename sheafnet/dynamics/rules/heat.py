@@ -79,7 +79,7 @@ class HeatProgram(Program):
             # A fixed step jumps over a kink and back for ever. Whatever passes twice in a row
             # is left there; if it does not belong there, the next force takes it on.
             again = passing & self._passed
-            if again.any():
+            if np.count_nonzero(again):
                 stalk[again] = 0.0
                 below &= ~again
                 passing &= ~again
