@@ -304,7 +304,7 @@ def _pull(rule: Joint | Nudged | Relax, net: ReluNetwork) -> tuple[float | None,
     return (1.0 if isinstance(rule, Joint) else 2.0 * strength / net.widths[-1]), 1.0
 
 
-def light_cone(run: Run, push: Push) -> LightCone:
+def light_cone(run: Run, push: Push, *, to_the_last: bool = True) -> LightCone:
     """Return how a push spreads in a simulated run, from two runs that differ in it alone.
 
     Parameters
@@ -313,6 +313,9 @@ def light_cone(run: Run, push: Push) -> LightCone:
         From ``prepare``, with a ``Simulator``; it is not begun by this.
     push
         Which stalk is changed from outside, when and by how much.
+    to_the_last
+        Whether to go on until every vertex has changed. Once there is word of the push
+        everywhere nothing unlawful can happen any more, which is enough for a check.
 
     Returns
     -------
@@ -328,4 +331,4 @@ def light_cone(run: Run, push: Push) -> LightCone:
     """
     if not isinstance(run.runtime, Simulator):
         raise InputError("a light cone is that of a simulated network; run it on a Simulator")
-    return spread(run.problem, run.runtime, push)
+    return spread(run.problem, run.runtime, push, to_the_last=to_the_last)

@@ -189,14 +189,17 @@ def play(seed: int) -> str:
             else job.network.forward_cochain(job.samples.inputs)
         )
         problem = job.prepare(Observer()).problem
-        changed = 0 if cone is None else sum(a.changed is not None for a in cone.arrivals.values())
-        return scenario.play(Scenario(name, problem, simulator, oracle)) + f", {changed} pushed"
+        heard = 0 if cone is None else sum(a.earliest < np.inf for a in cone.arrivals.values())
+        return scenario.play(Scenario(name, problem, simulator, oracle)) + f", {heard} in the cone"
 
 
 def light_cone(job: InferJob) -> sn.LightCone | None:
     """Return the light cone of a job; None if the host to be pushed is down then."""
+    section = job.config.light_cone
+    assert section is not None
+    push = sn.Push(**section.model_dump())
     try:
-        return job.light_cone()
+        return sn.light_cone(job.prepare(Observer()), push, to_the_last=False)
     except sn.SheafnetError as error:
         if "is down" not in str(error):
             raise

@@ -80,6 +80,18 @@ def test_a_vertex_that_reads_the_stalk_of_a_stranger_is_found_out(
     assert "z4" in cone(push, placement="by-vertex", **HOSTILE).violations
 
 
+def test_a_check_may_end_when_there_is_word_everywhere() -> None:
+    run = sn.prepare(
+        NET.sheaf, NET.pins, runtime=sn.Simulator(placement="by-vertex", **HOSTILE), rule="prox"
+    )
+    push = sn.Push("z1", at=50.0)
+    whole, check = sn.light_cone(run, push), sn.light_cone(run, push, to_the_last=False)
+    for vertex, arrival in check.arrivals.items():
+        assert arrival.earliest < np.inf
+        assert arrival[:3] == whole.arrivals[vertex][:3]
+        assert arrival.changed in (None, whole.arrivals[vertex].changed)
+
+
 def test_a_vertex_apart_from_the_others_is_never_reached() -> None:
     same = sn.Identity()
     sheaf = sn.Sheaf(

@@ -161,11 +161,20 @@ class _Course(Trace):
                 course.append((now, stalk))
 
 
-def spread(problem: Problem, simulator: Simulator, push: Push) -> LightCone:
+def spread(
+    problem: Problem, simulator: Simulator, push: Push, *, to_the_last: bool = True
+) -> LightCone:
     """Run ``problem`` with ``push`` and without, and return how the push spread.
 
     No coordinator takes part, which could carry word faster than frames do, and events at the
     same time happen in the fixed order: a drawn one hangs on all that has happened anywhere.
+
+    Parameters
+    ----------
+    problem, simulator, push
+        What is run, where, and what is done to it.
+    to_the_last
+        See ``api.light_cone``.
 
     Raises
     ------
@@ -178,7 +187,7 @@ def spread(problem: Problem, simulator: Simulator, push: Push) -> LightCone:
     _require_free(problem, push)
     twins = _Twins(problem, replace(simulator, shuffle_ties=False, trace=None), push)
     can_hear = {twins.homes[vertex] for vertex in distances}
-    can_change = distances.keys() - problem.pinned
+    can_change = distances.keys() - problem.pinned if to_the_last else set()
     slices = 0
     while slices < MOST_SLICES and not (
         twins.changed.keys() >= can_change and twins.word.keys() >= can_hear
