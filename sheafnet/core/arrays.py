@@ -108,7 +108,7 @@ def largest(array: Array) -> float:
 def has_zero(array: Array) -> bool:
     """Return whether a number in ``array`` is exactly 0."""
     if array.size <= SMALL:
-        return np.count_nonzero(array) != array.size
+        return bool(np.count_nonzero(array) < array.size)
     return not np.logical_and.reduce(array, None)
 
 

@@ -27,6 +27,10 @@ class Rule(abc.ABC):
     may_withhold: bool = True
     """Whether a change too small to matter may go unsaid; not where every word counts."""
 
+    may_wait: bool = False
+    """Whether a vertex may leave a small step until its host has been answered: where one step
+    goes all the way, the next ones only serve to agree with neighbours on the same host."""
+
     def check(self, sheaf: Sheaf, pins: Pins) -> None:  # noqa: B027
         """Raise ``RuleError``, saying why, if the rule cannot be used on this problem."""
 

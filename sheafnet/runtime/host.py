@@ -21,6 +21,7 @@ from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError, ProtocolError
 from sheafnet.runtime.outbox import Outbox, Patience
 from sheafnet.runtime.reports import Ask, Repin, Report, View
+from sheafnet.runtime.restraint import Restraint
 from sheafnet.wire.codec import Limits, decode, encode
 from sheafnet.wire.frame import Frame
 
@@ -110,6 +111,7 @@ class Host:
         self._guards: dict[str, Guard] = {}
         self._exploded: str | None = None
         self._started = self._frozen = False
+        self._restraint = Restraint()
         self._acks: list[tuple[_Peer, int]] = []
         self._owes_acks = False
         self._carried: Counter[tuple[str, str]] = Counter()
@@ -142,7 +144,9 @@ class Host:
                 self.group.deliver((message,), frame.incarnation)
             except DeliveryError:
                 self.refused["stranger"] += 1
-        self.accepted += self.group.messages - before
+        if self.group.messages > before:
+            self._restraint.renew()
+            self.accepted += self.group.messages - before
 
     def _sender(self, frame: Frame) -> _Peer:
         peer = self._peers.get(frame.sender)
@@ -168,8 +172,11 @@ class Host:
         if self._acks or self._owes_acks or not self._started:
             return True
         if self._exploded is None and not self._frozen:
+            restrained = self._restrained
             for vertex in self._members:
-                if vertex.runnable:
+                if vertex.runnable and not (
+                    restrained and self._restraint.holds(vertex.stationarity)
+                ):
                     return True
         for peer in self._peers.values():  # noqa: SIM110
             if peer.outbox.may_send:
@@ -293,15 +300,31 @@ class Host:
         """
         if self._frozen:
             return
+        restrained = self._restrained
+        if not restrained:
+            self._restraint.renew()
         for vertex in self._members:
             if self._exploded is None and vertex.runnable:
+                force = vertex.stationarity
+                if restrained and self._restraint.holds(force):
+                    continue
+                self._restraint.took(force)
                 guard = self._guards.get(vertex.name) or self._guard(vertex)
-                if guard.trips(vertex.stationarity):
+                if guard.trips(force):
                     self._exploded = vertex.trouble
                 else:
                     self._post(vertex.step())
                     self.updates += 1
                     self.elements += vertex.star.stalk.size
+
+    @property
+    def _restrained(self) -> bool:
+        """Whether small steps can wait: an answer is under way, which will bring news."""
+        if self._rule.may_wait:
+            for peer in self._peers.values():
+                if peer.outbox.due is not None:
+                    return True
+        return False
 
     def _guard(self, vertex: Vertex) -> Guard:
         guard = self._guards[vertex.name] = Guard(vertex.stationarity, self._rule.growth_limit)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from sheafnet.runtime.host import Host
 from sheafnet.runtime.outbox import Patience
 from sheafnet.runtime.placement import place
 from sheafnet.runtime.reports import Ask
+from sheafnet.runtime.restraint import SHARE
 from sheafnet.runtime.roster import Roster
 from sheafnet.wire.codec import decode, encode
 from sheafnet.wire.frame import Frame
@@ -206,6 +209,27 @@ def test_an_acknowledgement_of_an_earlier_life_settles_nothing() -> None:
     host.receive(encode(acknowledgement._replace(heard=1)))
     host.step(2.0)
     assert host.due is None
+
+
+def test_small_steps_wait_while_an_answer_is_under_way() -> None:
+    hosts = roster("prox").hosts()
+    exchange(hosts, 1.0)
+    host = hosts["layer_1"]
+    quiet = host.group.vertices["z1"].star.quiet
+    forces = []
+    for answered in range(200):
+        for peer in host.peers:  # an answer without any news
+            acks = tuple(range(1, answered + 1))
+            host.receive(encode(Frame("run", peer, "layer_1", 0, 0, 0, acks, ())))
+        while host.runnable:
+            host.step(2.0)
+        forces.append(max(host.group.stationarity().values()))
+        if host.report(Ask(0)).idle:
+            break
+    # It leaves the rest, and with every two answers, one from each side, comes so much closer.
+    assert forces[0] > 1e6 * quiet
+    assert all(later <= SHARE * earlier for earlier, later in pairwise(forces[1::2]))
+    assert forces[-1] <= quiet
 
 
 def test_waking_says_what_was_withheld() -> None:

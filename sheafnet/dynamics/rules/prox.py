@@ -44,6 +44,7 @@ class Prox(Rule):
     damping: float | None = None
 
     relaxes = True
+    may_wait = True
     remedy = "lower damping, say to 0.5"
 
     def __post_init__(self) -> None:
