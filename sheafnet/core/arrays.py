@@ -12,7 +12,7 @@ from sheafnet.errors import EmptyBatchError, InputError, NonFiniteError, ShapeEr
 Array: TypeAlias = NDArray[np.floating[Any]]
 
 SMALL = 4096
-"""Up to this size counting is faster than a reduction that may stop early."""
+"""Up to this size a reduction takes longer to begin than to go through."""
 
 FLOAT_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
 
@@ -101,8 +101,10 @@ def as_array(what: str, value: ArrayLike) -> NDArray[Any]:
 
 def largest(array: Array) -> float:
     """Return the largest magnitude in ``array``; NaN if there is one."""
-    # To find a place and look there is faster than to ask NumPy for the value. A NaN is both.
-    return max(array.item(array.argmax()), -array.item(array.argmin()))
+    # In a small array a place is found faster than a value; a NaN is both the first and the last.
+    if array.size <= SMALL:
+        return max(array.item(array.argmax()), -array.item(array.argmin()))
+    return max(float(np.maximum.reduce(array, None)), -float(np.minimum.reduce(array, None)))
 
 
 def has_zero(array: Array) -> bool:

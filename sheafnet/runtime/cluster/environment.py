@@ -21,6 +21,10 @@ QUIET = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
 }
 
+MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**28)}
+"""Has the C library keep what an update has freed for the next one. Out of the box it gives large
+arrays back at once, and the kernel clears the same pages for every update again."""
+
 _HOME_OF_USER = "SHEAFNET_HOME"
 """Where a Ray that was started with a home of its own tells its actors the user's."""
 
@@ -53,6 +57,7 @@ def private_home() -> Iterator[Path]:
         _HOME_OF_USER: os.environ.get("HOME", ""),
         # Whatever outlives a driver that was killed looks for its head for a minute by default.
         "RAY_gcs_rpc_server_reconnect_timeout_s": "20",
+        **{name: os.environ.get(name, value) for name, value in MEMORY.items()},
     }
     before = {name: os.environ.get(name) for name in changes}
     os.environ.update(changes)
