@@ -172,11 +172,8 @@ class Host:
         if self._acks or self._owes_acks or not self._started:
             return True
         if self._exploded is None and not self._frozen:
-            restrained = self._restrained
             for vertex in self._members:
-                if vertex.runnable and not (
-                    restrained and self._restraint.holds(vertex.stationarity)
-                ):
+                if vertex.runnable and not self._can_wait(vertex):
                     return True
         for peer in self._peers.values():  # noqa: SIM110
             if peer.outbox.may_send:
@@ -300,14 +297,11 @@ class Host:
         """
         if self._frozen:
             return
-        restrained = self._restrained
-        if not restrained:
+        if self._answered:
             self._restraint.renew()
         for vertex in self._members:
-            if self._exploded is None and vertex.runnable:
+            if self._exploded is None and vertex.runnable and not self._can_wait(vertex):
                 force = vertex.stationarity
-                if restrained and self._restraint.holds(force):
-                    continue
                 self._restraint.took(force)
                 guard = self._guards.get(vertex.name) or self._guard(vertex)
                 if guard.trips(force):
@@ -318,13 +312,20 @@ class Host:
                     self.elements += vertex.star.stalk.size
 
     @property
-    def _restrained(self) -> bool:
-        """Whether small steps can wait: an answer is under way, which will bring news."""
-        if self._rule.may_wait:
-            for peer in self._peers.values():
-                if peer.outbox.due is not None:
-                    return True
-        return False
+    def _answered(self) -> bool:
+        """Whether no frame is on its way whose answer may bring news."""
+        for peer in self._peers.values():  # noqa: SIM110
+            if peer.outbox.due is not None:
+                return False
+        return True
+
+    def _can_wait(self, vertex: Vertex) -> bool:
+        """Whether the next step of a vertex is so small that it can wait for an answer."""
+        return (
+            self._rule.may_wait
+            and self._restraint.holds(vertex.stationarity)
+            and not self._answered
+        )
 
     def _guard(self, vertex: Vertex) -> Guard:
         guard = self._guards[vertex.name] = Guard(vertex.stationarity, self._rule.growth_limit)

@@ -11,8 +11,8 @@ SHARE = 0.3
 """Of the largest force since the last news or answer.
 
 With the rule prox on 16-16-16-16-16-4, a host for each layer and delays of 5 and 20 steps, it takes
-0.2 to 0.6 of the steps and the same virtual time; with delays up to one step it changes neither by
-more than a tenth.
+0.2 to 0.6 of the steps and the same virtual time; with delays up to one step it takes as many, and
+up to an eighth more time.
 """
 
 

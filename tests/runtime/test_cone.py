@@ -90,6 +90,8 @@ def test_a_check_may_end_when_there_is_word_everywhere() -> None:
         assert arrival.earliest < np.inf
         assert arrival[:3] == whole.arrivals[vertex][:3]
         assert arrival.changed in (None, whole.arrivals[vertex].changed)
+    assert check.arrivals["z4"].changed is None  # it ended before that
+    assert whole.arrivals["z4"].changed is not None
 
 
 def test_a_vertex_apart_from_the_others_is_never_reached() -> None:
