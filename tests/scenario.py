@@ -105,15 +105,14 @@ def watch_waves(simulation: Simulation) -> list[bool]:
     That they were at the beginning of the last one is what two waves prove and one does not.
     """
     truths: list[bool] = []
-    begin = simulation._wave
+    ask = simulation.coordinator.ask
 
-    def watched() -> None:
-        reports = [host.report(Ask(0)) for host in simulation.hosts.values()]
+    def watched() -> Ask:
         everyone = simulation.hosts.keys() == simulation.lives.keys()
-        truths.append(everyone and all(report.idle for report in reports))
-        begin()
+        truths.append(everyone and all(host.idle for host in simulation.hosts.values()))
+        return ask()
 
-    simulation._wave = watched  # type: ignore[method-assign]
+    simulation.coordinator.ask = watched  # type: ignore[method-assign]
     return truths
 
 

@@ -9,9 +9,9 @@ from sheafnet.core.cochain import Cochain
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Pins, wholly_held
 from sheafnet.dynamics.lessons import Cut
-from sheafnet.dynamics.program import Program
+from sheafnet.dynamics.recipe import Recipe
 from sheafnet.dynamics.rule import Rule
-from sheafnet.dynamics.star import Constraint, Star
+from sheafnet.dynamics.star import Constraint
 from sheafnet.dynamics.stop import Stop
 from sheafnet.dynamics.vertex import Vertex
 
@@ -65,26 +65,17 @@ class Problem:
 
     def vertices(self) -> list[Vertex]:
         """Return the actors, in the order of the sheaf, each with its own part alone."""
-        return [self.vertex(name) for name in self.sheaf.vertices]
+        return [self.recipe(name).vertex() for name in self.sheaf.vertices]
 
-    def vertex(self, name: str) -> Vertex:
-        """Return one actor at its start, with its own part alone."""
-        star = Star(name, self.sheaf.incidences(name), self.start[name], self.constraint(name))
+    def recipe(self, name: str) -> Recipe:
+        """Return what one actor is made from, its own part alone."""
+        incidences = self.sheaf.incidences(name)
+        given = incidences, self.start[name], self.constraint(name), self.fitted_rule
         if self.resumed is None:
-            return Vertex(star, self._program(star))
-        mine = [inc.edge for inc in star.incidences if inc.is_tail]
-        kept = {edge: self.resumed.kept[edge] for edge in mine if edge in self.resumed.kept}
-        star.learn({edge: it.map for edge, it in kept.items() if it.map is not None})
-        program = self._program(star)
-        program.recall(self.resumed.step, next(iter(kept.values()), None))
-        return Vertex(star, program)
-
-    def _program(self, star: Star) -> Program:
-        program = self.fitted_rule.start(star)
-        if self.rule.by_batch:
-            # They are of all samples: the program has them, and pins the star to each batch.
-            star.constrain(star.constraint._replace(pins=None))
-        return program
+            return Recipe(name, *given)
+        known = self.resumed.kept
+        kept = {i.edge: known[i.edge] for i in incidences if i.is_tail and i.edge in known}
+        return Recipe(name, *given, self.resumed.step, kept)
 
     def constraint(self, name: str) -> Constraint:
         """Return what is pinned at one vertex and next to it."""

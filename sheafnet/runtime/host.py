@@ -19,7 +19,8 @@ from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.stop import Guard
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError, ProtocolError
-from sheafnet.runtime.outbox import Outbox, Patience
+from sheafnet.runtime.outbox import Outbox
+from sheafnet.runtime.patience import Patience
 from sheafnet.runtime.reports import Ask, Repin, Report, View
 from sheafnet.runtime.restraint import Restraint
 from sheafnet.wire.codec import Limits, decode, encode
@@ -161,11 +162,6 @@ class Host:
         return peer
 
     @property
-    def peers(self) -> tuple[str, ...]:
-        """Hosts with a neighbour of a vertex here."""
-        return tuple(self._peers)
-
-    @property
     def runnable(self) -> bool:
         """Whether ``step`` has something to do at once, timers aside."""
         # Asked after every event: loops, since making a generator costs more than they do.
@@ -193,6 +189,11 @@ class Host:
         """When ``step`` is wanted for a timer; None while no frame is in flight."""
         times = [due for peer in self._peers.values() if (due := peer.outbox.due) is not None]
         return min(times, default=None)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do, and everything said is known to have been heard."""
+        return not self.runnable and all(p.outbox.settled for p in self._peers.values())
 
     def step(self, now: float) -> list[tuple[str, bytes]]:
         """Do what there is to do; return the frames to send, each with its receiver.
@@ -277,7 +278,7 @@ class Host:
             host=self.name,
             incarnation=self.incarnation,
             wave=ask.wave,
-            idle=not self.runnable and all(p.outbox.settled for p in self._peers.values()),
+            idle=self.idle,
             sent=self.sent,
             accepted=self.accepted,
             stationarity=self.group.stationarity(),

@@ -10,35 +10,12 @@ An entry is the newest message of its key and is in one of three states::
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sheafnet.dynamics.messages import Key, Message
+from sheafnet.runtime.patience import Patience
 
 WAITING = 0
 SETTLED = -1
 LONGEST_BACKOFF = 32.0
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How an outbox sends.
-
-    Attributes
-    ----------
-    timeout
-        How long to wait for an acknowledgement before the first one has been seen, in the
-        caller's units of time. Later the wait follows the round trips that are measured.
-    window
-        How many frames may be unacknowledged at a time. What waits meanwhile is replaced by
-        what is newer.
-    shortest
-        Never wait for an acknowledgement less than this, however short the round trips: on a
-        busy machine a host may not get its turn for much longer than they take.
-    """
-
-    timeout: float = 10.0
-    window: int = 4
-    shortest: float = 0.0
 
 
 class Outbox:

@@ -9,8 +9,9 @@ from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.lessons import Cut
 from sheafnet.dynamics.problem import Problem
 from sheafnet.runtime.host import Host
-from sheafnet.runtime.outbox import Patience
+from sheafnet.runtime.patience import Patience
 from sheafnet.runtime.placement import Placement, place
+from sheafnet.runtime.recipe import HostRecipe
 from sheafnet.runtime.reports import Repin
 
 WITHHELD_SHARE = 0.05
@@ -74,21 +75,20 @@ class Roster:
 
     def hosts(self) -> dict[str, Host]:
         """Return every host in its first life."""
-        return {name: self.host(name) for name in self.members}
+        return {name: self.recipe(name).host() for name in self.members}
 
-    def host(self, name: str, incarnation: int = 0, quiet: float | None = None) -> Host:
-        """Return one host at its start, in a given life."""
-        vertices = [self.problem.vertex(vertex) for vertex in self.members[name]]
-        for vertex in vertices:
-            vertex.star.quiet = self.quiet if quiet is None else quiet
-        near = dict.fromkeys(i.neighbour for vertex in vertices for i in vertex.star.incidences)
-        return Host(
+    def recipe(self, name: str, incarnation: int = 0, quiet: float | None = None) -> HostRecipe:
+        """Return what one host is made from, for a given life."""
+        vertices = tuple(self.problem.recipe(vertex) for vertex in self.members[name])
+        near = dict.fromkeys(i.neighbour for vertex in vertices for i in vertex.incidences)
+        return HostRecipe(
             name,
             self.run,
             vertices,
             {vertex: self.homes[vertex] for vertex in near if self.homes[vertex] != name},
-            rule=self.problem.fitted_rule,
-            incarnation=incarnation,
-            pins=self.version,
-            patience=self.patience,
+            self.problem.fitted_rule,
+            incarnation,
+            self.version,
+            self.patience,
+            self.quiet if quiet is None else quiet,
         )

@@ -19,7 +19,7 @@ from sheafnet.core.arrays import Array
 from sheafnet.dynamics.problem import Problem
 from sheafnet.errors import ClusterError, InputError
 from sheafnet.observe.jsonlines import JsonLines
-from sheafnet.runtime.outbox import Patience
+from sheafnet.runtime.patience import Patience
 from sheafnet.runtime.reports import Ask
 from sheafnet.runtime.roster import Roster
 from sheafnet.wire.codec import encode
@@ -64,10 +64,10 @@ class TestOnOneRay:
         from sheafnet.runtime.cluster.actor import Handle, HostActor
 
         problem = sn.prepare(SMALL.sheaf, SMALL.pins, init=SMALL.cochain("")).problem
-        host = Roster(problem, "run", "by-layer", Patience()).host("layer_1")
+        recipe = Roster(problem, "run", "by-layer", Patience()).recipe("layer_1")
         actor: Handle = ray.remote(HostActor).options(num_cpus=0).remote()
         silent: Handle = ray.remote(HostActor).options(num_cpus=0).remote()
-        ray.get(actor.bind.remote(host, dict.fromkeys(host.peers, silent)))
+        ray.get(actor.bind.remote(recipe, dict.fromkeys(recipe.peers, silent)))
         for sender, receiver, run in (
             ("layer_9", "layer_1", "run"),
             ("layer_0", "layer_2", "run"),

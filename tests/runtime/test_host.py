@@ -11,7 +11,7 @@ import sheafnet as sn
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.errors import InputError, UnknownNameError
 from sheafnet.runtime.host import Host
-from sheafnet.runtime.outbox import Patience
+from sheafnet.runtime.patience import Patience
 from sheafnet.runtime.placement import place
 from sheafnet.runtime.reports import Ask
 from sheafnet.runtime.restraint import SHARE
@@ -180,7 +180,7 @@ def test_a_restarted_host_is_heard_and_told_again_what_it_missed() -> None:
     plan = roster()
     hosts = plan.hosts()
     now = settle(hosts)
-    hosts["layer_1"] = plan.host("layer_1", incarnation=1)
+    hosts["layer_1"] = plan.recipe("layer_1", incarnation=1).host()
     settle(hosts, now)
     forward = NETWORK.forward_cochain(np.ones((2, 1)))
     for host in hosts.values():
@@ -193,14 +193,14 @@ def test_a_frame_of_an_earlier_life_is_refused() -> None:
     plan = roster()
     hosts = plan.hosts()
     (_, old), *_ = hosts["layer_0"].step(0.0)
-    hosts["layer_1"].receive(plan.host("layer_0", incarnation=1).step(0.0)[0][1])
+    hosts["layer_1"].receive(plan.recipe("layer_0", incarnation=1).host().step(0.0)[0][1])
     hosts["layer_1"].receive(old)
     assert hosts["layer_1"].refused == {"incarnation": 1}
 
 
 def test_an_acknowledgement_of_an_earlier_life_settles_nothing() -> None:
     plan = roster()
-    host = plan.host("layer_0", incarnation=1)
+    host = plan.recipe("layer_0", incarnation=1).host()
     host.step(0.0)
     acknowledgement = Frame("run", "layer_1", "layer_0", 0, 0, 0, (1,), ())
     host.receive(encode(acknowledgement))
@@ -218,7 +218,7 @@ def test_small_steps_wait_while_an_answer_is_under_way() -> None:
     quiet = host.group.vertices["z1"].star.quiet
     forces = []
     for answered in range(200):
-        for peer in host.peers:  # an answer without any news
+        for peer in host._peers:  # an answer without any news
             acks = tuple(range(1, answered + 1))
             host.receive(encode(Frame("run", peer, "layer_1", 0, 0, 0, acks, ())))
         while host.runnable:

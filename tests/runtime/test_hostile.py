@@ -16,6 +16,7 @@ from sheafnet.cli import main
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Message
 from sheafnet.runtime.host import Host
+from sheafnet.runtime.recipe import HostRecipe
 from sheafnet.runtime.roster import Roster
 from sheafnet.runtime.simulator.link import Link
 from sheafnet.runtime.simulator.simulation import Simulation
@@ -29,13 +30,15 @@ SMALL = range(0, WITHIN, 3)
 
 
 def incarnation_kept(patch: pytest.MonkeyPatch) -> None:
-    make = Roster.host
+    write = Roster.recipe
 
-    def host(self: Roster, name: str, incarnation: int = 0, quiet: float | None = None) -> Host:
+    def recipe(
+        self: Roster, name: str, incarnation: int = 0, quiet: float | None = None
+    ) -> HostRecipe:
         del incarnation
-        return make(self, name, 0, quiet)
+        return write(self, name, 0, quiet)
 
-    patch.setattr(Roster, "host", host)
+    patch.setattr(Roster, "recipe", recipe)
 
 
 def only_acknowledgements_cut(patch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ import ray
 from sheafnet.dynamics.record import Process
 from sheafnet.runtime.cluster.environment import go_home
 from sheafnet.runtime.host import Host
+from sheafnet.runtime.recipe import HostRecipe
 from sheafnet.runtime.reports import Ask, Repin, Report
 
 go_home()  # before anything of the user's is imported in this process
@@ -62,8 +63,9 @@ class HostActor:
         self._mail: Mail = SimpleQueue()
         self._life: _Life | None = None
 
-    def bind(self, host: Host, peers: Mapping[str, Handle]) -> Process:
-        """Begin to live as ``host``; what came before is forgotten, and a host before it ends."""
+    def bind(self, recipe: HostRecipe, peers: Mapping[str, Handle]) -> Process:
+        """Begin to live as that host; what came before is forgotten, and a host before it ends."""
+        host = recipe.host()
         self._mail.put(None)
         self._mail = SimpleQueue()
         self._life = _Life()

@@ -17,7 +17,7 @@ from sheafnet.dynamics.watch import Watch
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.cluster.crew import Crew
 from sheafnet.runtime.coordinator import Coordinator, Finish, Freeze, Settle, Wake
-from sheafnet.runtime.outbox import Patience
+from sheafnet.runtime.patience import Patience
 from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.roster import Roster
 from sheafnet.runtime.run import Run

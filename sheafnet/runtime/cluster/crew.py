@@ -146,9 +146,9 @@ class Crew:
 
     def _begin(self, name: str) -> ray.ObjectRef[Process]:
         """Tell one actor; return what it will answer."""
-        host = self.roster.host(name, self._lives[name], self.quiet)
-        peers = {peer: self._actors[peer] for peer in host.peers}
-        process: ray.ObjectRef[Process] = self._actors[name].bind.remote(host, peers)
+        recipe = self.roster.recipe(name, self._lives[name], self.quiet)
+        peers = {peer: self._actors[peer] for peer in recipe.peers}
+        process: ray.ObjectRef[Process] = self._actors[name].bind.remote(recipe, peers)
         return process
 
     def _confirm(self, name: str, process: ray.ObjectRef[Process]) -> None:
@@ -159,6 +159,8 @@ class Crew:
             self._lose(name)  # it is asked again, and bound again, when it is back
         except ActorDiedError as error:
             raise self._gone(name, error) from error
+        except RayTaskError as error:
+            raise error.cause from error
         except ray.exceptions.GetTimeoutError as error:
             raise self._not_there(name) from error
 

@@ -264,7 +264,7 @@ class Simulation:
     def _live(self, name: str) -> None:
         """Begin a life of a host."""
         self._trace.note(self.kernel.now, What.RISE, name, self.lives[name])
-        host = self.hosts[name] = self.roster.host(name, self.lives[name], self._quiet)
+        host = self.hosts[name] = self.roster.recipe(name, self.lives[name], self._quiet).host()
         self._schedule_step(host)
 
     def _roll_back(self) -> None:

@@ -10,7 +10,7 @@ from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Record
 from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import InputError, UnknownNameError, nearest
-from sheafnet.runtime.outbox import Patience
+from sheafnet.runtime.patience import Patience
 from sheafnet.runtime.placement import Placement
 from sheafnet.runtime.roster import Roster
 from sheafnet.runtime.simulator.channel import DEFAULT_LATENCY, Channel, Cut

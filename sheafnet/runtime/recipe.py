@@ -1,0 +1,69 @@
+"""What a host is made from: data only, which can travel where the host itself cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sheafnet.dynamics.recipe import Recipe
+from sheafnet.dynamics.rule import Rule
+from sheafnet.runtime.host import Host
+from sheafnet.runtime.patience import Patience
+
+
+@dataclass(frozen=True, eq=False)
+class HostRecipe:
+    """One host at the start of a life.
+
+    Attributes
+    ----------
+    name
+        Of the host.
+    run
+        Of the run.
+    vertices
+        Who lives there.
+    homes
+        Vertex → host, for every neighbour of a vertex there that lives elsewhere.
+    rule
+        What the vertices there do.
+    incarnation
+        How often the host has been restarted.
+    pins
+        Version of the pins that the vertices are made with.
+    patience
+        Window and timeout towards every peer.
+    quiet
+        What a vertex may leave unsaid at first.
+    """
+
+    name: str
+    run: str
+    vertices: tuple[Recipe, ...]
+    homes: Mapping[str, str]
+    rule: Rule
+    incarnation: int
+    pins: int
+    patience: Patience
+    quiet: float
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """Hosts with a neighbour of a vertex there."""
+        return tuple(dict.fromkeys(self.homes.values()))
+
+    def host(self) -> Host:
+        """Return the host."""
+        vertices = [recipe.vertex() for recipe in self.vertices]
+        for vertex in vertices:
+            vertex.star.quiet = self.quiet
+        return Host(
+            self.name,
+            self.run,
+            vertices,
+            self.homes,
+            rule=self.rule,
+            incarnation=self.incarnation,
+            pins=self.pins,
+            patience=self.patience,
+        )
