@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster import environment
+from tests.compiled import outdated
 
 # How long an example takes says nothing of whether it is right.
 settings.register_profile("sheafnet", deadline=None)
@@ -18,6 +19,15 @@ settings.load_profile("sheafnet")
 
 PROCESSES = ("tests/cluster/", "tests/deploy/test_job.py", "tests/observe/")
 """Where tests start processes of their own and wait for them."""
+
+
+def pytest_sessionstart() -> None:
+    """Refuse to test what is not what the sources say."""
+    if stale := outdated():
+        raise pytest.UsageError(
+            f"{stale[0]} was compiled from an earlier source: compile again, or remove what is "
+            "compiled with find sheafnet -name '*.so' -delete"
+        )
 
 
 @pytest.hookimpl(tryfirst=True)

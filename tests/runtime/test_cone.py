@@ -8,6 +8,7 @@ from sheafnet.errors import InputError, UnknownNameError
 from sheafnet.runtime.host import Host
 from sheafnet.runtime.simulator.simulation import Simulation
 from tests import golden
+from tests.compiled import interpreted_only
 from tests.dynamics.test_lockstep import grid
 
 NET = golden.load("2-6-4-4-1-identity")
@@ -56,6 +57,7 @@ def test_on_a_grid_the_front_is_a_circle_of_the_graph() -> None:
     assert np.diff([times[distance] for distance in range(5)]).min() >= 1.0
 
 
+@interpreted_only
 def test_a_vertex_that_reads_the_stalk_of_a_stranger_is_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -21,6 +21,7 @@ from sheafnet.runtime.roster import Roster
 from sheafnet.runtime.simulator.link import Link
 from sheafnet.runtime.simulator.simulation import Simulation
 from tests import hostile
+from tests.compiled import interpreted_only
 from tests.scenario import attempt
 
 ROOT = Path(__file__).parent.parent.parent
@@ -84,6 +85,7 @@ def stranger_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Host, "step", shortcut)
 
 
+@interpreted_only
 @pytest.mark.parametrize(
     ("plant", "told"),
     [

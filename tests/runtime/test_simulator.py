@@ -24,6 +24,7 @@ from sheafnet.runtime.outbox import Outbox
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
 from tests import golden
 from tests.asynchrony import play
+from tests.compiled import interpreted_only
 from tests.pinned_asynchrony import Case
 from tests.scenario import FailedError
 
@@ -200,6 +201,7 @@ def restarted_not_told(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Outbox, "renew", lambda *_: None)
 
 
+@interpreted_only
 @pytest.mark.parametrize(
     "plant",
     [older_accepted, resend_forgotten, lost_counted_as_delivered, one_wave, restarted_not_told],

@@ -20,6 +20,7 @@ from sheafnet.errors import InputError, NonFiniteError, RuleError, ShapeError, U
 from sheafnet.runtime.batches import Shuffled
 from sheafnet.runtime.host import Host
 from tests import golden
+from tests.compiled import interpreted_only
 
 OUTPUTS = ["identity", "sigmoid", "softmax"]
 STEEP: dict[str, Any] = {"optimiser": sn.Sgd(1.0), "rounds": 1}
@@ -266,6 +267,7 @@ def test_a_step_costs_one_message_each_way_and_says_nothing_else() -> None:
         assert fit.history[-1].step == 20 // sweeps
 
 
+@interpreted_only
 @pytest.mark.parametrize("window", [1, 4])
 def test_what_a_host_keeps_does_not_grow(window: int) -> None:
     """Of a batch in flight a vertex has a word or two of each neighbour, and a stalk."""
