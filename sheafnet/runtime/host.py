@@ -322,10 +322,11 @@ class Host:
 
     def _can_wait(self, vertex: Vertex) -> bool:
         """Whether the next step of a vertex is so small that it can wait for an answer."""
+        # In this order: the force is the most to compute.
         return (
             self._rule.may_wait
-            and self._restraint.holds(vertex.stationarity)
             and not self._answered
+            and self._restraint.holds(vertex.stationarity)
         )
 
     def _guard(self, vertex: Vertex) -> Guard:
