@@ -58,6 +58,15 @@ class Objecting(Program):
         return self._program.step(star, inbox)
 
 
+class Choosy(sn.Heat):
+    """Heat that will not have one of the vertices."""
+
+    def start(self, star: Star) -> Program:
+        if star.name == "a1":
+            raise RuleError(f"choosy: not at {star.name!r}")
+        return super().start(star)
+
+
 class TwoProcesses:
     """A cluster whose vertices live by turns in two processes, as a process is slow to start."""
 
@@ -273,6 +282,12 @@ def test_a_map_that_gives_nan_is_caught_where_it_happens(runtime: Runtime) -> No
     assert solution.outcome is sn.Outcome.DIVERGED
     # Where processes look in no order, its neighbour may be the first to notice.
     assert re.search(r"the force on '[vw]' reached nan", solution.message)
+
+
+def test_a_rule_that_cannot_begin_at_a_vertex_says_so(runtime: Runtime) -> None:
+    reference = golden.load("2-4-1-identity")
+    with pytest.raises(RuleError, match="not at 'a1'"):
+        sn.infer(reference.sheaf, reference.pins, rule=Choosy(), runtime=runtime)
 
 
 def test_float32_runs_in_float32(runtime: Runtime) -> None:
