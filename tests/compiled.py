@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
@@ -18,11 +19,13 @@ interpreted_only = pytest.mark.skipif(
 
 
 def outdated() -> list[Path]:
-    """Return the compiled modules beside a source that has been changed since."""
-    package = Path(sheafnet.__file__).parent
-    (suffix, *_) = EXTENSION_SUFFIXES
-    pairs = [
-        (module, Path(str(module).removesuffix(suffix) + ".py"))
-        for module in package.rglob(f"*{suffix}")
+    """Return the sources that have been changed since they were compiled."""
+    suffix = EXTENSION_SUFFIXES[0]
+    modules = list(Path(sheafnet.__file__).parent.rglob(f"*{suffix}"))
+    # The modules only point at a library that all of them share, and that may be an older one.
+    libraries = [
+        Path(str(m.__file__)) for name, m in sys.modules.items() if name.endswith("__mypyc")
     ]
-    return [module for module, source in pairs if source.stat().st_mtime > module.stat().st_mtime]
+    compiled = min((it.stat().st_mtime for it in (*modules, *libraries)), default=0.0)
+    sources = [Path(str(module).removesuffix(suffix) + ".py") for module in modules]
+    return [source for source in sources if source.stat().st_mtime > compiled]

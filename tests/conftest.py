@@ -25,7 +25,7 @@ def pytest_sessionstart() -> None:
     """Refuse to test what is not what the sources say."""
     if stale := outdated():
         raise pytest.UsageError(
-            f"{stale[0]} was compiled from an earlier source: compile again, or remove what is "
+            f"{stale[0]} has been changed since it was compiled: compile again, or remove what is "
             "compiled with find sheafnet -name '*.so' -delete"
         )
 

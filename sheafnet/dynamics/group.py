@@ -130,7 +130,10 @@ class Group:
         """
         if not self.heard_all:
             return 0.0
-        return sum(vertex.star.energy(vertex.inbox) for vertex in self.vertices.values())
+        total = 0.0
+        for vertex in self.vertices.values():
+            total += vertex.star.energy(vertex.inbox)
+        return total
 
     def pin_residuals(self) -> dict[str, Array]:
         """Return √γ (x − value) of every soft pin of a member."""

@@ -147,8 +147,11 @@ class Star:
         step below 1/d at every vertex descends with no global knowledge. Across the kink of a
         gate the energy may rise for a while.
         """
-        edges = sum(inc.map.curvature for inc in self.incidences)
-        return edges if self.pins is None else edges + float(self.pins.weight.max())
+        # Compiled or not, and in every version of Python, to the same bit: sum() is not.
+        total = 0.0
+        for inc in self.incidences:
+            total += inc.map.curvature
+        return total if self.pins is None else total + float(self.pins.weight.max())
 
     @property
     def longest_step(self) -> float:

@@ -228,6 +228,7 @@ def test_what_the_image_is_built_from_is_there_and_not_ignored() -> None:
         for name in line.split()
     }  # fmt: skip
     assert "*" in ignored
+    assert "**/*.so" in ignored  # compiled for the Python of a clone
     assert copied == kept
     assert all((ROOT / name).exists() for name in copied)
 

@@ -64,7 +64,7 @@ class HostActor:
         self._life: _Life | None = None
 
     def bind(self, recipe: HostRecipe, peers: Mapping[str, Handle]) -> Process:
-        """Begin to live as that host; what came before is forgotten, and a host before it ends."""
+        """Begin to live as the host of ``recipe``; one before it ends, and is forgotten."""
         host = recipe.host()
         self._mail.put(None)
         self._mail = SimpleQueue()

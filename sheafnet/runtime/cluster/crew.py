@@ -7,7 +7,13 @@ import time
 from collections.abc import Iterator
 
 import ray
-from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    GetTimeoutError,
+    RayError,
+    RayTaskError,
+)
 
 from sheafnet.dynamics.record import Process, Recovery
 from sheafnet.errors import ClusterError
@@ -161,8 +167,10 @@ class Crew:
             raise self._gone(name, error) from error
         except RayTaskError as error:
             raise error.cause from error
-        except ray.exceptions.GetTimeoutError as error:
+        except GetTimeoutError as error:
             raise self._not_there(name) from error
+        except RayError as error:  # what the host raised cannot be read here, for example
+            raise ClusterError(f"host {name!r} could not begin: {error}") from error
 
     def _answer(self, name: str, ref: ray.ObjectRef[Report | None]) -> Report | None:
         try:

@@ -52,7 +52,7 @@ class Kernel:
     def at(self, time: float, priority: Priority, action: Action, *arguments: Any) -> None:
         """Have ``action(*arguments)`` happen at ``time``, or now if that is past."""
         self._id += 1
-        when = time if time > self.now else self.now
+        when = float(time) if time > self.now else self.now
         order = self._id
         if self._ties is not None:
             priority, order = Priority.FAULT, int(next(self._ties) * DRAWS) * DRAWS + self._id

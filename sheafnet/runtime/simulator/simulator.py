@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from sheafnet.core.scalars import unboxed
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Record
 from sheafnet.dynamics.watch import Watch
@@ -38,6 +39,9 @@ class Restart:
     at: float
     down: float = 10.0
 
+    def __post_init__(self) -> None:
+        unboxed(self)
+
 
 @dataclass(frozen=True)
 class Pause:
@@ -58,6 +62,9 @@ class Pause:
     host: str
     at: float
     lasts: float
+
+    def __post_init__(self) -> None:
+        unboxed(self)
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,7 @@ class Simulator:
     trace: Callable[[str], None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
+        unboxed(self)
         # They complain of what they do not like.
         self.channel("", "")
         self.work  # noqa: B018

@@ -1,0 +1,37 @@
+"""Settings may be NumPy's numbers: they come out of ``linspace`` and the like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import sheafnet as sn
+from tests import golden
+
+
+def digest(number: Any, whole: Any, yes: Any) -> str | None:
+    """Return the digest of a run with settings that are made of these numbers."""
+    reference = golden.load("2-4-1-identity")
+    runtime = sn.Simulator(
+        seed=whole(3),
+        window=whole(2),
+        bandwidth=number(512.0),
+        shuffle_ties=yes(True),
+        report_interval=number(40.1),
+        cuts=(sn.Cut(("layer_1",), number(5.1), number(20.3), every=number(60.7)),),
+        restarts=(sn.Restart("layer_1", whole(30), down=whole(7)),),
+        pauses=(sn.Pause("layer_2", whole(60), number(9.3)),),
+    )
+    stop = sn.Stop(number(1e-3), max_rounds=whole(10_000), max_time=number(1e6))
+    return sn.infer(reference.sheaf, reference.pins, runtime=runtime, stop=stop).trace_digest
+
+
+def test_numbers_of_numpy_are_the_numbers_that_they_are() -> None:
+    assert digest(np.float64, np.int64, np.bool_) == digest(float, int, bool)
+    assert digest(np.float32, np.int32, np.bool_) == digest(single, int, bool)
+
+
+def single(number: float) -> float:
+    """Return the nearest number in single precision."""
+    return float(np.float32(number))
