@@ -154,7 +154,7 @@ def network(
         "restarts": [{"host": some(hosts), "at": upto(lasts), "down": upto(5.0 * delay)}],
         "pauses": [{"host": some(hosts), "at": upto(lasts), "lasts": upto(20.0 * delay)}],
         "window": some([1, 2, 4]),
-        "report_interval": 100.0 * (delay + 1.0),
+        "report_interval": 50.0 * (delay + 1.0),
         "report_latency": {"kind": "uniform", "low": 0.0, "high": upto(20.0 * delay)},
         "shuffle_ties": some([False, True]),
     }  # fmt: skip

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
-def unboxed(settings: DataclassInstance) -> None:
+def unbox(settings: DataclassInstance) -> None:
     """Have every NumPy scalar in a frozen dataclass be the number of Python that it is.
 
     Settings come out of ``numpy.linspace`` and the like. Virtual time would go on in the precision

@@ -8,7 +8,7 @@ from enum import Enum
 
 import numpy as np
 
-from sheafnet.core.scalars import unboxed
+from sheafnet.core.scalars import unbox
 from sheafnet.errors import InputError
 
 DEFAULT_STATIONARITY = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
@@ -48,7 +48,7 @@ class Stop:
     stay: bool = False
 
     def __post_init__(self) -> None:
-        unboxed(self)
+        unbox(self)
         if self.stationarity is not None and not 0.0 < self.stationarity < math.inf:
             raise InputError(f"stop: stationarity is {self.stationarity}; it must be positive")
         if not self.max_rounds >= 1:

@@ -32,6 +32,14 @@ def test_numbers_of_numpy_are_the_numbers_that_they_are() -> None:
     assert digest(np.float32, np.int32, np.bool_) == digest(single, int, bool)
 
 
+def test_settings_keep_no_scalar_of_numpy() -> None:
+    # That a run comes out the same does not show it where nothing is compiled.
+    simulator = sn.Simulator(seed=np.int64(3), report_interval=np.float32(2.5))  # type: ignore[arg-type]
+    assert (type(simulator.seed), type(simulator.report_interval)) == (int, float)
+    assert type(sn.Stop(max_time=np.float32(2.5)).max_time) is float  # type: ignore[arg-type]
+    assert type(sn.Cut(("here",), np.float64(1.0), np.float64(2.0)).start) is float
+
+
 def single(number: float) -> float:
     """Return the nearest number in single precision."""
     return float(np.float32(number))

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from types import ModuleType
 
-from sheafnet.core.scalars import unboxed
+from sheafnet.core.scalars import unbox
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Record
 from sheafnet.dynamics.watch import Watch
@@ -64,7 +64,7 @@ class Cluster:
     cpus: float = 0.0
 
     def __post_init__(self) -> None:
-        unboxed(self)
+        unbox(self)
         known = self.address in ("local", "auto") or _ADDRESS.fullmatch(self.address)
         checks = {
             f"address is {self.address!r}; give 'local', 'auto' or host:port": bool(known),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from sheafnet.core.scalars import unboxed
+from sheafnet.core.scalars import unbox
 from sheafnet.errors import InputError
 from sheafnet.runtime.simulator.latency import Constant, Latency
 
@@ -42,7 +42,7 @@ class Channel:
     bandwidth: float | None = None
 
     def __post_init__(self) -> None:
-        unboxed(self)
+        unbox(self)
         checks = {
             "loss must be at least 0 and below 1": 0.0 <= self.loss < 1.0,
             "duplication must be from 0 to 1": 0.0 <= self.duplication <= 1.0,
@@ -83,7 +83,7 @@ class Cut:
     every: float | None = None
 
     def __post_init__(self) -> None:
-        unboxed(self)
+        unbox(self)
         lasts = self.end - self.start
         checks = {
             "has no hosts": bool(self.hosts) and self.others != (),

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sheafnet.core.arrays import Array
-from sheafnet.core.scalars import unboxed
+from sheafnet.core.scalars import unbox
 from sheafnet.dynamics.problem import Problem
 from sheafnet.errors import InputError
 from sheafnet.runtime.host import Host
@@ -59,7 +59,7 @@ class Push:
     by: float = 1.0
 
     def __post_init__(self) -> None:
-        unboxed(self)
+        unbox(self)
         if not 0.0 <= self.at < math.inf:
             raise InputError(f"push of {self.vertex!r}: at must be finite and not negative")
         if self.by == 0.0 or not math.isfinite(self.by):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sheafnet.core.scalars import unboxed
+from sheafnet.core.scalars import unbox
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Record
 from sheafnet.dynamics.watch import Watch
@@ -40,7 +40,7 @@ class Restart:
     down: float = 10.0
 
     def __post_init__(self) -> None:
-        unboxed(self)
+        unbox(self)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Pause:
     lasts: float
 
     def __post_init__(self) -> None:
-        unboxed(self)
+        unbox(self)
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Simulator:
     trace: Callable[[str], None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        unboxed(self)
+        unbox(self)
         # They complain of what they do not like.
         self.channel("", "")
         self.work  # noqa: B018
