@@ -130,6 +130,7 @@ class Host:
             peer.incarnation = frame.incarnation
             peer.unacknowledged.clear()
             peer.outbox.renew()
+        peer.outbox.hear()
         if frame.heard == self.incarnation:
             self._acks += [(peer, number) for number in frame.acks]
         if frame.number:

@@ -2,20 +2,31 @@
 
 An entry is the newest message of its key and is in one of three states::
 
-    waiting ──take──▶ in flight ──its frame is acknowledged──▶ settled
-       ▲                  │                                       │
-       ├──────────────────┘ the timer runs out                    │
-       └── put (newer message), or the peer restarted ────────────┘
+    waiting ──take──▶ in flight ──a frame with it is acknowledged──▶ settled
+       ▲                  │                                             │
+       ├──────────────────┘ the timer runs out                          │
+       └── put (newer message), or the peer restarted ──────────────────┘
+
+A frame may be acknowledged after its timer has run out: then its entries are settled all the
+same, and the timer learns from it that it was too short.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sheafnet.dynamics.messages import Key, Message
 from sheafnet.runtime.patience import Patience
 
-WAITING = 0
-SETTLED = -1
 LONGEST_BACKOFF = 32.0
+
+REMEMBERED = 32
+"""Frames that are given up on and may still be acknowledged."""
+
+
+class _Flight(NamedTuple):
+    sent_at: float
+    messages: tuple[Message, ...]
 
 
 class Outbox:
@@ -40,16 +51,18 @@ class Outbox:
         self.may_send = False
         self.due: float | None = None
         self._patience = patience
-        self._messages: dict[Key, Message] = {}
-        # Number of the frame that carries each entry; WAITING and SETTLED are no numbers.
-        self._carried_by: dict[Key, int] = {}
-        self._waiting = 0
-        # In order of sending, so that the first is the oldest.
-        self._sent_at: dict[int, float] = {}
+        self._said: dict[Key, Message] = {}
+        # Of what was said: what is not known to have been heard, and of that what is to be sent.
+        self._unheard: dict[Key, Message] = {}
+        self._waiting: dict[Key, Message] = {}
+        # By number of the frame, in order of sending, so that the first is the oldest.
+        self._flights: dict[int, _Flight] = {}
+        self._given_up: dict[int, _Flight] = {}
         self._number = 0
         self._smoothed: float | None = None
         self._variation = 0.0
         self._backoff = 1.0
+        self._silence = True
 
     def put(self, message: Message) -> None:
         """Take ``message`` in place of any older one of its key.
@@ -59,74 +72,86 @@ class Outbox:
         key = message.key
         if key.tag:
             self._drop_heard(key.tag)
-        if self._carried_by.get(key, SETTLED) != WAITING:
-            self._waiting += 1
-        self._messages[key] = message
-        self._carried_by[key] = WAITING
-        self.may_send = len(self._sent_at) < self._patience.window
+        self._said[key] = self._unheard[key] = self._waiting[key] = message
+        self.may_send = len(self._flights) < self._patience.window
 
     def _drop_heard(self, tag: int) -> None:
-        for key in [k for k, n in self._carried_by.items() if k.tag < tag and n == SETTLED]:
-            del self._carried_by[key], self._messages[key]
+        for key in [key for key in self._said if key.tag < tag and key not in self._unheard]:
+            del self._said[key]
 
     @property
     def settled(self) -> bool:
         """Whether everything said is known to have been heard."""
-        return not self._waiting and not self._sent_at
+        return not self._unheard and not self._flights
 
     def take(self, now: float) -> tuple[int, tuple[Message, ...]]:
         """Return the number of the next frame and what it is to carry; it is sent ``now``."""
         self._number += 1
-        carried = []
-        for key, number in self._carried_by.items():
-            if number == WAITING:
-                self._carried_by[key] = self._number
-                carried.append(self._messages[key])
-        self._waiting = 0
-        self._sent_at[self._number] = now
+        messages = tuple(self._waiting.values())
+        self._waiting.clear()
+        self._flights[self._number] = _Flight(now, messages)
         self._update()
-        return self._number, tuple(carried)
+        return self._number, messages
 
     def acknowledge(self, number: int, now: float) -> None:
-        """Settle what frame ``number`` carried, if it has not been replaced since."""
-        sent = self._sent_at.pop(number, None)
-        if sent is None:
+        """Settle what frame ``number`` carried, as far as it has not been replaced since."""
+        flight = self._flights.pop(number, None) or self._given_up.pop(number, None)
+        if flight is None:
             return
-        self._measure(now - sent)
-        self._backoff = 1.0
-        for key, carrier in self._carried_by.items():
-            if carrier == number:
-                self._carried_by[key] = SETTLED
+        self._measure(now - flight.sent_at)
+        for message in flight.messages:
+            key = message.key
+            if self._unheard.get(key) is message:
+                del self._unheard[key]
+                self._waiting.pop(key, None)
         self._update()
 
+    def hear(self) -> None:
+        """Note that there was word from the peer: a frame that is lost now is an accident."""
+        self._silence = False
+        if self._backoff > 1.0:
+            self._backoff = 1.0
+            self._update()
+
     def expire(self, now: float) -> None:
-        """Put what has gone unacknowledged for too long back in the queue."""
+        """Put what has gone unacknowledged for too long back in the queue.
+
+        The timeout grows if there has been no word from the peer since the last time: it is
+        down or cut off, and there is no hurry.
+        """
         if self.due is None or self.due > now:
             return
         # The same sum as for ``due``: at that very time it must not round to "not yet".
         timeout = self._timeout
-        overdue = {number for number, sent in self._sent_at.items() if sent + timeout <= now}
-        self._backoff = min(2.0 * self._backoff, LONGEST_BACKOFF)
-        for number in overdue:
-            del self._sent_at[number]
-        for key, carrier in self._carried_by.items():
-            if carrier in overdue:
-                self._carried_by[key] = WAITING
-                self._waiting += 1
+        if self._silence:
+            self._backoff = min(2.0 * self._backoff, LONGEST_BACKOFF)
+        self._silence = True
+        for number, flight in list(self._flights.items()):
+            if flight.sent_at + timeout <= now:
+                self._give_up(number)
         self._update()
+
+    def _give_up(self, number: int) -> None:
+        flight = self._given_up[number] = self._flights.pop(number)
+        for message in flight.messages:
+            if self._unheard.get(message.key) is message:
+                self._waiting[message.key] = message
+        while len(self._given_up) > REMEMBERED:
+            del self._given_up[next(iter(self._given_up))]
 
     def renew(self) -> None:
         """Say everything again: the peer was restarted and has heard nothing."""
-        self._sent_at.clear()
-        self._carried_by = dict.fromkeys(self._carried_by, WAITING)
-        self._waiting = len(self._carried_by)
+        self._flights.clear()
+        self._given_up.clear()
+        self._unheard = dict(self._said)
+        self._waiting = dict(self._said)
         self._backoff = 1.0
         self._update()
 
     def _update(self) -> None:
-        sent = self._sent_at
-        self.may_send = self._waiting > 0 and len(sent) < self._patience.window
-        self.due = next(iter(sent.values())) + self._timeout if sent else None
+        flights = self._flights
+        self.may_send = bool(self._waiting) and len(flights) < self._patience.window
+        self.due = next(iter(flights.values())).sent_at + self._timeout if flights else None
 
     @property
     def _timeout(self) -> float:

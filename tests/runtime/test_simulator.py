@@ -125,6 +125,27 @@ def test_restarted_hosts_lose_their_stalks_and_are_told_again() -> None:
     np.testing.assert_allclose(solution.cochain["z2"], SMALL.arrays["output"], atol=1e-6)
 
 
+def test_an_idle_host_has_its_timer_set_for_no_later_than_it_is_due() -> None:
+    """Word from a peer that was silent brings the timer forward."""
+    simulator = sn.Simulator(
+        seed=1, latency=sn.Exponential(3.0), loss=0.3, window=2,
+        cuts=(sn.Cut(("layer_1",), start=30.0, end=400.0),),
+        restarts=(sn.Restart("layer_2", at=500.0, down=50.0),),
+    )  # fmt: skip
+    simulation = simulator.simulation(sn.prepare(SMALL.sheaf, SMALL.pins).problem)
+    brought_forward = 0
+    for _ in range(5_000):
+        before = dict(simulation._timers)
+        if not simulation.kernel.advance():
+            break
+        for host in simulation.hosts.values():
+            set_for = simulation._timers.get(host, math.inf)
+            brought_forward += set_for < before.get(host, 0.0)
+            if host not in simulation._step_scheduled:
+                assert set_for <= (math.inf if host.due is None else host.due)
+    assert brought_forward
+
+
 def test_a_coordinator_waits_for_a_host_that_is_down() -> None:
     restart = sn.Restart("layer_1", at=1.0, down=3000.0)
     solution = sn.infer(SMALL.sheaf, SMALL.pins, runtime=sn.Simulator(restarts=(restart,)))

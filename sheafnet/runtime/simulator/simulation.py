@@ -6,6 +6,7 @@ coordinator is delayed but not lost: it stands for calls that are repeated until
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -83,9 +84,9 @@ class Simulation:
             name: Worker(settings.seed, name, settings.work, settings.slow.get(name, 1.0))
             for name in self.hosts
         }
-        # Hosts for which a step or a timer is scheduled.
+        # Hosts for which a step is scheduled, and for when their timer is set.
         self._step_scheduled: set[Host] = set()
-        self._timer_set: set[Host] = set()
+        self._timers: dict[Host, float] = {}
         for host in self.hosts.values():
             self._schedule_step(host)
         for restart in settings.restarts:
@@ -207,7 +208,7 @@ class Simulation:
         self._sheets[name].work(kernel.now, takes)
         if host.runnable:
             self._schedule_step(host)
-        elif host not in self._timer_set:
+        else:
             self._schedule_timer(host)
 
     def _send(self, sender: str, receiver: str, data: bytes) -> None:
@@ -222,18 +223,24 @@ class Simulation:
         if host is None:
             return  # it is down
         host.receive(data)
-        if host not in self._step_scheduled and host.runnable:
+        if host in self._step_scheduled:
+            return
+        if host.runnable:
             self._schedule_step(host)
+        else:
+            self._schedule_timer(host)
 
     def _schedule_timer(self, host: Host) -> None:
         """Wake an idle host when its timer is due; one that steps looks at it by itself."""
         due = host.due
-        if due is not None:
-            self._timer_set.add(host)
-            self.kernel.at(due, Priority.STEP, self._timer, host)
+        if due is not None and due < self._timers.get(host, math.inf):
+            self._timers[host] = due
+            self.kernel.at(due, Priority.STEP, self._timer, host, due)
 
-    def _timer(self, host: Host) -> None:
-        self._timer_set.discard(host)
+    def _timer(self, host: Host, set_for: float) -> None:
+        if self._timers.get(host) != set_for:
+            return  # one that is due earlier was set since
+        del self._timers[host]
         if self.hosts.get(host.name) is host and host not in self._step_scheduled:
             due = host.due
             if due is not None and due <= self.kernel.now:
