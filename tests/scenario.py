@@ -11,6 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -54,13 +55,13 @@ def play(case: Scenario) -> str:
         not fall silent, or talked to strangers.
     """
     simulation = case.simulator.simulation(case.problem)
-    truths = watch_waves(simulation)
+    waves = watch_waves(simulation)
     watch_cuts(simulation, case.name)
     with only_newer(case.name):
         record = simulation.run(Watch())
     if record.outcome is not sn.Outcome.CONVERGED:
         raise FailedError(f"{case.name}: {record.message}")
-    if not truths[-1]:
+    if not waves[-1].at_rest:
         raise FailedError(f"{case.name}: not at rest when the last wave began")
     apart = max(float(np.abs(record.cochain[v] - case.oracle[v]).max()) for v in case.oracle)
     if not apart <= CLOSE:
@@ -68,7 +69,7 @@ def play(case: Scenario) -> str:
     graph = case.problem.sheaf.graph
     if any(to not in graph.neighbours(sender) for sender, to in record.ledger):
         raise FailedError(f"{case.name}: a message passed between strangers")
-    drain(simulation, case.name)
+    drain(simulation, waves[-1], case.name)
     stats = record.stats
     return (
         f"{case.name:28s} {apart:.1e} from the oracle, virtual time "
@@ -99,21 +100,30 @@ def only_newer(what: str) -> Iterator[None]:
         Inbox.accept = accept  # type: ignore[method-assign]
 
 
-def watch_waves(simulation: Simulation) -> list[bool]:
-    """Note, at the beginning of every wave, whether all hosts are at rest in truth.
+class Wave(NamedTuple):
+    """When it began, and whether all hosts were at rest then in truth."""
 
-    That they were at the beginning of the last one is what two waves prove and one does not.
+    began: float
+    at_rest: bool
+
+
+def watch_waves(simulation: Simulation) -> list[Wave]:
+    """Note how things stand at the beginning of every wave.
+
+    That all were at rest at the beginning of the last one is what two waves prove and one does
+    not.
     """
-    truths: list[bool] = []
+    waves: list[Wave] = []
     ask = simulation.coordinator.ask
 
     def watched() -> Ask:
         everyone = simulation.hosts.keys() == simulation.lives.keys()
-        truths.append(everyone and all(host.idle for host in simulation.hosts.values()))
+        at_rest = everyone and all(host.idle for host in simulation.hosts.values())
+        waves.append(Wave(simulation.kernel.now, at_rest))
         return ask()
 
     simulation.coordinator.ask = watched  # type: ignore[method-assign]
-    return truths
+    return waves
 
 
 def watch_cuts(simulation: Simulation, what: str) -> None:
@@ -139,14 +149,14 @@ def watch_cuts(simulation: Simulation, what: str) -> None:
     simulation._trace.send = watched  # type: ignore[method-assign]
 
 
-def drain(simulation: Simulation, what: str) -> None:
+def drain(simulation: Simulation, last: Wave, what: str) -> None:
     """Let everything that is still scheduled happen: nobody may move or say anything new."""
     hosts = simulation.hosts
     before = {name: (host.sent, host.group.stalks()) for name, host in hosts.items()}
     settings = simulation.settings
     last_crash = max((r.at + r.down for r in settings.restarts), default=0.0)
-    if simulation.kernel.now < last_crash:
-        return  # a host that falls after the end is another story
+    if last.began < last_crash:
+        return  # a host that falls after it has said that it is at rest is another story
     for _ in range(100_000):
         if not simulation.kernel.advance():
             break

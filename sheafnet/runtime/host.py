@@ -113,13 +113,20 @@ class Host:
         self._exploded: str | None = None
         self._started = self._frozen = False
         self._restraint = Restraint()
-        self._acks: list[tuple[_Peer, int]] = []
         self._owes_acks = False
         self._carried: Counter[tuple[str, str]] = Counter()
         self._carried_bytes: Counter[tuple[str, str]] = Counter()
 
-    def receive(self, data: bytes) -> None:
-        """Take in one frame, or refuse and count it; never raises, whatever the bytes."""
+    def receive(self, data: bytes, now: float) -> None:
+        """Take in one frame, or refuse and count it; never raises, whatever the bytes.
+
+        Parameters
+        ----------
+        data
+            What came.
+        now
+            The time; see ``step``.
+        """
         try:
             frame = decode(data, self._limits)
             peer = self._sender(frame)
@@ -132,7 +139,8 @@ class Host:
             peer.outbox.renew()
         peer.outbox.hear()
         if frame.heard == self.incarnation:
-            self._acks += [(peer, number) for number in frame.acks]
+            for number in frame.acks:
+                peer.outbox.acknowledge(number, now)
         if frame.number:
             peer.unacknowledged.append(frame.number)
             self._owes_acks = True
@@ -166,7 +174,7 @@ class Host:
     def runnable(self) -> bool:
         """Whether ``step`` has something to do at once, timers aside."""
         # Asked after every event: loops, since making a generator costs more than they do.
-        if self._acks or self._owes_acks or not self._started:
+        if self._owes_acks or not self._started:
             return True
         if self._exploded is None and not self._frozen:
             for vertex in self._members:
@@ -204,9 +212,6 @@ class Host:
         now
             The time, in whatever units the patience of this host is.
         """
-        for peer, number in self._acks:
-            peer.outbox.acknowledge(number, now)
-        self._acks.clear()
         if self._started:
             self._turn()
         else:

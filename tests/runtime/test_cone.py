@@ -13,7 +13,7 @@ from tests.dynamics.test_lockstep import grid
 
 NET = golden.load("2-6-4-4-1-identity")
 HOSTILE: dict[str, Any] = {
-    "seed": 5,
+    "seed": 6,
     "latency": sn.Exponential(3.0),
     "loss": 0.2,
     "duplication": 0.1,

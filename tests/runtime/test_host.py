@@ -32,7 +32,7 @@ def exchange(hosts: dict[str, Host], now: float) -> int:
     """Let every host step once, and deliver everything; return how many frames there were."""
     frames = [(to, data) for host in hosts.values() if host.runnable for to, data in host.step(now)]
     for to, data in frames:
-        hosts[to].receive(data)
+        hosts[to].receive(data, now)
     return len(frames)
 
 
@@ -119,7 +119,7 @@ def test_frames_that_are_not_for_here_are_refused_and_counted(
     change: dict[str, str], reason: str
 ) -> None:
     host = roster().hosts()["layer_1"]
-    host.receive(encode(first_frame()._replace(**change)))  # type: ignore[arg-type]
+    host.receive(encode(first_frame()._replace(**change)), 0.0)  # type: ignore[arg-type]
     assert host.refused == {reason: 1}
     assert host.accepted == 0
 
@@ -135,7 +135,7 @@ def test_frames_that_are_not_for_here_are_refused_and_counted(
 def test_messages_that_do_not_fit_are_refused_one_by_one(message: Message) -> None:
     host = roster().hosts()["layer_1"]
     frame = first_frame()
-    host.receive(encode(frame._replace(messages=(message, *frame.messages))))
+    host.receive(encode(frame._replace(messages=(message, *frame.messages))), 0.0)
     assert host.refused == {"stranger": 1}
     assert host.accepted == 1
 
@@ -144,7 +144,7 @@ def test_bytes_that_are_no_frame_are_refused_and_counted() -> None:
     host = roster().hosts()["layer_1"]
     good = encode(first_frame())
     for data in (b"", b"\x00" * 40, good[:-1], good[:-1] + b"\xff"):
-        host.receive(data)
+        host.receive(data, 0.0)
     assert host.refused == {"size": 2, "magic": 1, "checksum": 1}
 
 
@@ -153,7 +153,7 @@ def test_a_repeated_or_late_frame_changes_nothing_but_is_acknowledged() -> None:
     frames = [hosts["layer_0"].step(0.0)[0][1]]
     host = hosts["layer_1"]
     for _ in range(3):
-        host.receive(frames[0])
+        host.receive(frames[0], 0.0)
     assert host.accepted == 1
     acknowledged = [decode(data).acks for to, data in host.step(1.0) if to == "layer_0"]
     assert acknowledged == [(1, 1, 1)]
@@ -167,10 +167,10 @@ def test_a_lost_frame_is_sent_again_until_it_is_acknowledged() -> None:
     assert sender.step(9.0) == []
     ((to, again),) = sender.step(10.0)
     assert (to, decode(again).number) == ("layer_1", 2)
-    hosts["layer_1"].receive(again)
+    hosts["layer_1"].receive(again, 11.0)
     for receiver, data in hosts["layer_1"].step(11.0):
         if receiver == "layer_0":
-            sender.receive(data)
+            sender.receive(data, 12.0)
     sender.step(12.0)
     assert sender.due is None
     assert sender.report(Ask(1)).idle
@@ -193,8 +193,8 @@ def test_a_frame_of_an_earlier_life_is_refused() -> None:
     plan = roster()
     hosts = plan.hosts()
     (_, old), *_ = hosts["layer_0"].step(0.0)
-    hosts["layer_1"].receive(plan.recipe("layer_0", incarnation=1).host().step(0.0)[0][1])
-    hosts["layer_1"].receive(old)
+    hosts["layer_1"].receive(plan.recipe("layer_0", incarnation=1).host().step(0.0)[0][1], 0.0)
+    hosts["layer_1"].receive(old, 0.0)
     assert hosts["layer_1"].refused == {"incarnation": 1}
 
 
@@ -203,12 +203,10 @@ def test_an_acknowledgement_of_an_earlier_life_settles_nothing() -> None:
     host = plan.recipe("layer_0", incarnation=1).host()
     host.step(0.0)
     acknowledgement = Frame("run", "layer_1", "layer_0", 0, 0, 0, (1,), ())
-    host.receive(encode(acknowledgement))
-    host.step(1.0)
-    assert not host.report(Ask(1)).idle
-    host.receive(encode(acknowledgement._replace(heard=1)))
-    host.step(2.0)
-    assert host.due is None
+    host.receive(encode(acknowledgement), 1.0)
+    assert not host.idle
+    host.receive(encode(acknowledgement._replace(heard=1)), 2.0)
+    assert host.idle
 
 
 def test_small_steps_wait_while_an_answer_is_under_way() -> None:
@@ -220,7 +218,7 @@ def test_small_steps_wait_while_an_answer_is_under_way() -> None:
     for answered in range(200):
         for peer in host._peers:  # an answer without any news
             acks = tuple(range(1, answered + 1))
-            host.receive(encode(Frame("run", peer, "layer_1", 0, 0, 0, acks, ())))
+            host.receive(encode(Frame("run", peer, "layer_1", 0, 0, 0, acks, ())), 2.0)
         while host.runnable:
             host.step(2.0)
         forces.append(max(host.group.stationarity().values()))

@@ -222,7 +222,7 @@ class Simulation:
         host = self.hosts.get(receiver)
         if host is None:
             return  # it is down
-        host.receive(data)
+        host.receive(data, self.kernel.now)
         if host in self._step_scheduled:
             return
         if host.runnable:
