@@ -16,10 +16,11 @@ from typing import NamedTuple
 import numpy as np
 
 import sheafnet as sn
-from sheafnet.dynamics.inbox import Inbox
-from sheafnet.dynamics.messages import Key, Message
+from sheafnet.dynamics.messages import Key
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.watch import Watch
+from sheafnet.runtime.host import Host
+from sheafnet.runtime.recipe import HostRecipe
 from sheafnet.runtime.reports import Ask
 from sheafnet.runtime.simulator.simulation import Simulation
 
@@ -52,52 +53,84 @@ def play(case: Scenario) -> str:
     ------
     FailedError
         If the run did not converge, reported a convergence that the oracle does not know, did
-        not fall silent, or talked to strangers.
+        not fall silent, talked to strangers, took an older word for a newer or counted one twice.
     """
-    simulation = case.simulator.simulation(case.problem)
-    waves = watch_waves(simulation)
-    watch_cuts(simulation, case.name)
-    with only_newer(case.name):
+    try:
+        return f"{case.name:28s} {_judged(case)}"
+    except FailedError as failure:
+        raise FailedError(f"{case.name}: {failure}") from None
+
+
+def _judged(case: Scenario) -> str:
+    with only_newer():
+        simulation = case.simulator.simulation(case.problem)
+        waves = watch_waves(simulation)
+        watch_cuts(simulation)
         record = simulation.run(Watch())
     if record.outcome is not sn.Outcome.CONVERGED:
-        raise FailedError(f"{case.name}: {record.message}")
+        raise FailedError(record.message)
     if not waves[-1].at_rest:
-        raise FailedError(f"{case.name}: not at rest when the last wave began")
+        raise FailedError("not at rest when the last wave began")
     apart = max(float(np.abs(record.cochain[v] - case.oracle[v]).max()) for v in case.oracle)
     if not apart <= CLOSE:
-        raise FailedError(f"{case.name}: converged {apart:.1e} away from the oracle")
+        raise FailedError(f"converged {apart:.1e} away from the oracle")
     graph = case.problem.sheaf.graph
     if any(to not in graph.neighbours(sender) for sender, to in record.ledger):
-        raise FailedError(f"{case.name}: a message passed between strangers")
-    drain(simulation, waves[-1], case.name)
+        raise FailedError("a message passed between strangers")
+    check_counts(simulation)
+    drain(simulation, waves[-1])
     stats = record.stats
     return (
-        f"{case.name:28s} {apart:.1e} from the oracle, virtual time "
+        f"{apart:.1e} from the oracle, virtual time "
         f"{stats.virtual_time:9,.0f}, {stats.updates:9,} updates, {stats.frames:8,} frames, "
         f"worst staleness {stats.max_staleness:5,}"
     )
 
 
+class Stamps(dict[Key, tuple[int, int]]):
+    """What an inbox keeps of each key by: it may only grow newer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = 0
+        self._newest: dict[Key, tuple[int, int]] = {}
+
+    def __setitem__(self, key: Key, stamp: tuple[int, int]) -> None:
+        if stamp <= self._newest.get(key, (-1, -1)):
+            raise FailedError(f"{key} went back to an older word")
+        self._newest[key] = stamp
+        self.kept += 1
+        super().__setitem__(key, stamp)
+
+
 @contextlib.contextmanager
-def only_newer(what: str) -> Iterator[None]:
-    """Watch every inbox: what it keeps may only grow newer."""
-    accept = Inbox.accept
-    newest: dict[Inbox, dict[Key, tuple[int, int]]] = defaultdict(dict)
+def only_newer() -> Iterator[None]:
+    """Watch every inbox that is made meanwhile."""
+    host = HostRecipe.host
 
-    def watched(self: Inbox, message: Message, incarnation: int = 0) -> bool:
-        kept = accept(self, message, incarnation)
-        stamp = (incarnation, message.sequence)
-        if kept and stamp <= newest[self].get(message.key, (-1, -1)):
-            raise FailedError(f"{what}: {message.key} went back to an older word")
-        if kept:
-            newest[self][message.key] = stamp
-        return kept
+    def watched(self: HostRecipe) -> Host:
+        made = host(self)
+        for vertex in made.group.vertices.values():
+            vertex.inbox._stamps = Stamps()
+        return made
 
-    Inbox.accept = watched  # type: ignore[method-assign]
+    HostRecipe.host = watched  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Inbox.accept = accept  # type: ignore[method-assign]
+        HostRecipe.host = host  # type: ignore[method-assign]
+
+
+def check_counts(simulation: Simulation) -> None:
+    """Require of every host that was ever up that it counted what it kept, once each."""
+    for host in simulation._every_life():
+        kept = 0
+        for vertex in host.group.vertices.values():
+            stamps = vertex.inbox._stamps
+            assert isinstance(stamps, Stamps)
+            kept += stamps.kept
+        if host.group.messages != kept:
+            raise FailedError(f"{host.name} counts {host.group.messages} messages and kept {kept}")
 
 
 class Wave(NamedTuple):
@@ -126,7 +159,7 @@ def watch_waves(simulation: Simulation) -> list[Wave]:
     return waves
 
 
-def watch_cuts(simulation: Simulation, what: str) -> None:
+def watch_cuts(simulation: Simulation) -> None:
     """Have a frame that crosses a cut end the run."""
     send = simulation._trace.send
     hosts = simulation.lives.keys()
@@ -144,12 +177,12 @@ def watch_cuts(simulation: Simulation, what: str) -> None:
             since = now - cut.start
             since = since % cut.every if cut.every is not None and since > 0.0 else since
             if 0.0 <= since < cut.end - cut.start:
-                raise FailedError(f"{what}: a frame of {sender} crossed the cut at {now}")
+                raise FailedError(f"a frame of {sender} crossed the cut at {now}")
 
     simulation._trace.send = watched  # type: ignore[method-assign]
 
 
-def drain(simulation: Simulation, last: Wave, what: str) -> None:
+def drain(simulation: Simulation, last: Wave) -> None:
     """Let everything that is still scheduled happen: nobody may move or say anything new."""
     hosts = simulation.hosts
     before = {name: (host.sent, host.group.stalks()) for name, host in hosts.items()}
@@ -161,12 +194,12 @@ def drain(simulation: Simulation, last: Wave, what: str) -> None:
         if not simulation.kernel.advance():
             break
     else:
-        raise FailedError(f"{what}: not silent after it converged")
+        raise FailedError("not silent after it converged")
     for name, host in hosts.items():
         sent, stalks = before[name]
         moved = any(host.group.stalks()[v] is not stalk for v, stalk in stalks.items())
         if host.sent != sent or moved:
-            raise FailedError(f"{what}: {name} went on after convergence was declared")
+            raise FailedError(f"{name} went on after convergence was declared")
 
 
 def attempt(play_seed: Callable[[int], str], seed: int) -> tuple[bool, str]:

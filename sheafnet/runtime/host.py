@@ -177,8 +177,9 @@ class Host:
         if self._owes_acks or not self._started:
             return True
         if self._exploded is None and not self._frozen:
+            awaits = self._awaits
             for vertex in self._members:
-                if vertex.runnable and not self._can_wait(vertex):
+                if vertex.runnable and not (awaits and self._restraint.holds(vertex.stationarity)):
                     return True
         for peer in self._peers.values():  # noqa: SIM110
             if peer.outbox.may_send:
@@ -196,8 +197,12 @@ class Host:
     @property
     def due(self) -> float | None:
         """When ``step`` is wanted for a timer; None while no frame is in flight."""
-        times = [due for peer in self._peers.values() if (due := peer.outbox.due) is not None]
-        return min(times, default=None)
+        first: float | None = None
+        for peer in self._peers.values():
+            due = peer.outbox.due
+            if due is not None and (first is None or due < first):
+                first = due
+        return first
 
     @property
     def idle(self) -> bool:
@@ -304,11 +309,14 @@ class Host:
         """
         if self._frozen:
             return
-        if self._answered:
+        awaits = self._awaits
+        if not awaits:
             self._restraint.renew()
         for vertex in self._members:
-            if self._exploded is None and vertex.runnable and not self._can_wait(vertex):
+            if self._exploded is None and vertex.runnable:
                 force = vertex.stationarity
+                if awaits and self._restraint.holds(force):
+                    continue
                 self._restraint.took(force)
                 guard = self._guards.get(vertex.name) or self._guard(vertex)
                 if guard.trips(force):
@@ -319,21 +327,13 @@ class Host:
                     self.elements += vertex.star.stalk.size
 
     @property
-    def _answered(self) -> bool:
-        """Whether no frame is on its way whose answer may bring news."""
-        for peer in self._peers.values():  # noqa: SIM110
-            if peer.outbox.due is not None:
-                return False
-        return True
-
-    def _can_wait(self, vertex: Vertex) -> bool:
-        """Whether the next step of a vertex is so small that it can wait for an answer."""
-        # In this order: the force is the most to compute.
-        return (
-            self._rule.may_wait
-            and not self._answered
-            and self._restraint.holds(vertex.stationarity)
-        )
+    def _awaits(self) -> bool:
+        """Whether small steps can wait: a frame is on its way whose answer may bring news."""
+        if self._rule.may_wait:
+            for peer in self._peers.values():
+                if peer.outbox.due is not None:
+                    return True
+        return False
 
     def _guard(self, vertex: Vertex) -> Guard:
         guard = self._guards[vertex.name] = Guard(vertex.stationarity, self._rule.growth_limit)

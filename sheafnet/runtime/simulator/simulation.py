@@ -244,7 +244,7 @@ class Simulation:
         if self.hosts.get(host.name) is host and host not in self._step_scheduled:
             due = host.due
             if due is not None and due <= self.kernel.now:
-                self._schedule_step(host)
+                self._step(host)
             else:
                 self._schedule_timer(host)
 
