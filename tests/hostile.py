@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 import sheafnet as sn
 from sheafnet.config.build import InferJob, build_inference, build_runtime
-from sheafnet.config.load import dump_config, load_config
+from sheafnet.config.load import Loaded, dump_config, load_config
+from sheafnet.config.schema import Config
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.runtime.placement import Placement, place
 from sheafnet.runtime.ports import Observer
@@ -63,9 +63,7 @@ def document(seed: int, folder: Path) -> dict[str, Any]:
         placement = {f"row_{i}": [f"v{i}_{j}" for j in range(5)] for i in range(5)}
     if rng.random() < APART:
         placement = "by-vertex"
-    config = folder / "config.yaml"
-    config.write_text(yaml.safe_dump(job))
-    hosts = list(place(build_inference(load_config(config)).sheaf, placement))
+    hosts = list(place(built(job, folder).sheaf, placement))
     return {
         **job,
         "rule": "prox",
@@ -160,11 +158,10 @@ def network(
     }  # fmt: skip
 
 
-def drawn(seed: int, folder: Path) -> InferJob:
-    """Return the job of a seed, as it is read from its configuration in ``folder``."""
-    config = folder / "config.yaml"
-    config.write_text(yaml.safe_dump(document(seed, folder)))
-    return build_inference(load_config(config))
+def built(config: dict[str, Any], folder: Path) -> InferJob:
+    """Return the job of a configuration whose paths begin in ``folder``."""
+    valid = Config.model_validate(config, context={"base": folder})
+    return build_inference(Loaded(valid, folder / "config.yaml"))
 
 
 def play(seed: int) -> str:
@@ -176,7 +173,7 @@ def play(seed: int) -> str:
         See ``scenario.play``; or if something changed before there was word of it.
     """
     with tempfile.TemporaryDirectory() as folder:
-        job = drawn(seed, Path(folder))
+        job = built(document(seed, Path(folder)), Path(folder))
         name = f"seed {seed}, {NAMES[seed % 3]}"
         cone = light_cone(job)
         if cone is not None and cone.violations:
@@ -210,7 +207,7 @@ def digest(seed: int, *, through_its_run_directory: bool) -> str:
     """Return the digest of the run of a seed, of its config as given or as a run writes it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        job = drawn(seed, folder)
+        job = built(document(seed, folder), folder)
         if through_its_run_directory:
             RunDirectory(folder / "run").write_inputs(dump_config(job.config), job.network)
             job = build_inference(load_config(folder / "run" / "config.yaml"))

@@ -151,12 +151,21 @@ def watch_waves(simulation: Simulation) -> list[Wave]:
 
     def watched() -> Ask:
         everyone = simulation.hosts.keys() == simulation.lives.keys()
-        at_rest = everyone and all(host.idle for host in simulation.hosts.values())
+        at_rest = everyone and all(map(is_at_rest, simulation.hosts.values()))
         waves.append(Wave(simulation.kernel.now, at_rest))
         return ask()
 
     simulation.coordinator.ask = watched  # type: ignore[method-assign]
     return waves
+
+
+def is_at_rest(host: Host) -> bool:
+    """Return whether no vertex has a reason to move, and all that was said was heard.
+
+    A copy of a frame that arrives late may still be acknowledged.
+    """
+    moves = any(vertex.runnable for vertex in host.group.vertices.values())
+    return not moves and all(peer.outbox.settled for peer in host._peers.values())
 
 
 def watch_cuts(simulation: Simulation) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from sheafnet.cli import main
@@ -130,10 +131,9 @@ def test_fifty_runs_repeat_themselves_elsewhere_and_from_their_run_directories()
 
 
 def test_the_command_repeats_a_mix(tmp_path: Path) -> None:
-    hostile.drawn(0, tmp_path)
-    out = tmp_path / "run"
-    config = str(tmp_path / "config.yaml")
-    done = CliRunner().invoke(main, ["run", config, "--trace", "--out", str(out)])
+    file, out = tmp_path / "config.yaml", tmp_path / "run"
+    file.write_text(yaml.safe_dump(hostile.document(0, tmp_path)))
+    done = CliRunner().invoke(main, ["run", str(file), "--trace", "--out", str(out)])
     assert done.exit_code == 0, done.output
     again = CliRunner().invoke(main, ["replay", str(out)])
     assert again.exit_code == 0, again.output

@@ -39,12 +39,11 @@ class Link:
         self._cuts = cuts
         self._free_at = 0.0
         self._delays = endless(channel.latency, stream(seed, "latency", sender, receiver))
-        self._losses = endless(None, stream(seed, "loss", sender, receiver))
-        self._copies = (
-            endless(None, stream(seed, "duplication", sender, receiver))
-            if channel.duplication
-            else None
-        )
+        self._losses = self._copies = None
+        if channel.loss:
+            self._losses = endless(None, stream(seed, "loss", sender, receiver))
+        if channel.duplication:
+            self._copies = endless(None, stream(seed, "duplication", sender, receiver))
 
     def delay(self) -> float:
         """Return how long the next thing takes that is neither lost nor queues."""
@@ -57,7 +56,7 @@ class Link:
             self._free_at = max(now, self._free_at) + size / channel.bandwidth
             queued = self._free_at - now
         delay = queued + next(self._delays)
-        lost = next(self._losses) < channel.loss
+        lost = self._losses is not None and next(self._losses) < channel.loss
         if lost or (self._cuts and any(cut.holds(now) for cut in self._cuts)):
             return LOST
         if self._copies is not None and next(self._copies) < channel.duplication:
