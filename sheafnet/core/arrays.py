@@ -101,10 +101,8 @@ def as_array(what: str, value: ArrayLike) -> NDArray[Any]:
 
 def largest(array: Array) -> float:
     """Return the largest magnitude in ``array``; NaN if there is one."""
-    # In a small array a place is found faster than a value; a NaN is both the first and the last.
-    if array.size <= SMALL:
-        return max(array.item(array.argmax()), -array.item(array.argmin()))
-    return max(float(np.maximum.reduce(array, None)), -float(np.minimum.reduce(array, None)))
+    # A place is found faster than a value, up to 10,000 numbers; a NaN is the first and the last.
+    return max(array.item(array.argmax()), -array.item(array.argmin()))
 
 
 def has_zero(array: Array) -> bool:
