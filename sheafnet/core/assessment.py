@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.special import logsumexp
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.network import ReluNetwork
@@ -65,7 +65,7 @@ def _loss(output: str, z: Array, y: Array) -> float:
         return float(np.mean((z - y) ** 2))
     if output == "sigmoid":
         return float(np.sum(np.logaddexp(0.0, z) - y * z) / z.shape[1])
-    return float(np.mean(logsumexp(z, axis=0) * y.sum(axis=0) - (y * z).sum(axis=0)))
+    return float(np.mean(scipy.special.logsumexp(z, axis=0) * y.sum(axis=0) - (y * z).sum(axis=0)))
 
 
 def accuracy(output: str, p: Array, y: Array) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
-from scipy.special import expit, logsumexp, softmax, xlogy
+import scipy
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.maps import RestrictionMap
@@ -118,15 +118,15 @@ class Sigmoid(OutputActivation):
     jacobian_norm: ClassVar[float] = 0.25
 
     def apply(self, x: Array) -> Array:
-        return np.asarray(expit(x))
+        return np.asarray(scipy.special.expit(x))
 
     def jacobian(self, x: Array, y: Array) -> Array:
-        p = expit(x)
+        p = scipy.special.expit(x)
         return np.asarray(y * p * (1.0 - p))
 
     def loss(self, x: Array, target: Array) -> float:
         y = np.clip(target, 0.0, 1.0)
-        entropy = xlogy(y, y) + xlogy(1.0 - y, 1.0 - y)
+        entropy = scipy.special.xlogy(y, y) + scipy.special.xlogy(1.0 - y, 1.0 - y)
         return float(np.sum(np.logaddexp(0.0, x) - target * x + entropy))
 
     def newton(self, weight: Array, p: Array, force: Array) -> Array:
@@ -147,15 +147,18 @@ class Softmax(OutputActivation):
     jacobian_norm: ClassVar[float] = 0.5
 
     def apply(self, x: Array) -> Array:
-        return np.asarray(softmax(x, axis=0))
+        return np.asarray(scipy.special.softmax(x, axis=0))
 
     def jacobian(self, x: Array, y: Array) -> Array:
-        p = softmax(x, axis=0)
+        p = scipy.special.softmax(x, axis=0)
         return np.asarray(p * (y - np.sum(p * y, axis=0)))
 
     def loss(self, x: Array, target: Array) -> float:
         y = np.maximum(target, 0.0)
-        return float(np.sum(logsumexp(x, axis=0)) + np.sum(xlogy(y, y) - target * x))
+        return float(
+            np.sum(scipy.special.logsumexp(x, axis=0))
+            + np.sum(scipy.special.xlogy(y, y) - target * x)
+        )
 
     def newton(self, weight: Array, p: Array, force: Array) -> Array:
         # diag(weight + p) − ppᵀ, inverted by Sherman and Morrison's formula.

@@ -8,8 +8,8 @@ from __future__ import annotations
 import abc
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, pinvh
 
 from sheafnet.core.arrays import Array, has_zero
 from sheafnet.core.incidence import Incidence
@@ -88,15 +88,15 @@ def _whole_inverse(A: Array) -> Array:
     """Return A⁻¹, where A − I is positive semidefinite: this is asked again when maps learn."""
     if not np.isfinite(A).all():
         return np.full_like(A, np.nan)  # what overflows is the run's to report
-    factor = cho_factor(A, check_finite=False)
-    return np.asarray(cho_solve(factor, np.eye(len(A)), check_finite=False))
+    factor = scipy.linalg.cho_factor(A, check_finite=False)
+    return np.asarray(scipy.linalg.cho_solve(factor, np.eye(len(A)), check_finite=False))
 
 
 def _inverse(A: Array, free: NDArray[np.bool_]) -> Array:
     """Return the pseudo-inverse on the free coordinates, and 0 elsewhere."""
     inverse = np.zeros_like(A)
     if free.any() and A.any():
-        inverse[np.ix_(free, free)] = pinvh(A[np.ix_(free, free)])
+        inverse[np.ix_(free, free)] = scipy.linalg.pinvh(A[np.ix_(free, free)])
     return inverse
 
 

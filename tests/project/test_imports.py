@@ -13,7 +13,7 @@ import pytest
 import sheafnet
 
 ROOT = Path(sheafnet.__file__).parent.parent
-HEAVY = {"ray", "pydantic", "scipy.sparse.linalg", "matplotlib"}
+HEAVY = {"ray", "pydantic", "scipy.special", "scipy.sparse.linalg", "matplotlib"}
 
 
 def modules_after(code: str) -> set[str]:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+import scipy
 
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.optimisers.optimiser import NOTHING, Direction, Memory, Moments, Optimiser
@@ -72,7 +72,7 @@ class _KronMoments(Moments):
         mean *= momentum
         try:
             mean += (1.0 - momentum) * self._preconditioned(g, stalks, tensions)
-        except LinAlgError:  # something is not finite: the owner's to report
+        except np.linalg.LinAlgError:  # something is not finite: the owner's to report
             mean[:] = np.nan
         return mean.copy()
 
@@ -87,5 +87,5 @@ class _KronMoments(Moments):
 def _solve(moment: Array, damping: float, right: Array) -> Array:
     """Return (moment + damping I)⁻¹ right."""
     damped = moment + damping * np.eye(len(moment), dtype=moment.dtype)
-    factor = cho_factor(damped, overwrite_a=True, check_finite=False)
-    return np.asarray(cho_solve(factor, right, check_finite=False))
+    factor = scipy.linalg.cho_factor(damped, overwrite_a=True, check_finite=False)
+    return np.asarray(scipy.linalg.cho_solve(factor, right, check_finite=False))
