@@ -25,6 +25,7 @@ from sheafnet.runtime.simulator.kernel import Kernel, Priority
 from tests import golden
 from tests.asynchrony import play
 from tests.compiled import interpreted_only
+from tests.dynamics.test_lockstep import grid
 from tests.pinned_asynchrony import Case
 from tests.scenario import FailedError
 
@@ -144,6 +145,20 @@ def test_an_idle_host_has_its_timer_set_for_no_later_than_it_is_due() -> None:
             if host not in simulation._step_scheduled:
                 assert set_for <= (math.inf if host.due is None else host.due)
     assert brought_forward
+
+
+def test_a_network_that_loses_two_frames_in_five_is_not_left_unused() -> None:
+    """A frame and its acknowledgement come through one time in three."""
+
+    def takes(loss: float) -> float:
+        runtime = sn.Simulator(seed=1, loss=loss, placement="by-vertex", window=1)
+        corners = ("v0_0", "v0_4", "v4_0", "v4_4")
+        pins = [sn.Pin(v, np.full((2, 1), float(n))) for n, v in enumerate(corners)]
+        solution = sn.infer(grid(5), pins, runtime=runtime, stop=sn.Stop(1e-6, 10**6))
+        assert solution.outcome is sn.Outcome.CONVERGED
+        return solution.stats.virtual_time
+
+    assert takes(loss=0.4) < 8.0 * takes(loss=0.0)
 
 
 def test_a_coordinator_waits_for_a_host_that_is_down() -> None:
