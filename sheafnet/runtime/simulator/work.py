@@ -70,7 +70,9 @@ class Worker:
         if self._constant is not None:
             drawn = self._constant * max(updates, 1)
         else:
-            drawn = sum([next(self._times) for _ in range(max(updates, 1))])
+            drawn = 0.0  # sum() rounds otherwise from Python 3.12 on
+            for _ in range(max(updates, 1)):
+                drawn += next(self._times)
         return self._factor * (drawn + self._per_element * elements)
 
 
