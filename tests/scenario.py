@@ -165,7 +165,8 @@ def is_at_rest(host: Host) -> bool:
     A copy of a frame that arrives late may still be acknowledged.
     """
     moves = any(vertex.runnable for vertex in host.group.vertices.values())
-    return not moves and all(peer.outbox.settled for peer in host._peers.values())
+    heard = all(peer.outbox.settled for peer in host._peers.values())
+    return host._started and heard and not moves
 
 
 def watch_cuts(simulation: Simulation) -> None:

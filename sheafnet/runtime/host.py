@@ -139,8 +139,7 @@ class Host:
             peer.outbox.renew()
         peer.outbox.hear()
         if frame.heard == self.incarnation:
-            for number in frame.acks:
-                peer.outbox.acknowledge(number, now)
+            peer.outbox.acknowledge(frame.acks, now)
         if frame.number:
             peer.unacknowledged.append(frame.number)
             self._owes_acks = True

@@ -13,6 +13,7 @@ same, and the timer learns from it that it was too short.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sheafnet.dynamics.messages import Key, Message
@@ -20,13 +21,16 @@ from sheafnet.runtime.patience import Patience
 
 LONGEST_BACKOFF = 32.0
 
-REMEMBERED = 32
-"""Frames that are given up on and may still be acknowledged."""
+REMEMBERED = 1024
+"""Frames that are given up on and may still be acknowledged: with fewer, a timer that is very much
+too short would never learn it."""
 
 
 class _Flight(NamedTuple):
+    """When a frame was sent, and the key and sequence of all that it carries."""
+
     sent_at: float
-    messages: tuple[Message, ...]
+    carries: tuple[tuple[Key, int], ...]
 
 
 class Outbox:
@@ -89,22 +93,41 @@ class Outbox:
         self._number += 1
         messages = tuple(self._waiting.values())
         self._waiting.clear()
-        self._flights[self._number] = _Flight(now, messages)
+        carries = tuple([(message.key, message.sequence) for message in messages])
+        self._flights[self._number] = _Flight(now, carries)
         self._update()
         return self._number, messages
 
-    def acknowledge(self, number: int, now: float) -> None:
-        """Settle what frame ``number`` carried, as far as it has not been replaced since."""
-        flight = self._flights.pop(number, None) or self._given_up.pop(number, None)
-        if flight is None:
-            return
-        self._measure(now - flight.sent_at)
-        for message in flight.messages:
-            key = message.key
-            if self._unheard.get(key) is message:
-                del self._unheard[key]
-                self._waiting.pop(key, None)
-        self._update()
+    def acknowledge(self, numbers: Sequence[int], now: float) -> None:
+        """Settle what these frames carried, as far as it has not been replaced since.
+
+        Parameters
+        ----------
+        numbers
+            Of the frames, in the order in which they arrived.
+        now
+            When the peer's word of them came.
+        """
+        newest = 0
+        for number in numbers:
+            flight = self._flights.pop(number, None) or self._given_up.pop(number, None)
+            if flight is None:
+                continue
+            for key, sequence in flight.carries:
+                if self._is_unheard(key, sequence):
+                    del self._unheard[key]
+                    self._waiting.pop(key, None)
+            # A peer that stood still acknowledges all that came meanwhile: how long the older
+            # ones took says how long it stood, not how long an answer takes.
+            if number > newest:
+                newest, round_trip = number, now - flight.sent_at
+        if newest:
+            self._measure(round_trip)
+            self._update()
+
+    def _is_unheard(self, key: Key, sequence: int) -> bool:
+        message = self._unheard.get(key)
+        return message is not None and message.sequence == sequence
 
     def hear(self) -> None:
         """Note that there was word from the peer: a frame that is lost now is an accident."""
@@ -133,9 +156,9 @@ class Outbox:
 
     def _give_up(self, number: int) -> None:
         flight = self._given_up[number] = self._flights.pop(number)
-        for message in flight.messages:
-            if self._unheard.get(message.key) is message:
-                self._waiting[message.key] = message
+        for key, sequence in flight.carries:
+            if self._is_unheard(key, sequence):
+                self._waiting[key] = self._unheard[key]
         while len(self._given_up) > REMEMBERED:
             del self._given_up[next(iter(self._given_up))]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -33,9 +34,9 @@ def test_what_is_put_is_sent_once_and_settled_when_acknowledged() -> None:
     assert (number, [m.sequence for m in sent]) == (1, [1])
     assert not box.may_send
     assert not box.settled
-    box.acknowledge(1, now=3.0)
+    box.acknowledge([1], now=3.0)
     assert box.settled
-    box.acknowledge(1, now=4.0)  # an acknowledgement that comes twice
+    box.acknowledge([1], now=4.0)  # an acknowledgement that comes twice
     assert box.settled
 
 
@@ -51,11 +52,11 @@ def test_an_acknowledgement_of_an_older_value_does_not_settle_the_newer() -> Non
     box.put(message(sequence=1))
     first, _ = box.take(0.0)
     box.put(message(sequence=2))
-    box.acknowledge(first, 1.0)
+    box.acknowledge([first], 1.0)
     assert box.may_send
     second, sent = box.take(1.0)
     assert [m.sequence for m in sent] == [2]
-    box.acknowledge(second, 2.0)
+    box.acknowledge([second], 2.0)
     assert box.settled
 
 
@@ -75,7 +76,7 @@ def test_what_is_not_acknowledged_is_sent_again_at_its_time_and_backed_off() -> 
         assert box.due is None
     assert waits == [min(10.0 * 2**n, 10.0 * LONGEST_BACKOFF) for n in range(9)]
     number, _ = box.take(now)
-    box.acknowledge(number, now + 1.0)
+    box.acknowledge([number], now + 1.0)
     assert box.settled
 
 
@@ -101,12 +102,12 @@ def test_a_late_acknowledgement_settles_what_it_names_and_teaches_the_timer() ->
     late, _ = box.take(0.0)
     box.expire(10.0)
     box.put(message("f", sequence=2))
-    box.acknowledge(late, 100.0)
+    box.acknowledge([late], 100.0)
     number, sent = box.take(100.0)
     assert [(m.key.edge, m.sequence) for m in sent] == [("f", 2)]
     assert box.due is not None
     assert box.due - 100.0 >= 100.0
-    box.acknowledge(number, 101.0)
+    box.acknowledge([number], 101.0)
     assert box.settled
 
 
@@ -116,14 +117,47 @@ def test_what_is_sent_again_is_not_in_the_queue_once_the_first_frame_turns_out_h
     late, _ = box.take(0.0)
     box.expire(10.0)
     again, _ = box.take(10.0)
-    box.acknowledge(late, 11.0)
+    box.acknowledge([late], 11.0)
     assert not box.settled  # a frame is on its way that will be acknowledged
     assert box.due is not None
     box.expire(box.due)
     assert not box.may_send
     assert box.settled
-    box.acknowledge(again, 100.0)
+    box.acknowledge([again], 100.0)
     assert box.settled
+
+
+def test_a_round_trip_of_a_hundred_timeouts_is_learnt_while_there_is_always_news() -> None:
+    box, frames, answers = outbox(timeout=8.0, window=4), 0, deque[tuple[float, int]]()
+    for now in range(20_000):
+        while answers and answers[0][0] <= now:
+            box.acknowledge([answers.popleft()[1]], float(now))
+        box.hear()
+        if now < 15_000:
+            box.put(message(sequence=now + 1))
+        box.expire(float(now))
+        if box.may_send:
+            frames += 1
+            answers.append((now + 800.0, box.take(float(now))[0]))
+    # Four at a time are 75; before anything is known, four go out in every timeout.
+    assert frames <= 2 * (75 + 400)
+    assert box.settled
+
+
+def test_of_all_that_a_peer_acknowledges_after_a_pause_the_newest_is_measured() -> None:
+    box = outbox(timeout=10.0, window=4)
+    numbers = []
+    for now in range(0, 1000, 10):
+        box.put(message(sequence=now + 1))
+        box.hear()
+        box.expire(float(now))
+        if box.may_send:
+            numbers.append(box.take(float(now))[0])
+    box.acknowledge(numbers, 1000.0)
+    box.put(message(sequence=1001))
+    box.take(1000.0)
+    assert box.due is not None
+    assert box.due - 1000.0 <= 50.0
 
 
 @given(st.floats(0.0, 1e6), st.floats(1e-3, 1e3))
@@ -141,7 +175,7 @@ def test_the_timeout_follows_the_round_trips_that_are_measured() -> None:
     for now in range(0, 400, 4):
         box.put(message(sequence=now + 1))
         number, _ = box.take(float(now))
-        box.acknowledge(number, now + 2.0)
+        box.acknowledge([number], now + 2.0)
     box.put(message(sequence=10**6))
     box.take(500.0)
     assert box.due == pytest.approx(502.0, abs=0.1)
@@ -154,19 +188,19 @@ def test_the_window_limits_what_is_in_flight() -> None:
         box.take(0.0)
     box.put(message(sequence=3))
     assert not box.may_send
-    box.acknowledge(2, 1.0)
+    box.acknowledge([2], 1.0)
     assert box.may_send
 
 
 def test_renewal_says_everything_again_what_was_settled_included() -> None:
     box = outbox()
     box.put(message("e"))
-    box.acknowledge(box.take(0.0)[0], 1.0)
+    box.acknowledge([box.take(0.0)[0]], 1.0)
     box.put(message("f"))
     late, _ = box.take(1.0)
     box.renew()
     assert box.due is None
-    box.acknowledge(late, 2.0)  # for a life that is over
+    box.acknowledge([late], 2.0)  # for a life that is over
     assert {m.key.edge for m in box.take(2.0)[1]} == {"e", "f"}
 
 
@@ -189,7 +223,7 @@ class Story:
     def acknowledge(self, number: int) -> None:
         if number in self.flying:
             self.known = max(self.known, self.flying.pop(number))
-            self.box.acknowledge(number, self.now)
+            self.box.acknowledge([number], self.now)
 
     def first(self) -> None:
         self.acknowledge(min(self.flying, default=0))

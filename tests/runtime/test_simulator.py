@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable
@@ -161,6 +162,30 @@ def test_a_network_that_loses_two_frames_in_five_is_not_left_unused() -> None:
     assert takes(loss=0.4) < 8.0 * takes(loss=0.0)
 
 
+@pytest.mark.parametrize("window", [1, 4])
+@pytest.mark.parametrize("bandwidth", [0.5, 1.0])
+def test_a_link_that_takes_very_long_for_a_frame_is_learnt(bandwidth: float, window: int) -> None:
+    runtime = sn.Simulator(seed=1, bandwidth=bandwidth, window=window)
+    solution = sn.infer(
+        SMALL.sheaf, SMALL.pins, runtime=runtime, stop=sn.Stop(max_time=5e5), seed=1
+    )
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert solution.stats.frames < 2000
+
+
+def test_after_a_pause_the_network_is_as_fast_as_before() -> None:
+    def goes_on_for(pauses: tuple[sn.Pause, ...]) -> float:
+        took = []
+        for seed in range(5):
+            runtime = sn.Simulator(seed=seed, loss=0.3, window=1, pauses=pauses)
+            solution = sn.infer(SMALL.sheaf, SMALL.pins, runtime=runtime, seed=seed)
+            assert solution.outcome is sn.Outcome.CONVERGED
+            took.append(solution.stats.virtual_time - 1000.0 * len(pauses))
+        return statistics.median(took)
+
+    assert goes_on_for((sn.Pause("layer_1", at=50.0, lasts=1000.0),)) < 4.0 * goes_on_for(())
+
+
 def test_a_coordinator_waits_for_a_host_that_is_down() -> None:
     restart = sn.Restart("layer_1", at=1.0, down=3000.0)
     solution = sn.infer(SMALL.sheaf, SMALL.pins, runtime=sn.Simulator(restarts=(restart,)))
@@ -212,7 +237,7 @@ def lost_counted_as_delivered(patch: pytest.MonkeyPatch) -> None:
 
     def settle(self: Outbox, now: float) -> tuple[int, tuple[Message, ...]]:
         number, carried = take(self, now)
-        self.acknowledge(number, now)
+        self.acknowledge([number], now)
         return number, carried
 
     patch.setattr(Outbox, "take", settle)

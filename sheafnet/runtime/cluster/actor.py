@@ -125,14 +125,15 @@ def _live(host: Host, peers: Mapping[str, Handle], mail: Mail, life: _Life) -> N
             pace = PACE if host.improves_by_waiting else 0.0
             while True:
                 items = _awaited(mail, host, pace)
-                now = time.monotonic()
+                arrived = time.monotonic()
                 for item in items:
                     if item is None:
                         return
                     if isinstance(item, bytes):
-                        host.receive(item, now)
+                        host.receive(item, arrived)
                     else:
                         item(host)
+                now = time.monotonic()
                 due = host.due
                 if host.runnable or (due is not None and due <= now):
                     for peer, data in host.step(now):
