@@ -83,17 +83,22 @@ def test_a_vertex_that_reads_the_stalk_of_a_stranger_is_found_out(
 
 
 def test_a_check_may_end_when_there_is_word_everywhere() -> None:
-    run = sn.prepare(
-        NET.sheaf, NET.pins, runtime=sn.Simulator(placement="by-vertex", **HOSTILE), rule="prox"
-    )
     push = sn.Push("z1", at=50.0)
-    whole, check = sn.light_cone(run, push), sn.light_cone(run, push, to_the_last=False)
-    for vertex, arrival in check.arrivals.items():
-        assert arrival.earliest < np.inf
-        assert arrival[:3] == whole.arrivals[vertex][:3]
-        assert arrival.changed in (None, whole.arrivals[vertex].changed)
-    assert check.arrivals["z4"].changed is None  # it ended before that
-    assert whole.arrivals["z4"].changed is not None
+    ended_before = 0
+    for seed in range(5):
+        settings = {**HOSTILE, "seed": seed}
+        run = sn.prepare(
+            NET.sheaf, NET.pins, runtime=sn.Simulator(placement="by-vertex", **settings)
+        )
+        whole, check = sn.light_cone(run, push), sn.light_cone(run, push, to_the_last=False)
+        for vertex, arrival in check.arrivals.items():
+            assert arrival.earliest < np.inf
+            assert arrival[:3] == whole.arrivals[vertex][:3]
+            assert arrival.changed in (None, whole.arrivals[vertex].changed)
+        ended_before += sum(it.changed is not None for it in whole.arrivals.values()) > sum(
+            it.changed is not None for it in check.arrivals.values()
+        )
+    assert ended_before
 
 
 def test_a_vertex_apart_from_the_others_is_never_reached() -> None:
