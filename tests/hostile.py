@@ -158,6 +158,11 @@ def network(
     }  # fmt: skip
 
 
+def drawn(seed: int, folder: Path) -> InferJob:
+    """Return the job of a seed; the files that it refers to are in ``folder``."""
+    return built(document(seed, folder), folder)
+
+
 def built(config: dict[str, Any], folder: Path) -> InferJob:
     """Return the job of a configuration whose paths begin in ``folder``."""
     valid = Config.model_validate(config, context={"base": folder})
@@ -173,7 +178,7 @@ def play(seed: int) -> str:
         See ``scenario.play``; or if something changed before there was word of it.
     """
     with tempfile.TemporaryDirectory() as folder:
-        job = built(document(seed, Path(folder)), Path(folder))
+        job = drawn(seed, Path(folder))
         name = f"seed {seed}, {NAMES[seed % 3]}"
         cone = light_cone(job)
         if cone is not None and cone.violations:
@@ -207,7 +212,7 @@ def digest(seed: int, *, through_its_run_directory: bool) -> str:
     """Return the digest of the run of a seed, of its config as given or as a run writes it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        job = built(document(seed, folder), folder)
+        job = drawn(seed, folder)
         if through_its_run_directory:
             RunDirectory(folder / "run").write_inputs(dump_config(job.config), job.network)
             job = build_inference(load_config(folder / "run" / "config.yaml"))

@@ -178,7 +178,7 @@ class Host:
         if self._exploded is None and not self._frozen:
             awaits = self._awaits
             for vertex in self._members:
-                if vertex.runnable and not (awaits and self._restraint.holds(vertex.stationarity)):
+                if self._moves(vertex, awaits):
                     return True
         for peer in self._peers.values():  # noqa: SIM110
             if peer.outbox.may_send:
@@ -312,10 +312,8 @@ class Host:
         if not awaits:
             self._restraint.renew()
         for vertex in self._members:
-            if self._exploded is None and vertex.runnable:
+            if self._exploded is None and self._moves(vertex, awaits):
                 force = vertex.stationarity
-                if awaits and self._restraint.holds(force):
-                    continue
                 self._restraint.took(force)
                 guard = self._guards.get(vertex.name) or self._guard(vertex)
                 if guard.trips(force):
@@ -333,6 +331,10 @@ class Host:
                 if peer.outbox.due is not None:
                     return True
         return False
+
+    def _moves(self, vertex: Vertex, awaits: bool) -> bool:
+        """Return whether a vertex has a reason to step that cannot wait."""
+        return vertex.runnable and not (awaits and self._restraint.holds(vertex.stationarity))
 
     def _guard(self, vertex: Vertex) -> Guard:
         guard = self._guards[vertex.name] = Guard(vertex.stationarity, self._rule.growth_limit)

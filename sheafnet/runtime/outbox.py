@@ -66,7 +66,8 @@ class Outbox:
         self._smoothed: float | None = None
         self._variation = 0.0
         self._backoff = 1.0
-        self._silence = True
+        # Whether nothing has come from the peer since the timer last ran out.
+        self._silent = True
 
     def put(self, message: Message) -> None:
         """Take ``message`` in place of any older one of its key.
@@ -104,7 +105,7 @@ class Outbox:
         Parameters
         ----------
         numbers
-            Of the frames, in the order in which they arrived.
+            Of the frames; others than this outbox knows are passed over.
         now
             When the peer's word of them came.
         """
@@ -131,7 +132,7 @@ class Outbox:
 
     def hear(self) -> None:
         """Note that there was word from the peer: a frame that is lost now is an accident."""
-        self._silence = False
+        self._silent = False
         if self._backoff > 1.0:
             self._backoff = 1.0
             self._update()
@@ -146,9 +147,9 @@ class Outbox:
             return
         # The same sum as for ``due``: at that very time it must not round to "not yet".
         timeout = self._timeout
-        if self._silence:
+        if self._silent:
             self._backoff = min(2.0 * self._backoff, LONGEST_BACKOFF)
-        self._silence = True
+        self._silent = True
         for number, flight in list(self._flights.items()):
             if flight.sent_at + timeout <= now:
                 self._give_up(number)

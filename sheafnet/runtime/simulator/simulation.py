@@ -185,6 +185,12 @@ class Simulation:
 
     # Hosts and frames.
 
+    def _schedule(self, host: Host) -> None:
+        if host.runnable:
+            self._schedule_step(host)
+        else:
+            self._schedule_timer(host)
+
     def _schedule_step(self, host: Host) -> None:
         if host not in self._step_scheduled:
             self._step_scheduled.add(host)
@@ -206,10 +212,7 @@ class Simulation:
             self._send(name, receiver, data)
         takes = self._workers[name].takes(updates, host.elements - elements_before)
         self._sheets[name].work(kernel.now, takes)
-        if host.runnable:
-            self._schedule_step(host)
-        else:
-            self._schedule_timer(host)
+        self._schedule(host)
 
     def _send(self, sender: str, receiver: str, data: bytes) -> None:
         now, checksum = self.kernel.now, int.from_bytes(data[4:8], "little")
@@ -223,12 +226,8 @@ class Simulation:
         if host is None:
             return  # it is down
         host.receive(data, self.kernel.now)
-        if host in self._step_scheduled:
-            return
-        if host.runnable:
-            self._schedule_step(host)
-        else:
-            self._schedule_timer(host)
+        if host not in self._step_scheduled:
+            self._schedule(host)
 
     def _schedule_timer(self, host: Host) -> None:
         """Wake an idle host when its timer is due; one that steps looks at it by itself."""
