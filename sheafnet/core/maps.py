@@ -204,10 +204,13 @@ class Linear(RestrictionMap):
         return rows
 
     def apply(self, x: Array) -> Array:
-        return self.matrix @ x
+        # Bit for bit what the operator gives, which takes half a microsecond longer to begin.
+        value: Array = self.matrix.dot(x)
+        return value
 
     def pullback(self, x: Array, y: Array) -> Array:  # noqa: ARG002
-        return self._transpose @ y
+        value: Array = self._transpose.dot(y)
+        return value
 
     @cached_property
     def curvature(self) -> float:
@@ -238,7 +241,7 @@ class Affine(Linear):
         self._bias_column = self.bias[:, None]
 
     def apply(self, x: Array) -> Array:
-        value = self.matrix @ x
+        value: Array = self.matrix.dot(x)
         value += self._bias_column
         return value
 

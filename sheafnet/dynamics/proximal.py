@@ -81,7 +81,7 @@ class LinearProximal(Proximal):
         self._inverse = (_whole_inverse(A) if whole else _inverse(A, free)).astype(dtype)
 
     def minimiser(self, star: Star, inbox: Inbox) -> Array:
-        return np.asarray(star.stalk - self._inverse @ star.descent(inbox))
+        return np.asarray(star.stalk - self._inverse.dot(star.descent(inbox)))
 
 
 def _whole_inverse(A: Array) -> Array:

@@ -87,8 +87,7 @@ class Star:
         self.sequence = 0
         self.has_kinks = any(inc.map.kink for inc in self.incidences)
         self._heard_all = False
-        self._descent_version = -1
-        self._stationarity_version = -1
+        self._seen = -1
         self.move(stalk)
 
     def twin(self) -> Star:
@@ -131,7 +130,7 @@ class Star:
         self.stalk = frozen(stalk)
         # A list is made faster than a generator is run.
         self.projections = tuple([frozen(inc.map.apply(stalk)) for inc in self.incidences])
-        self._descent_version = self._stationarity_version = -1
+        self._seen = -1
 
     def learn(self, maps: Mapping[str, RestrictionMap]) -> None:
         """Have other maps at these edges from the next move on."""
@@ -180,21 +179,26 @@ class Star:
 
         From the last word of each neighbour; see ``core.local.descent``.
         """
-        if self._descent_version != inbox.version:
-            pins = self.constraint.pins
-            force = local.gradient if pins is None and not self.has_kinks else local.descent
-            self._descent: Array = frozen(
-                force(self.incidences, pins, self.stalk, self.projections, self.heard(inbox))
-            )
-            self._descent_version = inbox.version
+        if self._seen != inbox.version:
+            self._look(inbox)
         return self._descent
 
     def stationarity(self, inbox: Inbox) -> float:
         """Return the largest force that can move the vertex, over coordinates and samples."""
-        if self._stationarity_version != inbox.version:
-            self._stationarity = largest(self.descent(inbox))
-            self._stationarity_version = inbox.version
+        if self._seen != inbox.version:
+            self._look(inbox)
         return self._stationarity
+
+    def _look(self, inbox: Inbox) -> None:
+        ends, pins, heard = self.incidences, self.constraint.pins, self.heard(inbox)
+        if pins is None and not self.has_kinks:
+            force = local.gradient(ends, None, self.stalk, self.projections, heard)
+        else:
+            force = local.descent(ends, pins, self.stalk, self.projections, heard)
+        # Before it is frozen: NumPy searches a copy of what it may not write to.
+        self._stationarity = largest(force)
+        self._descent: Array = frozen(force)
+        self._seen = inbox.version
 
     def heard(self, inbox: Inbox) -> list[Array]:
         """Return the last projection of the neighbour on every incidence."""
