@@ -239,7 +239,7 @@ class _Twins:
         simulation = self._courses[1].simulation
         change = np.zeros_like(problem.start[push.vertex])
         change[push.coordinate] = push.by
-        simulation.kernel.at(push.at, Priority.FAULT, simulation.disturb, push.vertex, change)
+        simulation.kernel.at(push.at, Priority.FAULT, simulation.disturb, (push.vertex, change))
         self.homes = simulation.roster.homes
         self.changed: dict[str, float] = {}
         self.word = {self.homes[push.vertex]: (push.at, 0)}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator
 from enum import IntEnum
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 Action: TypeAlias = Callable[..., None]
 
-DRAWS = 2**53
+DRAWS: Final = 2**53
 """As many orders as a float has; more than there are events, so that no two are the same."""
 
 
@@ -49,7 +49,9 @@ class Kernel:
         self._heap: list[tuple[float, int, int, Action, tuple[Any, ...]]] = []
         self._id = 0
 
-    def at(self, time: float, priority: Priority, action: Action, *arguments: Any) -> None:
+    def at(
+        self, time: float, priority: Priority, action: Action, arguments: tuple[Any, ...] = ()
+    ) -> None:
         """Have ``action(*arguments)`` happen at ``time``, or now if that is past."""
         self._id += 1
         when = float(time) if time > self.now else self.now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,10 @@ from sheafnet.runtime.simulator.channel import Channel, Cut
 from sheafnet.runtime.simulator.latency import Latency
 from sheafnet.runtime.streams import stream
 
-BLOCK = 32
+BLOCK: Final = 32
 """Draws at a time: enough to spread the cost of a call, few enough for 100,000 links."""
 
-LOST = (None,)
+LOST: Final = (None,)
 
 
 class Link:

@@ -28,7 +28,7 @@ from sheafnet.runtime.simulator.channel import Channel
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
 from sheafnet.runtime.simulator.link import Link, endless
 from sheafnet.runtime.simulator.trace import Trace, What
-from sheafnet.runtime.simulator.work import Timesheet, Worker
+from sheafnet.runtime.simulator.worker import Timesheet, Worker
 from sheafnet.runtime.streams import stream
 from sheafnet.runtime.survey import survey
 
@@ -90,9 +90,9 @@ class Simulation:
         for host in self.hosts.values():
             self._schedule_step(host)
         for restart in settings.restarts:
-            self.kernel.at(restart.at, Priority.FAULT, self._crash, restart.host, restart.down)
+            self.kernel.at(restart.at, Priority.FAULT, self._crash, (restart.host, restart.down))
         for pause in settings.pauses:
-            self.kernel.at(pause.at, Priority.FAULT, self._pause, pause.host, pause.lasts)
+            self.kernel.at(pause.at, Priority.FAULT, self._pause, (pause.host, pause.lasts))
 
     def run(self, watch: Watch) -> Record:
         """Run to the end."""
@@ -194,7 +194,7 @@ class Simulation:
     def _schedule_step(self, host: Host) -> None:
         if host not in self._step_scheduled:
             self._step_scheduled.add(host)
-            self.kernel.at(self._sheets[host.name].free_at, Priority.STEP, self._step, host)
+            self.kernel.at(self._sheets[host.name].free_at, Priority.STEP, self._step, (host,))
 
     def _step(self, host: Host) -> None:
         self._step_scheduled.discard(host)
@@ -219,7 +219,7 @@ class Simulation:
         for delay in self._link(sender, receiver).fate(now, len(data)):
             self._trace.send(now, sender, receiver, len(data), checksum, delay)
             if delay is not None:
-                self.kernel.at(now + delay, Priority.ARRIVAL, self._arrive, receiver, data)
+                self.kernel.at(now + delay, Priority.ARRIVAL, self._arrive, (receiver, data))
 
     def _arrive(self, receiver: str, data: bytes) -> None:
         host = self.hosts.get(receiver)
@@ -234,7 +234,7 @@ class Simulation:
         due = host.due
         if due is not None and due < self._timers.get(host, math.inf):
             self._timers[host] = due
-            self.kernel.at(due, Priority.STEP, self._timer, host, due)
+            self.kernel.at(due, Priority.STEP, self._timer, (host, due))
 
     def _timer(self, host: Host, set_for: float) -> None:
         if self._timers.get(host) != set_for:
@@ -258,7 +258,7 @@ class Simulation:
         self._trace.note(self.kernel.now, What.CRASH, name, self.lives[name])
         self._crashed.append(host)
         self._sheets[name].fall(self.kernel.now)
-        self.kernel.at(self.kernel.now + down, Priority.FAULT, self._rise, name)
+        self.kernel.at(self.kernel.now + down, Priority.FAULT, self._rise, (name,))
 
     def _rise(self, name: str) -> None:
         self.lives[name] += 1
@@ -279,7 +279,7 @@ class Simulation:
         self.coordinator.roll_back(self.roster.run)
         for name in self.hosts:
             arrives = self._control(CONTROL, name)
-            self.kernel.at(arrives, Priority.CONTROL, self._replace, name, self.roster.run)
+            self.kernel.at(arrives, Priority.CONTROL, self._replace, (name, self.roster.run))
         # The wave that is under way has lost its answers.
         wait = self.settings.report_interval
         self.kernel.at(self.kernel.now + wait, Priority.CONTROL, self._wave)
@@ -312,7 +312,9 @@ class Simulation:
         """Begin a wave, or ask those again who were down when it was asked."""
         ask = self.coordinator.ask()
         for name in self.lives:
-            self.kernel.at(self._control(CONTROL, name), Priority.CONTROL, self._answer, name, ask)
+            self.kernel.at(
+                self._control(CONTROL, name), Priority.CONTROL, self._answer, (name, ask)
+            )
 
     def _answer(self, name: str, ask: Ask) -> None:
         host = self.hosts.get(name)
@@ -321,12 +323,11 @@ class Simulation:
                 self.kernel.now + self.settings.report_interval,
                 Priority.CONTROL,
                 self._answer,
-                name,
-                ask,
+                (name, ask),
             )
             return
         report = host.report(ask)
-        self.kernel.at(self._control(name, CONTROL), Priority.CONTROL, self._hear, report)
+        self.kernel.at(self._control(name, CONTROL), Priority.CONTROL, self._hear, (report,))
 
     def _hear(self, report: Report) -> None:
         match self.coordinator.receive(report, self.kernel.now):
