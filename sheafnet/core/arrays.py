@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -11,7 +11,7 @@ from sheafnet.errors import EmptyBatchError, InputError, NonFiniteError, ShapeEr
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 
-SMALL = 4096
+SMALL: Final = 4096
 """Up to this size a reduction takes longer to begin than to go through."""
 
 FLOAT_TYPES = (np.dtype(np.float64), np.dtype(np.float32))

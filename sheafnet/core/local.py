@@ -37,17 +37,17 @@ def gradient(
     projections, heard
         F x of the vertex and of the neighbour, one for each incidence.
     """
-    forces = [
-        inc.force(stalk, own, other)
-        for inc, own, other in zip(incidences, projections, heard, strict=True)
-    ]
+    total: Array | None = None
+    for end, inc in enumerate(incidences):
+        force = inc.force(stalk, projections[end], heard[end])
+        if total is None:
+            total = force
+        else:
+            total += force
+    if total is None:
+        total = np.zeros_like(stalk)
     if pins is not None and pins.springs:
-        forces.append(pins.pull(stalk))
-    if not forces:
-        return np.zeros_like(stalk)
-    total = forces[0]
-    for force in forces[1:]:
-        total += force
+        total += pins.pull(stalk)
     return total
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.messages import Key, Message
 
-STALENESS_CLASSES = 16
+STALENESS_CLASSES: Final = 16
 """Class 0 counts a staleness of 0, class n one from 2ⁿ⁻¹ to 2ⁿ − 1, the last all the rest."""
 
 
@@ -52,23 +53,23 @@ class Inbox:
         bool
             Whether it was kept.
         """
-        stamp = (incarnation, message.sequence)
-        key = message.key
+        key, sequence = message.key, message.sequence
         if key.tag < self.floor:
             return False
         before = self._stamps.get(key)
         if before is not None:
-            if stamp <= before:
+            life, heard = before
+            if incarnation < life or (incarnation == life and sequence <= heard):
                 return False
-            if incarnation == before[0]:
-                missed = message.sequence - before[1] - 1
+            if incarnation == life:
+                missed = sequence - heard - 1
                 if missed:
                     self.staleness[min(missed.bit_length(), STALENESS_CLASSES - 1)] += 1
                     self.staleness_sum += missed
                     self.max_staleness = max(missed, self.max_staleness)
                 else:
                     self.staleness[0] += 1
-        self._stamps[key] = stamp
+        self._stamps[key] = incarnation, sequence
         self._arrays[key] = message.array
         self.version += 1
         return True

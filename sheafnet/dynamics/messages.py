@@ -41,7 +41,7 @@ class Key(NamedTuple):
     tag: int = 0
 
 
-class Message(NamedTuple):
+class Message:
     """One edge vector (or other array) on its way across an edge.
 
     Attributes
@@ -54,6 +54,10 @@ class Message(NamedTuple):
         Read-only; for a projection F x of the sender, shape (edge dim, batch).
     """
 
-    key: Key
-    sequence: int
-    array: Array
+    # Not a tuple with names: where it is compiled, this is made and read several times as fast.
+    __slots__ = ("array", "key", "sequence")
+
+    def __init__(self, key: Key, sequence: int, array: Array) -> None:
+        self.key = key
+        self.sequence = sequence
+        self.array = array

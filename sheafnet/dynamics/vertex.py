@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from sheafnet.core.arrays import Array, largest
 from sheafnet.dynamics.inbox import Inbox
@@ -11,7 +12,7 @@ from sheafnet.dynamics.program import Program
 from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.errors import DeliveryError
 
-NEAR_REST = 1000.0
+NEAR_REST: Final = 1000.0
 """Forces above this many times the quiet are far from rest: what changed is not worth a look."""
 
 
@@ -192,16 +193,15 @@ class Vertex:
 
     def _everything(self) -> list[Message]:
         """Return the projection onto every edge."""
-        self._said = self.star.projections
-        pairs = zip(self._own_keys, self._said, strict=True)
-        return [Message(key, self.star.sequence, projection) for key, projection in pairs]
+        sequence, said = self.star.sequence, self.star.projections
+        self._said = said
+        return [Message(key, sequence, said[end]) for end, key in enumerate(self._own_keys)]
 
     def _news(self) -> list[Message]:
         """Return the projections that differ enough from what the neighbours were told."""
         said, messages = list(self._said), []
-        for end, (key, projection) in enumerate(
-            zip(self._own_keys, self.star.projections, strict=True)
-        ):
+        for end, key in enumerate(self._own_keys):
+            projection = self.star.projections[end]
             if largest(projection - said[end]) > self.star.quiet:
                 said[end] = projection
                 messages.append(Message(key, self.star.sequence, projection))

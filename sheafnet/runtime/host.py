@@ -114,8 +114,8 @@ class Host:
         self._started = self._frozen = False
         self._restraint = Restraint()
         self._owes_acks = False
-        self._carried: Counter[tuple[str, str]] = Counter()
-        self._carried_bytes: Counter[tuple[str, str]] = Counter()
+        self._carried: dict[tuple[str, str], int] = {}
+        self._carried_bytes: dict[tuple[str, str], int] = {}
 
     def receive(self, data: bytes, now: float) -> None:
         """Take in one frame, or refuse and count it; never raises, whatever the bytes.
@@ -227,7 +227,8 @@ class Host:
             if outbox.due is not None and outbox.due <= now:
                 outbox.expire(now)
             if outbox.may_send:
-                frames.append((name, self._frame(name, peer, *outbox.take(now))))
+                number, messages = outbox.take(now)
+                frames.append((name, self._frame(name, peer, number, messages)))
             elif peer.unacknowledged:
                 frames.append((name, self._frame(name, peer, 0, ())))
         self._owes_acks = False
@@ -353,9 +354,11 @@ class Host:
             self._run, self.name, name, self.incarnation, number, peer.incarnation, acks, messages
         )
         data = encode(frame, self._limits)
-        for key, _, array in messages:
-            self._carried[key[1:3]] += 1
-            self._carried_bytes[key[1:3]] += array.nbytes
+        for message in messages:
+            key = message.key
+            route = key.edge, key.sender
+            self._carried[route] = self._carried.get(route, 0) + 1
+            self._carried_bytes[route] = self._carried_bytes.get(route, 0) + message.array.nbytes
         self.frames += 1
         peer.bytes += len(data)
         return data

@@ -14,23 +14,24 @@ same, and the timer learns from it that it was too short.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final
 
 from sheafnet.dynamics.messages import Key, Message
 from sheafnet.runtime.patience import Patience
 
-LONGEST_BACKOFF = 32.0
+LONGEST_BACKOFF: Final = 32.0
 
-REMEMBERED = 1024
+REMEMBERED: Final = 1024
 """Frames that are given up on and may still be acknowledged: with fewer, a timer that is very much
 too short would never learn it."""
 
 
-class _Flight(NamedTuple):
+class _Flight:
     """When a frame was sent, and the key and sequence of all that it carries."""
 
-    sent_at: float
-    carries: tuple[tuple[Key, int], ...]
+    def __init__(self, sent_at: float, carries: list[tuple[Key, int]]) -> None:
+        self.sent_at = sent_at
+        self.carries = carries
 
 
 class Outbox:
@@ -94,7 +95,7 @@ class Outbox:
         self._number += 1
         messages = tuple(self._waiting.values())
         self._waiting.clear()
-        carries = tuple([(message.key, message.sequence) for message in messages])
+        carries = [(message.key, message.sequence) for message in messages]
         self._flights[self._number] = _Flight(now, carries)
         self._update()
         return self._number, messages

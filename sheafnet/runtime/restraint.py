@@ -7,7 +7,9 @@ Eisenstat & Steihaug 1982), it is enough to come as far as the error of what was
 
 from __future__ import annotations
 
-SHARE = 0.3
+from typing import Final
+
+SHARE: Final = 0.3
 """Of the largest force since the last news or answer.
 
 With the rule prox on 16-16-16-16-16-4, a host for each layer and delays of 5 and 20 steps, it takes

@@ -37,22 +37,27 @@ frames = st.builds(
 )
 
 
-def example(messages: int = 2) -> Frame:
+def example(messages: int = 2, *others: Message) -> Frame:
     rng = np.random.default_rng(0)
     said = tuple(
         Message(Key(Kind.PROJECTION, "weight_1", "a0"), n, rng.standard_normal((3, 2)))
         for n in range(messages)
     )
-    return Frame("run", "layer_0", "layer_1", 1, 7, 0, (3, 4), said)
+    return Frame("run", "layer_0", "layer_1", 1, 7, 0, (3, 4), said + others)
+
+
+def envelope(frame: Frame) -> tuple[object, ...]:
+    names = ("run", "sender", "receiver", "incarnation", "number", "heard", "acks")
+    return tuple(getattr(frame, name) for name in names)
 
 
 @given(frames)
 def test_a_frame_survives_the_wire_bit_by_bit(frame: Frame) -> None:
     back = decode(encode(frame))
-    assert back._replace(messages=()) == frame._replace(messages=())
+    assert envelope(back) == envelope(frame)
     assert len(back.messages) == len(frame.messages)
     for ours, theirs in zip(back.messages, frame.messages, strict=True):
-        assert ours[:2] == theirs[:2]
+        assert (ours.key, ours.sequence) == (theirs.key, theirs.sequence)
         assert ours.array.dtype == theirs.array.dtype
         assert ours.array.shape == theirs.array.shape
         assert ours.array.tobytes() == theirs.array.tobytes()
@@ -69,7 +74,7 @@ def test_arrays_are_read_where_they_lie_and_cannot_be_changed() -> None:
 
 def test_a_fortran_ordered_array_keeps_its_values() -> None:
     array = np.asfortranarray(np.arange(6.0).reshape(2, 3))
-    frame = example(0)._replace(messages=(Message(Key(Kind.TENSION, "e", "v", 3), 1, array),))
+    frame = example(0, Message(Key(Kind.TENSION, "e", "v", 3), 1, array))
     np.testing.assert_array_equal(decode(encode(frame)).messages[0].array, array)
 
 
@@ -157,7 +162,7 @@ def test_limits_hold_on_both_ends() -> None:
 def test_an_array_of_another_type_is_not_sent() -> None:
     message = Message(Key(Kind.PROJECTION, "e", "v"), 1, np.ones(3, np.float16))
     with pytest.raises(ProtocolError, match="an array of float16 on 'e' cannot be sent"):
-        encode(example(0)._replace(messages=(message,)))
+        encode(example(0, message))
 
 
 def mutated(rng: np.random.Generator, data: bytes) -> bytes:
