@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.maps import RestrictionMap
@@ -32,6 +33,10 @@ class Incidence:
     map: RestrictionMap
     is_tail: bool
     leads: bool = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Compiled, an object that cannot be changed cannot be filled after it was made either.
+        return Incidence, (self.edge, self.neighbour, self.map, self.is_tail, self.leads)
 
     def force(self, stalk: Array, projection: Array, heard: Array) -> Array:
         """Return this edge's part of ∇E at the vertex, DFᵀ (F x − heard).
