@@ -1,21 +1,22 @@
 """The coordinator of a cluster run, as an actor beside the driver.
 
-It makes the host actors, asks them in waves, tells the observers that came along, and decides
-when the run ends. No frame passes through it.
+It tells the host actors who they are, asks them in waves, tells the observers that came along,
+and decides when the run ends. No frame passes through it.
 """
 
 from __future__ import annotations
 
-import secrets
 import time
+from collections.abc import Mapping
 
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Progress, Record, Stats
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.dynamics.watch import Watch
+from sheafnet.runtime.cluster.actor import Handle
 from sheafnet.runtime.cluster.cluster import Cluster
-from sheafnet.runtime.cluster.crew import Crew
+from sheafnet.runtime.cluster.crew import Crew, dismiss
 from sheafnet.runtime.coordinator import Coordinator, Finish, Freeze, Settle, Wake
 from sheafnet.runtime.patience import Patience
 from sheafnet.runtime.ports import Observer
@@ -37,12 +38,23 @@ class Conductor:
         What to run.
     cluster
         How.
+    run
+        Name of the run.
+    actors
+        Host → its actor.
     observer
         Told from here.
     """
 
-    def __init__(self, problem: Problem, cluster: Cluster, observer: Observer) -> None:
-        self._job = job_of(problem, Waves(cluster), observer)
+    def __init__(
+        self,
+        problem: Problem,
+        cluster: Cluster,
+        run: str,
+        actors: Mapping[str, Handle],
+        observer: Observer,
+    ) -> None:
+        self._job = job_of(problem, Waves(cluster, run, actors), observer)
 
     def execute(self) -> Record:
         """Run to the end."""
@@ -73,20 +85,22 @@ class Conductor:
 class Waves:
     """The runtime inside the conductor: hosts that live as actors, asked in waves."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, run: str, actors: Mapping[str, Handle]) -> None:
         self._cluster = cluster
+        self._run = run
+        self._actors = actors
 
     def run(self, problem: Problem, watch: Watch) -> Record:
         """Run ``problem`` to its end."""
         cluster = self._cluster
         patience = Patience(FIRST_TIMEOUT, cluster.window, SHORTEST_TIMEOUT)
-        name = f"cluster-{secrets.token_hex(4)}"
-        crew = Crew(Roster(problem, name, cluster.placement, patience), cluster)
+        roster = Roster(problem, self._run, cluster.placement, patience)
+        crew = Crew(roster, self._actors, cluster)
         try:
             crew.bind()
             return _Waves(crew, cluster.report_interval, watch).run()
         finally:
-            crew.dismiss()
+            dismiss(self._actors)  # an observer may stay, to be looked at for a while
 
 
 class _Waves:

@@ -1,10 +1,10 @@
-"""The actors of a run: created, told who they are, asked, and brought back when they are lost."""
+"""The actors of a run: told who they are, asked, and brought back when they are lost."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import ray
 from ray.exceptions import (
@@ -30,6 +30,29 @@ RETRY = 0.2
 """Seconds between questions to a host that is being restarted."""
 
 
+def recruit(hosts: Iterable[str], run: str, cluster: Cluster) -> dict[str, Handle]:
+    """Return an actor for each host of a run, all of which are on their way."""
+    remote = ray.remote(HostActor)
+    return {
+        # Named for whoever looks at the cluster with Ray's own tools.
+        name: remote.options(
+            name=f"{run}/{name}",
+            num_cpus=cluster.cpus,
+            max_restarts=cluster.max_restarts,
+            scheduling_strategy="SPREAD",
+            # Ray would keep an entry for every frame.
+            enable_task_events=False,
+        ).remote()
+        for name in hosts
+    }
+
+
+def dismiss(actors: Mapping[str, Handle]) -> None:
+    """End every actor that has not ended yet."""
+    for actor in actors.values():
+        ray.kill(actor)
+
+
 class Crew:
     """One actor for each host of a roster.
 
@@ -37,8 +60,10 @@ class Crew:
     ----------
     roster
         Who lives where. To be replaced when the pins change.
+    actors
+        Host → its actor.
     cluster
-        How actors are made and how long they may be silent.
+        How long they may be silent.
 
     Attributes
     ----------
@@ -52,7 +77,7 @@ class Crew:
         Those whose maps were lost with them, as far as nothing has been done about it yet.
     """
 
-    def __init__(self, roster: Roster, cluster: Cluster) -> None:
+    def __init__(self, roster: Roster, actors: Mapping[str, Handle], cluster: Cluster) -> None:
         self.roster = roster
         self.quiet = roster.quiet
         self.processes: dict[str, Process] = {}
@@ -61,19 +86,7 @@ class Crew:
         self._cluster = cluster
         self._lives = dict.fromkeys(roster.members, 0)
         self._lost_at: dict[str, float] = {}
-        remote = ray.remote(HostActor)
-        self._actors: dict[str, Handle] = {
-            # Named for whoever looks at the cluster with Ray's own tools.
-            name: remote.options(
-                name=f"{roster.run}/{name}",
-                num_cpus=cluster.cpus,
-                max_restarts=cluster.max_restarts,
-                scheduling_strategy="SPREAD",
-                # Ray would keep an entry for every frame.
-                enable_task_events=False,
-            ).remote()
-            for name in roster.members
-        }
+        self._actors = actors
 
     def bind(self) -> None:
         """Tell every actor which host it is and who its neighbours are."""
@@ -144,11 +157,6 @@ class Crew:
         self.roster = roster
         self.forgotten.clear()
         self.bind()
-
-    def dismiss(self) -> None:
-        """End every actor."""
-        for actor in self._actors.values():
-            ray.kill(actor)
 
     def _begin(self, name: str) -> ray.ObjectRef[Process]:
         """Tell one actor; return what it will answer."""

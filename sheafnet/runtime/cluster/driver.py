@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from functools import partial
 
@@ -16,7 +17,9 @@ from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster.actor import Handle
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.cluster.conductor import Conductor
+from sheafnet.runtime.cluster.crew import dismiss, recruit
 from sheafnet.runtime.cluster.session import knock, session
+from sheafnet.runtime.placement import place
 from sheafnet.runtime.ports import Observer
 
 POLL = 0.05
@@ -33,6 +36,9 @@ def drive(problem: Problem, cluster: Cluster, observer: Observer, watch: Watch) 
     """Run ``problem`` on actors and return its record; see ``Cluster.run``."""
     with session(cluster.address):
         here = ray.get_runtime_context().get_node_id()
+        run = f"cluster-{secrets.token_hex(4)}"
+        # From here, so that hosts and conductor start side by side.
+        actors = recruit(place(problem.sheaf, cluster.placement), run, cluster)
         conductor: Handle = (
             ray.remote(Conductor)
             .options(
@@ -40,7 +46,7 @@ def drive(problem: Problem, cluster: Cluster, observer: Observer, watch: Watch) 
                 max_concurrency=CALLS_AT_A_TIME,
                 scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
             )
-            .remote(problem, cluster, observer)
+            .remote(problem, cluster, run, actors, observer)
         )
         try:
             ray.get(conductor.progress.remote(), timeout=cluster.startup)
@@ -56,6 +62,7 @@ def drive(problem: Problem, cluster: Cluster, observer: Observer, watch: Watch) 
             raise ClusterError(f"Ray failed: {error}") from error
         finally:
             ray.kill(conductor)
+            dismiss(actors)
 
 
 def _attend(conductor: Handle, stay: bool, silence: float, watch: Watch) -> Record:
