@@ -36,7 +36,7 @@ class Incidence:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Compiled, an object that cannot be changed cannot be filled after it was made either.
-        return Incidence, (self.edge, self.neighbour, self.map, self.is_tail, self.leads)
+        return type(self), (self.edge, self.neighbour, self.map, self.is_tail, self.leads)
 
     def force(self, stalk: Array, projection: Array, heard: Array) -> Array:
         """Return this edge's part of ∇E at the vertex, DFᵀ (F x − heard).

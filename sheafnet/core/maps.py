@@ -57,7 +57,10 @@ class RestrictionMap(abc.ABC):
 
     @abc.abstractmethod
     def apply(self, x: Array) -> Array:
-        """Return F(x), shape (edge dim, batch), for ``x`` of shape (vertex dim, batch)."""
+        """Return F(x), shape (edge dim, batch), for ``x`` of shape (vertex dim, batch).
+
+        It is never asked for a stack of such.
+        """
 
     @abc.abstractmethod
     def pullback(self, x: Array, y: Array) -> Array:
@@ -204,7 +207,7 @@ class Linear(RestrictionMap):
         return rows
 
     def apply(self, x: Array) -> Array:
-        # Bit for bit what the operator gives, which takes half a microsecond longer to begin.
+        # The operator gives the same and takes half a microsecond longer to begin.
         value: Array = self.matrix.dot(x)
         return value
 

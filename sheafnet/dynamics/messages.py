@@ -54,10 +54,14 @@ class Message:
         Read-only; for a projection F x of the sender, shape (edge dim, batch).
     """
 
-    # Not a tuple with names: where it is compiled, this is made and read several times as fast.
+    # Neither this nor a frame is a tuple with names: compiled, they are made and read several
+    # times as fast.
     __slots__ = ("array", "key", "sequence")
 
     def __init__(self, key: Key, sequence: int, array: Array) -> None:
         self.key = key
         self.sequence = sequence
         self.array = array
+
+    def __repr__(self) -> str:
+        return f"Message({self.key}, {self.sequence}, {self.array!r})"

@@ -201,6 +201,7 @@ class LayerProgram(InnerProgram):
         self._candidates = np.where(tally.plan == SOLVE, targets, a).astype(a.dtype)
         after = tally.after + half_square(gates - self._candidates)
         tally = replace(tally, after=after, grain=self._grain(a))
+        # One by one: a map takes no stack.
         vectors = np.stack([self._map.apply(x) for x in (a, *self._candidates)])
         told = replace(word, tally=tally, vectors=vectors)
         return Step(_moved(star, a), (self._above.letter(told),))

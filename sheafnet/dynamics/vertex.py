@@ -43,7 +43,7 @@ class Vertex:
         self.updates = 0
         # Who does not begin with a word to everyone takes turns: being ready is reason enough.
         self._restless = not program.greets
-        self._acted_on = 0
+        self._acted_on = -1  # a vertex without neighbours has to step once without any mail
         self._own_keys = tuple(Key(Kind.PROJECTION, inc.edge, star.name) for inc in star.incidences)
         self._said = star.projections
         self._shapes = {

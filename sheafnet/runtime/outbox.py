@@ -29,6 +29,8 @@ too short would never learn it."""
 class _Flight:
     """When a frame was sent, and the key and sequence of all that it carries."""
 
+    __slots__ = ("carries", "sent_at")
+
     def __init__(self, sent_at: float, carries: list[tuple[Key, int]]) -> None:
         self.sent_at = sent_at
         self.carries = carries

@@ -44,9 +44,6 @@ LARGEST_COUNT: Final = 2**63
 _LOW: Final = 2**32 - 1
 _ILL_FORMED: Final = "a field of the header has the wrong type or is out of range"
 
-_pack: Final = msgpack.Packer().pack
-"""Shared: it packs one thing from beginning to end before another thread can come in."""
-
 KINDS: Final = (Kind.PROJECTION, Kind.TENSION, Kind.ELIMINATION)
 DTYPES: Final[tuple[np.dtype[Any], ...]] = (np.dtype("<f8"), np.dtype("<f4"))
 _KIND_CODES: Final = {kind: code for code, kind in enumerate(KINDS)}
@@ -110,7 +107,7 @@ def encode(frame: Frame, limits: Limits = Limits()) -> bytes:
         if payload % 8:
             parts.append(bytes(-payload % 8))
             payload += -payload % 8
-    header = _pack(
+    header = msgpack.packb(
         (
             frame.run,
             frame.sender,

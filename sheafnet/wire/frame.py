@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sheafnet.dynamics.messages import Message
+
+FIELDS: Final = (
+    "run", "sender", "receiver", "incarnation", "number", "heard", "acks", "messages",
+)  # fmt: skip
 
 
 class Frame:
@@ -27,17 +33,7 @@ class Frame:
         What the sender's vertices say to the receiver's.
     """
 
-    # Not a tuple with names: where it is compiled, this is made and read several times as fast.
-    __slots__ = (
-        "acks",
-        "heard",
-        "incarnation",
-        "messages",
-        "number",
-        "receiver",
-        "run",
-        "sender",
-    )
+    __slots__ = FIELDS
 
     def __init__(
         self,
@@ -58,3 +54,7 @@ class Frame:
         self.heard = heard
         self.acks = acks
         self.messages = messages
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in FIELDS)
+        return f"Frame({fields})"

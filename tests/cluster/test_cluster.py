@@ -48,8 +48,10 @@ class TestOnOneRay:
     def test_each_host_is_a_process_and_the_answer_is_the_simulators(self) -> None:
         reference = golden.load("64-32-32-10-softmax")
         stop = sn.Stop(1e-8, max_rounds=10**6)
-        ours = sn.infer(reference.sheaf, reference.pins, runtime=sn.Cluster(), stop=stop)
-        simulated = sn.infer(reference.sheaf, reference.pins, runtime=sn.Simulator(), stop=stop)
+        ours, simulated = (
+            sn.infer(reference.sheaf, reference.pins, rule="sor", runtime=runtime, stop=stop)
+            for runtime in (sn.Cluster(), sn.Simulator())
+        )
         assert ours.outcome is simulated.outcome is sn.Outcome.CONVERGED
         for vertex in reference.sheaf.vertices:
             assert np.abs(ours.cochain[vertex] - simulated.cochain[vertex]).max() <= 1e-6
@@ -106,6 +108,22 @@ class TestOnOneRay:
             run.result(60)
         assert '"event": "run_failed"' in (tmp_path / "events.jsonl").read_text(encoding="utf-8")
 
+    def test_a_coordinator_that_is_killed_ends_the_run(self, tmp_path: Path) -> None:
+        import ray
+
+        from sheafnet.observe.several import Several
+
+        moving, note = Moving(), tmp_path / "pid"
+        run = sn.start(
+            SMALL.sheaf, SMALL.pins, runtime=sn.Cluster(), stop=ENDLESS,
+            observer=Several([moving, Noting(note)]),
+        )  # fmt: skip
+        assert moving.moving.wait(60)
+        os.kill(int(note.read_text(encoding="ascii")), signal.SIGKILL)
+        with pytest.raises(ClusterError, match="the coordinator is lost"):
+            run.result(60)
+        assert ray.util.list_named_actors(all_namespaces=True) == []
+
     def test_an_error_in_a_map_names_the_host(self) -> None:
         moving = Moving()
         sheaf = chain(Failing(after=5))
@@ -134,6 +152,18 @@ class Refusing(sn.Observer):
 
     def started(self, problem: Problem) -> None:  # noqa: ARG002
         raise PermissionError("no")
+
+
+class Noting(sn.Observer):
+    """Notes the process of the coordinator."""
+
+    travels = True
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def started(self, problem: Problem) -> None:  # noqa: ARG002
+        self.path.write_text(str(os.getpid()), encoding="ascii")
 
 
 class Counting(sn.Identity):

@@ -238,6 +238,14 @@ def test_a_sheaf_of_pins_alone_converges(runtime: Runtime) -> None:
     assert solution.discord == {"e": 4.0}
 
 
+def test_a_vertex_without_neighbours_goes_where_its_pin_pulls(runtime: Runtime) -> None:
+    alone = sn.Sheaf({"u": 1, "v": 2}, [])
+    pins = [sn.Pin("u", [[1.0]]), sn.Pin("v", [2.0, -3.0], strength=0.5)]
+    solution = sn.infer(alone, pins, runtime=runtime, seed=1)
+    assert solution.outcome is sn.Outcome.CONVERGED
+    np.testing.assert_allclose(solution.cochain["v"], [[2.0], [-3.0]], atol=1e-8)
+
+
 @pytest.mark.parametrize("stop", [sn.Stop(max_rounds=30), sn.Stop(max_time=0.5)])
 def test_the_budget_ends_a_run(runtime: Runtime, stop: sn.Stop) -> None:
     reference = golden.load("2-6-4-4-1-identity")

@@ -40,24 +40,17 @@ class Conductor:
         How.
     run
         Name of the run.
-    actors
-        Host → its actor.
     observer
         Told from here.
     """
 
-    def __init__(
-        self,
-        problem: Problem,
-        cluster: Cluster,
-        run: str,
-        actors: Mapping[str, Handle],
-        observer: Observer,
-    ) -> None:
-        self._job = job_of(problem, Waves(cluster, run, actors), observer)
+    def __init__(self, problem: Problem, cluster: Cluster, run: str, observer: Observer) -> None:
+        self._waves = Waves(cluster, run)
+        self._job = job_of(problem, self._waves, observer)
 
-    def execute(self) -> Record:
-        """Run to the end."""
+    def execute(self, actors: Mapping[str, Handle]) -> Record:
+        """Run to the end, on an actor for each host."""
+        self._waves.actors = actors
         return self._job.execute().record
 
     def progress(self) -> Progress | None:
@@ -83,24 +76,31 @@ class Conductor:
 
 
 class Waves:
-    """The runtime inside the conductor: hosts that live as actors, asked in waves."""
+    """The runtime inside the conductor: hosts that live as actors, asked in waves.
 
-    def __init__(self, cluster: Cluster, run: str, actors: Mapping[str, Handle]) -> None:
+    Attributes
+    ----------
+    actors
+        Host → its actor; to be set before anything runs.
+    """
+
+    def __init__(self, cluster: Cluster, run: str) -> None:
+        self.actors: Mapping[str, Handle] = {}
         self._cluster = cluster
         self._run = run
-        self._actors = actors
 
     def run(self, problem: Problem, watch: Watch) -> Record:
         """Run ``problem`` to its end."""
         cluster = self._cluster
         patience = Patience(FIRST_TIMEOUT, cluster.window, SHORTEST_TIMEOUT)
         roster = Roster(problem, self._run, cluster.placement, patience)
-        crew = Crew(roster, self._actors, cluster)
+        crew = Crew(roster, self.actors, cluster)
         try:
             crew.bind()
             return _Waves(crew, cluster.report_interval, watch).run()
         finally:
-            dismiss(self._actors)  # an observer may stay, to be looked at for a while
+            # The driver ends them as well, but only once the observers have had their time.
+            dismiss(self.actors)
 
 
 class _Waves:

@@ -63,7 +63,7 @@ class Crew:
     actors
         Host → its actor.
     cluster
-        How long they may be silent.
+        How long they may take and be silent.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class Crew:
         self.recoveries: list[Recovery] = []
         self.forgotten: set[str] = set()
         self._cluster = cluster
-        self._lives = dict.fromkeys(roster.members, 0)
+        self._lives = dict.fromkeys(actors, 0)
         self._lost_at: dict[str, float] = {}
         self._actors = actors
 

@@ -37,8 +37,6 @@ def drive(problem: Problem, cluster: Cluster, observer: Observer, watch: Watch) 
     with session(cluster.address):
         here = ray.get_runtime_context().get_node_id()
         run = f"cluster-{secrets.token_hex(4)}"
-        # From here, so that hosts and conductor start side by side.
-        actors = recruit(place(problem.sheaf, cluster.placement), run, cluster)
         conductor: Handle = (
             ray.remote(Conductor)
             .options(
@@ -46,11 +44,15 @@ def drive(problem: Problem, cluster: Cluster, observer: Observer, watch: Watch) 
                 max_concurrency=CALLS_AT_A_TIME,
                 scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
             )
-            .remote(problem, cluster, run, actors, observer)
+            .remote(problem, cluster, run, observer)
         )
+        actors: dict[str, Handle] = {}
         try:
-            ray.get(conductor.progress.remote(), timeout=cluster.startup)
-            return _attend(conductor, problem.stop.stay, cluster.silence, watch)
+            # Made here and not by the conductor, so that all start side by side.
+            actors = recruit(place(problem.sheaf, cluster.placement), run, cluster)
+            _await(conductor, cluster.startup)
+            execution = conductor.execute.remote(actors)
+            return _attend(conductor, execution, problem.stop.stay, cluster.silence, watch)
         except RayTaskError as error:
             raise error.cause from error
         except (RayActorError, GetTimeoutError) as error:
@@ -61,13 +63,28 @@ def drive(problem: Problem, cluster: Cluster, observer: Observer, watch: Watch) 
         except RayError as error:
             raise ClusterError(f"Ray failed: {error}") from error
         finally:
-            ray.kill(conductor)
-            dismiss(actors)
+            dismiss({"conductor": conductor, **actors})
 
 
-def _attend(conductor: Handle, stay: bool, silence: float, watch: Watch) -> Record:
+def _await(conductor: Handle, startup: float) -> None:
+    """Wait until the conductor is there."""
+    try:
+        ray.get(conductor.progress.remote(), timeout=startup)
+    except GetTimeoutError as error:
+        raise ClusterError(
+            f"the coordinator did not start within {startup:g} s; has this machine room for it? "
+            "If it only takes longer, raise startup"
+        ) from error
+
+
+def _attend(
+    conductor: Handle,
+    execution: ray.ObjectRef[Record],
+    stay: bool,
+    silence: float,
+    watch: Watch,
+) -> Record:
     """Carry wishes to the conductor and news back, until the run ends."""
-    execution = conductor.execute.remote()
     told = stopping = False
     head = Head(ray.get_runtime_context().gcs_address)
     while not ray.wait([execution], timeout=POLL)[0]:

@@ -1,4 +1,4 @@
-"""How long hosts take for their updates: the setting."""
+"""How long an update takes: what a user says of it."""
 
 from __future__ import annotations
 

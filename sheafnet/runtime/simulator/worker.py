@@ -1,4 +1,4 @@
-"""What one host does with its time."""
+"""How long an update takes: drawn, and put down to the time of a host."""
 
 from __future__ import annotations
 
