@@ -87,6 +87,7 @@ class Star:
         self.sequence = 0
         self.has_kinks = any(inc.map.kink for inc in self.incidences)
         self._heard_all = False
+        # Version of the inbox that the force was worked out from; none since the last move.
         self._seen = -1
         self.move(stalk)
 
@@ -190,6 +191,7 @@ class Star:
         return self._stationarity
 
     def _look(self, inbox: Inbox) -> None:
+        """Work out the force, and the largest part of it."""
         ends, pins, heard = self.incidences, self.constraint.pins, self.heard(inbox)
         if pins is None and not self.has_kinks:
             force = local.gradient(ends, None, self.stalk, self.projections, heard)

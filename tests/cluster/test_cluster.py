@@ -49,7 +49,7 @@ class TestOnOneRay:
         reference = golden.load("64-32-32-10-softmax")
         stop = sn.Stop(1e-8, max_rounds=10**6)
         ours, simulated = (
-            sn.infer(reference.sheaf, reference.pins, rule="sor", runtime=runtime, stop=stop)
+            sn.infer(reference.sheaf, reference.pins, runtime=runtime, stop=stop)
             for runtime in (sn.Cluster(), sn.Simulator())
         )
         assert ours.outcome is simulated.outcome is sn.Outcome.CONVERGED

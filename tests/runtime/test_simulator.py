@@ -155,7 +155,7 @@ def test_a_network_that_loses_two_frames_in_five_is_not_left_unused() -> None:
         runtime = sn.Simulator(seed=1, loss=loss, placement="by-vertex", window=1)
         corners = ("v0_0", "v0_4", "v4_0", "v4_4")
         pins = [sn.Pin(v, np.full((2, 1), float(n))) for n, v in enumerate(corners)]
-        solution = sn.infer(grid(5), pins, runtime=runtime, stop=sn.Stop(1e-3, 10**6))
+        solution = sn.infer(grid(5), pins, runtime=runtime, stop=sn.Stop(1e-6, 10**6))
         assert solution.outcome is sn.Outcome.CONVERGED
         return solution.stats.virtual_time
 

@@ -17,7 +17,7 @@ from xxhash import xxh3_64_intdigest
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.errors import ProtocolError
 from sheafnet.wire.codec import PREFIX, VERSION, Limits, decode, encode
-from sheafnet.wire.frame import Frame
+from sheafnet.wire.frame import FIELDS, Frame
 from tests.strategies import seeds
 
 counts = st.integers(0, 2**63 - 1)
@@ -47,8 +47,7 @@ def example(messages: int = 2, *others: Message) -> Frame:
 
 
 def envelope(frame: Frame) -> tuple[object, ...]:
-    names = ("run", "sender", "receiver", "incarnation", "number", "heard", "acks")
-    return tuple(getattr(frame, name) for name in names)
+    return tuple(getattr(frame, name) for name in FIELDS if name != "messages")
 
 
 @given(frames)
