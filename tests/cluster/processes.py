@@ -49,16 +49,20 @@ class Command:
     def left(self) -> dict[int, str]:
         """Return the processes that are still there, with their command lines."""
         found = {}
-        for folder in Path("/proc").iterdir():
+        for folder in Path("/proc").glob("[0-9]*"):
             try:
-                if folder.name.isdigit() and f"{MARK}={self.mark}".encode() in (
-                    folder / "environ"
-                ).read_bytes().split(b"\0"):
+                if self._comes_of_it(folder):
                     line = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
                     found[int(folder.name)] = line.decode(errors="replace")[:120]
             except OSError:
                 continue  # it has gone meanwhile
         return found
+
+    def _comes_of_it(self, folder: Path) -> bool:
+        """Tell by the session, which some leave, and by the mark, which some write over."""
+        environment = (folder / "environ").read_bytes().split(b"\0")
+        session = os.getsid(int(folder.name))
+        return session == self.process.pid or f"{MARK}={self.mark}".encode() in environment
 
     def wait_until_gone(self, seconds: float) -> dict[int, str]:
         """Wait until every process has ended; return those that have not in that time."""

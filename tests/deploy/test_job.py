@@ -9,11 +9,7 @@ import re
 import signal
 import socket
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.cluster.processes import Command
 from tests.deploy.test_manifests import README
@@ -39,28 +35,6 @@ def free_ports(count: int) -> list[str]:
         return [str(one.getsockname()[1]) for one in sockets]
 
 
-def still_there(command: Command) -> set[int]:
-    """The processes of ``command``: those with its mark, and those of its session.
-
-    Some of Ray's overwrite their environment, some leave the session; none does both.
-    """
-    found = set(command.left())
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if folder.name.isdigit():
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-                if fields[0] != "Z" and int(fields[3]) == command.process.pid:
-                    found.add(int(folder.name))
-    return found
-
-
-@pytest.fixture
-def short_folder() -> Iterator[Path]:
-    """A folder whose path leaves room for those of sockets, unlike ``tmp_path``."""
-    with tempfile.TemporaryDirectory(prefix="sf-", ignore_cleanup_errors=True) as name:
-        yield Path(name)
-
-
 def test_a_job_on_a_head_converges_and_the_head_goes(tmp_path: Path, short_folder: Path) -> None:
     script = section(2)
     for written, free in zip(PORTS, free_ports(len(PORTS)), strict=True):
@@ -83,10 +57,9 @@ def test_a_job_on_a_head_converges_and_the_head_goes(tmp_path: Path, short_folde
         # Nothing of Ray is left in the home of the user, or in the folder of the head.
         assert list((tmp_path / "home").iterdir()) == []
         assert not list(short_folder.glob("tmp.*"))
-        command.wait_until_gone(GRACE)
-        assert still_there(command) == set()
+        assert command.wait_until_gone(GRACE) == {}
     finally:
-        for pid in still_there(command):
+        for pid in command.left():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         command.finish(GRACE)

@@ -15,13 +15,7 @@ import pytest
 
 import sheafnet
 from sheafnet.config.shipped import shipped_configs
-
-ROOT = Path(sheafnet.__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+from tests.project.readme import README, ROOT, blocks, commands
 
 
 def test_the_wheel_carries_configs_data_and_the_typing_mark(tmp_path: Path) -> None:
@@ -40,14 +34,7 @@ def test_the_wheel_carries_configs_data_and_the_typing_mark(tmp_path: Path) -> N
     assert not [name for name in names if name.startswith("tests")]
 
 
-def shell_commands() -> list[str]:
-    """Every ``sheafnet …`` line of the README's shell blocks."""
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
-    commands = [part.split("#")[0].strip() for line in lines for part in line.split("&&")]
-    return [command for command in commands if command.startswith("sheafnet ")]
-
-
-@pytest.mark.parametrize("command", shell_commands())
+@pytest.mark.parametrize("command", commands(on_ray=False))
 def test_the_commands_of_the_readme_run(command: str, tmp_path: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(

@@ -55,8 +55,6 @@ def private_home() -> Iterator[Path]:
         "HOME": str(folder),
         "RAY_AUTH_TOKEN": token(),
         _HOME_OF_USER: os.environ.get("HOME", ""),
-        # Whatever outlives a driver that was killed looks for its head for a minute by default.
-        "RAY_gcs_rpc_server_reconnect_timeout_s": "20",
         **{name: os.environ.get(name, value) for name, value in MEMORY.items()},
     }
     before = {name: os.environ.get(name) for name in changes}

@@ -13,6 +13,7 @@ import ray
 
 from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster.environment import go_home, private_home
+from sheafnet.runtime.cluster.undertaker import attending
 
 REACHABLE_WITHIN = 5.0
 """Seconds in which a head must accept a connection."""
@@ -91,6 +92,7 @@ def _start(stack: contextlib.ExitStack) -> None:
     except Exception as error:
         raise ClusterError(f"Ray could not be started on this machine: {error}") from error
     go_home()
+    stack.enter_context(attending(folder))
 
 
 def knock(address: str) -> None:

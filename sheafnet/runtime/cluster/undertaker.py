@@ -1,0 +1,73 @@
+"""Clears away a local Ray whose driver is gone; a program of its own, which outlives the driver.
+
+    python undertaker.py FOLDER PID...
+
+Ray's own agents look for the head of a driver that was killed for a minute, and its folder would
+stay for good. The end of the standard input, which the driver holds open, tells that it is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+LOOKS = 20
+BETWEEN_LOOKS = 0.5
+"""How often, and after how many seconds, to look whether the folder has gone: actors that are
+ending may write to it meanwhile."""
+
+
+@contextlib.contextmanager
+def attending(folder: Path) -> Iterator[None]:
+    """Have an undertaker see to this process: to its offspring of now, and to ``folder``.
+
+    It does so as well where the context ends; what has gone by then, it leaves alone.
+    """
+    command = [sys.executable, "-I", "-S", __file__, str(folder), *map(str, offspring(os.getpid()))]
+    # In a session of its own, so that Ctrl-C on a terminal does not reach it.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):
+        yield
+
+
+def offspring(pid: int) -> list[int]:
+    """Return the children of a process and theirs; none where there is no /proc."""
+    children: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has gone meanwhile
+            # After the name, which may hold anything: the state and the parent.
+            parent = status.read_text(errors="replace").rpartition(")")[2].split()[1]
+            children.setdefault(int(parent), []).append(int(status.parent.name))
+    found, ahead = [], [pid]
+    while ahead:
+        born = children.get(ahead.pop(), [])
+        found += born
+        ahead += born
+    return found
+
+
+def main(folder: str, *pids: str) -> None:
+    """Wait until the driver is gone; end what it left."""
+    handles = []
+    for pid in pids:  # handles and not numbers, which may be another's by then
+        with contextlib.suppress(ProcessLookupError):
+            handles.append(os.pidfd_open(int(pid)))
+    sys.stdin.buffer.read()
+    for handle in handles:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+    for _ in range(LOOKS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not Path(folder).exists():
+            break
+        time.sleep(BETWEEN_LOOKS)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
