@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import sheafnet as sn
 from sheafnet.errors import ClusterError
-from sheafnet.runtime.cluster import environment
+from sheafnet.runtime.cluster.cluster import WarmCluster
 from tests.compiled import outdated
 
 # How long an example takes says nothing of whether it is right.
@@ -48,14 +49,11 @@ def short_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def ray_session() -> Iterator[None]:
-    """Ray, started once, and once again if the first start fails."""
-    environment.keep_quiet()
-    from sheafnet.runtime.cluster.session import session
-
+def warm_cluster() -> Iterator[WarmCluster]:
+    """Ray, started once, and once again if the first start fails, with actors that are kept."""
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(session("local"))
+            warm = stack.enter_context(sn.Cluster().warm())
         except ClusterError:
-            stack.enter_context(session("local"))
-        yield
+            warm = stack.enter_context(sn.Cluster().warm())
+        yield warm

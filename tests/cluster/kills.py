@@ -54,17 +54,18 @@ class Onlooker(sn.Observer):
             self.recovered.set()
 
 
-def kill_one(seed: int) -> Kill:
+def kill_one(seed: int, rule: str = "prox", within: int = 500) -> Kill:
     """Run 64-32-32-10 from noise on a cluster, and kill a random host at a random moment.
 
     The run stays, so that a kill that comes after it has converged is seen as well.
     """
     rng = random.Random(seed)
     reference = golden.load("64-32-32-10-softmax")
-    onlooker = Onlooker(at_round=rng.randrange(50, 500))
+    onlooker = Onlooker(at_round=rng.randrange(within // 10, within))
     run = sn.start(
         reference.sheaf,
         reference.pins,
+        rule=rule,
         runtime=sn.Cluster(),
         observer=onlooker,
         stop=sn.Stop(1e-8, max_rounds=10**6, stay=True),
@@ -133,8 +134,9 @@ def pid_of(host: str) -> int:
     for actor in ray.util.list_named_actors(all_namespaces=True):
         if actor["name"].endswith(f"/{host}"):
             handle: Any = ray.get_actor(actor["name"], namespace=actor["namespace"])
-            pid: int = ray.get(handle.pid.remote())
-            return pid
+            pid: int | None = ray.get(handle.pid.remote())
+            if pid is not None:  # else it is kept for another run
+                return pid
     raise AssertionError(f"no host {host!r}")
 
 

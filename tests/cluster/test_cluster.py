@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +20,21 @@ from sheafnet.core.arrays import Array
 from sheafnet.dynamics.problem import Problem
 from sheafnet.errors import ClusterError, InputError
 from sheafnet.observe.jsonlines import JsonLines
+from sheafnet.runtime.cluster.cluster import WarmCluster
 from sheafnet.runtime.patience import Patience
 from sheafnet.runtime.reports import Ask
 from sheafnet.runtime.roster import Roster
 from sheafnet.wire.codec import encode
 from sheafnet.wire.frame import Frame
 from tests import golden
-from tests.cluster.kills import kill_in_training, kill_one, pid_of
+from tests.cluster.kills import Onlooker, kill_in_training, kill_one, pid_of
 from tests.cluster.processes import sheafnet
 
 SMALL = golden.load("2-4-1-identity")
 ENDLESS = sn.Stop(1e-300, max_rounds=10**9)
+ONE = [sn.Pin("u", [[1.0]])]
+APART = {"v": ("v",), "others": ("u", "w")}
+"""The faulty vertex of ``chain`` on a host of its own."""
 
 
 class Moving(sn.Observer):
@@ -43,14 +48,23 @@ class Moving(sn.Observer):
             self.moving.set()
 
 
-@pytest.mark.usefixtures("ray_session")
+def actors() -> set[str]:
+    """Return the names of the actors that live."""
+    import ray
+
+    return {actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True)}
+
+
+@pytest.mark.usefixtures("warm_cluster")
 class TestOnOneRay:
-    def test_each_host_is_a_process_and_the_answer_is_the_simulators(self) -> None:
+    def test_each_host_is_a_process_and_the_answer_is_the_simulators(
+        self, warm_cluster: WarmCluster
+    ) -> None:
         reference = golden.load("64-32-32-10-softmax")
         stop = sn.Stop(1e-8, max_rounds=10**6)
         ours, simulated = (
-            sn.infer(reference.sheaf, reference.pins, runtime=runtime, stop=stop)
-            for runtime in (sn.Cluster(), sn.Simulator())
+            sn.infer(reference.sheaf, reference.pins, rule="sor", runtime=runtime, stop=stop)
+            for runtime in (warm_cluster, sn.Simulator())
         )
         assert ours.outcome is simulated.outcome is sn.Outcome.CONVERGED
         for vertex in reference.sheaf.vertices:
@@ -82,7 +96,7 @@ class TestOnOneRay:
             ray.kill(each)
 
     def test_a_host_that_is_killed_comes_back_and_the_answer_is_the_same(self) -> None:
-        kill = kill_one(seed=0)
+        kill = kill_one(seed=3, rule="sor", within=100)
         assert kill.outcome is sn.Outcome.CONVERGED
         assert kill.deviation <= 1e-6
         assert [(r.host, r.incarnation) for r in kill.recoveries] == [(kill.host, 1)]
@@ -109,11 +123,10 @@ class TestOnOneRay:
         assert '"event": "run_failed"' in (tmp_path / "events.jsonl").read_text(encoding="utf-8")
 
     def test_a_coordinator_that_is_killed_ends_the_run(self, tmp_path: Path) -> None:
-        import ray
-
         from sheafnet.observe.several import Several
 
         moving, note = Moving(), tmp_path / "pid"
+        before = actors()
         run = sn.start(
             SMALL.sheaf, SMALL.pins, runtime=sn.Cluster(), stop=ENDLESS,
             observer=Several([moving, Noting(note)]),
@@ -122,29 +135,88 @@ class TestOnOneRay:
         os.kill(int(note.read_text(encoding="ascii")), signal.SIGKILL)
         with pytest.raises(ClusterError, match="the coordinator is lost"):
             run.result(60)
-        assert ray.util.list_named_actors(all_namespaces=True) == []
+        assert actors() == before
 
-    def test_an_error_in_a_map_names_the_host(self) -> None:
-        moving = Moving()
-        sheaf = chain(Failing(after=5))
-        # The home is that of the user, not the one that Ray was started with.
-        told = re.escape(f"host 'v' failed: ZeroDivisionError('at apply 6 in {Path.home()}'")
-        with pytest.raises(ClusterError, match=told):
-            sn.infer(sheaf, [sn.Pin("u", [[1.0]])], runtime=sn.Cluster(), stop=ENDLESS,
-                     observer=moving)  # fmt: skip
-
-    def test_a_host_that_never_answers_ends_the_run(self) -> None:
-        runtime = sn.Cluster(silence=3.0)
+    def test_a_host_that_never_answers_ends_the_run(self, warm_cluster: WarmCluster) -> None:
+        patient = replace(warm_cluster, cluster=sn.Cluster(placement=APART, silence=3.0))
         with pytest.raises(ClusterError, match="host 'v' has not answered for 3 s"):
-            sn.infer(chain(Hanging(after=5)), [sn.Pin("u", [[1.0]])], runtime=runtime, stop=ENDLESS)
+            sn.infer(chain(Hanging(after=5)), ONE, runtime=patient, stop=ENDLESS)
 
     def test_a_run_elsewhere_is_refused_while_connected_here(self) -> None:
         with pytest.raises(ClusterError, match=r"connected to the Ray at .* already"):
             sn.infer(SMALL.sheaf, SMALL.pins, runtime=sn.Cluster(address="127.0.0.1:1"))
 
-    def test_what_an_observer_beside_the_coordinator_raises_comes_out(self) -> None:
+    def test_what_an_observer_beside_the_coordinator_raises_comes_out(
+        self, warm_cluster: WarmCluster
+    ) -> None:
         with pytest.raises(PermissionError, match="no"):
-            sn.infer(SMALL.sheaf, SMALL.pins, runtime=sn.Cluster(), observer=Refusing())
+            sn.infer(SMALL.sheaf, SMALL.pins, runtime=warm_cluster, observer=Refusing())
+
+
+class TestWarm:
+    def test_the_next_run_lives_in_the_same_processes(self, warm_cluster: WarmCluster) -> None:
+        other = golden.load("2-25-1-sigmoid")
+        first, second = (
+            sn.infer(each.sheaf, each.pins, rule="sor", runtime=warm_cluster)
+            for each in (SMALL, other)
+        )
+        assert second.processes == first.processes
+        assert len(set(second.processes.values())) == 3
+        assert second.outcome is sn.Outcome.CONVERGED
+        forward = other.cochain("")
+        assert max(float(np.abs(second.cochain[v] - forward[v]).max()) for v in forward) <= 1e-6
+
+    def test_runs_that_overlap_live_apart(self, warm_cluster: WarmCluster) -> None:
+        stay = sn.Stop(stay=True)
+        runs = [
+            sn.start(SMALL.sheaf, SMALL.pins, rule="sor", runtime=warm_cluster, stop=stay)
+            for _ in range(2)
+        ]
+        settled = [run.settle(60) for run in runs]
+        assert all(solution.outcome is sn.Outcome.CONVERGED for solution in settled)
+        processes = [process for solution in settled for process in solution.processes.values()]
+        assert len(set(processes)) == 6
+        for run in runs:
+            run.stop()
+            run.result(60)
+
+    def test_a_host_that_was_lost_is_replaced(self, warm_cluster: WarmCluster) -> None:
+        onlooker = Onlooker(0)
+        run = sn.start(
+            SMALL.sheaf, SMALL.pins, runtime=warm_cluster, stop=sn.Stop(stay=True),
+            observer=onlooker,
+        )  # fmt: skip
+        before = run.settle(60).processes
+        os.kill(before["layer_1"].pid, signal.SIGKILL)
+        assert onlooker.recovered.wait(60)
+        run.stop()
+        after = run.result(60).processes
+        assert after["layer_1"] != before["layer_1"]
+        again = sn.infer(SMALL.sheaf, SMALL.pins, rule="sor", runtime=warm_cluster)
+        assert again.recoveries == ()
+        assert again.processes["layer_1"] not in (before["layer_1"], after["layer_1"])
+        assert again.processes["layer_0"] == before["layer_0"]
+
+    def test_an_error_in_a_map_names_the_host_and_the_next_run_has_others(
+        self, warm_cluster: WarmCluster
+    ) -> None:
+        apart = replace(warm_cluster, cluster=sn.Cluster(placement=APART))
+        # The home is that of the user, not the one that Ray was started with.
+        told = re.escape(f"host 'v' failed: ZeroDivisionError('at apply 6 in {Path.home()}'")
+        with pytest.raises(ClusterError, match=told):
+            sn.infer(chain(Failing(after=5)), ONE, runtime=apart, stop=ENDLESS)
+        solution = sn.infer(chain(sn.Identity()), ONE, rule="sor", runtime=apart)
+        assert solution.outcome is sn.Outcome.CONVERGED
+
+    @pytest.mark.usefixtures("warm_cluster")
+    def test_its_actors_end_with_the_context(self) -> None:
+        before = actors()
+        with sn.Cluster(placement={"all": ("u", "v", "w")}).warm() as warm:
+            sn.infer(chain(sn.Identity()), ONE, rule="sor", runtime=warm)
+            assert len(actors() - before) == 1
+        assert actors() == before
+        with pytest.raises(ClusterError, match="the warm cluster is closed"):
+            sn.infer(chain(sn.Identity()), ONE, runtime=warm)
 
 
 class Refusing(sn.Observer):

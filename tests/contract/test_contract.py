@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from sheafnet.dynamics.record import Record
 from sheafnet.dynamics.star import Star
 from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import RuleError, RunEndedError, ShapeError, UnknownNameError
+from sheafnet.runtime.cluster.cluster import WarmCluster
 from sheafnet.runtime.ports import Runtime
 from tests import golden
 from tests.dynamics.test_lockstep import PoisonedGate, chorded_cycle, grid
@@ -67,20 +68,23 @@ class Choosy(sn.Heat):
         return super().start(star)
 
 
+@dataclass(frozen=True)
 class TwoProcesses:
-    """A cluster whose vertices live by turns in two processes, as a process is slow to start."""
+    """A cluster whose vertices live by turns in two processes, which are kept."""
+
+    warm: WarmCluster
 
     def run(self, problem: Problem, watch: Watch) -> Record:
         vertices = problem.sheaf.vertices
         placement = {"even": vertices[::2], "odd": vertices[1::2]}
-        return sn.Cluster(placement=placement).run(problem, watch)
+        placed = replace(self.warm, cluster=sn.Cluster(placement=placement))
+        return placed.run(problem, watch)
 
 
 @pytest.fixture(params=[*RUNTIMES, "cluster"])
 def runtime(request: pytest.FixtureRequest) -> Runtime:
     if request.param == "cluster":
-        request.getfixturevalue("ray_session")
-        return TwoProcesses()
+        return TwoProcesses(request.getfixturevalue("warm_cluster"))
     return RUNTIMES[request.param]
 
 

@@ -26,8 +26,8 @@ from sheafnet.dynamics.problem import Problem
 from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.observe.several import Several
+from sheafnet.runtime.cluster.cluster import WarmCluster
 from tests import golden
-from tests.cluster.kills import pid_of
 from tests.observe.watcher import EVERY, FOUND_WITHIN, Sample, Watcher, hastened, watching
 
 pytestmark = pytest.mark.skipif(
@@ -184,7 +184,7 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:  # noqa: ARG001
+def world(warm_cluster: WarmCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:  # noqa: ARG001
     folder = tmp_path_factory.mktemp("runs")
     rules = folder / "alerts.yml"
     rules.write_text(hastened(RULES, FASTER), encoding="utf-8")
@@ -315,8 +315,9 @@ def test_a_vertex_that_hardly_gets_a_turn_is_starved(world: World) -> None:
 
 def test_a_host_that_is_killed_is_restarting(world: World) -> None:
     killed = world.runs["killed"]
-    assert killed.run.settle(SECONDS).outcome is sn.Outcome.CONVERGED
-    os.kill(pid_of("layer_1"), signal.SIGKILL)
+    settled = killed.run.settle(SECONDS)
+    assert settled.outcome is sn.Outcome.CONVERGED
+    os.kill(settled.processes["layer_1"].pid, signal.SIGKILL)
     alert = world.watcher.alerts.wait("SheafnetHostRestarting", "killed", SECONDS)
     about = world.watcher.alerts.about("killed", "SheafnetHostRestarting")
     assert {each.labels["host"] for each in about} == {"layer_1"}

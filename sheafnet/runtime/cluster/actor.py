@@ -57,11 +57,12 @@ class _Life:
 
 
 class HostActor:
-    """A mailbox and, once bound, the thread of a host."""
+    """A mailbox and, while bound, the thread of a host."""
 
     def __init__(self) -> None:
         self._mail: Mail = SimpleQueue()
         self._life: _Life | None = None
+        self._thread: threading.Thread | None = None
 
     def bind(self, recipe: HostRecipe, peers: Mapping[str, Handle]) -> Process:
         """Begin to live as the host of ``recipe``; one before it ends, and is forgotten."""
@@ -69,14 +70,22 @@ class HostActor:
         self._mail.put(None)
         self._mail = SimpleQueue()
         self._life = _Life()
-        threading.Thread(
+        self._thread = threading.Thread(
             target=_live, args=(host, peers, self._mail, self._life), name=host.name, daemon=True
-        ).start()
+        )
+        self._thread.start()
         return Process(node_address(), os.getpid())
 
-    def pid(self) -> int:
-        """Return the process that this is."""
-        return os.getpid()
+    def rest(self) -> None:
+        """Live no more, until bound again; returns when nothing more is sent."""
+        self._mail.put(None)
+        if self._thread is not None:
+            self._thread.join()
+        self._mail, self._life, self._thread = SimpleQueue(), None, None
+
+    def pid(self) -> int | None:
+        """Return the process that the host lives in; None while there is no host."""
+        return None if self._life is None else os.getpid()
 
     def push(self, data: bytes) -> None:
         """Take a frame."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from sheafnet.core.scalars import unbox
 from sheafnet.dynamics.problem import Problem
@@ -16,6 +19,9 @@ from sheafnet.errors import ClusterError, InputError
 from sheafnet.runtime.cluster import environment
 from sheafnet.runtime.placement import Placement
 from sheafnet.runtime.ports import Observer
+
+if TYPE_CHECKING:
+    from sheafnet.runtime.cluster.staff import Staff
 
 _ADDRESS = re.compile(r"[\w.\-]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
 
@@ -91,27 +97,68 @@ class Cluster:
 
     def attended(self, observer: Observer) -> AttendedCluster:
         """Return the runtime with ``observer`` beside the coordinator."""
-        return AttendedCluster(self, observer)
+        return AttendedCluster(self, None, observer)
+
+    @contextlib.contextmanager
+    def warm(self) -> Iterator[WarmCluster]:
+        """Return a context whose runtime keeps Ray and its actors from one run to the next.
+
+        A second run on hosts of the same names begins at once, where it takes processes seconds
+        to start. The actors of a run that failed, and hosts that were lost, are replaced.
+
+        Raises
+        ------
+        ClusterError
+            If Ray is missing, or cannot be started or joined.
+        """
+        with _module("staff").staffed(self) as staff:
+            yield WarmCluster(self, staff)
+
+
+@dataclass(frozen=True)
+class WarmCluster:
+    """A cluster whose actors are kept until the context that it comes from ends.
+
+    Attributes
+    ----------
+    cluster
+        Its settings.
+    staff
+        Its actors.
+    """
+
+    cluster: Cluster
+    staff: Staff
+
+    def run(self, problem: Problem, watch: Watch) -> Record:
+        """Run ``problem`` to its end; see ``Cluster.run``."""
+        return self.attended(Observer()).run(problem, watch)
+
+    def attended(self, observer: Observer) -> AttendedCluster:
+        """Return the runtime with ``observer`` beside the coordinator."""
+        return AttendedCluster(self.cluster, self.staff, observer)
 
 
 @dataclass(frozen=True)
 class AttendedCluster:
-    """A cluster, and an observer that is told by its coordinator."""
+    """A cluster, with actors or none yet, and an observer that is told by its coordinator."""
 
     cluster: Cluster
+    staff: Staff | None
     observer: Observer
 
     def run(self, problem: Problem, watch: Watch) -> Record:
         """Run ``problem`` to its end; see ``Cluster.run``."""
-        record: Record = _driver().drive(problem, self.cluster, self.observer, watch)
+        drive = _module("driver").drive
+        record: Record = drive(problem, self.cluster, self.observer, watch, self.staff)
         return record
 
 
-def _driver() -> ModuleType:
+def _module(name: str) -> ModuleType:
     """Import what needs Ray, with Ray kept from calling out."""
     environment.keep_quiet()
     try:
-        return importlib.import_module("sheafnet.runtime.cluster.driver")
+        return importlib.import_module(f"sheafnet.runtime.cluster.{name}")
     except ModuleNotFoundError as error:
         if error.name != "ray":
             raise

@@ -16,13 +16,13 @@ from sheafnet.dynamics.stop import Outcome
 from sheafnet.dynamics.watch import Watch
 from sheafnet.runtime.cluster.actor import Handle
 from sheafnet.runtime.cluster.cluster import Cluster
-from sheafnet.runtime.cluster.crew import Crew, dismiss
+from sheafnet.runtime.cluster.crew import Crew
 from sheafnet.runtime.coordinator import Coordinator, Finish, Freeze, Settle, Wake
 from sheafnet.runtime.patience import Patience
 from sheafnet.runtime.ports import Observer
 from sheafnet.runtime.roster import Roster
 from sheafnet.runtime.run import Run
-from sheafnet.runtime.training import job_of
+from sheafnet.runtime.training import Training, job_of
 
 FIRST_TIMEOUT = 1.0
 SHORTEST_TIMEOUT = 0.25
@@ -30,23 +30,31 @@ SHORTEST_TIMEOUT = 0.25
 
 
 class Conductor:
-    """One run, and the calls that reach it from the driver while it goes on.
+    """One run at a time, and the calls that reach it from the driver while it goes on."""
 
-    Parameters
-    ----------
-    problem
-        What to run.
-    cluster
-        How.
-    run
-        Name of the run.
-    observer
-        Told from here.
-    """
+    _waves: Waves
+    _job: Run | Training
 
-    def __init__(self, problem: Problem, cluster: Cluster, run: str, observer: Observer) -> None:
+    def prepare(self, problem: Problem, cluster: Cluster, run: str, observer: Observer) -> None:
+        """Take on a run.
+
+        Parameters
+        ----------
+        problem
+            What to run.
+        cluster
+            How.
+        run
+            Name of the run.
+        observer
+            Told from here.
+        """
         self._waves = Waves(cluster, run)
         self._job = job_of(problem, self._waves, observer)
+
+    def rest(self) -> None:
+        """Take note that nothing more is wanted for now."""
+        del self._waves, self._job
 
     def execute(self, actors: Mapping[str, Handle]) -> Record:
         """Run to the end, on an actor for each host."""
@@ -99,8 +107,8 @@ class Waves:
             crew.bind()
             return _Waves(crew, cluster.report_interval, watch).run()
         finally:
-            # The driver ends them as well, but only once the observers have had their time.
-            dismiss(self.actors)
+            # The driver sees to the actors, but only once the observers have had their time.
+            crew.rest()
 
 
 class _Waves:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import ray
 from ray.exceptions import (
@@ -17,7 +17,7 @@ from ray.exceptions import (
 
 from sheafnet.dynamics.record import Process, Recovery
 from sheafnet.errors import ClusterError
-from sheafnet.runtime.cluster.actor import Handle, HostActor
+from sheafnet.runtime.cluster.actor import Handle
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.reports import Ask, Report
 from sheafnet.runtime.roster import Roster
@@ -28,29 +28,6 @@ TICK = 0.05
 
 RETRY = 0.2
 """Seconds between questions to a host that is being restarted."""
-
-
-def recruit(hosts: Iterable[str], run: str, cluster: Cluster) -> dict[str, Handle]:
-    """Return an actor for each host of a run, all of which are on their way."""
-    remote = ray.remote(HostActor)
-    return {
-        # Named for whoever looks at the cluster with Ray's own tools.
-        name: remote.options(
-            name=f"{run}/{name}",
-            num_cpus=cluster.cpus,
-            max_restarts=cluster.max_restarts,
-            scheduling_strategy="SPREAD",
-            # Ray would keep an entry for every frame.
-            enable_task_events=False,
-        ).remote()
-        for name in hosts
-    }
-
-
-def dismiss(actors: Mapping[str, Handle]) -> None:
-    """End every actor that has not ended yet."""
-    for actor in actors.values():
-        ray.kill(actor)
 
 
 class Crew:
@@ -151,6 +128,11 @@ class Crew:
         self.roster = roster
         for name, actor in self._actors.items():
             actor.repin.remote(roster.repin(name))
+
+    def rest(self) -> None:
+        """Have every host live no more; its actor can be another one later."""
+        for actor in self._actors.values():
+            actor.rest.remote()
 
     def begin_anew(self, roster: Roster) -> None:
         """Have every host begin as ``roster`` has it, and forget what it was."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
+from collections.abc import Iterator
 from functools import partial
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Progress, Record
@@ -16,9 +17,8 @@ from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster.actor import Handle
 from sheafnet.runtime.cluster.cluster import Cluster
-from sheafnet.runtime.cluster.conductor import Conductor
-from sheafnet.runtime.cluster.crew import dismiss, recruit
 from sheafnet.runtime.cluster.session import knock, session
+from sheafnet.runtime.cluster.staff import Staff, dismiss, staffed
 from sheafnet.runtime.placement import place
 from sheafnet.runtime.ports import Observer
 
@@ -29,47 +29,58 @@ HEAD_INTERVAL = 1.0
 HEAD_GONE_AFTER = 10.0
 """Seconds between looks at whether the head is there, and until it counts as lost."""
 
-CALLS_AT_A_TIME = 4
 
-
-def drive(problem: Problem, cluster: Cluster, observer: Observer, watch: Watch) -> Record:
-    """Run ``problem`` on actors and return its record; see ``Cluster.run``."""
-    with session(cluster.address):
-        here = ray.get_runtime_context().get_node_id()
-        run = f"cluster-{secrets.token_hex(4)}"
-        conductor: Handle = (
-            ray.remote(Conductor)
-            .options(
-                num_cpus=0,
-                max_concurrency=CALLS_AT_A_TIME,
-                scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
-            )
-            .remote(problem, cluster, run, observer)
-        )
-        actors: dict[str, Handle] = {}
+def drive(
+    problem: Problem,
+    cluster: Cluster,
+    observer: Observer,
+    watch: Watch,
+    staff: Staff | None = None,
+) -> Record:
+    """Run ``problem`` on actors of ``staff``, or on some of its own; see ``Cluster.run``."""
+    if staff is None:
+        with staffed(cluster) as own:
+            return drive(problem, cluster, observer, watch, own)
+    run = f"cluster-{secrets.token_hex(4)}"
+    with session(cluster.address), _errors_of_ours():
+        conductor = staff.conductor()
+        hosts: dict[str, Handle] = {}
         try:
-            # Made here and not by the conductor, so that all start side by side.
-            actors = recruit(place(problem.sheaf, cluster.placement), run, cluster)
-            _await(conductor, cluster.startup)
-            execution = conductor.execute.remote(actors)
-            return _attend(conductor, execution, problem.stop.stay, cluster.silence, watch)
-        except RayTaskError as error:
-            raise error.cause from error
-        except (RayActorError, GetTimeoutError) as error:
-            raise ClusterError(
-                f"the coordinator is lost: {str(error).splitlines()[0]}; what it had logged is "
-                "in the run directory"
-            ) from error
-        except RayError as error:
-            raise ClusterError(f"Ray failed: {error}") from error
-        finally:
-            dismiss({"conductor": conductor, **actors})
+            ready = conductor.prepare.remote(problem, cluster, run, observer)
+            # Asked for here and not by the conductor, so that all start side by side.
+            hosts = staff.hosts(place(problem.sheaf, cluster.placement), run)
+            _await(ready, cluster.startup)
+            execution = conductor.execute.remote(hosts)
+            record = _attend(conductor, execution, problem.stop.stay, cluster.silence, watch)
+            # Who was lost has a restart fewer, and is not kept.
+            dismiss(hosts.pop(name) for name in {lost.host for lost in record.recoveries})
+        except BaseException:
+            dismiss([conductor, *hosts.values()])
+            raise
+        staff.keep(conductor, hosts)
+        return record
 
 
-def _await(conductor: Handle, startup: float) -> None:
+@contextlib.contextmanager
+def _errors_of_ours() -> Iterator[None]:
+    """Raise what Ray raises as an error that tells the user what was lost."""
+    try:
+        yield
+    except RayTaskError as error:
+        raise error.cause from error
+    except (RayActorError, GetTimeoutError) as error:
+        raise ClusterError(
+            f"the coordinator is lost: {str(error).splitlines()[0]}; what it had logged is "
+            "in the run directory"
+        ) from error
+    except RayError as error:
+        raise ClusterError(f"Ray failed: {error}") from error
+
+
+def _await(ready: ray.ObjectRef[None], startup: float) -> None:
     """Wait until the conductor is there."""
     try:
-        ray.get(conductor.progress.remote(), timeout=startup)
+        ray.get(ready, timeout=startup)
     except GetTimeoutError as error:
         raise ClusterError(
             f"the coordinator did not start within {startup:g} s; has this machine room for it? "
