@@ -20,6 +20,7 @@ from sheafnet.errors import RuleError, RunEndedError, ShapeError, UnknownNameErr
 from sheafnet.runtime.cluster.cluster import WarmCluster
 from sheafnet.runtime.ports import Runtime
 from tests import golden
+from tests.cluster.placements import by_turns
 from tests.dynamics.test_lockstep import PoisonedGate, chorded_cycle, grid
 
 HOSTILE = {"latency": sn.Uniform(0.0, 8.0), "loss": 0.3, "seed": 5}
@@ -75,9 +76,7 @@ class TwoProcesses:
     warm: WarmCluster
 
     def run(self, problem: Problem, watch: Watch) -> Record:
-        vertices = problem.sheaf.vertices
-        placement = {"even": vertices[::2], "odd": vertices[1::2]}
-        placed = replace(self.warm, cluster=sn.Cluster(placement=placement))
+        placed = replace(self.warm, cluster=sn.Cluster(placement=by_turns(problem.sheaf)))
         return placed.run(problem, watch)
 
 

@@ -28,6 +28,7 @@ from sheafnet.observe.rundir import RunDirectory
 from sheafnet.observe.several import Several
 from sheafnet.runtime.cluster.cluster import WarmCluster
 from tests import golden
+from tests.cluster.placements import by_turns
 from tests.observe.watcher import EVERY, FOUND_WITHIN, Sample, Watcher, hastened, watching
 
 pytestmark = pytest.mark.skipif(
@@ -78,15 +79,15 @@ class Course:
         with np.load(DIGITS) as data:
             x, labels = data["images"] / 16.0, data["labels"].astype(int)
             train, test = data["train"], data["test"]
+        net = sn.ReluNetwork.random([64, 32, 10], seed=0, output="softmax")
         settings: Lesson = {
             "rounds": 10**6,
             "every": 2,
-            "runtime": sn.Cluster(),
+            "runtime": sn.Cluster(placement=by_turns(net.to_sheaf())),
             "observer": observer,
             "test": (x[:, test], labels[test]),
             **self.settings,
         }
-        net = sn.ReluNetwork.random([64, 32, 10], seed=0, output="softmax")
         return sn.prepare_training(net, x[:, train], labels[train], **settings)
 
 
@@ -95,7 +96,12 @@ PLANS: dict[str, Plan | Course] = {
     # What queries show: with steps so short, or a network so deep, that they are seen to fall.
     "lockstep": Plan.of(DEEP, stop=NEVER),
     "simulator": Plan.of(WIDE, stop=NEVER, rule=sn.Heat(dt=0.002), runtime=sn.Simulator()),
-    "cluster": Plan.of(WIDE, stop=NEVER, rule=sn.Heat(dt=0.05), runtime=sn.Cluster()),
+    "cluster": Plan.of(
+        WIDE,
+        stop=NEVER,
+        rule=sn.Heat(dt=0.05),
+        runtime=sn.Cluster(placement=by_turns(WIDE.sheaf)),
+    ),
     # Nothing is wrong with this one, which takes seconds to converge and then stays up.
     "healthy": Plan.of(WIDE, linger=20.0, rule=sn.Heat(dt=0.1)),
     # One planted fault each: a tolerance beyond what floating point can do; steps too short;
