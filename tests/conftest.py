@@ -23,6 +23,9 @@ settings.load_profile("sheafnet")
 PROCESSES = ("tests/cluster/", "tests/deploy/test_job.py", "tests/observe/")
 """Where tests start processes of their own and wait for them."""
 
+OWN_RAY = ("tests/cluster/test_lifecycle.py", "tests/deploy/test_job.py")
+"""Where a Ray starts and ends. They come first, while there is no other."""
+
 
 def pytest_sessionstart() -> None:
     """Refuse to test what is not what the sources say."""
@@ -39,6 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(PROCESSES) or "cluster" in item.nodeid.partition("::")[2]:
             item.add_marker(pytest.mark.processes)
+    items.sort(key=lambda item: not item.nodeid.startswith(OWN_RAY))
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ import numpy as np
 
 import sheafnet as sn
 from sheafnet.dynamics.record import Recovery
+from sheafnet.runtime.ports import Runtime
 from tests import golden
 
 
@@ -54,7 +55,9 @@ class Onlooker(sn.Observer):
             self.recovered.set()
 
 
-def kill_one(seed: int, rule: str = "prox", within: int = 500) -> Kill:
+def kill_one(
+    seed: int, runtime: Runtime | None = None, rule: str = "prox", within: int = 500
+) -> Kill:
     """Run 64-32-32-10 from noise on a cluster, and kill a random host at a random moment.
 
     The run stays, so that a kill that comes after it has converged is seen as well.
@@ -66,7 +69,7 @@ def kill_one(seed: int, rule: str = "prox", within: int = 500) -> Kill:
         reference.sheaf,
         reference.pins,
         rule=rule,
-        runtime=sn.Cluster(),
+        runtime=runtime or sn.Cluster(),
         observer=onlooker,
         stop=sn.Stop(1e-8, max_rounds=10**6, stay=True),
         seed=seed,
@@ -99,7 +102,9 @@ class Lesson:
     seconds: float
 
 
-def train(rounds: int, runtime: Any = None, observer: sn.Observer | None = None) -> sn.Training:
+def train(
+    rounds: int, runtime: Runtime | None = None, observer: sn.Observer | None = None
+) -> sn.Training:
     """Return training on four classes in the plane, not begun yet."""
     task = golden.load_task("blobs")
     return sn.prepare_training(
@@ -108,11 +113,11 @@ def train(rounds: int, runtime: Any = None, observer: sn.Observer | None = None)
     )  # fmt: skip
 
 
-def kill_in_training(seed: int, rounds: int = 600) -> Lesson:
+def kill_in_training(seed: int, runtime: Runtime | None = None, rounds: int = 600) -> Lesson:
     """Train on a cluster, and kill a random host at a random moment."""
     rng = random.Random(seed)
     onlooker = Onlooker(at_round=rng.randrange(20, rounds // 2))
-    job = train(rounds, sn.Cluster(), onlooker).start()
+    job = train(rounds, runtime or sn.Cluster(), onlooker).start()
     assert onlooker.come.wait(120)
     host = rng.choice([f"layer_{n}" for n in range(3)])
     os.kill(pid_of(host), signal.SIGKILL)
@@ -145,7 +150,7 @@ def main_training(times: int, rounds: int = 600) -> None:
     undisturbed = train(rounds, sn.Cluster()).execute().history[-1].time
     lost = []
     for seed in range(times):
-        lesson = kill_in_training(seed, rounds)
+        lesson = kill_in_training(seed, rounds=rounds)
         lost.append(lesson.seconds - undisturbed)
         print(
             f"{lesson.host} killed at round {lesson.at_round}: back in "

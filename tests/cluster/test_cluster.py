@@ -95,15 +95,19 @@ class TestOnOneRay:
         for each in (actor, silent):
             ray.kill(each)
 
-    def test_a_host_that_is_killed_comes_back_and_the_answer_is_the_same(self) -> None:
-        kill = kill_one(seed=3, rule="sor", within=100)
+    def test_a_host_that_is_killed_comes_back_and_the_answer_is_the_same(
+        self, warm_cluster: WarmCluster
+    ) -> None:
+        kill = kill_one(seed=3, runtime=warm_cluster, rule="sor", within=100)
         assert kill.outcome is sn.Outcome.CONVERGED
         assert kill.deviation <= 1e-6
         assert [(r.host, r.incarnation) for r in kill.recoveries] == [(kill.host, 1)]
         assert kill.restarts == 1
 
-    def test_a_host_that_is_killed_in_training_changes_nothing(self) -> None:
-        lesson = kill_in_training(seed=0, rounds=200)
+    def test_a_host_that_is_killed_in_training_changes_nothing(
+        self, warm_cluster: WarmCluster
+    ) -> None:
+        lesson = kill_in_training(seed=0, runtime=warm_cluster, rounds=200)
         assert [(r.host, r.incarnation) for r in lesson.recoveries] == [(lesson.host, 1)]
         assert lesson.deviation <= 1e-12
 

@@ -26,7 +26,7 @@ OUTSIDE = re.compile(
 
 
 def endless(folder: Path, **environment: str) -> Command:
-    arguments = ("run", "digits", *ENDLESS, "--out", str(folder / "run"))
+    arguments = ("run", "quickstart", *ENDLESS, "--out", str(folder / "run"))
     command = sheafnet(*arguments, environment=environment)
     command.line_with("metrics at")
     return command
