@@ -7,10 +7,13 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from sheafnet.runtime.cluster.undertaker import attending
 from tests.cluster.processes import Command, sheafnet
 from tests.project.readme import commands
 
@@ -85,3 +88,17 @@ def test_a_driver_that_is_killed_takes_everything_with_it(
     command.finish(GRACE)
     assert command.wait_until_gone(GRACE) == {}
     assert list(short_folder.iterdir()) == []
+
+
+def test_the_undertaker_ends_what_names_the_folder_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "ray"
+    folder.mkdir()
+    (folder / "log").touch()
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with subprocess.Popen(sleep) as other, subprocess.Popen([*sleep, str(folder)]) as ray:
+        with attending(folder):
+            assert folder.exists()
+        assert ray.wait(GRACE) == -signal.SIGKILL
+        assert other.poll() is None
+        other.kill()
+    assert not folder.exists()

@@ -26,30 +26,40 @@ ending may write to it meanwhile."""
 
 @contextlib.contextmanager
 def attending(folder: Path) -> Iterator[None]:
-    """Have an undertaker see to this process: to its offspring of now, and to ``folder``.
+    """Have an undertaker see to the Ray that this process has started in ``folder``.
 
     It does so as well where the context ends; what has gone by then, it leaves alone.
     """
-    command = [sys.executable, "-I", "-S", __file__, str(folder), *map(str, offspring(os.getpid()))]
+    command = [sys.executable, "-I", "-S", __file__, str(folder), *map(str, processes(folder))]
     # In a session of its own, so that Ctrl-C on a terminal does not reach it.
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):
         yield
 
 
-def offspring(pid: int) -> list[int]:
-    """Return the children of a process and theirs; none where there is no /proc."""
+def processes(folder: Path) -> list[int]:
+    """Return the children of this process that name ``folder``, and all that came of them.
+
+    That is Ray's head and its node, with their agents, and no other child. None where there is
+    no /proc.
+    """
     children: dict[int, list[int]] = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it has gone meanwhile
             # After the name, which may hold anything: the state and the parent.
             parent = status.read_text(errors="replace").rpartition(")")[2].split()[1]
             children.setdefault(int(parent), []).append(int(status.parent.name))
-    found, ahead = [], [pid]
-    while ahead:
-        born = children.get(ahead.pop(), [])
-        found += born
-        ahead += born
+    found = [pid for pid in children.get(os.getpid(), []) if _names(pid, folder)]
+    for pid in found:  # which grows meanwhile
+        found += children.get(pid, [])
     return found
+
+
+def _names(pid: int, folder: Path) -> bool:
+    """Tell whether the command line of a process has ``folder`` in it."""
+    try:
+        return os.fsencode(folder) in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def main(folder: str, *pids: str) -> None:
