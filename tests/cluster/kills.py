@@ -137,11 +137,11 @@ def pid_of(host: str) -> int:
     import ray
 
     for actor in ray.util.list_named_actors(all_namespaces=True):
-        if actor["name"].endswith(f"/{host}"):
-            handle: Any = ray.get_actor(actor["name"], namespace=actor["namespace"])
-            pid: int | None = ray.get(handle.pid.remote())
-            if pid is not None:  # else it is kept for another run
-                return pid
+        handle: Any = ray.get_actor(actor["name"], namespace=actor["namespace"])
+        lives = ray.get(handle.whereabouts.remote())
+        if lives is not None and lives[0] == host:
+            pid: int = lives[1]
+            return pid
     raise AssertionError(f"no host {host!r}")
 
 

@@ -53,7 +53,7 @@ class Command:
             try:
                 if self._comes_of_it(folder):
                     line = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
-                    found[int(folder.name)] = line.decode(errors="replace")[:120]
+                    found[int(folder.name)] = line.decode(errors="replace")[:250]
             except OSError:
                 continue  # it has gone meanwhile
         return found
@@ -68,11 +68,12 @@ class Command:
         """Wait until every process has ended; return those that have not in that time."""
         deadline = time.monotonic() + seconds
         while (left := self.left()) and time.monotonic() < deadline:
-            _wait_for_end(next(iter(left)), deadline - time.monotonic())
+            wait_for_end(next(iter(left)), deadline - time.monotonic())
         return left
 
 
-def _wait_for_end(pid: int, seconds: float) -> None:
+def wait_for_end(pid: int, seconds: float) -> None:
+    """Wait until a process has ended, but no longer than that."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -201,6 +201,19 @@ class TestWarm:
         assert again.processes["layer_1"] not in (before["layer_1"], after["layer_1"])
         assert again.processes["layer_0"] == before["layer_0"]
 
+    def test_actors_that_ended_while_idle_are_replaced(
+        self, warm_cluster: WarmCluster, tmp_path: Path
+    ) -> None:
+        note = Noting(tmp_path / "pid")
+        first = sn.infer(SMALL.sheaf, SMALL.pins, rule="sor", runtime=warm_cluster, observer=note)
+        for pid in (int(note.path.read_text()), first.processes["layer_1"].pid):
+            os.kill(pid, signal.SIGKILL)
+        second = sn.infer(SMALL.sheaf, SMALL.pins, rule="sor", runtime=warm_cluster)
+        assert second.outcome is sn.Outcome.CONVERGED
+        assert second.recoveries == ()
+        assert second.processes["layer_0"] == first.processes["layer_0"]
+        assert second.processes["layer_1"] != first.processes["layer_1"]
+
     def test_an_error_in_a_map_names_the_host_and_the_next_run_has_others(
         self, warm_cluster: WarmCluster
     ) -> None:

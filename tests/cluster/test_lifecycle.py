@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sheafnet.runtime.cluster.undertaker import attending
-from tests.cluster.processes import Command, sheafnet
+from tests.cluster.processes import Command, sheafnet, wait_for_end
 from tests.project.readme import commands
 
 GRACE = 45.0
@@ -96,9 +96,37 @@ def test_the_undertaker_ends_what_names_the_folder_and_nothing_else(tmp_path: Pa
     (folder / "log").touch()
     sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
     with subprocess.Popen(sleep) as other, subprocess.Popen([*sleep, str(folder)]) as ray:
-        with attending(folder):
-            assert folder.exists()
+        with attending(folder) as ray_is_there:
+            ray_is_there()
         assert ray.wait(GRACE) == -signal.SIGKILL
         assert other.poll() is None
         other.kill()
     assert not folder.exists()
+
+
+FORKED = """
+import os, subprocess, sys, time
+from pathlib import Path
+from sheafnet.runtime.cluster.undertaker import attending
+
+with attending(Path(sys.argv[1])):
+    if os.fork():
+        print("here", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_driver_that_was_forked_is_buried_while_its_child_lives(tmp_path: Path) -> None:
+    folder = tmp_path / "ray"
+    folder.mkdir()
+    command = Command(sys.executable, "-c", FORKED, str(folder))
+    command.line_with("here")
+    driver = f"undertaker.py {folder} {command.process.pid}"
+    (undertaker,) = [pid for pid, line in command.left().items() if driver in line]
+    command.process.kill()
+    wait_for_end(undertaker, GRACE)
+    assert not folder.exists()
+    assert len(command.left()) == 1  # the child
+    for pid in command.left():
+        os.kill(pid, signal.SIGKILL)
+    command.finish(GRACE)

@@ -83,9 +83,9 @@ class HostActor:
             self._thread.join()
         self._mail, self._life, self._thread = SimpleQueue(), None, None
 
-    def pid(self) -> int | None:
-        """Return the process that the host lives in; None while there is no host."""
-        return None if self._life is None else os.getpid()
+    def whereabouts(self) -> tuple[str, int] | None:
+        """Return the name of the host and the process it lives in; None while there is none."""
+        return None if self._thread is None else (self._thread.name, os.getpid())
 
     def push(self, data: bytes) -> None:
         """Take a frame."""

@@ -103,8 +103,8 @@ class Cluster:
     def warm(self) -> Iterator[WarmCluster]:
         """Return a context whose runtime keeps Ray and its actors from one run to the next.
 
-        A second run on hosts of the same names begins at once, where it takes processes seconds
-        to start. The actors of a run that failed, and hosts that were lost, are replaced.
+        A second run begins at once, where it takes processes seconds to start. The actors of a
+        run that failed, and hosts that were lost, are replaced.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class WarmCluster:
     Attributes
     ----------
     cluster
-        Its settings.
+        Its settings, of which those of its actors are taken when the context begins.
     staff
         Its actors.
     """

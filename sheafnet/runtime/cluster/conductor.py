@@ -53,8 +53,8 @@ class Conductor:
         self._job = job_of(problem, self._waves, observer)
 
     def rest(self) -> None:
-        """Take note that nothing more is wanted for now."""
-        del self._waves, self._job
+        """Forget the run, if there was one."""
+        vars(self).clear()
 
     def execute(self, actors: Mapping[str, Handle]) -> Record:
         """Run to the end, on an actor for each host."""

@@ -41,6 +41,7 @@ def drive(
     if staff is None:
         with staffed(cluster) as own:
             return drive(problem, cluster, observer, watch, own)
+    staff.require_open()
     run = f"cluster-{secrets.token_hex(4)}"
     with session(cluster.address), _errors_of_ours():
         conductor = staff.conductor()

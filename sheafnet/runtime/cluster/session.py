@@ -52,8 +52,8 @@ def _enter(address: str) -> None:
                 if address == "local":
                     _start(stack)
                 else:
+                    stack.callback(ray.shutdown)
                     _join(address)
-                stack.callback(ray.shutdown)
                 _open = stack.pop_all()
         _users += 1
 
@@ -80,6 +80,8 @@ def _leave() -> None:
 def _start(stack: contextlib.ExitStack) -> None:
     """Start Ray on this machine; it keeps everything it writes in a folder that goes again."""
     folder = stack.enter_context(private_home())
+    ray_is_there = stack.enter_context(attending(folder))
+    stack.callback(ray.shutdown)
     try:
         ray.init(
             address="local",
@@ -92,7 +94,7 @@ def _start(stack: contextlib.ExitStack) -> None:
     except Exception as error:
         raise ClusterError(f"Ray could not be started on this machine: {error}") from error
     go_home()
-    stack.enter_context(attending(folder))
+    ray_is_there()
 
 
 def knock(address: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import ray
 from ray.exceptions import RayError
@@ -35,7 +36,7 @@ def staffed(cluster: Cluster) -> Iterator[Staff]:
 
 
 class Staff:
-    """Actors for run after run: conductors, and hosts by name.
+    """Actors for run after run: conductors, and hosts with the name that each had last.
 
     Parameters
     ----------
@@ -45,22 +46,63 @@ class Staff:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._lock = threading.Lock()
         self._conductors: list[Handle] = []
-        self._hosts: dict[str, list[Handle]] = {}
+        self._hosts: list[tuple[str, Handle]] = []
         self._closed = False
 
-    def conductor(self) -> Handle:
-        """Return one that is free, or on its way.
-
-        Raises
-        ------
-        ClusterError
-            If all this is over.
-        """
+    def require_open(self) -> None:
+        """Raise ``ClusterError`` if all this is over."""
         if self._closed:
             raise ClusterError("the warm cluster is closed; run inside its with block")
-        if self._conductors:
-            return self._conductors.pop()
+
+    def conductor(self) -> Handle:
+        """Return one that is there, or on its way."""
+        with self._lock:
+            idle, self._conductors = self._conductors[-1:], self._conductors[:-1]
+        well = rested(idle)
+        return well[0] if well else self._new_conductor()
+
+    def hosts(self, names: Iterable[str], run: str) -> dict[str, Handle]:
+        """Return an actor for each host of a run, all of which are there or on their way.
+
+        Who had the name before has it again; else it is any that is idle.
+        """
+        with self._lock:
+            idle, self._hosts = self._hosts, []
+        well = rested([actor for _, actor in idle])
+        free = [(name, actor) for name, actor in idle if actor in well]
+        hosts: dict[str, Handle | None] = dict.fromkeys(names)
+        for name, actor in free[::-1]:  # of several, who had it last
+            if name in hosts and hosts[name] is None:
+                hosts[name] = actor
+                free.remove((name, actor))
+        found = {
+            name: actor or (free.pop()[1] if free else self._new_host(name, run))
+            for name, actor in hosts.items()
+        }
+        with self._lock:
+            self._hosts += free
+        return found
+
+    def keep(self, conductor: Handle, hosts: Mapping[str, Handle]) -> None:
+        """Take back those whose run went well; who does not come to rest is ended."""
+        well = rested([conductor, *hosts.values()])
+        with self._lock:
+            if conductor in well:
+                self._conductors.append(conductor)
+            self._hosts += [(name, actor) for name, actor in hosts.items() if actor in well]
+        if self._closed:
+            self.close()
+
+    def close(self) -> None:
+        """End all that are idle; those at work follow when their run is over."""
+        self._closed = True
+        with self._lock:
+            dismiss([*self._conductors, *(actor for _, actor in self._hosts)])
+            self._conductors, self._hosts = [], []
+
+    def _new_conductor(self) -> Handle:
         here = ray.get_runtime_context().get_node_id()
         return (
             ray.remote(Conductor)
@@ -72,41 +114,11 @@ class Staff:
             .remote()
         )
 
-    def hosts(self, names: Iterable[str], run: str) -> dict[str, Handle]:
-        """Return an actor for each host of a run, all of which are there or on their way."""
-        return {
-            name: idle.pop() if (idle := self._hosts.get(name)) else self._hire(name, run)
-            for name in names
-        }
-
-    def keep(self, conductor: Handle, hosts: Mapping[str, Handle]) -> None:
-        """Take back those whose run went well; all are ended if one does not come to rest."""
-        try:
-            resting = [actor.rest.remote() for actor in (conductor, *hosts.values())]
-            ray.get(resting, timeout=RESTED_WITHIN)
-        except RayError:
-            dismiss([conductor, *hosts.values()])
-            return
-        self._conductors.append(conductor)
-        for name, actor in hosts.items():
-            self._hosts.setdefault(name, []).append(actor)
-        if self._closed:
-            self.close()
-
-    def close(self) -> None:
-        """End all that are idle; those at work follow when their run is over."""
-        self._closed = True
-        dismiss(self._conductors)
-        for idle in self._hosts.values():
-            dismiss(idle)
-        self._conductors.clear()
-        self._hosts.clear()
-
-    def _hire(self, name: str, run: str) -> Handle:
+    def _new_host(self, name: str, run: str) -> Handle:
         return (
             ray.remote(HostActor)
             .options(
-                # Named for whoever looks at the cluster with Ray's own tools.
+                # Named, as it is first, for whoever looks at the cluster with Ray's own tools.
                 name=f"{run}/{name}",
                 num_cpus=self._cluster.cpus,
                 max_restarts=self._cluster.max_restarts,
@@ -118,7 +130,27 @@ class Staff:
         )
 
 
+def rested(actors: Sequence[Handle]) -> list[Handle]:
+    """Have actors come to rest; return those that have, in their order, and end the others."""
+    resting = []
+    for actor in actors:
+        with contextlib.suppress(RayError):
+            resting.append((actor, actor.rest.remote()))
+    if resting:
+        refs = [ref for _, ref in resting]
+        ray.wait(refs, num_returns=len(refs), timeout=RESTED_WITHIN)
+    well = []
+    for actor, ref in resting:
+        with contextlib.suppress(RayError):  # it died, or takes too long
+            ray.get(ref, timeout=0)
+            well.append(actor)
+    dismiss(actor for actor in actors if actor not in well)
+    return well
+
+
 def dismiss(actors: Iterable[Handle]) -> None:
     """End every actor that has not ended yet."""
     for actor in actors:
-        ray.kill(actor)
+        if ray.is_initialized():  # to kill without it would start one
+            with contextlib.suppress(RayError):
+                ray.kill(actor)

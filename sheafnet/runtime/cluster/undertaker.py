@@ -1,21 +1,23 @@
 """Clears away a local Ray whose driver is gone; a program of its own, which outlives the driver.
 
-    python undertaker.py FOLDER PID...
+    python undertaker.py FOLDER DRIVER
 
 Ray's own agents look for the head of a driver that was killed for a minute, and its folder would
-stay for good. The end of the standard input, which the driver holds open, tells that it is gone.
+stay for good. The driver writes the processes of Ray to the standard input when they are there,
+and an empty line when it has ended them itself.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 LOOKS = 20
@@ -25,15 +27,28 @@ ending may write to it meanwhile."""
 
 
 @contextlib.contextmanager
-def attending(folder: Path) -> Iterator[None]:
-    """Have an undertaker see to the Ray that this process has started in ``folder``.
+def attending(folder: Path) -> Iterator[Callable[[], None]]:
+    """Have an undertaker see to ``folder``, and to the Ray that this process starts there.
 
-    It does so as well where the context ends; what has gone by then, it leaves alone.
+    Yields
+    ------
+    callable
+        To be called when Ray is there.
     """
-    command = [sys.executable, "-I", "-S", __file__, str(folder), *map(str, processes(folder))]
+    command = [sys.executable, "-I", "-S", __file__, str(folder), str(os.getpid())]
     # In a session of its own, so that Ctrl-C on a terminal does not reach it.
-    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):
-        yield
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as undertaker:
+
+        def tell(*pids: int) -> None:
+            assert undertaker.stdin is not None
+            with contextlib.suppress(BrokenPipeError):
+                undertaker.stdin.write(" ".join(map(str, pids)).encode() + b"\n")
+                undertaker.stdin.flush()
+
+        try:
+            yield lambda: tell(*(pid for pid in processes(folder) if pid != undertaker.pid))
+        finally:
+            tell()
 
 
 def processes(folder: Path) -> list[int]:
@@ -62,13 +77,20 @@ def _names(pid: int, folder: Path) -> bool:
         return False
 
 
-def main(folder: str, *pids: str) -> None:
+def main(folder: str, driver: str) -> None:
     """Wait until the driver is gone; end what it left."""
-    handles = []
-    for pid in pids:  # handles and not numbers, which may be another's by then
-        with contextlib.suppress(ProcessLookupError):
-            handles.append(os.pidfd_open(int(pid)))
-    sys.stdin.buffer.read()
+    sources = [sys.stdin.fileno()]
+    # The end of the input does not tell: a child that the driver was forked into keeps it open.
+    with contextlib.suppress(ProcessLookupError, AttributeError):
+        sources.append(os.pidfd_open(int(driver)))
+    handles: list[int] = []
+    while select.select(sources, [], [])[0] == sources[:1]:
+        told = os.read(sources[0], select.PIPE_BUF)
+        for pid in told.split():  # handles and not numbers, which may be another's by then
+            with contextlib.suppress(ProcessLookupError):
+                handles.append(os.pidfd_open(int(pid)))
+        if told in (b"", b"\n") or told.endswith(b"\n\n"):
+            break
     for handle in handles:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(handle, signal.SIGKILL)
