@@ -55,20 +55,17 @@ class Onlooker(sn.Observer):
             self.recovered.set()
 
 
-def kill_one(
-    seed: int, runtime: Runtime | None = None, rule: str = "prox", within: int = 500
-) -> Kill:
+def kill_one(seed: int, runtime: Runtime | None = None) -> Kill:
     """Run 64-32-32-10 from noise on a cluster, and kill a random host at a random moment.
 
     The run stays, so that a kill that comes after it has converged is seen as well.
     """
     rng = random.Random(seed)
     reference = golden.load("64-32-32-10-softmax")
-    onlooker = Onlooker(at_round=rng.randrange(within // 10, within))
+    onlooker = Onlooker(at_round=rng.randrange(50, 500))
     run = sn.start(
         reference.sheaf,
         reference.pins,
-        rule=rule,
         runtime=runtime or sn.Cluster(),
         observer=onlooker,
         stop=sn.Stop(1e-8, max_rounds=10**6, stay=True),

@@ -63,7 +63,7 @@ class TestOnOneRay:
         reference = golden.load("64-32-32-10-softmax")
         stop = sn.Stop(1e-8, max_rounds=10**6)
         ours, simulated = (
-            sn.infer(reference.sheaf, reference.pins, rule="sor", runtime=runtime, stop=stop)
+            sn.infer(reference.sheaf, reference.pins, runtime=runtime, stop=stop)
             for runtime in (warm_cluster, sn.Simulator())
         )
         assert ours.outcome is simulated.outcome is sn.Outcome.CONVERGED
@@ -98,7 +98,7 @@ class TestOnOneRay:
     def test_a_host_that_is_killed_comes_back_and_the_answer_is_the_same(
         self, warm_cluster: WarmCluster
     ) -> None:
-        kill = kill_one(seed=3, runtime=warm_cluster, rule="sor", within=100)
+        kill = kill_one(seed=0, runtime=warm_cluster)
         assert kill.outcome is sn.Outcome.CONVERGED
         assert kill.deviation <= 1e-6
         assert [(r.host, r.incarnation) for r in kill.recoveries] == [(kill.host, 1)]
