@@ -131,37 +131,39 @@ def _live(host: Host, peers: Mapping[str, Handle], mail: Mail, life: _Life) -> N
     try:
         # What overflows is the host's to report.
         with np.errstate(over="ignore", invalid="ignore"):
-            pace = PACE if host.improves_by_waiting else 0.0
+            rested = 0.0
             while True:
-                items = _awaited(mail, host, pace)
+                items = _awaited(mail, host, rested)
                 arrived = time.monotonic()
+                heard = False
                 for item in items:
                     if item is None:
                         return
                     if isinstance(item, bytes):
                         host.receive(item, arrived)
+                        heard = True
                     else:
                         item(host)
                 now = time.monotonic()
                 due = host.due
-                if host.runnable or (due is not None and due <= now):
+                # A question is no news: only a frame cuts the rest short.
+                may_step = host.runnable and (heard or now >= rested)
+                if may_step or (due is not None and due <= now):
                     for peer, data in host.step(now):
                         send[peer](data)
-                    took = time.monotonic() - now
+                    ended = time.monotonic()
+                    took = ended - now
                     life.worked += took
                     if host.improves_by_waiting:
-                        pace = max(PACE, STEPS_WAITED * took)
+                        rested = ended + max(PACE, STEPS_WAITED * took)
     except Exception as error:  # raised again by ask()
         life.failure = error
 
 
-def _awaited(mail: Mail, host: Host, pace: float) -> list[Item]:
+def _awaited(mail: Mail, host: Host, rested: float) -> list[Item]:
     """Return all mail, after waiting for some or until the host has something else to do."""
-    if host.runnable:
-        timeout: float | None = pace
-    else:
-        due = host.due
-        timeout = None if due is None else max(due - time.monotonic(), 0.0)
+    until = rested if host.runnable else host.due
+    timeout = None if until is None else max(until - time.monotonic(), 0.0)
     items: list[Item] = []
     try:
         items.append(mail.get(timeout=timeout))
