@@ -28,7 +28,7 @@ from typing import Any, Final
 
 import msgpack
 import numpy as np
-from xxhash import xxh3_64, xxh3_64_intdigest
+from xxhash import xxh3_64, xxh3_64_digest
 
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.messages import Key, Kind, Message
@@ -37,17 +37,19 @@ from sheafnet.wire.frame import Frame
 
 MAGIC: Final = b"sn"
 VERSION: Final = 1
-PREFIX: Final = struct.Struct("<2sBBIII")
-_START: Final = struct.Struct("<2sBBI")
+PREFIX: Final = struct.Struct("<2sBB4sII")
+_START: Final = struct.Struct("<2sBB4s")
 _SIZES: Final = struct.Struct("<II")
 LARGEST_COUNT: Final = 2**63
-_LOW: Final = 2**32 - 1
+SMALL: Final = 4096
+"""Bytes up to which a copy takes less than what it takes to go without one."""
+
 _ILL_FORMED: Final = "a field of the header has the wrong type or is out of range"
 
 KINDS: Final = (Kind.PROJECTION, Kind.TENSION, Kind.ELIMINATION)
 DTYPES: Final[tuple[np.dtype[Any], ...]] = (np.dtype("<f8"), np.dtype("<f4"))
 _KIND_CODES: Final = {kind: code for code, kind in enumerate(KINDS)}
-_DTYPE_CODES: Final = {dtype.char: code for code, dtype in enumerate(DTYPES)}
+_DTYPE_CODES: Final = {dtype: code for code, dtype in enumerate(DTYPES)}
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,11 @@ def encode(frame: Frame, limits: Limits = Limits()) -> bytes:
     payload = 0
     for message in frame.messages:
         key, array = message.key, message.array
-        dtype = array.dtype
-        code = _DTYPE_CODES.get(dtype.char)
-        if code is None or not dtype.isnative:
-            raise ProtocolError(f"an array of {dtype} on {key.edge!r} cannot be sent", "dtype")
+        code = _DTYPE_CODES.get(array.dtype)
+        if code is None:
+            raise ProtocolError(
+                f"an array of {array.dtype} on {key.edge!r} cannot be sent", "dtype"
+            )
         described.append(
             (
                 _KIND_CODES[key.kind],
@@ -101,12 +104,14 @@ def encode(frame: Frame, limits: Limits = Limits()) -> bytes:
                 array.shape,
             )
         )
-        if array.nbytes:
+        length = array.nbytes
+        if length <= SMALL:
+            parts.append(array.tobytes())
+        else:
             parts.append(np.ascontiguousarray(array).data)
-            payload += array.nbytes
-        if payload % 8:
-            parts.append(bytes(-payload % 8))
-            payload += -payload % 8
+        if length % 8:
+            parts.append(bytes(-length % 8))
+        payload += length + -length % 8
     header = msgpack.packb(
         (
             frame.run,
@@ -127,11 +132,14 @@ def encode(frame: Frame, limits: Limits = Limits()) -> bytes:
             "size",
         )
     head = _SIZES.pack(len(header), payload) + header + bytes(-len(header) % 8)
-    checksum = xxh3_64(head)
+    if payload <= SMALL:
+        rest = b"".join((head, *parts))
+        return _START.pack(MAGIC, VERSION, 0, _checksum(xxh3_64_digest(rest))) + rest
+    hashed = xxh3_64(head)
     for part in parts:
-        checksum.update(part)
+        hashed.update(part)
     # One copy of the arrays, straight into the frame.
-    return b"".join((_START.pack(MAGIC, VERSION, 0, checksum.intdigest() & _LOW), head, *parts))
+    return b"".join((_START.pack(MAGIC, VERSION, 0, _checksum(hashed.digest())), head, *parts))
 
 
 def decode(data: bytes, limits: Limits = Limits()) -> Frame:
@@ -195,7 +203,8 @@ def _check_prefix(data: bytes, limits: Limits) -> tuple[int, int, int]:
     payload_at = PREFIX.size + header_size + -header_size % 8
     if header_size > limits.header or payload_at + payload_size != len(data):
         raise ProtocolError("the sizes in the prefix do not fit the frame", "size")
-    if xxh3_64_intdigest(memoryview(data)[_START.size :]) & _LOW != checksum:
+    rest = data[_START.size :] if len(data) <= SMALL else memoryview(data)[_START.size :]
+    if _checksum(xxh3_64_digest(rest)) != checksum:
         raise ProtocolError("the checksum does not fit the frame", "checksum")
     return header_size, payload_at, payload_at + payload_size
 
@@ -233,6 +242,11 @@ def _message(
         raise ProtocolError(f"an array of {size} bytes where {end - at} are left", "size")
     array: Array = np.ndarray(shape, DTYPES[code], data, at)
     return Message(Key(KINDS[kind], edge, sender, tag), sequence, array), at + size + -size % 8
+
+
+def _checksum(digest: bytes) -> bytes:
+    """Return the low 32 bits of an XXH3-64, which is big-endian, as they are in the prefix."""
+    return digest[:3:-1]
 
 
 def _are_counts(values: tuple[Any, ...]) -> bool:
