@@ -41,8 +41,8 @@ PREFIX: Final = struct.Struct("<2sBB4sII")
 _START: Final = struct.Struct("<2sBB4s")
 _SIZES: Final = struct.Struct("<II")
 LARGEST_COUNT: Final = 2**63
-SMALL: Final = 4096
-"""Bytes up to which a copy takes less than what it takes to go without one."""
+COPIED: Final = 4096
+"""Bytes up to which it takes less to copy than to go without a copy."""
 
 _ILL_FORMED: Final = "a field of the header has the wrong type or is out of range"
 
@@ -105,10 +105,8 @@ def encode(frame: Frame, limits: Limits = Limits()) -> bytes:
             )
         )
         length = array.nbytes
-        if length <= SMALL:
-            parts.append(array.tobytes())
-        else:
-            parts.append(np.ascontiguousarray(array).data)
+        large = length > COPIED
+        parts.append(np.ascontiguousarray(array).data if large else array.tobytes())
         if length % 8:
             parts.append(bytes(-length % 8))
         payload += length + -length % 8
@@ -132,14 +130,14 @@ def encode(frame: Frame, limits: Limits = Limits()) -> bytes:
             "size",
         )
     head = _SIZES.pack(len(header), payload) + header + bytes(-len(header) % 8)
-    if payload <= SMALL:
+    if payload <= COPIED:
         rest = b"".join((head, *parts))
-        return _START.pack(MAGIC, VERSION, 0, _checksum(xxh3_64_digest(rest))) + rest
+        return _start(xxh3_64_digest(rest)) + rest
     hashed = xxh3_64(head)
     for part in parts:
         hashed.update(part)
     # One copy of the arrays, straight into the frame.
-    return b"".join((_START.pack(MAGIC, VERSION, 0, _checksum(hashed.digest())), head, *parts))
+    return b"".join((_start(hashed.digest()), head, *parts))
 
 
 def decode(data: bytes, limits: Limits = Limits()) -> Frame:
@@ -203,7 +201,7 @@ def _check_prefix(data: bytes, limits: Limits) -> tuple[int, int, int]:
     payload_at = PREFIX.size + header_size + -header_size % 8
     if header_size > limits.header or payload_at + payload_size != len(data):
         raise ProtocolError("the sizes in the prefix do not fit the frame", "size")
-    rest = data[_START.size :] if len(data) <= SMALL else memoryview(data)[_START.size :]
+    rest = data[_START.size :] if len(data) <= COPIED else memoryview(data)[_START.size :]
     if _checksum(xxh3_64_digest(rest)) != checksum:
         raise ProtocolError("the checksum does not fit the frame", "checksum")
     return header_size, payload_at, payload_at + payload_size
@@ -242,6 +240,11 @@ def _message(
         raise ProtocolError(f"an array of {size} bytes where {end - at} are left", "size")
     array: Array = np.ndarray(shape, DTYPES[code], data, at)
     return Message(Key(KINDS[kind], edge, sender, tag), sequence, array), at + size + -size % 8
+
+
+def _start(digest: bytes) -> bytes:
+    """Return the prefix as far as the sizes, with the checksum from the XXH3-64 of the rest."""
+    return _START.pack(MAGIC, VERSION, 0, _checksum(digest))
 
 
 def _checksum(digest: bytes) -> bytes:

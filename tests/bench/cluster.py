@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -41,7 +42,7 @@ SECONDS = 1.5
 TURNS = 12
 
 SETTLED = 8
-"""Reports until two hosts have come to a steady exchange."""
+"""Reports after which two hosts have come to a steady exchange."""
 
 
 class Recorder(sn.Observer):
@@ -225,7 +226,8 @@ def frames() -> None:
                     ours.append(rate)
                     each.append(updates)
                     bare.append(bare_rate(size, window))
-            ratios = [2.0 * o / (b + c) for o, b, c in zip(ours, bare, bare[1:], strict=False)]
+            around = map(statistics.mean, pairwise(bare))
+            ratios = [rate / beside for rate, beside in zip(ours, around, strict=True)]
             low, middle, high = statistics.quantiles(ratios)
             print(
                 f"{size // 1024} KiB, window {window}: {statistics.median(ours):,.0f} frames/s, "

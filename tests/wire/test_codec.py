@@ -16,7 +16,7 @@ from xxhash import xxh3_64_intdigest
 
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.errors import ProtocolError
-from sheafnet.wire.codec import PREFIX, VERSION, Limits, decode, encode
+from sheafnet.wire.codec import COPIED, PREFIX, VERSION, Limits, decode, encode
 from sheafnet.wire.frame import FIELDS, Frame
 from tests.strategies import seeds
 
@@ -71,10 +71,18 @@ def test_arrays_are_read_where_they_lie_and_cannot_be_changed() -> None:
             message.array[0, 0] = 1.0
 
 
-def test_a_fortran_ordered_array_keeps_its_values() -> None:
-    array = np.asfortranarray(np.arange(6.0).reshape(2, 3))
-    frame = example(0, Message(Key(Kind.TENSION, "e", "v", 3), 1, array))
-    np.testing.assert_array_equal(decode(encode(frame)).messages[0].array, array)
+@pytest.mark.parametrize("columns", [3, COPIED // 16, COPIED // 16 + 1, 1000])
+def test_an_array_of_any_size_and_order_keeps_its_values(columns: int) -> None:
+    array = np.asfortranarray(np.arange(2.0 * columns).reshape(2, columns))
+    small = Message(Key(Kind.TENSION, "e", "v", 3), 1, np.ones((1, 3), np.float32))
+    large = Message(Key(Kind.TENSION, "f", "v", 3), 1, array)
+    data = encode(example(0, small, large, small))
+    assert data[4:8] == struct.pack("<I", xxh3_64_intdigest(data[8:]) & 0xFFFFFFFF)
+    for message, sent in zip(decode(data).messages, (small, large, small), strict=True):
+        np.testing.assert_array_equal(message.array, sent.array)
+    damaged = data[:-1] + b"\x55"
+    with pytest.raises(ProtocolError, match="the checksum does not fit the frame"):
+        decode(damaged)
 
 
 def sealed(header: object, payload: bytes = b"", version: int = VERSION) -> bytes:

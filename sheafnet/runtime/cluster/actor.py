@@ -131,9 +131,9 @@ def _live(host: Host, peers: Mapping[str, Handle], mail: Mail, life: _Life) -> N
     try:
         # What overflows is the host's to report.
         with np.errstate(over="ignore", invalid="ignore"):
-            rested = 0.0
+            rests_until = 0.0
             while True:
-                items = _awaited(mail, host, rested)
+                items = _awaited(mail, host, rests_until)
                 arrived = time.monotonic()
                 heard = False
                 for item in items:
@@ -146,8 +146,8 @@ def _live(host: Host, peers: Mapping[str, Handle], mail: Mail, life: _Life) -> N
                         item(host)
                 now = time.monotonic()
                 due = host.due
-                # A question is no news: only a frame cuts the rest short.
-                may_step = host.runnable and (heard or now >= rested)
+                # Questions and orders are no news of a neighbour: only frames cut the rest short.
+                may_step = host.runnable and (heard or now >= rests_until)
                 if may_step or (due is not None and due <= now):
                     for peer, data in host.step(now):
                         send[peer](data)
@@ -155,14 +155,14 @@ def _live(host: Host, peers: Mapping[str, Handle], mail: Mail, life: _Life) -> N
                     took = ended - now
                     life.worked += took
                     if host.improves_by_waiting:
-                        rested = ended + max(PACE, STEPS_WAITED * took)
+                        rests_until = ended + max(PACE, STEPS_WAITED * took)
     except Exception as error:  # raised again by ask()
         life.failure = error
 
 
-def _awaited(mail: Mail, host: Host, rested: float) -> list[Item]:
+def _awaited(mail: Mail, host: Host, rests_until: float) -> list[Item]:
     """Return all mail, after waiting for some or until the host has something else to do."""
-    until = rested if host.runnable else host.due
+    until = rests_until if host.runnable else host.due
     timeout = None if until is None else max(until - time.monotonic(), 0.0)
     items: list[Item] = []
     try:

@@ -1,0 +1,75 @@
+"""The thread of an actor, without a Ray around it."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sheafnet as sn
+from sheafnet.runtime.cluster import environment
+from sheafnet.runtime.host import Host
+from sheafnet.runtime.patience import Patience
+from sheafnet.runtime.roster import Roster
+
+environment.keep_quiet()
+from sheafnet.runtime.cluster import actor  # noqa: E402
+
+PATIENT = Patience(timeout=3600.0, shortest=3600.0)
+
+
+class Neighbour:
+    """Has the methods of an actor's handle that a host uses, and keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.heard: SimpleQueue[bytes] = SimpleQueue()
+        self.push = self
+
+    def options(self, **_: Any) -> Neighbour:
+        return self
+
+    def remote(self, data: bytes) -> None:
+        self.heard.put(data)
+
+
+def test_a_frame_makes_a_host_step_that_rests_and_a_question_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(actor, "PACE", 3600.0)
+    net = sn.ReluNetwork.random([2, 3, 1], seed=0)
+    problem = sn.prepare(net.to_sheaf(), [sn.Pin("a0", np.ones((2, 1)))], rule="heat").problem
+    hosts = Roster(problem, "run", "by-layer", PATIENT).hosts()
+    mail: actor.Mail = SimpleQueue()
+    neighbours = {"layer_0": Neighbour(), "layer_2": Neighbour()}
+    life = actor._Life()
+    living = threading.Thread(target=actor._live, args=(hosts["layer_1"], neighbours, mail, life))
+    living.start()
+
+    def updates() -> int:
+        answer: Future[int] = Future()
+
+        def tell(host: Host) -> None:
+            answer.set_result(host.updates)
+
+        mail.put(tell)
+        return answer.result(60)
+
+    try:
+        for neighbour in neighbours.values():
+            neighbour.heard.get(timeout=60)  # it has begun
+        for name in neighbours:
+            ((_, frame),) = hosts[name].step(0.0)
+            mail.put(frame)
+        for neighbour in neighbours.values():
+            neighbour.heard.get(timeout=60)  # it has heard both, and stepped
+        stepped = updates()
+        assert stepped > 0
+        assert [updates() for _ in range(5)] == [stepped] * 5
+    finally:
+        mail.put(None)
+        living.join()
+    assert life.failure is None
