@@ -1,24 +1,23 @@
 """What it costs a run that a Prometheus watches it.
 
-    python -m tests.bench.metrics [SECONDS]
+    python -m tests.bench.metrics [SCRAPES]
 
-A real Prometheus scrapes once a second, or as often as said: a scrape costs what it costs, so
-ten in a second show ten times as much where the noise hides the cost of one. With and without
-metrics in turn, the same work is done again and again:
+A real Prometheus scrapes ten times a second, or as often as said. Of the metrics, only a scrape
+costs a run something; so ten in a second show ten times the cost of one, where the noise would
+hide that. Metrics are served in every other turn of one run that does not end: two runs, and two
+minutes, differ by more than they cost.
 
-1. In lockstep and in the simulator: seconds for a fixed number of rounds; the share of a processor
-   that threads other than that of the run take meanwhile; and how much longer the end takes.
-2. On a cluster: seconds for a million vertex updates; and the share of a processor that the
-   coordinator takes meanwhile, which is where the metrics are served.
-
-Prints the median ratio of neighbours and its quartiles: 1.01 is a cost of one percent. Where other
-programs run, the share is the steadier figure, and the time that Prometheus waits for an answer
-bounds it from above.
+Prints how much longer a vertex update takes with metrics than in the turns before and after, as
+the median ratio and its quartiles, and as the mean and its standard error: 1.01 is a cost of one
+percent, for so many scrapes a second. Then the share of a processor that threads other than that
+of the run take in its process (on a cluster: in that of the coordinator), and how long it takes to
+stop serving.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
 import statistics
@@ -26,11 +25,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import sheafnet as sn
+from sheafnet.dynamics.problem import Problem
 from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.several import Several
 from sheafnet.runtime.cluster import environment
@@ -39,148 +38,157 @@ from tests import golden
 from tests.observe.watcher import FOUND_WITHIN, Watcher, watching
 
 NETWORKS = ("64-32-32-10-softmax", "8-8-8-8-8-8-8-8-8-8-8-identity")
-PAIRS = 10
-SECONDS = 2.0
+SCRAPES = 10.0
+TURNS = 81
+"""Odd, so that the last has no metrics, as the first."""
+
+SECONDS = 1.5
 WARM = 4.0
+SETTLED = 0.5
+"""Seconds of a turn that are not counted: Prometheus is to find out."""
+
 RULE = sn.Heat(dt=1e-6)
 """Never at rest within these times: every update has something to do and to say."""
 
 
-class Cost(NamedTuple):
-    """What the same work took.
+class Mark(NamedTuple):
+    """How far a run is, and what it has taken.
 
     Attributes
     ----------
-    seconds
-        On the clock.
+    clock
+        Seconds.
+    updates
+        Of vertices.
     aside
-        Seconds of a processor beside the work, for each second.
-    end
-        Seconds from the result until the run was over.
+        Seconds of a processor, of threads other than the observed one.
     """
 
-    seconds: float
-    aside: float = 0.0
-    end: float = 0.0
+    clock: float
+    updates: int
+    aside: float
+
+    @classmethod
+    def of(cls, progress: sn.Progress) -> Mark:
+        aside = time.process_time() - time.thread_time()
+        return cls(time.perf_counter(), progress.updates, aside)
 
 
-class Recorder(sn.Observer):
-    """Keeps every progress with its time."""
+class Turn(NamedTuple):
+    """What was seen in a turn: seconds for each update, and a share of a processor."""
 
-    def __init__(self) -> None:
-        self.seen: list[tuple[float, sn.Progress]] = []
-        self.first = threading.Event()
+    each: float
+    aside: float
 
-    def progressed(self, progress: sn.Progress) -> None:
-        self.seen.append((time.perf_counter(), progress))
-        self.first.set()
+    @classmethod
+    def between(cls, begin: Mark, end: Mark) -> Turn:
+        seconds = end.clock - begin.clock
+        return cls(seconds / (end.updates - begin.updates), (end.aside - begin.aside) / seconds)
 
 
-class Meter(sn.Observer):
-    """Notes what share of a processor the process of the coordinator takes."""
+class InTurns(sn.Observer):
+    """Serves metrics in every other turn.
+
+    Writes all turns, and the seconds that it took to stop each time, once there are enough.
+    """
 
     travels = True
 
-    def __init__(self, note: Path) -> None:
+    def __init__(self, port: int, note: Path) -> None:
+        self.port = port
         self.note = note
-        self.began: tuple[float, float] | None = None
+        self.metrics: Metrics | None = None
+        self.until = math.inf
+        self.begin: Mark | None = None
+        self.turns: list[Turn] = []
+        self.stops: list[float] = []
+
+    def started(self, problem: Problem) -> None:
+        self.problem = problem
+        self.until = time.perf_counter() + WARM
+
+    def progressed(self, progress: sn.Progress) -> None:
+        if self.metrics is not None:
+            self.metrics.progressed(progress)
+        mark = Mark.of(progress)
+        if self.begin is None and mark.clock >= self.until - SECONDS:
+            self.begin = mark
+        if self.begin is None or mark.clock < self.until or len(self.turns) == TURNS:
+            return
+        self.turns.append(Turn.between(self.begin, mark))
+        if len(self.turns) == TURNS:
+            # Whoever waits for the file is to find all of it.
+            part = self.note.with_suffix(".part")
+            part.write_text(json.dumps([self.turns, self.stops]), encoding="utf-8")
+            part.rename(self.note)
+        else:
+            self.take_turns()
+            self.begin, self.until = None, time.perf_counter() + SETTLED + SECONDS
+
+    def take_turns(self) -> None:
+        if self.metrics is None:
+            self.metrics = Metrics(self.port)
+            self.metrics.started(self.problem)
+        else:
+            began = time.perf_counter()
+            self.metrics.failed(RuntimeError("its turn is over"))
+            self.metrics = None
+            self.stops.append(time.perf_counter() - began)
+
+
+class Until(sn.Observer):
+    """Knows when there is a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.there = threading.Event()
 
     def progressed(self, progress: sn.Progress) -> None:  # noqa: ARG002
-        now = time.perf_counter(), time.process_time()
-        if self.began is None:
-            self.began = now
-        else:
-            share = (now[1] - self.began[1]) / (now[0] - self.began[0])
-            self.note.write_text(str(share), encoding="utf-8")
+        if self.path.exists():
+            self.there.set()
 
 
-def rounds_within(name: str, runtime: Runtime, seconds: float) -> int:
-    """Return about how many rounds take so long."""
-    recorder = Recorder()
+def compare(name: str, runtime: Runtime, folder: Path, port: int, watcher: Watcher) -> None:
+    """Run, with metrics in every other turn, and print."""
     reference = golden.load(name)
-    run = sn.start(reference.sheaf, reference.pins, rule=RULE, runtime=runtime, observer=recorder,
-                   stop=sn.Stop(max_rounds=10**9))  # fmt: skip
-    recorder.first.wait()
-    time.sleep(seconds)
-    run.stop()
-    return run.result().stats.rounds
-
-
-def relax(name: str, runtime: Runtime, rounds: int, metrics: Metrics | None) -> Cost:
-    """Do so many rounds."""
-    reference = golden.load(name)
-    run = sn.prepare(
-        reference.sheaf,
-        reference.pins,
-        rule=RULE,
-        runtime=runtime,
-        stop=sn.Stop(max_rounds=rounds),
-        observer=metrics,
-    )
-    began, aside = time.perf_counter(), time.process_time() - time.thread_time()
-    solution = run.execute()
-    took = time.perf_counter() - began
-    aside = time.process_time() - time.thread_time() - aside
-    assert solution.outcome is sn.Outcome.BUDGET_EXHAUSTED
-    seconds = solution.stats.wall_time
-    return Cost(seconds, aside / seconds, took - seconds)
-
-
-def update(name: str, note: Path, metrics: Metrics | None) -> Cost:
-    """Update on a cluster for a while; return seconds for a million updates."""
-    reference, recorder = golden.load(name), Recorder()
-    observers = [recorder, Meter(note), *([] if metrics is None else [metrics])]
+    until = Until(folder / f"{type(runtime).__name__}-{name}.json")
     run = sn.start(
         reference.sheaf,
         reference.pins,
         rule=RULE,
-        runtime=sn.Cluster(),
+        runtime=runtime,
         stop=sn.Stop(max_rounds=10**9),
-        observer=Several(observers),
+        observer=Several([until, InTurns(port, until.path)]),
     )
-    recorder.first.wait()
-    time.sleep(WARM)
-    begin = len(recorder.seen)
-    time.sleep(SECONDS)
+    began = time.monotonic()
+    until.there.wait()
+    window = f"[{time.monotonic() - began:.0f}s]"
     run.stop()
     run.result()
-    (began, first), (ended, last) = recorder.seen[begin], recorder.seen[-1]
-    seconds = 1e6 * (ended - began) / (last.updates - first.updates)
-    return Cost(seconds, float(note.read_text(encoding="utf-8")))
 
-
-def compare(what: str, work: Callable[[Metrics | None], Cost], port: int, watcher: Watcher) -> None:
-    """Do the work with and without in turn, each first every other time, and print."""
-    work(None)
-    began = time.monotonic()
-    pairs: list[tuple[Cost, Cost]] = []
-    for turn in range(PAIRS):
-        first = work(Metrics(port) if turn % 2 else None)
-        second = work(None if turn % 2 else Metrics(port))
-        pairs.append((first, second) if turn % 2 else (second, first))
-    window = f"[{time.monotonic() - began:.0f}s]"
-    print(f"{what}: {spread([a.seconds / b.seconds for a, b in pairs])}", end="")
-    aside, alone, end, plain = (
-        statistics.median(column)
-        for column in zip(*((a.aside, b.aside, a.end, b.end) for a, b in pairs), strict=True)
-    )
-    print(f", aside {aside:.2%} instead of {alone:.2%}", end="")
-    if end:
-        print(f", end {end:.2f} s instead of {plain:.2f} s", end="")
+    rows, stops = json.loads(until.path.read_text(encoding="utf-8"))
+    turns = [Turn(*row) for row in rows]
+    served, bare = turns[1::2], turns[::2]
+    ratios = [
+        turn.each / statistics.mean((before.each, after.each))
+        for before, turn, after in zip(bare, served, bare[1:], strict=False)
+    ]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    error = statistics.stdev(ratios) / math.sqrt(len(ratios))
+    aside, alone = (statistics.median(turn.aside for turn in each) for each in (served, bare))
     (scrapes,) = watcher.query(f"sum(count_over_time(sheafnet_converged{window}))")
     (answer,) = watcher.query(
         f"quantile_over_time(0.5, (scrape_duration_seconds and up == 1){window[:-1]}:])"
     )
     print(
-        f"; {scrapes.value:.0f} scrapes, answered in {answer.value * 1e3:.1f} ms; "
+        f"{type(runtime).__name__}, {name}: {middle:.3f} ({low:.3f} to {high:.3f}), "
+        f"mean {statistics.mean(ratios):.3f} ± {error:.3f}; "
+        f"aside {aside:.2%} instead of {alone:.2%}; "
+        f"stopped in {statistics.median(stops):.2f} s; "
+        f"{scrapes.value:.0f} scrapes, answered in {answer.value * 1e3:.1f} ms; "
         f"load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
-
-
-def spread(ratios: list[float]) -> str:
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    return f"{middle:.4f} ({low:.4f} to {high:.4f})"
 
 
 def free_port() -> int:
@@ -189,38 +197,26 @@ def free_port() -> int:
         return port
 
 
-def main(every: float) -> None:
-    """Compare everywhere, with a scrape every so many seconds."""
+def main(scrapes: float) -> None:
+    """Compare everywhere, with so many scrapes a second."""
     from sheafnet.runtime.cluster.session import session
 
     port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         # One target for all runs, since Prometheus takes seconds to find a new one. Where a run
         # has no metrics nobody answers there.
-        targets = Path(folder) / "targets.json"
+        targets = folder / "targets.json"
         targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{port}"]}]), encoding="utf-8")
-        with watching(Path(folder) / "prometheus", [targets], every=every) as watcher:
+        with watching(folder / "prometheus", [targets], every=1.0 / scrapes) as watcher:
             watcher.until("up", bool, FOUND_WITHIN)
-            for name in NETWORKS:
+            for network in NETWORKS:
                 for runtime in (sn.Lockstep(), sn.Simulator()):
-                    rounds = rounds_within(name, runtime, SECONDS)
-                    compare(
-                        f"{type(runtime).__name__}, {name}, {rounds:,} rounds",
-                        lambda m: relax(name, runtime, rounds, m),  # noqa: B023
-                        port,
-                        watcher,
-                    )
+                    compare(network, runtime, folder, port, watcher)
             with session("local"):
-                name = NETWORKS[0]
-                note = Path(folder) / "share"
-                compare(
-                    f"Cluster, {name}, {SECONDS:g} s",
-                    lambda m: update(name, note, m),
-                    port,
-                    watcher,
-                )
+                compare(NETWORKS[0], sn.Cluster(), folder, port, watcher)
 
 
 if __name__ == "__main__":
     environment.keep_quiet()
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0)
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else SCRAPES)
