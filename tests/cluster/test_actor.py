@@ -32,8 +32,8 @@ class Neighbour:
     def options(self, **_: Any) -> Neighbour:
         return self
 
-    def remote(self, data: bytes) -> None:
-        self.heard.put(data)
+    def remote(self, *parts: bytes) -> None:
+        self.heard.put(b"".join(parts))
 
 
 def test_a_frame_makes_a_host_step_that_rests_and_a_question_does_not(
@@ -73,3 +73,17 @@ def test_a_frame_makes_a_host_step_that_rests_and_a_question_does_not(
         mail.put(None)
         living.join()
     assert life.failure is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 98_304, 98_305, 3 * 98_304, 1_048_700, 1_500_000])
+def test_a_frame_of_middle_size_is_sent_in_parts_that_ray_takes_with_the_call(size: int) -> None:
+    data = np.random.default_rng(size).bytes(size)
+    parts = actor.in_parts(data)
+    assert b"".join(parts) == data
+    assert len(parts) == max(-(-size // 98_304), 1)
+    assert max(map(len, parts)) < 100 * 1024
+
+
+def test_a_frame_that_is_too_large_for_parts_is_sent_whole() -> None:
+    data = bytes(1_500_001)
+    assert list(actor.in_parts(data)) == [data]

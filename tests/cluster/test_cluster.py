@@ -95,6 +95,19 @@ class TestOnOneRay:
         for each in (actor, silent):
             ray.kill(each)
 
+    @pytest.mark.parametrize("batch", [1_000, 16_000, 25_000])
+    def test_a_frame_of_any_size_arrives_whole(self, warm_cluster: WarmCluster, batch: int) -> None:
+        edge = sn.Edge("activation_1", "z1", "a1", sn.ReluGate(), sn.Identity())
+        x = np.random.default_rng(0).standard_normal((8, batch))
+        solution = sn.infer(
+            sn.Sheaf({"z1": 8, "a1": 8}, [edge]),
+            [sn.Pin("z1", x)],
+            runtime=replace(warm_cluster, cluster=sn.Cluster(placement="by-vertex")),
+        )
+        assert solution.outcome is sn.Outcome.CONVERGED
+        assert np.abs(solution.cochain["a1"] - np.maximum(x, 0.0)).max() <= 1e-6
+        assert solution.stats.bytes > x.nbytes
+
     def test_a_host_that_is_killed_comes_back_and_the_answer_is_the_same(
         self, warm_cluster: WarmCluster
     ) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from queue import Empty, SimpleQueue
@@ -45,6 +45,14 @@ STEPS_WAITED = 4.0
 
 LOOK_AGAIN = 1.0
 """Seconds between looks at whether the thread is still there to answer."""
+
+
+WITH_THE_CALL = 98_304
+"""Bytes of an argument that still travel with its call: what is over 100 KB takes a detour by way
+of the object store (Ray's documentation, "Passing the same large argument by value")."""
+
+MOST_IN_PARTS = 1_500_000
+"""Bytes of a frame up to which the detour takes longer than its parts do."""
 
 
 class _Life:
@@ -87,9 +95,9 @@ class HostActor:
         """Return the name of the host and the process it lives in; None while there is none."""
         return None if self._thread is None else (self._thread.name, os.getpid())
 
-    def push(self, data: bytes) -> None:
-        """Take a frame."""
-        self._mail.put(data)
+    def push(self, *parts: bytes) -> None:
+        """Take a frame, in parts as ``in_parts`` gives them."""
+        self._mail.put(b"".join(parts))
 
     def ask(self, ask: Ask) -> Report | None:
         """Return the report of the host; None if there is none yet, as after a restart."""
@@ -124,6 +132,13 @@ class HostActor:
         self._mail.put(lambda host: host.repin(order))
 
 
+def in_parts(data: bytes) -> Sequence[bytes]:
+    """Return the arguments of the call that takes a frame to another actor soonest."""
+    if WITH_THE_CALL < len(data) <= MOST_IN_PARTS:
+        return [data[at : at + WITH_THE_CALL] for at in range(0, len(data), WITH_THE_CALL)]
+    return (data,)
+
+
 def _live(host: Host, peers: Mapping[str, Handle], mail: Mail, life: _Life) -> None:
     """Step the host until its life is over; the thread of an actor."""
     # Without a return value there is nothing to keep for a call whose end nobody awaits.
@@ -150,7 +165,7 @@ def _live(host: Host, peers: Mapping[str, Handle], mail: Mail, life: _Life) -> N
                 may_step = host.runnable and (heard or now >= rests_until)
                 if may_step or (due is not None and due <= now):
                     for peer, data in host.step(now):
-                        send[peer](data)
+                        send[peer](*in_parts(data))
                     ended = time.monotonic()
                     took = ended - now
                     life.worked += took
