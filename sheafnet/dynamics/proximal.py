@@ -48,6 +48,8 @@ def proximal(star: Star, *, keep: bool) -> Proximal:
         lowest.
     """
     bent = [inc for inc in star.incidences if not isinstance(inc.map, Identity | Linear)]
+    if all(isinstance(inc.map, Identity) for inc in star.incidences):
+        return MeanProximal(star)
     if not bent:
         return LinearProximal(star)
     if len(bent) == 1 and bent[0].is_tail:
@@ -55,6 +57,34 @@ def proximal(star: Star, *, keep: bool) -> Proximal:
         if folded.applies:
             return folded
     return MajorisedProximal(star)
+
+
+class MeanProximal(Proximal):
+    """Goes to the mean of what was heard and of the soft pins, where every map is the identity.
+
+    As ``LinearProximal``, but coordinates do not meet: it takes no more than a stalk, of which
+    there may be very wide ones.
+    """
+
+    exact = True
+
+    def __init__(self, star: Star) -> None:
+        weight = _weight(star, len(star.incidences))
+        moves = weight > 0.0
+        if star.pins is not None:
+            moves &= ~star.pins.held[:, None]
+        self._inverse = np.divide(1.0, weight, out=np.zeros_like(weight), where=moves)
+
+    def minimiser(self, star: Star, inbox: Inbox) -> Array:
+        return np.asarray(star.stalk - self._inverse * star.descent(inbox))
+
+
+def _weight(star: Star, identities: int) -> Array:
+    """Return the curvature of so many identities and of the soft pins, shape (dim, 1)."""
+    weight = np.full((star.stalk.shape[0], 1), float(identities), star.stalk.dtype)
+    if star.pins is not None:
+        weight += star.pins.weight
+    return weight
 
 
 class LinearProximal(Proximal):
@@ -111,9 +141,7 @@ class FoldedProximal(Proximal):
         self._target = star.incidences.index(bent)
         self._others = [place for place, inc in enumerate(star.incidences) if inc is not bent]
         self._only_identities = all(isinstance(inc.map, Identity) for inc in others)
-        self._weight = np.full((star.stalk.shape[0], 1), float(len(others)), star.stalk.dtype)
-        if star.pins is not None:
-            self._weight += star.pins.weight
+        self._weight = _weight(star, len(others))
         self._lone = len(others) == 1 and (star.pins is None or not star.pins.springs)
         held = star.pins is not None and bool(star.pins.held.any())
         self._coordinates_apart = self._bent.map.is_elementwise or not held

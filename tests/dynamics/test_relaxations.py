@@ -238,6 +238,29 @@ def test_a_soft_pin_moves_the_output_from_free_to_held() -> None:
     assert distances[-1] < 1e-2 * distances[0]
 
 
+@pytest.mark.parametrize("rule", ["prox", "sor"])
+def test_identities_take_no_more_than_a_stalk_however_wide(rule: str) -> None:
+    """u – v – w with u held, v held in part and w pulled: each coordinate by its formula."""
+    wide, strength = 100_000, 2.0
+    same = sn.Identity()
+    sheaf = sn.Sheaf(
+        {"u": wide, "v": wide, "w": wide},
+        [sn.Edge("uv", "u", "v", same, same), sn.Edge("vw", "v", "w", same, same)],
+    )
+    x, y, h = np.random.default_rng(0).standard_normal((3, wide, 1))
+    third = slice(0, wide, 3)
+    coords = range(wide)[third]
+    pins = [sn.Pin("u", x), sn.Pin("v", h[third], coords), sn.Pin("w", y, strength=strength)]
+    solution = sn.infer(sheaf, pins, rule=rule, stop=sn.Stop(1e-12))
+    w = (x / 2.0 + strength * y) / (0.5 + strength)
+    v = (x + w) / 2.0
+    v[third] = h[third]
+    w[third] = (h[third] + strength * y[third]) / (1.0 + strength)
+    assert solution.outcome is sn.Outcome.CONVERGED
+    np.testing.assert_allclose(solution.cochain["v"], v, atol=1e-10)
+    np.testing.assert_allclose(solution.cochain["w"], w, atol=1e-10)
+
+
 def test_an_enormous_strength_is_a_hard_pin() -> None:
     network = sn.ReluNetwork.random([3, 8, 2], seed=1)
     rng = np.random.default_rng(1)
