@@ -47,9 +47,9 @@ def proximal(star: Star, *, keep: bool) -> Proximal:
         Where there are two minima, stay in the basin of the present stalk instead of taking the
         lowest.
     """
-    bent = [inc for inc in star.incidences if not isinstance(inc.map, Identity | Linear)]
     if all(isinstance(inc.map, Identity) for inc in star.incidences):
         return MeanProximal(star)
+    bent = [inc for inc in star.incidences if not isinstance(inc.map, Identity | Linear)]
     if not bent:
         return LinearProximal(star)
     if len(bent) == 1 and bent[0].is_tail:

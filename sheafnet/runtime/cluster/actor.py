@@ -46,7 +46,6 @@ STEPS_WAITED = 4.0
 LOOK_AGAIN = 1.0
 """Seconds between looks at whether the thread is still there to answer."""
 
-
 WITH_THE_CALL = 98_304
 """Bytes of an argument that still travel with its call: what is over 100 KB takes a detour by way
 of the object store (Ray's documentation, "Passing the same large argument by value")."""
