@@ -62,6 +62,9 @@ class Recorder(sn.Observer):
         if self.enough(progress):
             self.done.set()
 
+    def failed(self, error: BaseException) -> None:  # noqa: ARG002
+        self.done.set()
+
 
 def network(widths: tuple[int, ...], batch: int) -> tuple[sn.Sheaf, list[sn.Pin]]:
     net = sn.ReluNetwork.random(widths, seed=0)

@@ -25,6 +25,7 @@ import sys
 import tempfile
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -137,15 +138,18 @@ class InTurns(sn.Observer):
 
 
 class Until(sn.Observer):
-    """Knows when there is a file."""
+    """Knows when there is a file, or will never be one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.there = threading.Event()
+        self.known = threading.Event()
 
     def progressed(self, progress: sn.Progress) -> None:  # noqa: ARG002
         if self.path.exists():
-            self.there.set()
+            self.known.set()
+
+    def failed(self, error: BaseException) -> None:  # noqa: ARG002
+        self.known.set()
 
 
 def compare(name: str, runtime: Runtime, folder: Path, port: int, watcher: Watcher) -> None:
@@ -161,7 +165,7 @@ def compare(name: str, runtime: Runtime, folder: Path, port: int, watcher: Watch
         observer=Several([until, InTurns(port, until.path)]),
     )
     began = time.monotonic()
-    until.there.wait()
+    until.known.wait()
     window = f"[{time.monotonic() - began:.0f}s]"
     run.stop()
     run.result()
@@ -171,7 +175,7 @@ def compare(name: str, runtime: Runtime, folder: Path, port: int, watcher: Watch
     served, bare = turns[1::2], turns[::2]
     ratios = [
         turn.each / statistics.mean((before.each, after.each))
-        for before, turn, after in zip(bare, served, bare[1:], strict=False)
+        for turn, (before, after) in zip(served, pairwise(bare), strict=True)
     ]
     low, middle, high = statistics.quantiles(ratios, n=4)
     error = statistics.stdev(ratios) / math.sqrt(len(ratios))
