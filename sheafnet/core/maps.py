@@ -161,7 +161,9 @@ class ReluGate(RestrictionMap):
         return np.maximum(x, 0.0)
 
     def pullback(self, x: Array, y: Array) -> Array:
-        return np.multiply(y, x >= 0.0)
+        # NumPy takes twice as long to multiply by what is no float of the same precision yet.
+        gate: Array = (x >= 0.0).astype(y.dtype)
+        return y * gate
 
     def prox(
         self, weight: Array, centre: Array, target: Array, current: Array, *, keep: bool
