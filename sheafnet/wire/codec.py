@@ -37,10 +37,15 @@ from sheafnet.wire.frame import Frame
 
 MAGIC: Final = b"sn"
 VERSION: Final = 1
-PREFIX: Final = struct.Struct("<2sBB4sII")
-_START: Final = struct.Struct("<2sBB4s")
+PREFIX: Final = 16
+"""Bytes before the header."""
+_START: Final = MAGIC + bytes((VERSION, 0))
+_HASHED_FROM: Final = 8
+_CHECKSUM: Final = struct.Struct("<I")
 _SIZES: Final = struct.Struct("<II")
-LARGEST_COUNT: Final = 2**63
+COUNT_BITS: Final = 63
+"""A count is 0 or more and below two to this power: nothing is left of it when it is shifted by so
+many bits, which is told sooner than what it is less than."""
 COPIED: Final = 4096
 """Bytes up to which it takes less to copy than to go without a copy."""
 
@@ -122,7 +127,7 @@ def encode(frame: Frame, limits: Limits = Limits()) -> bytes:
             described,
         )
     )
-    size = PREFIX.size + len(header) + -len(header) % 8 + payload
+    size = PREFIX + len(header) + -len(header) % 8 + payload
     if len(header) > limits.header or size > limits.frame:
         raise ProtocolError(
             f"a frame of {size} bytes, header {len(header)}, is over the limits {limits.frame} "
@@ -132,12 +137,12 @@ def encode(frame: Frame, limits: Limits = Limits()) -> bytes:
     head = _SIZES.pack(len(header), payload) + header + bytes(-len(header) % 8)
     if payload <= COPIED:
         rest = b"".join((head, *parts))
-        return _start(xxh3_64_digest(rest)) + rest
+        return _START + _checksum(xxh3_64_digest(rest)) + rest
     hashed = xxh3_64(head)
     for part in parts:
         hashed.update(part)
     # One copy of the arrays, straight into the frame.
-    return b"".join((_start(hashed.digest()), head, *parts))
+    return b"".join((_START, _checksum(hashed.digest()), head, *parts))
 
 
 def decode(data: bytes, limits: Limits = Limits()) -> Frame:
@@ -152,7 +157,7 @@ def decode(data: bytes, limits: Limits = Limits()) -> Frame:
     header_size, payload_at, end = _check_prefix(data, limits)
     try:
         fields = msgpack.unpackb(
-            data[PREFIX.size : PREFIX.size + header_size],
+            data[PREFIX : PREFIX + header_size],
             use_list=False,
             max_str_len=limits.name,
             max_array_len=limits.items,
@@ -171,9 +176,7 @@ def decode(data: bytes, limits: Limits = Limits()) -> Frame:
         type(run) is type(sender) is type(receiver) is str
         and type(acks) is type(described) is tuple
         and type(incarnation) is type(number) is type(heard) is int
-        and 0 <= incarnation < LARGEST_COUNT
-        and 0 <= number < LARGEST_COUNT
-        and 0 <= heard < LARGEST_COUNT
+        and not (incarnation | number | heard) >> COUNT_BITS
         and _are_counts(acks)
     ):
         raise ProtocolError(_ILL_FORMED, "header")
@@ -187,22 +190,30 @@ def decode(data: bytes, limits: Limits = Limits()) -> Frame:
     return Frame(run, sender, receiver, incarnation, number, heard, acks, tuple(messages))
 
 
+def fingerprint(data: bytes) -> int:
+    """Return the checksum that a frame carries: equal in copies of it, and hardly in any other."""
+    checksum: int = _CHECKSUM.unpack_from(data, len(_START))[0]
+    return checksum
+
+
 def _check_prefix(data: bytes, limits: Limits) -> tuple[int, int, int]:
     """Return the size of the header, where the arrays begin, and where they end."""
-    if len(data) < PREFIX.size:
+    if len(data) < PREFIX:
         raise ProtocolError(f"{len(data)} bytes are no frame", "size")
     if len(data) > limits.frame:
         raise ProtocolError(f"{len(data)} bytes are over the limit {limits.frame}", "size")
-    magic, version, reserved, checksum, header_size, payload_size = PREFIX.unpack_from(data)
-    if magic != MAGIC or reserved:
-        raise ProtocolError("not a sheafnet frame", "magic")
-    if version != VERSION:
-        raise ProtocolError(f"frame version {version}; this is version {VERSION}", "version")
-    payload_at = PREFIX.size + header_size + -header_size % 8
+    if data[: len(_START)] != _START:
+        if data[:2] != MAGIC or data[3]:
+            raise ProtocolError("not a sheafnet frame", "magic")
+        raise ProtocolError(f"frame version {data[2]}; this is version {VERSION}", "version")
+    header_size: int
+    payload_size: int
+    header_size, payload_size = _SIZES.unpack_from(data, _HASHED_FROM)
+    payload_at = PREFIX + header_size + -header_size % 8
     if header_size > limits.header or payload_at + payload_size != len(data):
         raise ProtocolError("the sizes in the prefix do not fit the frame", "size")
-    rest = data[_START.size :] if len(data) <= COPIED else memoryview(data)[_START.size :]
-    if _checksum(xxh3_64_digest(rest)) != checksum:
+    rest = data[_HASHED_FROM:] if len(data) <= COPIED else memoryview(data)[_HASHED_FROM:]
+    if _checksum(xxh3_64_digest(rest)) != data[len(_START) : _HASHED_FROM]:
         raise ProtocolError("the checksum does not fit the frame", "checksum")
     return header_size, payload_at, payload_at + payload_size
 
@@ -221,8 +232,7 @@ def _message(
         and type(kind) is type(tag) is type(sequence) is type(code) is int
         and kind >= 0
         and code >= 0
-        and 0 <= tag < LARGEST_COUNT
-        and 0 <= sequence < LARGEST_COUNT
+        and not (tag | sequence) >> COUNT_BITS
         and _are_counts(shape)
     ):
         raise ProtocolError(_ILL_FORMED, "header")
@@ -242,11 +252,6 @@ def _message(
     return Message(Key(KINDS[kind], edge, sender, tag), sequence, array), at + size + -size % 8
 
 
-def _start(digest: bytes) -> bytes:
-    """Return the prefix as far as the sizes, with the checksum from the XXH3-64 of the rest."""
-    return _START.pack(MAGIC, VERSION, 0, _checksum(digest))
-
-
 def _checksum(digest: bytes) -> bytes:
     """Return the low 32 bits of an XXH3-64, which is big-endian, as they are in the prefix."""
     return digest[:3:-1]
@@ -254,6 +259,6 @@ def _checksum(digest: bytes) -> bytes:
 
 def _are_counts(values: tuple[Any, ...]) -> bool:
     for value in values:  # noqa: SIM110 - a loop takes less than making a generator does
-        if not (type(value) is int and 0 <= value < LARGEST_COUNT):
+        if type(value) is not int or value >> COUNT_BITS:
             return False
     return True

@@ -186,7 +186,7 @@ def mutated(rng: np.random.Generator, data: bytes) -> bytes:
                 changed[position:position] = rng.bytes(int(rng.integers(1, 9)))
         if not changed:
             return b""
-    if rng.random() < 0.5 and len(changed) >= PREFIX.size:
+    if rng.random() < 0.5 and len(changed) >= PREFIX:
         changed[4:8] = struct.pack("<I", xxh3_64_intdigest(changed[8:]) & 0xFFFFFFFF)
     return bytes(changed)
 
