@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from sheafnet.runtime.host import Host
 from sheafnet.runtime.recipe import HostRecipe
 from sheafnet.runtime.reports import Ask
 from sheafnet.runtime.simulator.simulation import Simulation
+from sheafnet.runtime.simulator.trace import Sent, What
 
 CLOSE = 1e-6
 AHEAD = 8
@@ -171,7 +172,6 @@ def is_at_rest(host: Host) -> bool:
 
 def watch_cuts(simulation: Simulation) -> None:
     """Have a frame that crosses a cut end the run."""
-    send = simulation._trace.send
     hosts = simulation.lives.keys()
     between: dict[tuple[str, str], list[sn.Cut]] = defaultdict(list)
     for cut in simulation.settings.cuts:
@@ -179,17 +179,25 @@ def watch_cuts(simulation: Simulation) -> None:
             between[near, far].append(cut)
             between[far, near].append(cut)
 
-    def watched(
-        now: float, sender: str, receiver: str, size: int, checksum: int, delay: float | None
-    ) -> None:
-        send(now, sender, receiver, size, checksum, delay)
-        for cut in between.get((sender, receiver), ()) if delay is not None else ():
-            since = now - cut.start
+    simulation.trace.follower = CutWatch(between)
+
+
+@dataclass(frozen=True)
+class CutWatch:
+    """The follower that lets no frame cross a cut."""
+
+    between: Mapping[tuple[str, str], Sequence[sn.Cut]]
+
+    def send(self, sent: Sent) -> None:
+        cuts = self.between.get((sent.sender, sent.receiver), ())
+        for cut in cuts if sent.delay is not None else ():
+            since = sent.at - cut.start
             since = since % cut.every if cut.every is not None and since > 0.0 else since
             if 0.0 <= since < cut.end - cut.start:
-                raise FailedError(f"a frame of {sender} crossed the cut at {now}")
+                raise FailedError(f"a frame of {sent.sender} crossed the cut at {sent.at}")
 
-    simulation._trace.send = watched  # type: ignore[method-assign]
+    def note(self, now: float, what: What, host: str, number: int) -> None:
+        pass
 
 
 def drain(simulation: Simulation, last: Wave) -> None:

@@ -24,7 +24,7 @@ from sheafnet.runtime.host import Host
 from sheafnet.runtime.simulator.kernel import Priority
 from sheafnet.runtime.simulator.simulation import Simulation
 from sheafnet.runtime.simulator.simulator import Simulator
-from sheafnet.runtime.simulator.trace import Trace, What
+from sheafnet.runtime.simulator.trace import Sent, Trace, What
 
 NEVER = (math.inf, 0)
 
@@ -113,7 +113,7 @@ class LightCone:
         return tuple(vertex for vertex, it in self.arrivals.items() if not it.lawful)
 
 
-class _Sent(NamedTuple):
+class _Flight(NamedTuple):
     """A frame that was not lost."""
 
     at: float
@@ -122,36 +122,24 @@ class _Sent(NamedTuple):
     arrives: float
 
 
-class _Course(Trace):
-    """Keeps what happens to every stalk, and every frame."""
+class _Course:
+    """The follower that keeps what happens to every stalk, and every frame."""
 
-    def __init__(self, hosts: Mapping[str, object]) -> None:
-        super().__init__(list(hosts))
-        self.stalks: dict[str, list[tuple[float, Array]]] = {}
-        self.sent: list[_Sent] = []
-        self.simulation: Simulation
-
-    @classmethod
-    def of(cls, problem: Problem, simulator: Simulator) -> _Course:
-        """Return the course of a run that is about to begin."""
+    def __init__(self, problem: Problem, simulator: Simulator) -> None:
         roster = simulator.roster(problem)
-        course = cls(roster.members)
-        course.simulation = Simulation(simulator, roster, course)
-        for host in course.simulation.hosts.values():
-            course.look(0.0, host)
-        return course
+        self.stalks: dict[str, list[tuple[float, Array]]] = {}
+        self.sent: list[_Flight] = []
+        self.simulation = Simulation(simulator, roster, Trace(list(roster.members), self))
+        for host in self.simulation.hosts.values():
+            self.look(0.0, host)
 
-    def send(
-        self, now: float, sender: str, receiver: str, size: int, checksum: int, delay: float | None
-    ) -> None:
+    def send(self, sent: Sent) -> None:
         """Keep a frame on its way."""
-        super().send(now, sender, receiver, size, checksum, delay)
-        if delay is not None:
-            self.sent.append(_Sent(now, sender, receiver, now + delay))
+        if sent.delay is not None:
+            self.sent.append(_Flight(sent.at, sent.sender, sent.receiver, sent.at + sent.delay))
 
-    def note(self, now: float, what: What, host: str, number: int) -> None:
+    def note(self, now: float, what: What, host: str, number: int) -> None:  # noqa: ARG002
         """Keep what the stalks of a host are after whatever happened to it."""
-        super().note(now, what, host, number)
         if host in self.simulation.hosts:
             self.look(now, self.simulation.hosts[host])
 
@@ -234,7 +222,7 @@ class _Twins:
     """
 
     def __init__(self, problem: Problem, simulator: Simulator, push: Push) -> None:
-        self._courses = tuple(_Course.of(problem, simulator) for _ in range(2))
+        self._courses = tuple(_Course(problem, simulator) for _ in range(2))
         self._alike = dict.fromkeys(problem.sheaf.vertices, 0)
         simulation = self._courses[1].simulation
         change = np.zeros_like(problem.start[push.vertex])

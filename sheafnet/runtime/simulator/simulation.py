@@ -31,6 +31,7 @@ from sheafnet.runtime.simulator.trace import Trace, What
 from sheafnet.runtime.simulator.worker import Timesheet, Worker
 from sheafnet.runtime.streams import stream
 from sheafnet.runtime.survey import survey
+from sheafnet.wire.codec import fingerprint
 
 if TYPE_CHECKING:
     from sheafnet.runtime.simulator.simulator import Simulator
@@ -64,6 +65,8 @@ class Simulation:
         The network that is simulated.
     roster
         Who lives where.
+    trace
+        Has taken every event.
     """
 
     def __init__(self, settings: Simulator, roster: Roster, trace: Trace) -> None:
@@ -72,7 +75,7 @@ class Simulation:
         self.hosts: dict[str, Host] = roster.hosts()
         self.settings = settings
         self.roster = roster
-        self._trace = trace
+        self.trace = trace
         self._quiet = roster.quiet
         self.coordinator = Coordinator(roster.problem, self.hosts, roster.quiet, roster.run)
         self._links: dict[tuple[str, str], Link] = {}
@@ -130,7 +133,7 @@ class Simulation:
         if host is None:
             raise InputError(f"push of {vertex!r}: its host {name!r} is down at {self.kernel.now}")
         host.disturb(vertex, change)
-        self._trace.note(self.kernel.now, What.PUSH, name, 0)
+        self.trace.note(self.kernel.now, What.PUSH, name, 0)
         self._sheets[name].drop(self.kernel.now)
         self._step(host)
 
@@ -207,7 +210,7 @@ class Simulation:
         updates_before, elements_before = host.updates, host.elements
         frames = host.step(kernel.now)
         updates = host.updates - updates_before
-        self._trace.note(kernel.now, What.STEP, name, updates)
+        self.trace.note(kernel.now, What.STEP, name, updates)
         for receiver, data in frames:
             self._send(name, receiver, data)
         takes = self._workers[name].takes(updates, host.elements - elements_before)
@@ -215,9 +218,9 @@ class Simulation:
         self._schedule(host)
 
     def _send(self, sender: str, receiver: str, data: bytes) -> None:
-        now, checksum = self.kernel.now, int.from_bytes(data[4:8], "little")
+        now, checksum = self.kernel.now, fingerprint(data)
         for delay in self._link(sender, receiver).fate(now, len(data)):
-            self._trace.send(now, sender, receiver, len(data), checksum, delay)
+            self.trace.send(now, sender, receiver, len(data), checksum, delay)
             if delay is not None:
                 self.kernel.at(now + delay, Priority.ARRIVAL, self._arrive, (receiver, data))
 
@@ -248,14 +251,14 @@ class Simulation:
                 self._schedule_timer(host)
 
     def _pause(self, name: str, lasts: float) -> None:
-        self._trace.note(self.kernel.now, What.PAUSE, name, self.lives[name])
+        self.trace.note(self.kernel.now, What.PAUSE, name, self.lives[name])
         self._sheets[name].pause(self.kernel.now, lasts)
 
     def _crash(self, name: str, down: float) -> None:
         host = self.hosts.pop(name, None)
         if host is None:
             return  # it is down already
-        self._trace.note(self.kernel.now, What.CRASH, name, self.lives[name])
+        self.trace.note(self.kernel.now, What.CRASH, name, self.lives[name])
         self._crashed.append(host)
         self._sheets[name].fall(self.kernel.now)
         self.kernel.at(self.kernel.now + down, Priority.FAULT, self._rise, (name,))
@@ -269,7 +272,7 @@ class Simulation:
 
     def _live(self, name: str) -> None:
         """Begin a life of a host."""
-        self._trace.note(self.kernel.now, What.RISE, name, self.lives[name])
+        self.trace.note(self.kernel.now, What.RISE, name, self.lives[name])
         host = self.hosts[name] = self.roster.recipe(name, self.lives[name], self._quiet).host()
         self._schedule_step(host)
 
@@ -332,7 +335,7 @@ class Simulation:
     def _hear(self, report: Report) -> None:
         match self.coordinator.receive(report, self.kernel.now):
             case Finish() as finish:
-                self._trace.note(self.kernel.now, What.FINISH, finish.outcome.name, 0)
+                self.trace.note(self.kernel.now, What.FINISH, finish.outcome.name, 0)
                 self._finish = finish
                 return
             case Wake(quiet):
@@ -366,7 +369,7 @@ class Simulation:
             edges=account.edges,
             hosts={name: sheet.total(self.kernel.now) for name, sheet in self._sheets.items()},
             rollbacks=self.coordinator.rollbacks,
-            trace_digest=self._trace.digest(
+            trace_digest=self.trace.digest(
                 *(finish.cochain[vertex].tobytes() for vertex in finish.cochain),
                 *(learned.contents() for learned in self.coordinator.maps.values()),
             ),

@@ -17,7 +17,7 @@ from sheafnet.runtime.roster import Roster
 from sheafnet.runtime.simulator.channel import DEFAULT_LATENCY, Channel, Cut
 from sheafnet.runtime.simulator.latency import Constant, Latency
 from sheafnet.runtime.simulator.simulation import Simulation
-from sheafnet.runtime.simulator.trace import Trace
+from sheafnet.runtime.simulator.trace import Lines, Trace
 from sheafnet.runtime.simulator.work import Work
 
 
@@ -181,7 +181,8 @@ class Simulator:
     def simulation(self, problem: Problem) -> Simulation:
         """Return the run of ``problem`` at its start, to be looked into event by event."""
         roster = self.roster(problem)
-        return Simulation(self, roster, Trace(list(roster.members), self.trace))
+        follower = None if self.trace is None else Lines(self.trace)
+        return Simulation(self, roster, Trace(list(roster.members), follower))
 
     def roster(self, problem: Problem) -> Roster:
         """Return who of ``problem`` lives where.

@@ -1,13 +1,12 @@
-"""What happened, event by event: always as a digest, as text on request."""
+"""What happened, event by event: always as a digest, and for whoever wants to follow it."""
 
 from __future__ import annotations
 
 import hashlib
-from array import array
+import struct
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-
-BATCH = 4096
+from typing import Final, NamedTuple, Protocol
 
 
 class What(IntEnum):
@@ -22,7 +21,47 @@ class What(IntEnum):
     PUSH = 7
 
 
-_SEND = float(What.SEND)  # to look a member up each time would be half of what ``send`` takes
+_SENT: Final = float(What.SEND)
+_SEND: Final = struct.Struct("=7d")
+_NOTE: Final = struct.Struct("=4d")
+
+
+class Sent(NamedTuple):
+    """A copy of a frame on its way, or a frame that is lost if it has no delay."""
+
+    at: float
+    sender: str
+    receiver: str
+    size: int
+    checksum: int
+    delay: float | None
+
+
+class Follower(Protocol):
+    """Is told of every event."""
+
+    def send(self, sent: Sent) -> None:
+        """Take note of a frame."""
+
+    def note(self, now: float, what: What, host: str, number: int) -> None:
+        """Take note of anything else that happened to a host."""
+
+
+class Lines:
+    """The follower that hands on every event as a line of text, without line end."""
+
+    def __init__(self, sink: Callable[[str], None]) -> None:
+        self._sink = sink
+
+    def send(self, sent: Sent) -> None:
+        """Hand on the line of a frame."""
+        at, sender, receiver, size, checksum, delay = sent
+        fate = "lost" if delay is None else repr(delay)
+        self._sink(f"{at!r} send {sender} {receiver} {size} {checksum:08x} {fate}")
+
+    def note(self, now: float, what: What, host: str, number: int) -> None:
+        """Hand on the line of anything else."""
+        self._sink(f"{now!r} {what.name.lower()} {host} {number}")
 
 
 class Trace:
@@ -34,50 +73,34 @@ class Trace:
     ----------
     hosts
         Names; an event has a host's place in them.
-    sink
-        Is handed every event as a line of text, without line end, if the full trace is wanted.
+    follower
+        Is told of every event too.
     """
 
-    def __init__(self, hosts: Sequence[str], sink: Callable[[str], None] | None = None) -> None:
+    def __init__(self, hosts: Sequence[str], follower: Follower | None = None) -> None:
+        self.follower = follower
         self._places = {host: float(place) for place, host in enumerate(hosts)}
-        self._sink = sink
         self._hash = hashlib.blake2b(digest_size=16)
-        self._pending: list[float] = []
 
     def send(
         self, now: float, sender: str, receiver: str, size: int, checksum: int, delay: float | None
     ) -> None:
         """Add a copy of a frame on its way, or a frame that is lost if it has no delay."""
-        places = self._places
-        self._pending += (
-            now,
-            _SEND,
-            places[sender],
-            places[receiver],
-            size,
-            checksum,
-            -1.0 if delay is None else delay,
-        )
-        if self._sink is not None:
-            fate = "lost" if delay is None else repr(delay)
-            self._sink(f"{now!r} send {sender} {receiver} {size} {checksum:08x} {fate}")
-        if len(self._pending) >= BATCH:
-            self._flush()
+        come, go = self._places[sender], self._places[receiver]
+        fate = -1.0 if delay is None else delay
+        self._hash.update(_SEND.pack(now, _SENT, come, go, size, checksum, fate))
+        if self.follower is not None:
+            self.follower.send(Sent(now, sender, receiver, size, checksum, delay))
 
     def note(self, now: float, what: What, host: str, number: int) -> None:
         """Add anything else that happened to a host."""
-        self._pending += (now, what, self._places.get(host, -1.0), number)
-        if self._sink is not None:
-            self._sink(f"{now!r} {what.name.lower()} {host} {number}")
+        self._hash.update(_NOTE.pack(now, what, self._places.get(host, -1.0), number))
+        if self.follower is not None:
+            self.follower.note(now, what, host, number)
 
     def digest(self, *more: bytes) -> str:
         """Return the fingerprint of all events, and of ``more`` after them."""
-        self._flush()
         final = self._hash.copy()
         for part in more:
             final.update(part)
         return final.hexdigest()
-
-    def _flush(self) -> None:
-        self._hash.update(array("d", self._pending).tobytes())
-        self._pending.clear()
