@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 import sheafnet as sn
+from sheafnet.dynamics.inbox import Word
 from sheafnet.dynamics.messages import Key
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.watch import Watch
@@ -88,20 +89,21 @@ def _judged(case: Scenario) -> str:
     )
 
 
-class Stamps(dict[Key, tuple[int, int]]):
-    """What an inbox keeps of each key by: it may only grow newer."""
+class Words(dict[Key, Word]):
+    """What an inbox keeps of each key: it may only grow newer."""
 
     def __init__(self) -> None:
         super().__init__()
         self.kept = 0
         self._newest: dict[Key, tuple[int, int]] = {}
 
-    def __setitem__(self, key: Key, stamp: tuple[int, int]) -> None:
+    def __setitem__(self, key: Key, word: Word) -> None:
+        stamp = word[:2]
         if stamp <= self._newest.get(key, (-1, -1)):
             raise FailedError(f"{key} went back to an older word")
         self._newest[key] = stamp
         self.kept += 1
-        super().__setitem__(key, stamp)
+        super().__setitem__(key, word)
 
 
 @contextlib.contextmanager
@@ -112,7 +114,7 @@ def only_newer() -> Iterator[None]:
     def watched(self: HostRecipe) -> Host:
         made = host(self)
         for vertex in made.group.vertices.values():
-            vertex.inbox._stamps = Stamps()
+            vertex.inbox._words = Words()
         return made
 
     HostRecipe.host = watched  # type: ignore[method-assign]
@@ -127,9 +129,9 @@ def check_counts(simulation: Simulation) -> None:
     for host in simulation._every_life():
         kept = 0
         for vertex in host.group.vertices.values():
-            stamps = vertex.inbox._stamps
-            assert isinstance(stamps, Stamps)
-            kept += stamps.kept
+            words = vertex.inbox._words
+            assert isinstance(words, Words)
+            kept += words.kept
         if host.group.messages != kept:
             raise FailedError(f"{host.name} counts {host.group.messages} messages and kept {kept}")
 

@@ -15,6 +15,16 @@ from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.dynamics.vertex import Vertex
 
 
+class _Line:
+    """The way of what one neighbour says across one edge to a member."""
+
+    __slots__ = ("delivered", "receiver")
+
+    def __init__(self, receiver: Vertex) -> None:
+        self.receiver = receiver
+        self.delivered = 0
+
+
 class Group:
     """Some vertices, their local delivery and the ledger of it.
 
@@ -31,12 +41,11 @@ class Group:
 
     def __init__(self, vertices: Iterable[Vertex]) -> None:
         self.vertices = {vertex.name: vertex for vertex in vertices}
-        self._routes = {
-            (inc.edge, inc.neighbour): vertex
+        self._lines = {
+            (inc.edge, inc.neighbour): _Line(vertex)
             for vertex in self.vertices.values()
             for inc in vertex.star.incidences
         }
-        self._delivered = dict.fromkeys(self._routes, 0)
         self.messages = 0
 
     def start(self) -> list[Message]:
@@ -59,15 +68,12 @@ class Group:
             If a message does not fit its edge.
         """
         elsewhere = []
-        routes, delivered = self._routes, self._delivered
         for message in messages:
-            route = message.key[1:3]
-            receiver = routes.get(route)
-            if receiver is None:
+            line = self._lines.get(message.key[1:3])
+            if line is None:
                 elsewhere.append(message)
-                continue
-            if receiver.receive(message, incarnation):
-                delivered[route] += 1
+            elif line.receiver.receive(message, incarnation):
+                line.delivered += 1
                 self.messages += 1
         return elsewhere
 
@@ -188,8 +194,8 @@ class Group:
         return Account(
             updates={name: vertex.updates for name, vertex in self.vertices.items()},
             delivered={
-                (edge, sender, self._routes[edge, sender].name): count
-                for (edge, sender), count in self._delivered.items()
+                (edge, sender, line.receiver.name): line.delivered
+                for (edge, sender), line in self._lines.items()
             },
             staleness=tuple(map(sum, zip(*(inbox.staleness for inbox in inboxes), strict=True))),
             staleness_sum=sum(inbox.staleness_sum for inbox in inboxes),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeAlias
 
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.messages import Key, Message
 
 STALENESS_CLASSES: Final = 16
 """Class 0 counts a staleness of 0, class n one from 2ⁿ⁻¹ to 2ⁿ − 1, the last all the rest."""
+
+Word: TypeAlias = tuple[int, int, Array]
+"""Incarnation of the sender, sequence, and what it said: one entry for all three, since a key takes
+longer to hash than anything else here."""
 
 
 class Inbox:
@@ -35,8 +39,7 @@ class Inbox:
         self.version = 0
         self.max_staleness = self.staleness_sum = self.floor = 0
         self.staleness = [0] * STALENESS_CLASSES
-        self._arrays: dict[Key, Array] = {}
-        self._stamps: dict[Key, tuple[int, int]] = {}
+        self._words: dict[Key, Word] = {}
 
     def accept(self, message: Message, incarnation: int = 0) -> bool:
         """Keep ``message`` unless one of its key that is as new is here already.
@@ -56,9 +59,9 @@ class Inbox:
         key, sequence = message.key, message.sequence
         if key.tag < self.floor:
             return False
-        before = self._stamps.get(key)
+        before = self._words.get(key)
         if before is not None:
-            life, heard = before
+            life, heard, _ = before
             if incarnation < life or (incarnation == life and sequence <= heard):
                 return False
             if incarnation == life:
@@ -69,8 +72,7 @@ class Inbox:
                     self.max_staleness = max(missed, self.max_staleness)
                 else:
                     self.staleness[0] += 1
-        self._stamps[key] = incarnation, sequence
-        self._arrays[key] = message.array
+        self._words[key] = incarnation, sequence, message.array
         self.version += 1
         return True
 
@@ -79,17 +81,17 @@ class Inbox:
         if floor == self.floor:
             return
         self.floor = floor
-        for key in [key for key in self._arrays if key.tag < floor]:
-            del self._arrays[key], self._stamps[key]
+        for key in [key for key in self._words if key.tag < floor]:
+            del self._words[key]
 
     def __getitem__(self, key: Key) -> Array:
-        return self._arrays[key]
+        return self._words[key][2]
 
     def sequence(self, key: Key) -> int:
         """Return the sequence of what is kept under ``key``; 0 if there is nothing."""
-        stamp = self._stamps.get(key)
-        return 0 if stamp is None else stamp[1]
+        word = self._words.get(key)
+        return 0 if word is None else word[1]
 
     def has(self, keys: Iterable[Key]) -> bool:
         """Return whether there is a message for every one of ``keys``."""
-        return all(key in self._arrays for key in keys)
+        return all(key in self._words for key in keys)

@@ -37,6 +37,16 @@ class _Peer:
         self.bytes = 0
 
 
+class _Line:
+    """The way of what one vertex says across one edge to a vertex elsewhere."""
+
+    __slots__ = ("bytes", "messages", "peer")
+
+    def __init__(self, peer: _Peer) -> None:
+        self.peer = peer
+        self.messages = self.bytes = 0
+
+
 class Host:
     """Some vertices and their mail.
 
@@ -96,26 +106,22 @@ class Host:
         self._rule = rule
         self._limits = limits
         self._members = tuple(self.group.vertices.values())
-        self._route = {
-            (inc.edge, vertex.name): homes[inc.neighbour]
+        away = [
+            (vertex.name, inc.edge, inc.neighbour)
             for vertex in self._members
             for inc in vertex.star.incidences
             if inc.neighbour in homes
+        ]
+        self._origin = {(edge, neighbour): homes[neighbour] for _, edge, neighbour in away}
+        self._peers = {peer: _Peer(patience) for peer in dict.fromkeys(self._origin.values())}
+        self._lines = {
+            (edge, vertex): _Line(self._peers[homes[neighbour]]) for vertex, edge, neighbour in away
         }
-        self._origin = {
-            (inc.edge, inc.neighbour): homes[inc.neighbour]
-            for vertex in self._members
-            for inc in vertex.star.incidences
-            if inc.neighbour in homes
-        }
-        self._peers = {peer: _Peer(patience) for peer in dict.fromkeys(self._route.values())}
         self._guards: dict[str, Guard] = {}
         self._exploded: str | None = None
         self._started = self._frozen = False
         self._restraint = Restraint()
         self._owes_acks = False
-        self._carried: dict[tuple[str, str], int] = {}
-        self._carried_bytes: dict[tuple[str, str], int] = {}
 
     def receive(self, data: bytes, now: float) -> None:
         """Take in one frame, or refuse and count it; never raises, whatever the bytes.
@@ -259,12 +265,13 @@ class Host:
 
     def account(self) -> Account:
         """Return what was done in this life of the host."""
+        used = {route: line for route, line in self._lines.items() if line.messages}
         return replace(
             self.group.account(),
             frames=self.frames,
             frame_bytes={(self.name, name): peer.bytes for name, peer in self._peers.items()},
-            carried=dict(self._carried),
-            carried_bytes=dict(self._carried_bytes),
+            carried={route: line.messages for route, line in used.items()},
+            carried_bytes={route: line.bytes for route, line in used.items()},
             refused=dict(self.refused),
         )
 
@@ -343,8 +350,7 @@ class Host:
 
     def _post(self, messages: list[Message]) -> None:
         for message in self.group.deliver(messages):
-            key = message.key
-            self._peers[self._route[key.edge, key.sender]].outbox.put(message)
+            self._lines[message.key[1:3]].peer.outbox.put(message)
             self.sent += 1
 
     def _frame(self, name: str, peer: _Peer, number: int, messages: tuple[Message, ...]) -> bytes:
@@ -355,10 +361,9 @@ class Host:
         )
         data = encode(frame, self._limits)
         for message in messages:
-            key = message.key
-            route = key.edge, key.sender
-            self._carried[route] = self._carried.get(route, 0) + 1
-            self._carried_bytes[route] = self._carried_bytes.get(route, 0) + message.array.nbytes
+            line = self._lines[message.key[1:3]]
+            line.messages += 1
+            line.bytes += message.array.nbytes
         self.frames += 1
         peer.bytes += len(data)
         return data

@@ -145,9 +145,9 @@ def restarted(group: Group, task: Problem, names: Sequence[str]) -> Group:
     for name in names:
         old, new = vertices[name], task.recipe(name).vertex()
         new.star.sequence = old.star.sequence  # the group knows no incarnations
-        for key, array in old.inbox._arrays.items():
+        for key, (_, sequence, array) in old.inbox._words.items():
             if key.sender not in names:
-                new.receive(Message(key, old.inbox.sequence(key), array))
+                new.receive(Message(key, sequence, array))
         vertices[name] = new
     after = Group(vertices.values())
     after.deliver(message for name in names for message in vertices[name].start())

@@ -221,7 +221,7 @@ def test_after_a_failed_check_everyone_is_woken_and_the_run_goes_on(
 
 def older_accepted(patch: pytest.MonkeyPatch) -> None:
     def accept(self: Inbox, message: Message, incarnation: int = 0) -> bool:
-        self._stamps.pop(message.key, None)
+        self._words.pop(message.key, None)
         return original(self, message, incarnation)
 
     original = Inbox.accept

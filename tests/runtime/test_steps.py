@@ -277,7 +277,7 @@ def test_what_a_host_keeps_does_not_grow(window: int) -> None:
     usual = Host.step
 
     def noted(self: Host, now: float) -> Any:
-        heard.extend(len(vertex.inbox._arrays) for vertex in self.group.vertices.values())
+        heard.extend(len(vertex.inbox._words) for vertex in self.group.vertices.values())
         unsaid.extend(len(peer.outbox._said) for peer in self._peers.values())
         return usual(self, now)
 
