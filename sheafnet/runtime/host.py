@@ -152,11 +152,12 @@ class Host:
         before = self.group.messages
         for message in frame.messages:
             # A host speaks for the vertices that live on it, and for no other's.
-            if self._origin.get(message.key[1:3]) != frame.sender:
+            key = message.key
+            if self._origin.get((key[1], key[2])) != frame.sender:
                 self.refused["stranger"] += 1
                 continue
             try:
-                self.group.deliver((message,), frame.incarnation)
+                self.group.hand(message, frame.incarnation)
             except DeliveryError:
                 self.refused["stranger"] += 1
         if self.group.messages > before:
@@ -350,7 +351,8 @@ class Host:
 
     def _post(self, messages: list[Message]) -> None:
         for message in self.group.deliver(messages):
-            self._lines[message.key[1:3]].peer.outbox.put(message)
+            key = message.key
+            self._lines[key[1], key[2]].peer.outbox.put(message)
             self.sent += 1
 
     def _frame(self, name: str, peer: _Peer, number: int, messages: tuple[Message, ...]) -> bytes:
@@ -361,7 +363,8 @@ class Host:
         )
         data = encode(frame, self._limits)
         for message in messages:
-            line = self._lines[message.key[1:3]]
+            key = message.key
+            line = self._lines[key[1], key[2]]
             line.messages += 1
             line.bytes += message.array.nbytes
         self.frames += 1

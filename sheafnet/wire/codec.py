@@ -49,6 +49,8 @@ many bits, which is told sooner than what it is less than."""
 COPIED: Final = 4096
 """Bytes up to which it takes less to copy than to go without a copy."""
 
+_FIELDS: Final = 8
+_FIELDS_OF_MESSAGE: Final = 7
 _ILL_FORMED: Final = "a field of the header has the wrong type or is out of range"
 
 KINDS: Final = (Kind.PROJECTION, Kind.TENSION, Kind.ELIMINATION)
@@ -115,7 +117,7 @@ def encode(frame: Frame, limits: Limits = Limits()) -> bytes:
         if length % 8:
             parts.append(bytes(-length % 8))
         payload += length + -length % 8
-    header = msgpack.packb(
+    header: bytes = msgpack.packb(
         (
             frame.run,
             frame.sender,
@@ -167,10 +169,9 @@ def decode(data: bytes, limits: Limits = Limits()) -> Frame:
         )
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise ProtocolError(f"the header cannot be read: {error}", "header") from None
-    try:
-        run, sender, receiver, incarnation, number, heard, acks, described = fields
-    except (TypeError, ValueError):
-        raise ProtocolError("the header does not have its eight fields", "header") from None
+    if type(fields) is not tuple or len(fields) != _FIELDS:
+        raise ProtocolError("the header does not have its eight fields", "header")
+    run, sender, receiver, incarnation, number, heard, acks, described = fields
     # Spelled out, here and for messages: this is in the path of every frame.
     if not (
         type(run) is type(sender) is type(receiver) is str
@@ -222,10 +223,9 @@ def _message(
     description: Any, data: bytes, at: int, end: int, limits: Limits
 ) -> tuple[Message, int]:
     """Return one message whose array lies at ``at``, and where the next array lies."""
-    try:
-        kind, edge, sender, tag, sequence, code, shape = description
-    except (TypeError, ValueError):
-        raise ProtocolError("a message does not have its seven fields", "header") from None
+    if type(description) is not tuple or len(description) != _FIELDS_OF_MESSAGE:
+        raise ProtocolError("a message does not have its seven fields", "header")
+    kind, edge, sender, tag, sequence, code, shape = description
     if not (
         type(edge) is type(sender) is str
         and type(shape) is tuple

@@ -266,7 +266,7 @@ def test_messages_for_vertices_elsewhere_are_handed_back() -> None:
     told = Message(Key(Kind.PROJECTION, "weight_1", "a0"), 1, problem.start["z1"])
     group.deliver([told, told, told])
     assert group.account().ledger["a0", "z1"] == 1  # repetition is no news
-    group.deliver([told], incarnation=1)
+    group.hand(told, incarnation=1)
     assert group.account().ledger["a0", "z1"] == 2  # but a later life is
     stranger = Message(Key(Kind.PROJECTION, "weight_1", "a1"), 1, problem.start["z1"])
     assert group.deliver([stranger]) == [stranger]
