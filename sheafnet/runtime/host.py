@@ -23,7 +23,7 @@ from sheafnet.runtime.outbox import Outbox
 from sheafnet.runtime.patience import Patience
 from sheafnet.runtime.reports import Ask, Repin, Report, View
 from sheafnet.runtime.restraint import Restraint
-from sheafnet.wire.codec import Limits, decode, encode
+from sheafnet.wire.codec import Codec, Limits
 from sheafnet.wire.frame import Frame
 
 
@@ -104,7 +104,7 @@ class Host:
         self.frames = self.sent = self.accepted = self.updates = self.elements = 0
         self._run = run
         self._rule = rule
-        self._limits = limits
+        self._codec = Codec(limits)
         self._members = tuple(self.group.vertices.values())
         away = [
             (vertex.name, inc.edge, inc.neighbour)
@@ -134,7 +134,7 @@ class Host:
             The time; see ``step``.
         """
         try:
-            frame = decode(data, self._limits)
+            frame = self._codec.decode(data)
             peer = self._sender(frame)
         except ProtocolError as error:
             self.refused[error.reason] += 1
@@ -361,7 +361,7 @@ class Host:
         frame = Frame(
             self._run, self.name, name, self.incarnation, number, peer.incarnation, acks, messages
         )
-        data = encode(frame, self._limits)
+        data = self._codec.encode(frame)
         for message in messages:
             key = message.key
             line = self._lines[key[1], key[2]]

@@ -24,7 +24,7 @@ from sheafnet.runtime.cluster.cluster import WarmCluster
 from sheafnet.runtime.patience import Patience
 from sheafnet.runtime.reports import Ask
 from sheafnet.runtime.roster import Roster
-from sheafnet.wire.codec import encode
+from sheafnet.wire.codec import Codec
 from sheafnet.wire.frame import Frame
 from tests import golden
 from tests.cluster.kills import Onlooker, kill_in_training, kill_one, pid_of
@@ -89,7 +89,8 @@ class TestOnOneRay:
             ("layer_0", "layer_2", "run"),
             ("layer_0", "layer_1", "another"),
         ):
-            actor.push.remote(encode(Frame(run, sender, receiver, 0, 1, 0, (), ())))
+            frame = Frame(run, sender, receiver, 0, 1, 0, (), ())
+            actor.push.remote(Codec().encode(frame))
         report = ray.get(actor.ask.remote(Ask(1)))
         assert report.view.account.refused == {"stranger": 2, "run": 1}
         for each in (actor, silent):

@@ -16,8 +16,10 @@ from sheafnet.runtime.placement import place
 from sheafnet.runtime.reports import Ask
 from sheafnet.runtime.restraint import SHARE
 from sheafnet.runtime.roster import Roster
-from sheafnet.wire.codec import decode, encode
+from sheafnet.wire.codec import Codec
 from sheafnet.wire.frame import Frame
+
+encode, decode = Codec().encode, Codec().decode
 
 NETWORK = sn.ReluNetwork.random([2, 3, 1], seed=0)
 PINS = [sn.Pin("a0", np.ones((2, 1)))]

@@ -16,9 +16,11 @@ from xxhash import xxh3_64_intdigest
 
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.errors import ProtocolError
-from sheafnet.wire.codec import COPIED, PREFIX, VERSION, Limits, decode, encode
+from sheafnet.wire.codec import COPIED, PREFIX, VERSION, Codec, Limits
 from sheafnet.wire.frame import FIELDS, Frame
 from tests.strategies import seeds
+
+encode, decode = Codec().encode, Codec().decode
 
 counts = st.integers(0, 2**63 - 1)
 names = st.text(max_size=20)
@@ -157,13 +159,13 @@ def test_empty_arrays_of_absurd_shapes_are_refused(shape: list[int]) -> None:
 def test_limits_hold_on_both_ends() -> None:
     small = Limits(frame=100)
     with pytest.raises(ProtocolError, match="over the limits 100"):
-        encode(example(), small)
+        Codec(small).encode(example())
     with pytest.raises(ProtocolError, match="over the limit 100"):
-        decode(encode(example()), small)
+        Codec(small).decode(encode(example()))
     with pytest.raises(ProtocolError, match="header"):
-        encode(example(), Limits(header=10))
+        Codec(Limits(header=10)).encode(example())
     with pytest.raises(ProtocolError, match="cannot be read"):
-        decode(encode(example(5)), Limits(items=4))
+        Codec(Limits(items=4)).decode(encode(example(5)))
 
 
 def test_an_array_of_another_type_is_not_sent() -> None:
@@ -219,7 +221,7 @@ def test_ten_thousand_mutated_and_a_thousand_random_frames() -> None:
 @given(seeds)
 def test_no_frame_makes_its_receiver_allocate_more_than_the_limit(seed: int) -> None:
     """Headers that claim all they can, each with a true checksum."""
-    limits = Limits(frame=2**16, header=2**12, items=2**8)
+    codec = Codec(Limits(frame=2**16, header=2**12, items=2**8))
     rng = np.random.default_rng(seed)
     claims = [
         b"\xdd\xff\xff\xff\xff",  # an array of 2³² items
@@ -235,8 +237,8 @@ def test_no_frame_makes_its_receiver_allocate_more_than_the_limit(seed: int) -> 
     tracemalloc.start()
     try:
         with pytest.raises(ProtocolError):
-            decode(data, limits)
+            codec.decode(data)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < limits.frame * 4
+    assert peak < codec.limits.frame * 4
