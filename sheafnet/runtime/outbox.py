@@ -58,6 +58,7 @@ class Outbox:
         self.may_send = False
         self.due: float | None = None
         self._patience = patience
+        self._window = patience.window
         self._said: dict[Key, Message] = {}
         # Of what was said: what is not known to have been heard, and of that what is to be sent.
         self._unheard: dict[Key, Message] = {}
@@ -81,7 +82,7 @@ class Outbox:
         if key.tag:
             self._drop_heard(key.tag)
         self._said[key] = self._unheard[key] = self._waiting[key] = message
-        self.may_send = len(self._flights) < self._patience.window
+        self.may_send = len(self._flights) < self._window
 
     def _drop_heard(self, tag: int) -> None:
         for key in [key for key in self._said if key.tag < tag and key not in self._unheard]:
@@ -177,7 +178,7 @@ class Outbox:
 
     def _update(self) -> None:
         flights = self._flights
-        self.may_send = bool(self._waiting) and len(flights) < self._patience.window
+        self.may_send = bool(self._waiting) and len(flights) < self._window
         self.due = next(iter(flights.values())).sent_at + self._timeout if flights else None
 
     @property

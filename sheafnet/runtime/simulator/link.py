@@ -36,7 +36,8 @@ class Link:
     def __init__(
         self, seed: int, sender: str, receiver: str, channel: Channel, cuts: Sequence[Cut] = ()
     ) -> None:
-        self._channel = channel
+        self._loss, self._duplication = channel.loss, channel.duplication
+        self._bandwidth = channel.bandwidth
         self._cuts = cuts
         self._free_at = 0.0
         self._delays = endless(channel.latency, stream(seed, "latency", sender, receiver))
@@ -52,15 +53,15 @@ class Link:
 
     def fate(self, now: float, size: int) -> tuple[float | None, ...]:
         """Return the delay of each copy of a frame of so many bytes; None if it is lost."""
-        channel, queued = self._channel, 0.0
-        if channel.bandwidth is not None:
-            self._free_at = max(now, self._free_at) + size / channel.bandwidth
+        queued = 0.0
+        if self._bandwidth is not None:
+            self._free_at = max(now, self._free_at) + size / self._bandwidth
             queued = self._free_at - now
         delay = queued + next(self._delays)
-        lost = self._losses is not None and next(self._losses) < channel.loss
+        lost = self._losses is not None and next(self._losses) < self._loss
         if lost or (self._cuts and any(cut.holds(now) for cut in self._cuts)):
             return LOST
-        if self._copies is not None and next(self._copies) < channel.duplication:
+        if self._copies is not None and next(self._copies) < self._duplication:
             return delay, queued + next(self._delays)
         return (delay,)
 
