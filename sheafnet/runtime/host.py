@@ -14,9 +14,9 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.energy import discord
 from sheafnet.dynamics.account import Account
 from sheafnet.dynamics.group import Group
+from sheafnet.dynamics.guard import Guard
 from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.rule import Rule
-from sheafnet.dynamics.stop import Guard
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError, ProtocolError
 from sheafnet.runtime.outbox import Outbox

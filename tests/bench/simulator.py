@@ -18,6 +18,7 @@ import numpy as np
 import sheafnet as sn
 from sheafnet.dynamics.watch import Watch
 from tests.bench.lockstep_heat import bare_loop
+from tests.compiled import COMPILED
 from tests.dynamics.test_lockstep import grid
 
 WIDTHS = (64, 32, 32, 10)
@@ -55,7 +56,11 @@ def throughput() -> None:
                 stats, events, seconds = simulate(sheaf, start, "a0", simulator, stop)
                 rates.append((stats.updates / seconds, events / seconds))
             updates, events = (statistics.median(column) for column in zip(*rates, strict=True))
-            print(f"batch 1, {placement}, {what}: {updates:,.0f} updates/s, {events:,.0f} events/s")
+            least, most = min(rates)[1], max(rates)[1]
+            print(
+                f"batch 1, {placement}, {what}: {updates:,.0f} updates/s, {events:,.0f} events/s "
+                f"({least:,.0f} to {most:,.0f})"
+            )
 
 
 def beside_numpy() -> None:
@@ -112,6 +117,7 @@ def large() -> None:
 
 
 if __name__ == "__main__":
+    print("compiled" if COMPILED else "not compiled")
     throughput()
     beside_numpy()
     large()

@@ -11,8 +11,8 @@ import pytest
 import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.group import Group
+from sheafnet.dynamics.guard import Guard
 from sheafnet.dynamics.messages import Key, Kind, Message
-from sheafnet.dynamics.stop import Guard
 from sheafnet.errors import InputError
 
 NETWORK = sn.ReluNetwork.random([2, 5, 4, 1], seed=1)
