@@ -16,7 +16,7 @@ from xxhash import xxh3_64_intdigest
 
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.errors import ProtocolError
-from sheafnet.wire.codec import COPIED, PREFIX, VERSION, Codec, Limits
+from sheafnet.wire.codec import COPIED, PACKED, PREFIX, VERSION, Codec, Limits, fingerprint
 from sheafnet.wire.frame import FIELDS, Frame
 from tests.strategies import seeds
 
@@ -79,7 +79,9 @@ def test_an_array_of_any_size_and_order_keeps_its_values(columns: int) -> None:
     small = Message(Key(Kind.TENSION, "e", "v", 3), 1, np.ones((1, 3), np.float32))
     large = Message(Key(Kind.TENSION, "f", "v", 3), 1, array)
     data = encode(example(0, small, large, small))
-    assert data[4:8] == struct.pack("<I", xxh3_64_intdigest(data[8:]) & 0xFFFFFFFF)
+    checksum = xxh3_64_intdigest(data[8:]) & 0xFFFFFFFF
+    assert data[4:8] == struct.pack("<I", checksum)
+    assert fingerprint(data) == checksum
     for message, sent in zip(decode(data).messages, (small, large, small), strict=True):
         np.testing.assert_array_equal(message.array, sent.array)
     damaged = data[:-1] + b"\x55"
@@ -166,6 +168,18 @@ def test_limits_hold_on_both_ends() -> None:
         Codec(Limits(header=10)).encode(example())
     with pytest.raises(ProtocolError, match="cannot be read"):
         Codec(Limits(items=4)).decode(encode(example(5)))
+
+
+def test_a_codec_goes_on_after_what_it_refused() -> None:
+    """What packs the headers is kept, with more room after a large one than at first."""
+    codec = Codec(Limits(header=4 * PACKED))
+    with pytest.raises(ProtocolError, match="over the limits"):
+        codec.encode(example(PACKED))
+    large = codec.encode(example(PACKED // 8))
+    assert PACKED < int.from_bytes(large[8:12], "little") < 4 * PACKED
+    for frame, data in ((PACKED // 8, large), (2, codec.encode(example()))):
+        assert data == Codec().encode(example(frame))
+        assert len(codec.decode(data).messages) == frame
 
 
 def test_an_array_of_another_type_is_not_sent() -> None:
