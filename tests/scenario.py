@@ -191,8 +191,9 @@ class CutWatch:
     between: Mapping[tuple[str, str], Sequence[sn.Cut]]
 
     def send(self, sent: Sent) -> None:
-        cuts = self.between.get((sent.sender, sent.receiver), ())
-        for cut in cuts if sent.delay is not None else ():
+        if sent.delay is None:
+            return
+        for cut in self.between.get((sent.sender, sent.receiver), ()):
             since = sent.at - cut.start
             since = since % cut.every if cut.every is not None and since > 0.0 else since
             if 0.0 <= since < cut.end - cut.start:

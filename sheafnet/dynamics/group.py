@@ -77,9 +77,7 @@ class Group:
         DeliveryError
             If the message does not fit its edge.
         """
-        # By their places, as everywhere in this path: by name, or as a slice, they take longer.
-        key = message.key
-        line = self._lines.get((key[1], key[2]))
+        line = self._lines.get(message.line)
         if line is None:
             return False
         if line.receiver.receive(message, incarnation):

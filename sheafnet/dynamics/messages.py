@@ -52,14 +52,18 @@ class Message:
         Grows with every step of the sender.
     array
         Read-only; for a projection F x of the sender, shape (edge dim, batch).
+    line
+        The edge and the sender of the key: which way the message goes. It is looked up at every
+        station, and read from a key by its place sooner than by its name.
     """
 
     # Neither this nor a frame is a tuple with names: compiled, they are made and read several
     # times as fast.
-    __slots__ = ("array", "key", "sequence")
+    __slots__ = ("array", "key", "line", "sequence")
 
     def __init__(self, key: Key, sequence: int, array: Array) -> None:
         self.key = key
+        self.line = key[1], key[2]
         self.sequence = sequence
         self.array = array
 

@@ -75,7 +75,7 @@ class Vertex:
             or tension does not fit the stalk of the edge.
         """
         key = message.key
-        shape = self._shapes.get((key[1], key[2]))
+        shape = self._shapes.get(message.line)
         if shape is None:
             raise DeliveryError(
                 f"vertex {self.name!r} has no edge {key.edge!r} to {key.sender!r}; "

@@ -152,8 +152,7 @@ class Host:
         before = self.group.messages
         for message in frame.messages:
             # A host speaks for the vertices that live on it, and for no other's.
-            key = message.key
-            if self._origin.get((key[1], key[2])) != frame.sender:
+            if self._origin.get(message.line) != frame.sender:
                 self.refused["stranger"] += 1
                 continue
             try:
@@ -351,8 +350,7 @@ class Host:
 
     def _post(self, messages: list[Message]) -> None:
         for message in self.group.deliver(messages):
-            key = message.key
-            self._lines[key[1], key[2]].peer.outbox.put(message)
+            self._lines[message.line].peer.outbox.put(message)
             self.sent += 1
 
     def _frame(self, name: str, peer: _Peer, number: int, messages: tuple[Message, ...]) -> bytes:
@@ -363,8 +361,7 @@ class Host:
         )
         data = self._codec.encode(frame)
         for message in messages:
-            key = message.key
-            line = self._lines[key[1], key[2]]
+            line = self._lines[message.line]
             line.messages += 1
             line.bytes += message.array.nbytes
         self.frames += 1

@@ -48,7 +48,7 @@ COUNT_BITS: Final = 63
 """A count is 0 or more and below two to this power: nothing is left of it when it is shifted by so
 many bits, which is told sooner than what it is less than."""
 PACKED: Final = 512
-"""Bytes that a packer has room for at first: a host or two for every vertex is usual."""
+"""Bytes that a packer has room for at first: each host has one, and each vertex may have a host."""
 COPIED: Final = 4096
 """Bytes up to which it takes less to copy than to go without a copy."""
 

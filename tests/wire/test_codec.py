@@ -177,9 +177,9 @@ def test_a_codec_goes_on_after_what_it_refused() -> None:
         codec.encode(example(PACKED))
     large = codec.encode(example(PACKED // 8))
     assert PACKED < int.from_bytes(large[8:12], "little") < 4 * PACKED
-    for frame, data in ((PACKED // 8, large), (2, codec.encode(example()))):
-        assert data == Codec().encode(example(frame))
-        assert len(codec.decode(data).messages) == frame
+    for messages, data in ((PACKED // 8, large), (2, codec.encode(example(2)))):
+        assert data == Codec().encode(example(messages))
+        assert len(codec.decode(data).messages) == messages
 
 
 def test_an_array_of_another_type_is_not_sent() -> None:

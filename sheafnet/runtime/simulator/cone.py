@@ -113,30 +113,20 @@ class LightCone:
         return tuple(vertex for vertex, it in self.arrivals.items() if not it.lawful)
 
 
-class _Flight(NamedTuple):
-    """A frame that was not lost."""
-
-    at: float
-    sender: str
-    receiver: str
-    arrives: float
-
-
 class _Course:
     """The follower that keeps what happens to every stalk, and every frame."""
 
     def __init__(self, problem: Problem, simulator: Simulator) -> None:
         roster = simulator.roster(problem)
         self.stalks: dict[str, list[tuple[float, Array]]] = {}
-        self.sent: list[_Flight] = []
-        self.simulation = Simulation(simulator, roster, Trace(list(roster.members), self))
+        self.sent: list[Sent] = []
+        self.simulation = Simulation(simulator, roster, Trace(roster.members, self))
         for host in self.simulation.hosts.values():
             self.look(0.0, host)
 
     def send(self, sent: Sent) -> None:
         """Keep a frame on its way."""
-        if sent.delay is not None:
-            self.sent.append(_Flight(sent.at, sent.sender, sent.receiver, sent.at + sent.delay))
+        self.sent.append(sent)
 
     def note(self, now: float, what: What, host: str, number: int) -> None:  # noqa: ARG002
         """Keep what the stalks of a host are after whatever happened to it."""
@@ -245,8 +235,8 @@ class _Twins:
     def _spread_word(self) -> None:
         """Follow the frames since the last time, in the order of their sending.
 
-        A frame carries word if it is sent where there is word, with the push or without: what
-        is not sent tells as much.
+        A frame that arrives carries word if it is sent where there is word, with the push or
+        without: what is not sent tells as much.
         """
         for sent in heapq.merge(*(course.sent for course in self._courses), key=itemgetter(0)):
             since, frames = self.word.get(sent.sender, NEVER)

@@ -182,7 +182,7 @@ class Simulator:
         """Return the run of ``problem`` at its start, to be looked into event by event."""
         roster = self.roster(problem)
         follower = None if self.trace is None else Lines(self.trace)
-        return Simulation(self, roster, Trace(list(roster.members), follower))
+        return Simulation(self, roster, Trace(roster.members, follower))
 
     def roster(self, problem: Problem) -> Roster:
         """Return who of ``problem`` lives where.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Final, NamedTuple, Protocol
 
@@ -35,6 +36,11 @@ class Sent(NamedTuple):
     size: int
     checksum: int
     delay: float | None
+
+    @property
+    def arrives(self) -> float:
+        """When it arrives; infinite if it is lost."""
+        return math.inf if self.delay is None else self.at + self.delay
 
 
 class Follower(Protocol):
@@ -77,7 +83,7 @@ class Trace:
         Is told of every event too.
     """
 
-    def __init__(self, hosts: Sequence[str], follower: Follower | None = None) -> None:
+    def __init__(self, hosts: Iterable[str], follower: Follower | None = None) -> None:
         self.follower = follower
         self._places = {host: float(place) for place, host in enumerate(hosts)}
         self._hash = hashlib.blake2b(digest_size=16)
@@ -86,9 +92,9 @@ class Trace:
         self, now: float, sender: str, receiver: str, size: int, checksum: int, delay: float | None
     ) -> None:
         """Add a copy of a frame on its way, or a frame that is lost if it has no delay."""
-        come, go = self._places[sender], self._places[receiver]
+        source, target = self._places[sender], self._places[receiver]
         fate = -1.0 if delay is None else delay
-        self._hash.update(_SEND.pack(now, _SENT, come, go, size, checksum, fate))
+        self._hash.update(_SEND.pack(now, _SENT, source, target, size, checksum, fate))
         if self.follower is not None:
             self.follower.send(Sent(now, sender, receiver, size, checksum, delay))
 
