@@ -1,0 +1,25 @@
+"""The command that prints digests leaves no rule, optimiser or kind of run out."""
+
+from __future__ import annotations
+
+import sheafnet as sn
+from sheafnet.dynamics.optimisers import Optimiser
+from sheafnet.dynamics.rules import RULES
+from tests import digests
+
+
+def test_every_rule_and_optimiser_has_a_digest() -> None:
+    learning = [*digests.TRAINING.values(), *digests.JOINT.values()]
+    rules = {type(rule) for rule, _ in digests.INFERENCE.values()}
+    rules |= {type(settings["rule"]) for settings in learning}
+    assert rules == {*RULES.values(), sn.Joint}
+    optimisers = {type(settings.get("optimiser")) for settings in learning} - {type(None)}
+    assert optimisers == set(Optimiser.__subclasses__())
+
+
+def test_every_case_is_one_of_its_own_and_repeats_itself() -> None:
+    names = [case.name for case in digests.cases()]
+    assert len(set(names)) == len(names)
+    cases = {case.name: case for case in digests.cases()}
+    for name in ("coboundary, simulator", "nudged sgd, lockstep", "joint, simulator"):
+        assert cases[name].digest() == cases[name].digest()
