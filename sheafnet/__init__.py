@@ -57,11 +57,12 @@ if TYPE_CHECKING:
         Lognormal,
         Uniform,
     )
-    from sheafnet.runtime.simulator.simulator import Pause, Restart, Simulator
+    from sheafnet.runtime.simulator.settings import Pause, Restart
+    from sheafnet.runtime.simulator.simulator import Simulator
     from sheafnet.runtime.simulator.work import Work
-    from sheafnet.runtime.solution import Solution
+    from sheafnet.runtime.solution import Fit, Solution
     from sheafnet.runtime.tasks import task
-    from sheafnet.runtime.training import Fit, Training
+    from sheafnet.runtime.training import Training
 
 __version__ = "0.1.0"
 
@@ -71,13 +72,7 @@ _HOMES = {
     "sheafnet.core.coboundary": ("coboundary",),
     "sheafnet.core.cochain": ("Cochain",),
     "sheafnet.core.laplacian": ("harmonic_extension", "laplacian"),
-    "sheafnet.core.maps": (
-        "Affine",
-        "Identity",
-        "Linear",
-        "ReluGate",
-        "RestrictionMap",
-    ),
+    "sheafnet.core.maps": ("Affine", "Identity", "Linear", "ReluGate", "RestrictionMap"),
     "sheafnet.core.network": ("ReluNetwork",),
     "sheafnet.core.outputs": ("Sigmoid", "Softmax"),
     "sheafnet.core.pins": ("Pin",),
@@ -113,11 +108,12 @@ _HOMES = {
         "Lognormal",
         "Uniform",
     ),
-    "sheafnet.runtime.simulator.simulator": ("Pause", "Restart", "Simulator"),
+    "sheafnet.runtime.simulator.settings": ("Pause", "Restart"),
+    "sheafnet.runtime.simulator.simulator": ("Simulator",),
     "sheafnet.runtime.simulator.work": ("Work",),
-    "sheafnet.runtime.solution": ("Solution",),
+    "sheafnet.runtime.solution": ("Fit", "Solution"),
     "sheafnet.runtime.tasks": ("task",),
-    "sheafnet.runtime.training": ("Fit", "Training"),
+    "sheafnet.runtime.training": ("Training",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -15,6 +15,7 @@ from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin, resolve_pins
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import wholly_held
+from sheafnet.core.targets import Split
 from sheafnet.dynamics.lockstep import Lockstep
 from sheafnet.dynamics.optimisers import Optimiser
 from sheafnet.dynamics.problem import Problem
@@ -32,8 +33,8 @@ from sheafnet.runtime.ports import Observer, Runtime
 from sheafnet.runtime.run import Run
 from sheafnet.runtime.simulator.cone import LightCone, Push, spread
 from sheafnet.runtime.simulator.simulator import Simulator
-from sheafnet.runtime.solution import Solution
-from sheafnet.runtime.training import Fit, Lessons, Split, Training
+from sheafnet.runtime.solution import Fit, Solution
+from sheafnet.runtime.training import Lessons, Training
 
 
 class Settings(TypedDict, total=False):

@@ -12,8 +12,7 @@ from sheafnet.cli.output import show
 from sheafnet.config.build import InferJob, TrainJob
 from sheafnet.dynamics.record import HostTime, Record, Stats
 from sheafnet.runtime.simulator.cone import LightCone
-from sheafnet.runtime.solution import Solution
-from sheafnet.runtime.training import Fit
+from sheafnet.runtime.solution import Fit, Solution
 
 MOST_LOOKS = 12
 """Evaluations shown; the event log has them all."""

@@ -17,8 +17,7 @@ from sheafnet.core.targets import one_hot
 from sheafnet.dynamics.record import Record
 from sheafnet.errors import NonFiniteError
 from sheafnet.runtime.simulator.cone import LightCone
-from sheafnet.runtime.solution import Solution
-from sheafnet.runtime.training import Fit
+from sheafnet.runtime.solution import Fit, Solution
 
 LARGEST_CERTIFIED = 300
 """Coordinates of a sheaf up to which its spectrum is computed for a bound on the error."""

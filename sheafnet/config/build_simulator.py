@@ -25,7 +25,8 @@ from sheafnet.runtime.simulator.latency import (
     Lognormal,
     Uniform,
 )
-from sheafnet.runtime.simulator.simulator import Pause, Restart, Simulator
+from sheafnet.runtime.simulator.settings import Pause, Restart
+from sheafnet.runtime.simulator.simulator import Simulator
 from sheafnet.runtime.simulator.work import Work
 
 AS_THEY_ARE = (

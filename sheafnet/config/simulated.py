@@ -8,7 +8,8 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from sheafnet.config.section import ExistingFile, Hosts, Section, expecting
 from sheafnet.runtime.simulator.latency import LARGEST_SIGMA
-from sheafnet.runtime.simulator.simulator import Restart, Simulator
+from sheafnet.runtime.simulator.settings import Restart
+from sheafnet.runtime.simulator.simulator import Simulator
 from sheafnet.runtime.simulator.work import Work
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,14 @@ from sheafnet.core.network import ReluNetwork
 from sheafnet.errors import InputError
 
 SUM_APART = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Inputs (n_0, samples) and targets (n_out, samples)."""
+
+    x: Array
+    y: Array
 
 
 def one_hot(labels: NDArray[np.integer[Any]], dim: int) -> NDArray[np.float64]:

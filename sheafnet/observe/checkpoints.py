@@ -12,7 +12,7 @@ from sheafnet.core.sheaf import Sheaf
 from sheafnet.errors import FileError, WriteError
 from sheafnet.runtime.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from sheafnet.runtime.ports import Observer
-from sheafnet.runtime.training import Fit
+from sheafnet.runtime.solution import Fit
 
 LOGGER = logging.getLogger("sheafnet")
 KEPT = 3

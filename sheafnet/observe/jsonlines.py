@@ -13,8 +13,7 @@ from typing import Any
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Evaluation, Progress
 from sheafnet.runtime.ports import Observer
-from sheafnet.runtime.solution import Solution
-from sheafnet.runtime.training import Fit
+from sheafnet.runtime.solution import Fit, Solution
 
 LOGGER = logging.getLogger("sheafnet")
 

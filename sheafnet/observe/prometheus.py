@@ -36,8 +36,7 @@ from sheafnet.errors import InputError
 from sheafnet.observe.files import write_text
 from sheafnet.observe.jsonlines import to_json
 from sheafnet.runtime.ports import Observer
-from sheafnet.runtime.solution import Solution
-from sheafnet.runtime.training import Fit
+from sheafnet.runtime.solution import Fit, Solution
 
 LOGGER = logging.getLogger("sheafnet")
 METRICS: Mapping[str, tuple[str, ...]] = {

@@ -8,8 +8,7 @@ from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Evaluation, Progress
 from sheafnet.runtime.checkpoint import Checkpoint
 from sheafnet.runtime.ports import Observer
-from sheafnet.runtime.solution import Solution
-from sheafnet.runtime.training import Fit
+from sheafnet.runtime.solution import Fit, Solution
 
 
 class Several(Observer):

@@ -11,8 +11,7 @@ from rich.progress import Progress as ProgressBar
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Evaluation, Progress
 from sheafnet.runtime.ports import Observer
-from sheafnet.runtime.solution import Solution
-from sheafnet.runtime.training import Fit
+from sheafnet.runtime.solution import Fit, Solution
 
 
 class ProgressLine(Observer):

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from sheafnet.core.arrays import Array, checked_samples
 from sheafnet.core.network import ReluNetwork
-from sheafnet.core.targets import smoothed, targets
+from sheafnet.core.targets import Split, smoothed, targets
 from sheafnet.dynamics.course import Course
 from sheafnet.dynamics.optimisers import Optimiser
 from sheafnet.dynamics.rules.joint import Joint
@@ -18,7 +18,6 @@ from sheafnet.dynamics.rules.nudged import Nudged
 from sheafnet.dynamics.rules.relax import Relax
 from sheafnet.errors import InputError
 from sheafnet.runtime.batches import Shuffled
-from sheafnet.runtime.training import Split
 
 LOOKS = 10
 EXACT = 6

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Evaluation, Progress, Record
 from sheafnet.dynamics.watch import Watch
-from sheafnet.runtime.solution import Solution
-
-if TYPE_CHECKING:
-    from sheafnet.runtime.checkpoint import Checkpoint
-    from sheafnet.runtime.training import Fit
+from sheafnet.runtime.checkpoint import Checkpoint
+from sheafnet.runtime.solution import Fit, Solution
 
 
 class Runtime(Protocol):

@@ -1,4 +1,4 @@
-"""What a run found, put together from its last cochain."""
+"""What a run or a training came to."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from sheafnet.core import energy as energies
 from sheafnet.core.arrays import Array
+from sheafnet.core.network import ReluNetwork
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Record
+from sheafnet.dynamics.record import Evaluation, Record, Stats
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -83,3 +84,34 @@ def assemble(problem: Problem, record: Record) -> Solution:
         stationarity_by_vertex=by_vertex,
         kinks=kinks,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """What training came to.
+
+    Attributes
+    ----------
+    network
+        The network at the last look, or at the best one if training was to stop early.
+    evaluation
+        How good it is.
+    history
+        One record for each look, the first before anything has moved.
+    stats
+        What it cost.
+    stopped
+        Whether it ended before its time: on request, for want of progress, or of time.
+    diverged
+        Which map diverged, in which step, and what to lower; None if it did not.
+    record
+        What the runtime handed back.
+    """
+
+    network: ReluNetwork
+    evaluation: Evaluation
+    history: tuple[Evaluation, ...]
+    stats: Stats
+    stopped: bool
+    diverged: str | None
+    record: Record

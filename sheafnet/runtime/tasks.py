@@ -8,9 +8,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from sheafnet.core.arrays import Array
+from sheafnet.core.targets import Split
 from sheafnet.errors import InputError, UnknownNameError, nearest
 from sheafnet.runtime.streams import stream
-from sheafnet.runtime.training import Split
 
 Task = Literal["paraboloid", "saddle", "circular", "blobs"]
 

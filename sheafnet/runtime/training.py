@@ -8,28 +8,21 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from sheafnet.core import energy as energies
-from sheafnet.core.arrays import Array
 from sheafnet.core.assessment import assess
 from sheafnet.core.maps import Affine, RestrictionMap
 from sheafnet.core.network import ReluNetwork
+from sheafnet.core.targets import Split
 from sheafnet.dynamics.course import Course
 from sheafnet.dynamics.lessons import Cut, Lesson
 from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Evaluation, Progress, Record, Stats
+from sheafnet.dynamics.record import Evaluation, Progress, Record
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.errors import NonFiniteError
 from sheafnet.runtime.checkpoint import Checkpoint
 from sheafnet.runtime.job import Guide, Job
 from sheafnet.runtime.ports import Observer, Runtime
 from sheafnet.runtime.run import Run
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Inputs (n_0, samples) and targets (n_out, samples)."""
-
-    x: Array
-    y: Array
+from sheafnet.runtime.solution import Fit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,37 +62,6 @@ def _mark(evaluation: Evaluation) -> float:
     """Return the loss that counts, infinite if it is not a number."""
     loss = (evaluation.test or evaluation.train).loss
     return loss if loss == loss else math.inf
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """What training came to.
-
-    Attributes
-    ----------
-    network
-        The network at the last look, or at the best one if training was to stop early.
-    evaluation
-        How good it is.
-    history
-        One record for each look, the first before anything has moved.
-    stats
-        What it cost.
-    stopped
-        Whether it ended before its time: on request, for want of progress, or of time.
-    diverged
-        Which map diverged, in which step, and what to lower; None if it did not.
-    record
-        What the runtime handed back.
-    """
-
-    network: ReluNetwork
-    evaluation: Evaluation
-    history: tuple[Evaluation, ...]
-    stats: Stats
-    stopped: bool
-    diverged: str | None
-    record: Record
 
 
 class Training(Job[Fit]):

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from sheafnet.core.scalars import unbox
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Record
 from sheafnet.dynamics.watch import Watch
-from sheafnet.errors import ClusterError, InputError
+from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster import environment
-from sheafnet.runtime.placement import Placement
+from sheafnet.runtime.cluster.settings import ClusterSettings
 from sheafnet.runtime.ports import Observer
 
 if TYPE_CHECKING:
     from sheafnet.runtime.cluster.staff import Staff
 
-_ADDRESS = re.compile(r"[\w.\-]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
-
 
 @dataclass(frozen=True)
-class Cluster:
+class Cluster(ClusterSettings):
     """Runs a problem on Ray actors, one for each host, with a coordinator beside the driver.
 
     The answer is the simulator's; the course of the run is not repeatable.
@@ -59,31 +54,6 @@ class Cluster:
     InputError
         If a setting is out of range.
     """
-
-    address: str = "local"
-    placement: Placement = "by-layer"
-    window: int = 1
-    max_restarts: int = 3
-    report_interval: float = 0.1
-    startup: float = 120.0
-    silence: float = 60.0
-    cpus: float = 0.0
-
-    def __post_init__(self) -> None:
-        unbox(self)
-        known = self.address in ("local", "auto") or _ADDRESS.fullmatch(self.address)
-        checks = {
-            f"address is {self.address!r}; give 'local', 'auto' or host:port": bool(known),
-            "window must be at least 1": self.window >= 1,
-            "max_restarts must be 0 or more": self.max_restarts >= 0,
-            "report_interval must be positive": 0.0 < self.report_interval < math.inf,
-            "startup must be positive": 0.0 < self.startup < math.inf,
-            "silence must be positive": 0.0 < self.silence < math.inf,
-            "cpus must be 0 or more": 0.0 <= self.cpus < math.inf,
-        }
-        for rule, holds in checks.items():
-            if not holds:
-                raise InputError(f"cluster: {rule}")
 
     def run(self, problem: Problem, watch: Watch) -> Record:
         """Run ``problem`` to its end.

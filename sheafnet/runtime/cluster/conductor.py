@@ -15,8 +15,8 @@ from sheafnet.dynamics.record import Progress, Record, Stats
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.dynamics.watch import Watch
 from sheafnet.runtime.cluster.actor import Handle
-from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.cluster.crew import Crew
+from sheafnet.runtime.cluster.settings import ClusterSettings
 from sheafnet.runtime.coordinator import Coordinator, Finish, Freeze, Settle, Wake
 from sheafnet.runtime.patience import Patience
 from sheafnet.runtime.ports import Observer
@@ -35,7 +35,9 @@ class Conductor:
     _waves: Waves
     _job: Run | Training
 
-    def prepare(self, problem: Problem, cluster: Cluster, run: str, observer: Observer) -> None:
+    def prepare(
+        self, problem: Problem, cluster: ClusterSettings, run: str, observer: Observer
+    ) -> None:
         """Take on a run.
 
         Parameters
@@ -92,7 +94,7 @@ class Waves:
         Host → its actor; to be set before anything runs.
     """
 
-    def __init__(self, cluster: Cluster, run: str) -> None:
+    def __init__(self, cluster: ClusterSettings, run: str) -> None:
         self.actors: Mapping[str, Handle] = {}
         self._cluster = cluster
         self._run = run

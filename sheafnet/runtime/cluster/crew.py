@@ -18,7 +18,7 @@ from ray.exceptions import (
 from sheafnet.dynamics.record import Process, Recovery
 from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster.actor import Handle
-from sheafnet.runtime.cluster.cluster import Cluster
+from sheafnet.runtime.cluster.settings import ClusterSettings
 from sheafnet.runtime.reports import Ask, Report
 from sheafnet.runtime.roster import Roster
 
@@ -54,7 +54,9 @@ class Crew:
         Those whose maps were lost with them, as far as nothing has been done about it yet.
     """
 
-    def __init__(self, roster: Roster, actors: Mapping[str, Handle], cluster: Cluster) -> None:
+    def __init__(
+        self, roster: Roster, actors: Mapping[str, Handle], cluster: ClusterSettings
+    ) -> None:
         self.roster = roster
         self.quiet = roster.quiet
         self.processes: dict[str, Process] = {}

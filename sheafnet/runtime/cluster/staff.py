@@ -12,9 +12,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster.actor import Handle, HostActor
-from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.cluster.conductor import Conductor
 from sheafnet.runtime.cluster.session import session
+from sheafnet.runtime.cluster.settings import ClusterSettings
 
 CALLS_AT_A_TIME = 4
 
@@ -23,7 +23,7 @@ RESTED_WITHIN = 1.0
 
 
 @contextlib.contextmanager
-def staffed(cluster: Cluster) -> Iterator[Staff]:
+def staffed(cluster: ClusterSettings) -> Iterator[Staff]:
     """Be connected to Ray, with actors that live no longer than the context.
 
     Raises
@@ -44,7 +44,7 @@ class Staff:
         How often hosts may come back, and what is set aside for them.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: ClusterSettings) -> None:
         self._cluster = cluster
         self._lock = threading.Lock()
         self._conductors: list[Handle] = []

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,14 +26,12 @@ from sheafnet.runtime.roster import Roster
 from sheafnet.runtime.simulator.channel import Channel
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
 from sheafnet.runtime.simulator.link import Link, endless
+from sheafnet.runtime.simulator.settings import SimulatorSettings
 from sheafnet.runtime.simulator.trace import Trace, What
 from sheafnet.runtime.simulator.worker import Timesheet, Worker
 from sheafnet.runtime.streams import stream
 from sheafnet.runtime.survey import survey
 from sheafnet.wire.codec import fingerprint
-
-if TYPE_CHECKING:
-    from sheafnet.runtime.simulator.simulator import Simulator
 
 CONTROL = "coordinator"
 
@@ -69,7 +66,7 @@ class Simulation:
         Has taken every event.
     """
 
-    def __init__(self, settings: Simulator, roster: Roster, trace: Trace) -> None:
+    def __init__(self, settings: SimulatorSettings, roster: Roster, trace: Trace) -> None:
         ties = stream(settings.seed, "ties")
         self.kernel = Kernel(endless(None, ties) if settings.shuffle_ties else None)
         self.hosts: dict[str, Host] = roster.hosts()

@@ -2,73 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sheafnet.core.scalars import unbox
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Record
 from sheafnet.dynamics.watch import Watch
-from sheafnet.errors import InputError, UnknownNameError, nearest
+from sheafnet.errors import UnknownNameError, nearest
 from sheafnet.runtime.patience import Patience
-from sheafnet.runtime.placement import Placement
 from sheafnet.runtime.roster import Roster
-from sheafnet.runtime.simulator.channel import DEFAULT_LATENCY, Channel, Cut
-from sheafnet.runtime.simulator.latency import Constant, Latency
+from sheafnet.runtime.simulator.settings import SimulatorSettings
 from sheafnet.runtime.simulator.simulation import Simulation
 from sheafnet.runtime.simulator.trace import Lines, Trace
-from sheafnet.runtime.simulator.work import Work
 
 
 @dataclass(frozen=True)
-class Restart:
-    """A host loses everything at a time, and comes back later in its next life.
-
-    Attributes
-    ----------
-    host
-        Which.
-    at
-        Virtual time of the crash.
-    down
-        How long it is away; what arrives meanwhile is lost.
-    """
-
-    host: str
-    at: float
-    down: float = 10.0
-
-    def __post_init__(self) -> None:
-        unbox(self)
-
-
-@dataclass(frozen=True)
-class Pause:
-    """A host takes no step for a while: it neither acts on what arrives nor acknowledges it.
-
-    It still answers the coordinator.
-
-    Attributes
-    ----------
-    host
-        Which.
-    at
-        Virtual time of its beginning.
-    lasts
-        How long it is.
-    """
-
-    host: str
-    at: float
-    lasts: float
-
-    def __post_init__(self) -> None:
-        unbox(self)
-
-
-@dataclass(frozen=True)
-class Simulator:
+class Simulator(SimulatorSettings):
     """Runs a problem on simulated hosts, bit for bit the same for the same seed.
 
     Attributes
@@ -109,65 +57,6 @@ class Simulator:
         If a setting is out of range.
     """
 
-    seed: int = 0
-    latency: Latency = DEFAULT_LATENCY
-    loss: float = 0.0
-    duplication: float = 0.0
-    bandwidth: float | None = None
-    channels: Mapping[tuple[str, str], Channel] = field(default_factory=dict)
-    cuts: tuple[Cut, ...] = ()
-    compute: float | Work = 1.0
-    slow: Mapping[str, float] = field(default_factory=dict)
-    restarts: tuple[Restart, ...] = ()
-    pauses: tuple[Pause, ...] = ()
-    placement: Placement = "by-layer"
-    window: int = 4
-    report_interval: float = 20.0
-    report_latency: Latency | None = None
-    shuffle_ties: bool = False
-    trace: Callable[[str], None] | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        unbox(self)
-        # They complain of what they do not like.
-        self.channel("", "")
-        self.work  # noqa: B018
-        factors = list(self.slow.values())
-        checks = {
-            "seed must be 0 or more": self.seed >= 0,
-            "factors of slow hosts must be positive": all(0.0 < f < math.inf for f in factors),
-            "window must be at least 1": self.window >= 1,
-            "report_interval must be positive": 0.0 < self.report_interval < math.inf,
-            "restarts must be at 0 or later and last a finite time": all(
-                r.at >= 0.0 and 0.0 <= r.down < math.inf for r in self.restarts
-            ),
-            "pauses must be at 0 or later and last a finite time": all(
-                p.at >= 0.0 and 0.0 <= p.lasts < math.inf for p in self.pauses
-            ),
-        }
-        for rule, holds in checks.items():
-            if not holds:
-                raise InputError(f"simulator: {rule}")
-
-    def channel(self, sender: str, receiver: str) -> Channel:
-        """Return what happens to frames in this direction."""
-        own = self.channels.get((sender, receiver))
-        return own or Channel(self.latency, self.loss, self.duplication, self.bandwidth)
-
-    @property
-    def work(self) -> Work:
-        """What one update of a vertex takes."""
-        return self.compute if isinstance(self.compute, Work) else Work(Constant(self.compute))
-
-    @property
-    def _named(self) -> list[str]:
-        """Every host that the settings name."""
-        names = [*self.slow]
-        names += [restart.host for restart in self.restarts]
-        names += [pause.host for pause in self.pauses]
-        names += [host for pair in self.channels for host in pair]
-        return names + [host for cut in self.cuts for host in (*cut.hosts, *(cut.others or ()))]
-
     def run(self, problem: Problem, watch: Watch) -> Record:
         """Run ``problem`` to its end, asking ``watch`` after every wave whether to go on.
 
@@ -199,12 +88,3 @@ class Simulator:
                 hint = nearest(name, roster.members)
                 raise UnknownNameError(f"simulator: no host {name!r}{hint}")
         return roster
-
-    def step_time(self, problem: Problem) -> float:
-        """Return how long a frame and the update that follows take, where it takes longest."""
-        sheaf = problem.sheaf
-        largest = problem.start.batch * max(sheaf.stalk_dim(vertex) for vertex in sheaf.vertices)
-        update = self.work.time.expected() + self.work.per_element * largest
-        latencies = [self.latency, *(channel.latency for channel in self.channels.values())]
-        longest = max(latency.expected() for latency in latencies)
-        return longest + update * max(self.slow.values(), default=1.0)
