@@ -14,7 +14,7 @@ import sys
 import numpy as np
 
 import sheafnet as sn
-from sheafnet.runtime.placement import place
+from sheafnet.runtime.hosts.placement import place
 from tests import golden, scenario
 from tests.dynamics.test_lockstep import grid
 from tests.scenario import Scenario

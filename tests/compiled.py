@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import sheafnet
-from sheafnet.runtime import host
+from sheafnet.runtime.hosts import host
 
 COMPILED = not str(host.__file__).endswith(".py")
 

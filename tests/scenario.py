@@ -20,9 +20,9 @@ from sheafnet.dynamics.inbox import Word
 from sheafnet.dynamics.messages import Key
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.watch import Watch
-from sheafnet.runtime.host import Host
-from sheafnet.runtime.recipe import HostRecipe
-from sheafnet.runtime.reports import Ask
+from sheafnet.runtime.hosts.control import Ask
+from sheafnet.runtime.hosts.host import Host
+from sheafnet.runtime.hosts.host_spec import HostRecipe
 from sheafnet.runtime.simulator.simulation import Simulation
 from sheafnet.runtime.simulator.trace import Sent, What
 

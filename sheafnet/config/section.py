@@ -15,7 +15,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from sheafnet.runtime.placement import Scheme
+from sheafnet.runtime.hosts.placement import Scheme
 
 
 class Section(BaseModel):

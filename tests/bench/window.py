@@ -27,7 +27,7 @@ import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.runtime.checkpoint import Checkpoint
-from sheafnet.runtime.host import Host
+from sheafnet.runtime.hosts.host import Host
 from tests.digits import digits
 
 WIDTHS = [64, *[32] * 7, 10]

@@ -12,9 +12,9 @@ import pytest
 
 import sheafnet as sn
 from sheafnet.runtime.cluster import environment
-from sheafnet.runtime.host import Host
-from sheafnet.runtime.patience import Patience
-from sheafnet.runtime.roster import Roster
+from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.hosts.host import Host
+from sheafnet.runtime.hosts.send_policy import Patience
 
 environment.keep_quiet()
 from sheafnet.runtime.cluster import actor  # noqa: E402

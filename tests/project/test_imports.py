@@ -60,7 +60,7 @@ PLANTS = {
     "sheafnet/dynamics/star.py": ("import sheafnet.core.sheaf", "cannot name the sheaf"),
     "sheafnet/runtime/run.py": ("import ray", "Behind one door: ray"),
     "sheafnet/dynamics/vertex.py": ("import time", "has a clock"),
-    "sheafnet/runtime/standstill.py": ("import sheafnet.runtime.coordinator", "No circles"),
+    "sheafnet/runtime/hosts/stall.py": ("import sheafnet.runtime.hosts.coordinator", "No circles"),
 }
 
 

@@ -5,7 +5,7 @@ import pytest
 
 import sheafnet as sn
 from sheafnet.errors import InputError, UnknownNameError
-from sheafnet.runtime.host import Host
+from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.simulator.simulation import Simulation
 from tests import golden
 from tests.compiled import interpreted_only

@@ -11,16 +11,8 @@ import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import HostTime
-from sheafnet.runtime.coordinator import (
-    DEAD_AFTER,
-    FINEST_WAKE,
-    Coordinator,
-    Finish,
-    Freeze,
-    Settle,
-    Wake,
-)
-from sheafnet.runtime.reports import Report
+from sheafnet.runtime.hosts.control import Finish, Freeze, Report, Settle, Wake
+from sheafnet.runtime.hosts.coordinator import DEAD_AFTER, FINEST_WAKE, Coordinator
 
 NETWORK = sn.ReluNetwork.random([2, 1], seed=0)
 X = np.ones((2, 1))

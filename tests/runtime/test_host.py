@@ -10,12 +10,12 @@ import pytest
 import sheafnet as sn
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.errors import InputError, UnknownNameError
-from sheafnet.runtime.host import Host
-from sheafnet.runtime.patience import Patience
-from sheafnet.runtime.placement import place
-from sheafnet.runtime.reports import Ask
-from sheafnet.runtime.restraint import SHARE
-from sheafnet.runtime.roster import Roster
+from sheafnet.runtime.hosts.control import Ask
+from sheafnet.runtime.hosts.deferral import SHARE
+from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.hosts.host import Host
+from sheafnet.runtime.hosts.placement import place
+from sheafnet.runtime.hosts.send_policy import Patience
 from sheafnet.wire.codec import Codec
 from sheafnet.wire.frame import Frame
 

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 from sheafnet.cli import main
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Message
-from sheafnet.runtime.host import Host
-from sheafnet.runtime.recipe import HostRecipe
-from sheafnet.runtime.roster import Roster
+from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.hosts.host import Host
+from sheafnet.runtime.hosts.host_spec import HostRecipe
 from sheafnet.runtime.simulator.link import Link
 from sheafnet.runtime.simulator.simulation import Simulation
 from tests import hostile

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sheafnet.dynamics.messages import Key, Kind, Message
-from sheafnet.runtime.outbox import LONGEST_BACKOFF, Outbox
-from sheafnet.runtime.patience import Patience
+from sheafnet.runtime.hosts.outbox import LONGEST_BACKOFF, Outbox
+from sheafnet.runtime.hosts.send_policy import Patience
 
 
 def message(edge: str = "e", sequence: int = 1) -> Message:

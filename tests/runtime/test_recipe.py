@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import sheafnet as sn
-from sheafnet.runtime.patience import Patience
-from sheafnet.runtime.roster import Roster
+from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.hosts.send_policy import Patience
 from tests import golden
 
 NET = golden.load("2-6-4-4-1-identity").network

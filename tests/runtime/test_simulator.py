@@ -20,8 +20,8 @@ from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import InputError, UnknownNameError
-from sheafnet.runtime.coordinator import Coordinator
-from sheafnet.runtime.outbox import Outbox
+from sheafnet.runtime.hosts.coordinator import Coordinator
+from sheafnet.runtime.hosts.outbox import Outbox
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
 from tests import golden
 from tests.asynchrony import play
@@ -201,7 +201,7 @@ def test_after_a_failed_check_everyone_is_woken_and_the_run_goes_on(
     def first_fails(*arguments: Any) -> dict[str, float]:
         return next(verdicts, None) or stationarity(*arguments)
 
-    monkeypatch.setattr("sheafnet.runtime.coordinator.stationarity", first_fails)
+    monkeypatch.setattr("sheafnet.runtime.hosts.coordinator.stationarity", first_fails)
     run = sn.prepare(SMALL.sheaf, SMALL.pins)
     simulation = HOSTILE.simulation(run.problem)
     record = simulation.run(Watch())
@@ -372,7 +372,7 @@ def test_turns_are_frozen_and_go_on_if_the_check_fails(monkeypatch: pytest.Monke
     def first_fails(*arguments: Any) -> dict[str, float]:
         return next(verdicts, None) or stationarity(*arguments)
 
-    monkeypatch.setattr("sheafnet.runtime.coordinator.stationarity", first_fails)
+    monkeypatch.setattr("sheafnet.runtime.hosts.coordinator.stationarity", first_fails)
     run = sn.prepare(SMALL.sheaf, SMALL.pins, rule="sor")
     simulation = HOSTILE.simulation(run.problem)
     record = simulation.run(Watch())

@@ -18,7 +18,7 @@ from sheafnet.core.assessment import assess
 from sheafnet.dynamics.learning import Learning
 from sheafnet.errors import InputError, NonFiniteError, RuleError, ShapeError, UnknownNameError
 from sheafnet.runtime.batches import Shuffled
-from sheafnet.runtime.host import Host
+from sheafnet.runtime.hosts.host import Host
 from tests import golden
 from tests.compiled import interpreted_only
 

@@ -21,9 +21,9 @@ import ray
 
 from sheafnet.dynamics.record import Process
 from sheafnet.runtime.cluster.environment import go_home
-from sheafnet.runtime.host import Host
-from sheafnet.runtime.recipe import HostRecipe
-from sheafnet.runtime.reports import Ask, Repin, Report
+from sheafnet.runtime.hosts.control import Ask, Repin, Report
+from sheafnet.runtime.hosts.host import Host
+from sheafnet.runtime.hosts.host_spec import HostRecipe
 
 go_home()  # before anything of the user's is imported in this process
 

@@ -17,10 +17,11 @@ from sheafnet.dynamics.watch import Watch
 from sheafnet.runtime.cluster.actor import Handle
 from sheafnet.runtime.cluster.crew import Crew
 from sheafnet.runtime.cluster.settings import ClusterSettings
-from sheafnet.runtime.coordinator import Coordinator, Finish, Freeze, Settle, Wake
-from sheafnet.runtime.patience import Patience
+from sheafnet.runtime.hosts.control import Finish, Freeze, Settle, Wake
+from sheafnet.runtime.hosts.coordinator import Coordinator
+from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.hosts.send_policy import Patience
 from sheafnet.runtime.ports import Observer
-from sheafnet.runtime.roster import Roster
 from sheafnet.runtime.run import Run
 from sheafnet.runtime.training import Training, job_of
 

@@ -19,8 +19,8 @@ from sheafnet.dynamics.record import Process, Recovery
 from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster.actor import Handle
 from sheafnet.runtime.cluster.settings import ClusterSettings
-from sheafnet.runtime.reports import Ask, Report
-from sheafnet.runtime.roster import Roster
+from sheafnet.runtime.hosts.control import Ask, Report
+from sheafnet.runtime.hosts.deployment import Roster
 
 LOGGER = logging.getLogger("sheafnet")
 TICK = 0.05

@@ -19,7 +19,7 @@ from sheafnet.runtime.cluster.actor import Handle
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.cluster.session import knock, session
 from sheafnet.runtime.cluster.staff import Staff, dismiss, staffed
-from sheafnet.runtime.placement import place
+from sheafnet.runtime.hosts.placement import place
 from sheafnet.runtime.ports import Observer
 
 POLL = 0.05

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sheafnet.core.scalars import unbox
 from sheafnet.errors import InputError
-from sheafnet.runtime.placement import Placement
+from sheafnet.runtime.hosts.placement import Placement
 
 _ADDRESS = re.compile(r"[\w.\-]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
 

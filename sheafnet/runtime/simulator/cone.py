@@ -20,7 +20,7 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.scalars import unbox
 from sheafnet.dynamics.problem import Problem
 from sheafnet.errors import InputError
-from sheafnet.runtime.host import Host
+from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.simulator.kernel import Priority
 from sheafnet.runtime.simulator.simulation import Simulation
 from sheafnet.runtime.simulator.simulator import Simulator

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sheafnet.core.scalars import unbox
 from sheafnet.dynamics.problem import Problem
 from sheafnet.errors import InputError
-from sheafnet.runtime.placement import Placement
+from sheafnet.runtime.hosts.placement import Placement
 from sheafnet.runtime.simulator.channel import DEFAULT_LATENCY, Channel, Cut
 from sheafnet.runtime.simulator.latency import Constant, Latency
 from sheafnet.runtime.simulator.work import Work

@@ -19,10 +19,11 @@ from sheafnet.dynamics.record import Progress, Record, Stats
 from sheafnet.dynamics.stop import Outcome
 from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import InputError
-from sheafnet.runtime.coordinator import Coordinator, Finish, Freeze, Settle, Wake
-from sheafnet.runtime.host import Host
-from sheafnet.runtime.reports import Ask, Report
-from sheafnet.runtime.roster import Roster
+from sheafnet.runtime.hosts.control import Ask, Finish, Freeze, Report, Settle, Wake
+from sheafnet.runtime.hosts.coordinator import Coordinator
+from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.hosts.host import Host
+from sheafnet.runtime.hosts.progress import survey
 from sheafnet.runtime.simulator.channel import Channel
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
 from sheafnet.runtime.simulator.link import Link, endless
@@ -30,7 +31,6 @@ from sheafnet.runtime.simulator.settings import SimulatorSettings
 from sheafnet.runtime.simulator.trace import Trace, What
 from sheafnet.runtime.simulator.worker import Timesheet, Worker
 from sheafnet.runtime.streams import stream
-from sheafnet.runtime.survey import survey
 from sheafnet.wire.codec import fingerprint
 
 CONTROL = "coordinator"

@@ -8,8 +8,8 @@ from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import Record
 from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import UnknownNameError, nearest
-from sheafnet.runtime.patience import Patience
-from sheafnet.runtime.roster import Roster
+from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.hosts.send_policy import Patience
 from sheafnet.runtime.simulator.settings import SimulatorSettings
 from sheafnet.runtime.simulator.simulation import Simulation
 from sheafnet.runtime.simulator.trace import Lines, Trace

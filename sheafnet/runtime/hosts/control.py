@@ -1,4 +1,4 @@
-"""What passes between a host and the coordinator: reports one way, questions and pins the other."""
+"""Messages between hosts and the coordinator: reports one way, requests and orders the other."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sheafnet.core.arrays import Array
+from sheafnet.core.cochain import Cochain
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.dynamics.account import Account
 from sheafnet.dynamics.lessons import Kept, Lesson, Place
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint
+from sheafnet.dynamics.stop import Outcome
 
 
 @dataclass(frozen=True)
@@ -141,3 +143,33 @@ class Repin:
     version: int
     constraints: Mapping[str, Constraint]
     rule: Rule
+
+
+@dataclass(frozen=True)
+class Wake:
+    """Every host is to act on anything larger than ``quiet`` from now on."""
+
+    quiet: float
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """No vertex of any host is to step from now on, or all may again."""
+
+    frozen: bool
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The run is over."""
+
+    outcome: Outcome
+    message: str
+    cochain: Cochain
+
+
+@dataclass(frozen=True)
+class Settle:
+    """A run that stays has converged under the pins of now."""
+
+    cochain: Cochain

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sheafnet.dynamics.recipe import Recipe
 from sheafnet.dynamics.rule import Rule
-from sheafnet.runtime.host import Host
-from sheafnet.runtime.patience import Patience
+from sheafnet.runtime.hosts.host import Host
+from sheafnet.runtime.hosts.send_policy import Patience
 
 
 @dataclass(frozen=True, eq=False)

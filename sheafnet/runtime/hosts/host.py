@@ -19,10 +19,10 @@ from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError, ProtocolError
-from sheafnet.runtime.outbox import Outbox
-from sheafnet.runtime.patience import Patience
-from sheafnet.runtime.reports import Ask, Repin, Report, View
-from sheafnet.runtime.restraint import Restraint
+from sheafnet.runtime.hosts.control import Ask, Repin, Report, View
+from sheafnet.runtime.hosts.deferral import Restraint
+from sheafnet.runtime.hosts.outbox import Outbox
+from sheafnet.runtime.hosts.send_policy import Patience
 from sheafnet.wire.codec import Codec, Limits
 from sheafnet.wire.frame import Frame
 

@@ -32,7 +32,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -44,9 +43,9 @@ from sheafnet.dynamics.lessons import Cut, Cuts
 from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.record import HostTime, Progress
 from sheafnet.dynamics.stop import Outcome
-from sheafnet.runtime.reports import Ask, Report
-from sheafnet.runtime.standstill import Standstill
-from sheafnet.runtime.survey import survey, times
+from sheafnet.runtime.hosts.control import Ask, Finish, Freeze, Report, Settle, Wake
+from sheafnet.runtime.hosts.progress import survey, times
+from sheafnet.runtime.hosts.stall import Standstill
 
 LOGGER = logging.getLogger("sheafnet")
 FINEST_WAKE = 12
@@ -59,36 +58,6 @@ more than an order on its way can explain."""
 
 GIVE_UP = 10.0
 """Times the longest standstill of a run after which one more is not waited for."""
-
-
-@dataclass(frozen=True)
-class Wake:
-    """Every host is to act on anything larger than ``quiet`` from now on."""
-
-    quiet: float
-
-
-@dataclass(frozen=True)
-class Freeze:
-    """No vertex of any host is to step from now on, or all may again."""
-
-    frozen: bool
-
-
-@dataclass(frozen=True)
-class Finish:
-    """The run is over."""
-
-    outcome: Outcome
-    message: str
-    cochain: Cochain
-
-
-@dataclass(frozen=True)
-class Settle:
-    """A run that stays has converged under the pins of now."""
-
-    cochain: Cochain
 
 
 class Coordinator:

@@ -8,11 +8,11 @@ from functools import cached_property
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.lessons import Cut
 from sheafnet.dynamics.problem import Problem
-from sheafnet.runtime.host import Host
-from sheafnet.runtime.patience import Patience
-from sheafnet.runtime.placement import Placement, place
-from sheafnet.runtime.recipe import HostRecipe
-from sheafnet.runtime.reports import Repin
+from sheafnet.runtime.hosts.control import Repin
+from sheafnet.runtime.hosts.host import Host
+from sheafnet.runtime.hosts.host_spec import HostRecipe
+from sheafnet.runtime.hosts.placement import Placement, place
+from sheafnet.runtime.hosts.send_policy import Patience
 
 WITHHELD_SHARE = 0.05
 """Share of the stop tolerance below which a change may go unsaid at first."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sheafnet.dynamics.account import Account, total
 from sheafnet.dynamics.record import HostTime, Progress
-from sheafnet.runtime.reports import Report
+from sheafnet.runtime.hosts.control import Report
 
 
 def survey(

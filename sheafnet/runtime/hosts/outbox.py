@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sheafnet.dynamics.messages import Key, Message
-from sheafnet.runtime.patience import Patience
+from sheafnet.runtime.hosts.send_policy import Patience
 
 LONGEST_BACKOFF: Final = 32.0
 
