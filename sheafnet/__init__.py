@@ -27,12 +27,11 @@ if TYPE_CHECKING:
     from sheafnet.core.pins import Pin
     from sheafnet.core.sheaf import Edge, Sheaf
     from sheafnet.core.spectrum import relative_cohomology, spectrum
-    from sheafnet.dynamics.lockstep import Lockstep
+    from sheafnet.datasets import task
     from sheafnet.dynamics.optimisers.adam import Adam
     from sheafnet.dynamics.optimisers.kron import Kron
     from sheafnet.dynamics.optimisers.optimiser import Optimiser
     from sheafnet.dynamics.optimisers.sgd import Sgd
-    from sheafnet.dynamics.record import Evaluation, Progress, Stats
     from sheafnet.dynamics.rule import Rule
     from sheafnet.dynamics.rules.active_set import ActiveSet
     from sheafnet.dynamics.rules.coboundary import Coboundary
@@ -42,11 +41,14 @@ if TYPE_CHECKING:
     from sheafnet.dynamics.rules.prox import Prox
     from sheafnet.dynamics.rules.relax import Relax
     from sheafnet.dynamics.rules.sor import Sor
-    from sheafnet.dynamics.stop import Outcome, Stop
     from sheafnet.errors import SheafnetError
     from sheafnet.runtime.cluster.cluster import Cluster
-    from sheafnet.runtime.ports import Observer
-    from sheafnet.runtime.run import Run
+    from sheafnet.runtime.jobs.observer import Observer
+    from sheafnet.runtime.jobs.results import Fit, Solution
+    from sheafnet.runtime.jobs.run import Run
+    from sheafnet.runtime.jobs.training import Training
+    from sheafnet.runtime.lockstep import Lockstep
+    from sheafnet.runtime.record import Evaluation, Progress, Stats
     from sheafnet.runtime.simulator.channel import Channel, Cut
     from sheafnet.runtime.simulator.cone import LightCone, Push
     from sheafnet.runtime.simulator.latency import (
@@ -60,9 +62,7 @@ if TYPE_CHECKING:
     from sheafnet.runtime.simulator.settings import Pause, Restart
     from sheafnet.runtime.simulator.simulator import Simulator
     from sheafnet.runtime.simulator.work import Work
-    from sheafnet.runtime.solution import Fit, Solution
-    from sheafnet.runtime.tasks import task
-    from sheafnet.runtime.training import Training
+    from sheafnet.runtime.stop import Outcome, Stop
 
 __version__ = "0.1.0"
 
@@ -78,12 +78,11 @@ _HOMES = {
     "sheafnet.core.pins": ("Pin",),
     "sheafnet.core.sheaf": ("Edge", "Sheaf"),
     "sheafnet.core.spectrum": ("relative_cohomology", "spectrum"),
-    "sheafnet.dynamics.lockstep": ("Lockstep",),
+    "sheafnet.datasets": ("task",),
     "sheafnet.dynamics.optimisers.adam": ("Adam",),
     "sheafnet.dynamics.optimisers.kron": ("Kron",),
     "sheafnet.dynamics.optimisers.optimiser": ("Optimiser",),
     "sheafnet.dynamics.optimisers.sgd": ("Sgd",),
-    "sheafnet.dynamics.record": ("Evaluation", "Progress", "Stats"),
     "sheafnet.dynamics.rule": ("Rule",),
     "sheafnet.dynamics.rules.active_set": ("ActiveSet",),
     "sheafnet.dynamics.rules.coboundary": ("Coboundary",),
@@ -93,11 +92,14 @@ _HOMES = {
     "sheafnet.dynamics.rules.prox": ("Prox",),
     "sheafnet.dynamics.rules.relax": ("Relax",),
     "sheafnet.dynamics.rules.sor": ("Sor",),
-    "sheafnet.dynamics.stop": ("Outcome", "Stop"),
     "sheafnet.errors": ("SheafnetError",),
     "sheafnet.runtime.cluster.cluster": ("Cluster",),
-    "sheafnet.runtime.ports": ("Observer",),
-    "sheafnet.runtime.run": ("Run",),
+    "sheafnet.runtime.jobs.observer": ("Observer",),
+    "sheafnet.runtime.jobs.results": ("Fit", "Solution"),
+    "sheafnet.runtime.jobs.run": ("Run",),
+    "sheafnet.runtime.jobs.training": ("Training",),
+    "sheafnet.runtime.lockstep": ("Lockstep",),
+    "sheafnet.runtime.record": ("Evaluation", "Progress", "Stats"),
     "sheafnet.runtime.simulator.channel": ("Channel", "Cut"),
     "sheafnet.runtime.simulator.cone": ("LightCone", "Push"),
     "sheafnet.runtime.simulator.latency": (
@@ -111,9 +113,7 @@ _HOMES = {
     "sheafnet.runtime.simulator.settings": ("Pause", "Restart"),
     "sheafnet.runtime.simulator.simulator": ("Simulator",),
     "sheafnet.runtime.simulator.work": ("Work",),
-    "sheafnet.runtime.solution": ("Fit", "Solution"),
-    "sheafnet.runtime.tasks": ("task",),
-    "sheafnet.runtime.training": ("Training",),
+    "sheafnet.runtime.stop": ("Outcome", "Stop"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

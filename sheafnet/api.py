@@ -16,25 +16,32 @@ from sheafnet.core.pins import Pin, resolve_pins
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import wholly_held
 from sheafnet.core.targets import Split
-from sheafnet.dynamics.lockstep import Lockstep
 from sheafnet.dynamics.optimisers import Optimiser
-from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules import as_rule
 from sheafnet.dynamics.rules.joint import Joint
 from sheafnet.dynamics.rules.nudged import Nudged
 from sheafnet.dynamics.rules.relax import Relax
-from sheafnet.dynamics.stop import Stop
 from sheafnet.errors import InputError, RuleError
-from sheafnet.runtime.checkpoint import Checkpoint
-from sheafnet.runtime.initial import Init, initial_cochain
-from sheafnet.runtime.plan import other_split, planned, require_settings, softened, split
-from sheafnet.runtime.ports import Observer, Runtime
-from sheafnet.runtime.run import Run
+from sheafnet.runtime.interface import Runtime
+from sheafnet.runtime.jobs.checkpoint import Checkpoint
+from sheafnet.runtime.jobs.initial import Init, initial_cochain
+from sheafnet.runtime.jobs.observer import Observer
+from sheafnet.runtime.jobs.results import Fit, Solution
+from sheafnet.runtime.jobs.run import Run
+from sheafnet.runtime.jobs.training import Lessons, Training
+from sheafnet.runtime.jobs.training_setup import (
+    other_split,
+    planned,
+    require_settings,
+    softened,
+    split,
+)
+from sheafnet.runtime.lockstep import Lockstep
+from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.simulator.cone import LightCone, Push, spread
 from sheafnet.runtime.simulator.simulator import Simulator
-from sheafnet.runtime.solution import Fit, Solution
-from sheafnet.runtime.training import Lessons, Training
+from sheafnet.runtime.stop import Stop
 
 
 class Settings(TypedDict, total=False):

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import sheafnet as sn
-from sheafnet.runtime.ports import Runtime
+from sheafnet.runtime.interface import Runtime
 from tests import golden, hostile
 from tests.digits import digits
 

@@ -30,7 +30,7 @@ from sheafnet.config.load import Loaded, dump_config, load_config
 from sheafnet.config.schema import Config
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.runtime.hosts.placement import Placement, place
-from sheafnet.runtime.ports import Observer
+from sheafnet.runtime.jobs.observer import Observer
 from tests import golden, scenario
 from tests.scenario import FailedError, Scenario
 

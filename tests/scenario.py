@@ -18,11 +18,11 @@ import numpy as np
 import sheafnet as sn
 from sheafnet.dynamics.inbox import Word
 from sheafnet.dynamics.messages import Key
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.watch import Watch
 from sheafnet.runtime.hosts.control import Ask
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.host_spec import HostRecipe
+from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.simulator.simulation import Simulation
 from sheafnet.runtime.simulator.trace import Sent, What
 

@@ -14,7 +14,7 @@ from sheafnet.config.build import build_job
 from sheafnet.config.load import load_config
 from sheafnet.errors import FileError
 from sheafnet.observe.rundir import TRACE
-from sheafnet.runtime.ports import Observer
+from sheafnet.runtime.jobs.observer import Observer
 
 
 class CourseError(Exception):

@@ -19,17 +19,17 @@ from sheafnet.config.build import InferJob, TrainJob, build_job
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.config.schema import MetricsSection
 from sheafnet.config.shipped import find_config
-from sheafnet.dynamics.record import Progress
-from sheafnet.dynamics.stop import Outcome
 from sheafnet.observe.checkpoints import Checkpoints, last_checkpoint
 from sheafnet.observe.pictures import draw_light_cone, draw_losses
 from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.observe.several import Several
 from sheafnet.observe.terminal import ProgressLine
-from sheafnet.runtime.job import Job, Result
-from sheafnet.runtime.ports import Observer
+from sheafnet.runtime.jobs.job import Job, Result
+from sheafnet.runtime.jobs.observer import Observer
+from sheafnet.runtime.record import Progress
 from sheafnet.runtime.simulator.cone import LightCone
+from sheafnet.runtime.stop import Outcome
 
 LIGHT_CONE = "light-cone.svg"
 LOSSES = "losses.svg"

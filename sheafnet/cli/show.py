@@ -10,9 +10,9 @@ from rich.table import Table
 
 from sheafnet.cli.output import show
 from sheafnet.config.build import InferJob, TrainJob
-from sheafnet.dynamics.record import HostTime, Record, Stats
+from sheafnet.runtime.jobs.results import Fit, Solution
+from sheafnet.runtime.record import HostTime, Record, Stats
 from sheafnet.runtime.simulator.cone import LightCone
-from sheafnet.runtime.solution import Fit, Solution
 
 MOST_LOOKS = 12
 """Evaluations shown; the event log has them all."""

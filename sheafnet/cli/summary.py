@@ -14,10 +14,10 @@ from sheafnet.core.assessment import accuracy
 from sheafnet.core.certificate import error_bound
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.targets import one_hot
-from sheafnet.dynamics.record import Record
 from sheafnet.errors import NonFiniteError
+from sheafnet.runtime.jobs.results import Fit, Solution
+from sheafnet.runtime.record import Record
 from sheafnet.runtime.simulator.cone import LightCone
-from sheafnet.runtime.solution import Fit, Solution
 
 LARGEST_CERTIFIED = 300
 """Coordinates of a sheaf up to which its spectrum is computed for a bound on the error."""

@@ -32,11 +32,11 @@ from sheafnet.config.build import build_inference
 from sheafnet.config.load import Loaded, alternatives, load_config
 from sheafnet.config.shipped import find_config
 from sheafnet.config.simulated import SimulatorRuntime
-from sheafnet.dynamics.record import Progress
-from sheafnet.dynamics.stop import Outcome
 from sheafnet.errors import FileError, SheafnetError
 from sheafnet.observe.pictures import draw_energies
-from sheafnet.runtime.ports import Observer
+from sheafnet.runtime.jobs.observer import Observer
+from sheafnet.runtime.record import Progress
+from sheafnet.runtime.stop import Outcome
 
 ONLY_INFER = "a sweep repeats the job infer; a job that trains is run by itself"
 FAILED = "FAILED"

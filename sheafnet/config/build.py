@@ -26,7 +26,6 @@ from sheafnet.config.training import build_optimiser
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin
 from sheafnet.core.sheaf import Sheaf
-from sheafnet.dynamics.lockstep import Lockstep
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules import (
     RULES,
@@ -35,14 +34,16 @@ from sheafnet.dynamics.rules import (
     Prox,
     Sor,
 )
-from sheafnet.dynamics.stop import Stop
 from sheafnet.errors import ConfigError, InputError
-from sheafnet.runtime.checkpoint import Checkpoint
 from sheafnet.runtime.cluster.cluster import Cluster
-from sheafnet.runtime.ports import Observer, Runtime
-from sheafnet.runtime.run import Run
+from sheafnet.runtime.interface import Runtime
+from sheafnet.runtime.jobs.checkpoint import Checkpoint
+from sheafnet.runtime.jobs.observer import Observer
+from sheafnet.runtime.jobs.run import Run
+from sheafnet.runtime.jobs.training import Training
+from sheafnet.runtime.lockstep import Lockstep
 from sheafnet.runtime.simulator.cone import LightCone, Push
-from sheafnet.runtime.training import Training
+from sheafnet.runtime.stop import Stop
 
 RULE_KINDS: dict[str, Callable[..., Rule]] = {
     **RULES,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from sheafnet.config.section import ExistingFile, Section
-from sheafnet.runtime.tasks import Task
+from sheafnet.datasets import Task
 
 
 class FileData(Section):

@@ -15,8 +15,8 @@ from sheafnet.config.data import CsvData, Data, FileData, InlineData, TaskData, 
 from sheafnet.config.faults import Faults
 from sheafnet.core.arrays import Array, checked_samples
 from sheafnet.core.npz import read_npz
+from sheafnet.datasets import task
 from sheafnet.errors import FileError, InputError, nearest
-from sheafnet.runtime.tasks import task
 
 LARGEST = 2.0**53
 """Whole numbers up to which a float can tell from each other."""

@@ -26,13 +26,13 @@ from sheafnet.config.training import (
     TrainingSection,
 )
 from sheafnet.core.outputs import OutputForce
-from sheafnet.dynamics.lockstep import Schedule
 from sheafnet.dynamics.rules.active_set import ActiveSet
 from sheafnet.dynamics.rules.prox import Branch, Prox
-from sheafnet.dynamics.stop import Stop
 from sheafnet.runtime.cluster.cluster import Cluster
-from sheafnet.runtime.initial import Start
+from sheafnet.runtime.jobs.initial import Start
+from sheafnet.runtime.lockstep import Schedule
 from sheafnet.runtime.simulator.cone import Push
+from sheafnet.runtime.stop import Stop
 
 
 def _kind(value: Any) -> Any:

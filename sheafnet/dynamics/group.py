@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from sheafnet.core.arrays import Array
 from sheafnet.core.energy import discord
 from sheafnet.core.maps import RestrictionMap
-from sheafnet.dynamics.account import Account
-from sheafnet.dynamics.lessons import Kept, Lesson, Place
+from sheafnet.dynamics.counters import Account
+from sheafnet.dynamics.edge_state import Kept, Lesson, Place
 from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.program import Program
 from sheafnet.dynamics.star import Constraint, Star

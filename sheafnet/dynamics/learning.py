@@ -12,7 +12,7 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.incidence import Incidence
 from sheafnet.core.maps import Affine
 from sheafnet.dynamics.course import Course
-from sheafnet.dynamics.lessons import Kept, Lesson, Place
+from sheafnet.dynamics.edge_state import Kept, Lesson, Place
 
 
 class Learning:

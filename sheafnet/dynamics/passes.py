@@ -21,9 +21,9 @@ from typing import TypeAlias
 
 from sheafnet.core.stalkpins import StalkPins
 from sheafnet.dynamics.course import Course
+from sheafnet.dynamics.edge_state import Kept, Lesson, Place
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.learning import Learning
-from sheafnet.dynamics.lessons import Kept, Lesson, Place
 from sheafnet.dynamics.passage import Passage, ends
 from sheafnet.dynamics.program import Program, Step
 from sheafnet.dynamics.star import Star

@@ -11,8 +11,8 @@ from typing import ClassVar, NamedTuple
 from sheafnet.core.arrays import Array
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.core.stalkpins import StalkPins
+from sheafnet.dynamics.edge_state import Kept, Lesson, Place
 from sheafnet.dynamics.inbox import Inbox
-from sheafnet.dynamics.lessons import Kept, Lesson, Place
 from sheafnet.dynamics.messages import Kind
 from sheafnet.dynamics.star import Star
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.errors import FileError, WriteError
-from sheafnet.runtime.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from sheafnet.runtime.ports import Observer
-from sheafnet.runtime.solution import Fit
+from sheafnet.runtime.jobs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from sheafnet.runtime.jobs.observer import Observer
+from sheafnet.runtime.jobs.results import Fit
 
 LOGGER = logging.getLogger("sheafnet")
 KEPT = 3

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Evaluation, Progress
-from sheafnet.runtime.ports import Observer
-from sheafnet.runtime.solution import Fit, Solution
+from sheafnet.runtime.jobs.observer import Observer
+from sheafnet.runtime.jobs.results import Fit, Solution
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import Evaluation, Progress
 
 LOGGER = logging.getLogger("sheafnet")
 

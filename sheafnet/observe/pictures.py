@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sheafnet.dynamics.record import Evaluation
 from sheafnet.errors import FileError
+from sheafnet.runtime.record import Evaluation
 from sheafnet.runtime.simulator.cone import LightCone
 
 if TYPE_CHECKING:

@@ -29,14 +29,14 @@ from prometheus_client.registry import Collector
 
 import sheafnet
 from sheafnet.dynamics.inbox import STALENESS_CLASSES
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Evaluation, Progress
-from sheafnet.dynamics.stop import Outcome
 from sheafnet.errors import InputError
 from sheafnet.observe.files import write_text
 from sheafnet.observe.jsonlines import to_json
-from sheafnet.runtime.ports import Observer
-from sheafnet.runtime.solution import Fit, Solution
+from sheafnet.runtime.jobs.observer import Observer
+from sheafnet.runtime.jobs.results import Fit, Solution
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import Evaluation, Progress
+from sheafnet.runtime.stop import Outcome
 
 LOGGER = logging.getLogger("sheafnet")
 METRICS: Mapping[str, tuple[str, ...]] = {

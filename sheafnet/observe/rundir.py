@@ -12,7 +12,7 @@ from sheafnet.core.network import ReluNetwork
 from sheafnet.errors import FileError
 from sheafnet.observe.files import write_text
 from sheafnet.observe.jsonlines import JsonLines, to_json
-from sheafnet.runtime.solution import Fit, Solution
+from sheafnet.runtime.jobs.results import Fit, Solution
 
 TRACE = "trace.txt"
 

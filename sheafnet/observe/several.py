@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Evaluation, Progress
-from sheafnet.runtime.checkpoint import Checkpoint
-from sheafnet.runtime.ports import Observer
-from sheafnet.runtime.solution import Fit, Solution
+from sheafnet.runtime.jobs.checkpoint import Checkpoint
+from sheafnet.runtime.jobs.observer import Observer
+from sheafnet.runtime.jobs.results import Fit, Solution
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import Evaluation, Progress
 
 
 class Several(Observer):

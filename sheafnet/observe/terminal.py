@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as ProgressBar
 
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Evaluation, Progress
-from sheafnet.runtime.ports import Observer
-from sheafnet.runtime.solution import Fit, Solution
+from sheafnet.runtime.jobs.observer import Observer
+from sheafnet.runtime.jobs.results import Fit, Solution
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import Evaluation, Progress
 
 
 class ProgressLine(Observer):

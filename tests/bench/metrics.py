@@ -30,11 +30,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import sheafnet as sn
-from sheafnet.dynamics.problem import Problem
 from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.several import Several
 from sheafnet.runtime.cluster import environment
-from sheafnet.runtime.ports import Runtime
+from sheafnet.runtime.interface import Runtime
+from sheafnet.runtime.problem import Problem
 from tests import golden
 from tests.observe.watcher import FOUND_WITHIN, Watcher, watching
 

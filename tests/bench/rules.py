@@ -30,7 +30,7 @@ import numpy as np
 import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.group import Group
-from sheafnet.dynamics.lockstep import Schedule
+from sheafnet.runtime.lockstep import Schedule
 from tests import golden
 from tests.bench.euler import Euler
 from tests.bench.lockstep_heat import bare_loop

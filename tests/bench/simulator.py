@@ -18,7 +18,7 @@ import tracemalloc
 import numpy as np
 
 import sheafnet as sn
-from sheafnet.dynamics.watch import Watch
+from sheafnet.runtime.interface import Watch
 from tests.bench.lockstep_heat import bare_loop
 from tests.compiled import COMPILED
 from tests.dynamics.test_lockstep import grid

@@ -26,8 +26,8 @@ import numpy as np
 import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.core.maps import RestrictionMap
-from sheafnet.runtime.checkpoint import Checkpoint
 from sheafnet.runtime.hosts.host import Host
+from sheafnet.runtime.jobs.checkpoint import Checkpoint
 from tests.digits import digits
 
 WIDTHS = [64, *[32] * 7, 10]

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 import sheafnet as sn
-from sheafnet.dynamics.record import Recovery
-from sheafnet.runtime.ports import Runtime
+from sheafnet.runtime.interface import Runtime
+from sheafnet.runtime.record import Recovery
 from tests import golden
 
 

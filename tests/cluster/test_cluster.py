@@ -17,13 +17,13 @@ import pytest
 
 import sheafnet as sn
 from sheafnet.core.arrays import Array
-from sheafnet.dynamics.problem import Problem
 from sheafnet.errors import ClusterError, InputError
 from sheafnet.observe.jsonlines import JsonLines
 from sheafnet.runtime.cluster.cluster import WarmCluster
 from sheafnet.runtime.hosts.control import Ask
 from sheafnet.runtime.hosts.deployment import Roster
 from sheafnet.runtime.hosts.send_policy import Patience
+from sheafnet.runtime.problem import Problem
 from sheafnet.wire.codec import Codec
 from sheafnet.wire.frame import Frame
 from tests import golden

@@ -6,7 +6,7 @@ import pytest
 from sheafnet.config.build import InferJob, build_inference
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.errors import ConfigError
-from sheafnet.runtime.ports import Observer
+from sheafnet.runtime.jobs.observer import Observer
 
 
 def job(tmp_path: Path, graph: str, more: str = "") -> InferJob:

@@ -11,14 +11,13 @@ import pytest
 import sheafnet as sn
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key
-from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.program import Program, Step
-from sheafnet.dynamics.record import Record
 from sheafnet.dynamics.star import Star
-from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import RuleError, RunEndedError, ShapeError, UnknownNameError
 from sheafnet.runtime.cluster.cluster import WarmCluster
-from sheafnet.runtime.ports import Runtime
+from sheafnet.runtime.interface import Runtime, Watch
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import Record
 from tests import golden
 from tests.cluster.placements import by_turns
 from tests.dynamics.test_lockstep import PoisonedGate, chorded_cycle, grid

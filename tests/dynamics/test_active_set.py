@@ -13,12 +13,12 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.energy import energy
 from sheafnet.core.network import ReluNetwork
 from sheafnet.dynamics.group import Group
-from sheafnet.dynamics.lockstep import Lockstep
 from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.path import PathProgram
-from sheafnet.dynamics.problem import Problem
 from sheafnet.errors import RuleError
-from sheafnet.runtime.ports import Runtime
+from sheafnet.runtime.interface import Runtime
+from sheafnet.runtime.lockstep import Lockstep
+from sheafnet.runtime.problem import Problem
 from tests import golden
 
 EXACT = sn.Stop(1e-12, max_rounds=20_000)

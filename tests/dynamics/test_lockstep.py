@@ -11,9 +11,9 @@ import pytest
 import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.group import Group
-from sheafnet.dynamics.guard import Guard
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.errors import InputError
+from sheafnet.runtime.divergence import Guard
 
 NETWORK = sn.ReluNetwork.random([2, 5, 4, 1], seed=1)
 SHEAF = NETWORK.to_sheaf()

@@ -16,11 +16,11 @@ from sheafnet.core.stalkpins import StalkPins
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind, Message
-from sheafnet.dynamics.problem import Problem
 from sheafnet.dynamics.program import Hold, Letter, Program, Step
 from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError
+from sheafnet.runtime.problem import Problem
 
 W = np.array([[1.0, 2.0], [0.0, -1.0], [3.0, 1.0]])
 B = np.array([1.0, 0.0, -1.0])

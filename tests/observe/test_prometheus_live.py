@@ -22,11 +22,11 @@ import yaml
 import sheafnet as sn
 from sheafnet.api import Lesson, Settings
 from sheafnet.config.shipped import find_config
-from sheafnet.dynamics.problem import Problem
 from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.observe.several import Several
 from sheafnet.runtime.cluster.cluster import WarmCluster
+from sheafnet.runtime.problem import Problem
 from tests import golden
 from tests.cluster.placements import by_turns
 from tests.observe.watcher import EVERY, FOUND_WITHIN, Sample, Watcher, hastened, watching

@@ -10,9 +10,9 @@ import pytest
 import sheafnet as sn
 from sheafnet.core.energy import discord, energy, residuals, stationarity
 from sheafnet.core.pins import resolve_pins
-from sheafnet.dynamics.problem import Problem
 from sheafnet.errors import InputError, ShapeError, UnknownNameError
-from sheafnet.runtime.streams import stream
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.random_streams import stream
 from tests.strategies import noise
 
 NETWORK = sn.ReluNetwork.random([2, 5, 1], seed=0)

@@ -19,7 +19,7 @@ from sheafnet.core.npz import read_npz, write_npz
 from sheafnet.errors import FileError, InputError, RuleError
 from sheafnet.observe.checkpoints import Checkpoints, checkpoints, last_checkpoint
 from sheafnet.observe.jsonlines import JsonLines
-from sheafnet.runtime.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from sheafnet.runtime.jobs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tests import golden
 from tests.cluster.processes import sheafnet
 from tests.runtime.test_steps import OPTIMISERS, flat

@@ -9,10 +9,10 @@ import pytest
 
 import sheafnet as sn
 from sheafnet.core.arrays import Array
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import HostTime
 from sheafnet.runtime.hosts.control import Finish, Freeze, Report, Settle, Wake
 from sheafnet.runtime.hosts.coordinator import DEAD_AFTER, FINEST_WAKE, Coordinator
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import HostTime
 
 NETWORK = sn.ReluNetwork.random([2, 1], seed=0)
 X = np.ones((2, 1))

@@ -18,10 +18,10 @@ import sheafnet as sn
 from sheafnet.core.energy import stationarity
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Message
-from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import InputError, UnknownNameError
 from sheafnet.runtime.hosts.coordinator import Coordinator
 from sheafnet.runtime.hosts.outbox import Outbox
+from sheafnet.runtime.interface import Watch
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
 from tests import golden
 from tests.asynchrony import play

@@ -17,8 +17,8 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.assessment import assess
 from sheafnet.dynamics.learning import Learning
 from sheafnet.errors import InputError, NonFiniteError, RuleError, ShapeError, UnknownNameError
-from sheafnet.runtime.batches import Shuffled
 from sheafnet.runtime.hosts.host import Host
+from sheafnet.runtime.jobs.batches import Shuffled
 from tests import golden
 from tests.compiled import interpreted_only
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import sheafnet as sn
-from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import InputError
+from sheafnet.runtime.interface import Watch
 from sheafnet.runtime.simulator.worker import Timesheet, Worker
 
 SHEAF = sn.Sheaf(

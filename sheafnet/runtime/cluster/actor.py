@@ -19,11 +19,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import ray
 
-from sheafnet.dynamics.record import Process
 from sheafnet.runtime.cluster.environment import go_home
 from sheafnet.runtime.hosts.control import Ask, Repin, Report
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.host_spec import HostRecipe
+from sheafnet.runtime.record import Process
 
 go_home()  # before anything of the user's is imported in this process
 

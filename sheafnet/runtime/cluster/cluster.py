@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Record
-from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster import environment
 from sheafnet.runtime.cluster.settings import ClusterSettings
-from sheafnet.runtime.ports import Observer
+from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.jobs.observer import Observer
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import Record
 
 if TYPE_CHECKING:
     from sheafnet.runtime.cluster.staff import Staff

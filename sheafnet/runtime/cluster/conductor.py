@@ -10,10 +10,6 @@ import time
 from collections.abc import Mapping
 
 from sheafnet.core.stalkpins import Pins
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Progress, Record, Stats
-from sheafnet.dynamics.stop import Outcome
-from sheafnet.dynamics.watch import Watch
 from sheafnet.runtime.cluster.actor import Handle
 from sheafnet.runtime.cluster.crew import Crew
 from sheafnet.runtime.cluster.settings import ClusterSettings
@@ -21,9 +17,13 @@ from sheafnet.runtime.hosts.control import Finish, Freeze, Settle, Wake
 from sheafnet.runtime.hosts.coordinator import Coordinator
 from sheafnet.runtime.hosts.deployment import Roster
 from sheafnet.runtime.hosts.send_policy import Patience
-from sheafnet.runtime.ports import Observer
-from sheafnet.runtime.run import Run
-from sheafnet.runtime.training import Training, job_of
+from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.jobs.observer import Observer
+from sheafnet.runtime.jobs.run import Run
+from sheafnet.runtime.jobs.training import Training, job_of
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import Progress, Record, Stats
+from sheafnet.runtime.stop import Outcome
 
 FIRST_TIMEOUT = 1.0
 SHORTEST_TIMEOUT = 0.25

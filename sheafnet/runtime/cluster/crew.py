@@ -15,12 +15,12 @@ from ray.exceptions import (
     RayTaskError,
 )
 
-from sheafnet.dynamics.record import Process, Recovery
 from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster.actor import Handle
 from sheafnet.runtime.cluster.settings import ClusterSettings
 from sheafnet.runtime.hosts.control import Ask, Report
 from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.record import Process, Recovery
 
 LOGGER = logging.getLogger("sheafnet")
 TICK = 0.05

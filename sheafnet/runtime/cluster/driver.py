@@ -11,16 +11,16 @@ from functools import partial
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Progress, Record
-from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster.actor import Handle
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.cluster.session import knock, session
 from sheafnet.runtime.cluster.staff import Staff, dismiss, staffed
 from sheafnet.runtime.hosts.placement import place
-from sheafnet.runtime.ports import Observer
+from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.jobs.observer import Observer
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import Progress, Record
 
 POLL = 0.05
 """Seconds between looks at what the watch wants."""

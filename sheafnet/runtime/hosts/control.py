@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.maps import RestrictionMap
-from sheafnet.dynamics.account import Account
-from sheafnet.dynamics.lessons import Kept, Lesson, Place
+from sheafnet.dynamics.counters import Account
+from sheafnet.dynamics.edge_state import Kept, Lesson, Place
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint
-from sheafnet.dynamics.stop import Outcome
+from sheafnet.runtime.stop import Outcome
 
 
 @dataclass(frozen=True)

@@ -39,13 +39,13 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.energy import stationarity
 from sheafnet.core.maps import RestrictionMap
-from sheafnet.dynamics.lessons import Cut, Cuts
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import HostTime, Progress
-from sheafnet.dynamics.stop import Outcome
 from sheafnet.runtime.hosts.control import Ask, Finish, Freeze, Report, Settle, Wake
 from sheafnet.runtime.hosts.progress import survey, times
 from sheafnet.runtime.hosts.stall import Standstill
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import HostTime, Progress
+from sheafnet.runtime.snapshot import Cut, Cuts
+from sheafnet.runtime.stop import Outcome
 
 LOGGER = logging.getLogger("sheafnet")
 FINEST_WAKE = 12

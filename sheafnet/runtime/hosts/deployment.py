@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sheafnet.core.stalkpins import Pins
-from sheafnet.dynamics.lessons import Cut
-from sheafnet.dynamics.problem import Problem
 from sheafnet.runtime.hosts.control import Repin
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.host_spec import HostRecipe
 from sheafnet.runtime.hosts.placement import Placement, place
 from sheafnet.runtime.hosts.send_policy import Patience
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.snapshot import Cut
 
 WITHHELD_SHARE = 0.05
 """Share of the stop tolerance below which a change may go unsaid at first."""

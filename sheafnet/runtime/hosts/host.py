@@ -12,13 +12,13 @@ from dataclasses import replace
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.energy import discord
-from sheafnet.dynamics.account import Account
+from sheafnet.dynamics.counters import Account
 from sheafnet.dynamics.group import Group
-from sheafnet.dynamics.guard import Guard
 from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError, ProtocolError
+from sheafnet.runtime.divergence import Guard
 from sheafnet.runtime.hosts.control import Ask, Repin, Report, View
 from sheafnet.runtime.hosts.deferral import Restraint
 from sheafnet.runtime.hosts.outbox import Outbox

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sheafnet.dynamics.recipe import Recipe
 from sheafnet.dynamics.rule import Rule
+from sheafnet.dynamics.vertex_spec import Recipe
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.send_policy import Patience
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sheafnet.dynamics.account import Account, total
-from sheafnet.dynamics.record import HostTime, Progress
+from sheafnet.dynamics.counters import Account, total
 from sheafnet.runtime.hosts.control import Report
+from sheafnet.runtime.record import HostTime, Progress
 
 
 def survey(

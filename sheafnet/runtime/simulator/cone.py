@@ -18,9 +18,9 @@ import numpy as np
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.scalars import unbox
-from sheafnet.dynamics.problem import Problem
 from sheafnet.errors import InputError
 from sheafnet.runtime.hosts.host import Host
+from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.simulator.kernel import Priority
 from sheafnet.runtime.simulator.simulation import Simulation
 from sheafnet.runtime.simulator.simulator import Simulator

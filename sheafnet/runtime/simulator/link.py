@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sheafnet.runtime.random_streams import stream
 from sheafnet.runtime.simulator.channel import Channel, Cut
 from sheafnet.runtime.simulator.latency import Latency
-from sheafnet.runtime.streams import stream
 
 BLOCK: Final = 32
 """Draws at a time: enough to spread the cost of a call, few enough for 100,000 links."""

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sheafnet.core.scalars import unbox
-from sheafnet.dynamics.problem import Problem
 from sheafnet.errors import InputError
 from sheafnet.runtime.hosts.placement import Placement
+from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.simulator.channel import DEFAULT_LATENCY, Channel, Cut
 from sheafnet.runtime.simulator.latency import Constant, Latency
 from sheafnet.runtime.simulator.work import Work

@@ -14,23 +14,23 @@ import numpy as np
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.stalkpins import Pins
-from sheafnet.dynamics.account import total
-from sheafnet.dynamics.record import Progress, Record, Stats
-from sheafnet.dynamics.stop import Outcome
-from sheafnet.dynamics.watch import Watch
+from sheafnet.dynamics.counters import total
 from sheafnet.errors import InputError
 from sheafnet.runtime.hosts.control import Ask, Finish, Freeze, Report, Settle, Wake
 from sheafnet.runtime.hosts.coordinator import Coordinator
 from sheafnet.runtime.hosts.deployment import Roster
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.progress import survey
+from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.random_streams import stream
+from sheafnet.runtime.record import Progress, Record, Stats
 from sheafnet.runtime.simulator.channel import Channel
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
 from sheafnet.runtime.simulator.link import Link, endless
 from sheafnet.runtime.simulator.settings import SimulatorSettings
 from sheafnet.runtime.simulator.trace import Trace, What
 from sheafnet.runtime.simulator.worker import Timesheet, Worker
-from sheafnet.runtime.streams import stream
+from sheafnet.runtime.stop import Outcome
 from sheafnet.wire.codec import fingerprint
 
 CONTROL = "coordinator"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Record
-from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import UnknownNameError, nearest
 from sheafnet.runtime.hosts.deployment import Roster
 from sheafnet.runtime.hosts.send_policy import Patience
+from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import Record
 from sheafnet.runtime.simulator.settings import SimulatorSettings
 from sheafnet.runtime.simulator.simulation import Simulation
 from sheafnet.runtime.simulator.trace import Lines, Trace

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sheafnet.dynamics.record import HostTime
+from sheafnet.runtime.random_streams import stream
+from sheafnet.runtime.record import HostTime
 from sheafnet.runtime.simulator.latency import Constant
 from sheafnet.runtime.simulator.link import endless
 from sheafnet.runtime.simulator.work import Work
-from sheafnet.runtime.streams import stream
 
 
 class Worker:

@@ -1,21 +1,14 @@
-"""What every runtime offers, and what an observer is told."""
+"""Observers: told of the start, the progress and the end of a job."""
 
 from __future__ import annotations
 
 from typing import ClassVar, Protocol, runtime_checkable
 
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Evaluation, Progress, Record
-from sheafnet.dynamics.watch import Watch
-from sheafnet.runtime.checkpoint import Checkpoint
-from sheafnet.runtime.solution import Fit, Solution
-
-
-class Runtime(Protocol):
-    """Runs a problem to its end."""
-
-    def run(self, problem: Problem, watch: Watch) -> Record:
-        """Run ``problem``, asking ``watch`` from time to time what is wanted."""
+from sheafnet.runtime.interface import Runtime
+from sheafnet.runtime.jobs.checkpoint import Checkpoint
+from sheafnet.runtime.jobs.results import Fit, Solution
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import Evaluation, Progress
 
 
 @runtime_checkable

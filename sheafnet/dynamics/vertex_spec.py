@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.incidence import Incidence
-from sheafnet.dynamics.lessons import Kept
+from sheafnet.dynamics.edge_state import Kept
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.dynamics.vertex import Vertex

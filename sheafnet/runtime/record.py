@@ -11,9 +11,9 @@ from sheafnet.core.assessment import Assessment
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.core.stalkpins import Pins
-from sheafnet.dynamics.account import Account, EdgeCost
-from sheafnet.dynamics.lessons import Lesson
-from sheafnet.dynamics.stop import Outcome
+from sheafnet.dynamics.counters import Account, EdgeCost
+from sheafnet.dynamics.edge_state import Lesson
+from sheafnet.runtime.stop import Outcome
 
 
 @dataclass(frozen=True)

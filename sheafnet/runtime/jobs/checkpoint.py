@@ -17,10 +17,11 @@ from sheafnet.core.assessment import Assessment
 from sheafnet.core.maps import Affine
 from sheafnet.core.npz import read_npz, write_npz
 from sheafnet.core.sheaf import Sheaf
-from sheafnet.dynamics.lessons import Cut, Kept, Lesson
+from sheafnet.dynamics.edge_state import Kept, Lesson
 from sheafnet.dynamics.optimisers import Memory
-from sheafnet.dynamics.record import Evaluation
 from sheafnet.errors import FileError, InputError
+from sheafnet.runtime.record import Evaluation
+from sheafnet.runtime.snapshot import Cut
 
 VERSION = 2
 

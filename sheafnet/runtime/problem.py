@@ -8,12 +8,12 @@ from functools import cached_property
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Pins, wholly_held
-from sheafnet.dynamics.lessons import Cut
-from sheafnet.dynamics.recipe import Recipe
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint
-from sheafnet.dynamics.stop import Stop
 from sheafnet.dynamics.vertex import Vertex
+from sheafnet.dynamics.vertex_spec import Recipe
+from sheafnet.runtime.snapshot import Cut
+from sheafnet.runtime.stop import Stop
 
 
 @dataclass(frozen=True)

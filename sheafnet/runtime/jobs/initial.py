@@ -11,7 +11,7 @@ from sheafnet.core.forward import forward_cochain
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Pins, wholly_held
 from sheafnet.errors import InputError, SheafError, UnknownNameError, nearest
-from sheafnet.runtime.streams import stream
+from sheafnet.runtime.random_streams import stream
 
 Start = Literal["random", "zeros", "forward"]
 Init: TypeAlias = Start | Cochain

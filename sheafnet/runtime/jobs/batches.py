@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from sheafnet.core.stalkpins import Columns
-from sheafnet.runtime.streams import stream
+from sheafnet.runtime.random_streams import stream
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Progress, Record
-from sheafnet.dynamics.watch import Watch
-from sheafnet.runtime.ports import Observer, RemoteRuntime, Runtime
+from sheafnet.runtime.interface import Runtime, Watch
+from sheafnet.runtime.jobs.observer import Observer, RemoteRuntime
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import Progress, Record
 
 Result = TypeVar("Result")
 

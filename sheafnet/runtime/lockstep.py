@@ -17,14 +17,14 @@ from sheafnet.core.maps import RestrictionMap
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.group import Group
-from sheafnet.dynamics.guard import Guard
-from sheafnet.dynamics.lessons import Cuts
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Progress, Record, Stats
 from sheafnet.dynamics.rule import Rule
-from sheafnet.dynamics.stop import Outcome
-from sheafnet.dynamics.watch import Watch
 from sheafnet.errors import InputError, nearest
+from sheafnet.runtime.divergence import Guard
+from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import Progress, Record, Stats
+from sheafnet.runtime.snapshot import Cuts
+from sheafnet.runtime.stop import Outcome
 
 Schedule = Literal["all", "alternating"]
 

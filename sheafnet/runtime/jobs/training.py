@@ -13,16 +13,18 @@ from sheafnet.core.maps import Affine, RestrictionMap
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.targets import Split
 from sheafnet.dynamics.course import Course
-from sheafnet.dynamics.lessons import Cut, Lesson
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Evaluation, Progress, Record
-from sheafnet.dynamics.stop import Outcome
+from sheafnet.dynamics.edge_state import Lesson
 from sheafnet.errors import NonFiniteError
-from sheafnet.runtime.checkpoint import Checkpoint
-from sheafnet.runtime.job import Guide, Job
-from sheafnet.runtime.ports import Observer, Runtime
-from sheafnet.runtime.run import Run
-from sheafnet.runtime.solution import Fit
+from sheafnet.runtime.interface import Runtime
+from sheafnet.runtime.jobs.checkpoint import Checkpoint
+from sheafnet.runtime.jobs.job import Guide, Job
+from sheafnet.runtime.jobs.observer import Observer
+from sheafnet.runtime.jobs.results import Fit
+from sheafnet.runtime.jobs.run import Run
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import Evaluation, Progress, Record
+from sheafnet.runtime.snapshot import Cut
+from sheafnet.runtime.stop import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)

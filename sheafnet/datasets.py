@@ -10,7 +10,7 @@ import numpy as np
 from sheafnet.core.arrays import Array
 from sheafnet.core.targets import Split
 from sheafnet.errors import InputError, UnknownNameError, nearest
-from sheafnet.runtime.streams import stream
+from sheafnet.runtime.random_streams import stream
 
 Task = Literal["paraboloid", "saddle", "circular", "blobs"]
 

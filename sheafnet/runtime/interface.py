@@ -1,12 +1,14 @@
-"""What a run and the runtime that runs it have to say to each other on the way."""
+"""The interface of a runtime, and the hooks that it calls while a problem runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from sheafnet.core.stalkpins import Pins
-from sheafnet.dynamics.lessons import Cut
-from sheafnet.dynamics.record import Progress, Record
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import Progress, Record
+from sheafnet.runtime.snapshot import Cut
 
 
 class Watch:
@@ -49,3 +51,10 @@ class Watch:
 
     def rest(self) -> None:
         """Return when a run that stays and has settled has something to do again."""
+
+
+class Runtime(Protocol):
+    """Runs a problem to its end."""
+
+    def run(self, problem: Problem, watch: Watch) -> Record:
+        """Run ``problem``, asking ``watch`` from time to time what is wanted."""

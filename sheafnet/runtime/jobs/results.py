@@ -11,8 +11,8 @@ import numpy as np
 from sheafnet.core import energy as energies
 from sheafnet.core.arrays import Array
 from sheafnet.core.network import ReluNetwork
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Evaluation, Record, Stats
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import Evaluation, Record, Stats
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

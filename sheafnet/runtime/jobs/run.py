@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 from sheafnet.core.pins import Pin, resolve_pins
 from sheafnet.core.stalkpins import Pins
-from sheafnet.dynamics.problem import Problem
-from sheafnet.dynamics.record import Record
 from sheafnet.errors import RunEndedError
-from sheafnet.runtime.job import Guide, Job
-from sheafnet.runtime.ports import Observer
-from sheafnet.runtime.solution import Solution, assemble
+from sheafnet.runtime.jobs.job import Guide, Job
+from sheafnet.runtime.jobs.observer import Observer
+from sheafnet.runtime.jobs.results import Solution, assemble
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.record import Record
 
 
 class Run(Job[Solution]):

@@ -17,7 +17,7 @@ from sheafnet.dynamics.rules.joint import Joint
 from sheafnet.dynamics.rules.nudged import Nudged
 from sheafnet.dynamics.rules.relax import Relax
 from sheafnet.errors import InputError
-from sheafnet.runtime.batches import Shuffled
+from sheafnet.runtime.jobs.batches import Shuffled
 
 LOOKS = 10
 EXACT = 6
