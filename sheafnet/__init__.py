@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from sheafnet.runtime.lockstep import Lockstep
     from sheafnet.runtime.record import Evaluation, Progress, Stats
     from sheafnet.runtime.simulator.channel import Channel, Cut
-    from sheafnet.runtime.simulator.cone import LightCone, Push
+    from sheafnet.runtime.simulator.compute import Work
     from sheafnet.runtime.simulator.latency import (
         Constant,
         Empirical,
@@ -59,9 +59,9 @@ if TYPE_CHECKING:
         Lognormal,
         Uniform,
     )
+    from sheafnet.runtime.simulator.light_cone import LightCone, Push
     from sheafnet.runtime.simulator.settings import Pause, Restart
     from sheafnet.runtime.simulator.simulator import Simulator
-    from sheafnet.runtime.simulator.work import Work
     from sheafnet.runtime.stop import Outcome, Stop
 
 __version__ = "0.1.0"
@@ -101,7 +101,7 @@ _HOMES = {
     "sheafnet.runtime.lockstep": ("Lockstep",),
     "sheafnet.runtime.record": ("Evaluation", "Progress", "Stats"),
     "sheafnet.runtime.simulator.channel": ("Channel", "Cut"),
-    "sheafnet.runtime.simulator.cone": ("LightCone", "Push"),
+    "sheafnet.runtime.simulator.compute": ("Work",),
     "sheafnet.runtime.simulator.latency": (
         "Constant",
         "Empirical",
@@ -110,9 +110,9 @@ _HOMES = {
         "Lognormal",
         "Uniform",
     ),
+    "sheafnet.runtime.simulator.light_cone": ("LightCone", "Push"),
     "sheafnet.runtime.simulator.settings": ("Pause", "Restart"),
     "sheafnet.runtime.simulator.simulator": ("Simulator",),
-    "sheafnet.runtime.simulator.work": ("Work",),
     "sheafnet.runtime.stop": ("Outcome", "Stop"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

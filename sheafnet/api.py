@@ -39,7 +39,7 @@ from sheafnet.runtime.jobs.training_setup import (
 )
 from sheafnet.runtime.lockstep import Lockstep
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.simulator.cone import LightCone, Push, spread
+from sheafnet.runtime.simulator.light_cone import LightCone, Push, spread
 from sheafnet.runtime.simulator.simulator import Simulator
 from sheafnet.runtime.stop import Stop
 

@@ -12,7 +12,7 @@ from sheafnet.cli.output import show
 from sheafnet.config.build import InferJob, TrainJob
 from sheafnet.runtime.jobs.results import Fit, Solution
 from sheafnet.runtime.record import HostTime, Record, Stats
-from sheafnet.runtime.simulator.cone import LightCone
+from sheafnet.runtime.simulator.light_cone import LightCone
 
 MOST_LOOKS = 12
 """Evaluations shown; the event log has them all."""

@@ -17,7 +17,7 @@ from sheafnet.core.targets import one_hot
 from sheafnet.errors import NonFiniteError
 from sheafnet.runtime.jobs.results import Fit, Solution
 from sheafnet.runtime.record import Record
-from sheafnet.runtime.simulator.cone import LightCone
+from sheafnet.runtime.simulator.light_cone import LightCone
 
 LARGEST_CERTIFIED = 300
 """Coordinates of a sheaf up to which its spectrum is computed for a bound on the error."""

@@ -42,7 +42,7 @@ from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.jobs.run import Run
 from sheafnet.runtime.jobs.training import Training
 from sheafnet.runtime.lockstep import Lockstep
-from sheafnet.runtime.simulator.cone import LightCone, Push
+from sheafnet.runtime.simulator.light_cone import LightCone, Push
 from sheafnet.runtime.stop import Stop
 
 RULE_KINDS: dict[str, Callable[..., Rule]] = {

@@ -17,6 +17,7 @@ from sheafnet.config.simulated import (
     UniformLatency,
 )
 from sheafnet.runtime.simulator.channel import Channel, Cut
+from sheafnet.runtime.simulator.compute import Work
 from sheafnet.runtime.simulator.latency import (
     Constant,
     Empirical,
@@ -27,7 +28,6 @@ from sheafnet.runtime.simulator.latency import (
 )
 from sheafnet.runtime.simulator.settings import Pause, Restart
 from sheafnet.runtime.simulator.simulator import Simulator
-from sheafnet.runtime.simulator.work import Work
 
 AS_THEY_ARE = (
     "seed",

@@ -31,7 +31,7 @@ from sheafnet.dynamics.rules.prox import Branch, Prox
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.jobs.initial import Start
 from sheafnet.runtime.lockstep import Schedule
-from sheafnet.runtime.simulator.cone import Push
+from sheafnet.runtime.simulator.light_cone import Push
 from sheafnet.runtime.stop import Stop
 
 

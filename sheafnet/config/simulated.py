@@ -7,10 +7,10 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from sheafnet.config.section import ExistingFile, Hosts, Section, expecting
+from sheafnet.runtime.simulator.compute import Work
 from sheafnet.runtime.simulator.latency import LARGEST_SIGMA
 from sheafnet.runtime.simulator.settings import Restart
 from sheafnet.runtime.simulator.simulator import Simulator
-from sheafnet.runtime.simulator.work import Work
 
 
 class ConstantLatency(Section):

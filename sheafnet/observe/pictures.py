@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sheafnet.errors import FileError
 from sheafnet.runtime.record import Evaluation
-from sheafnet.runtime.simulator.cone import LightCone
+from sheafnet.runtime.simulator.light_cone import LightCone
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

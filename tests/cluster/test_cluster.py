@@ -77,7 +77,7 @@ class TestOnOneRay:
     def test_a_frame_from_a_stranger_is_refused_and_counted(self) -> None:
         import ray
 
-        from sheafnet.runtime.cluster.actor import Handle, HostActor
+        from sheafnet.runtime.cluster.host_actor import Handle, HostActor
 
         problem = sn.prepare(SMALL.sheaf, SMALL.pins, init=SMALL.cochain("")).problem
         recipe = Roster(problem, "run", "by-layer", Patience()).recipe("layer_1")

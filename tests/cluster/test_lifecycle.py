@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sheafnet.runtime.cluster.undertaker import attending
+from sheafnet.runtime.cluster.reaper import attending
 from tests.cluster.processes import Command, sheafnet, wait_for_end
 from tests.project.readme import commands
 
@@ -82,7 +82,7 @@ def test_a_driver_that_is_killed_takes_everything_with_it(
 ) -> None:
     command = endless(tmp_path, TMPDIR=str(short_folder))
     assert len(list(short_folder.iterdir())) == 1
-    # The command, five of Ray's head, two agents, a conductor and three hosts, an undertaker.
+    # The command, five of Ray's head, two agents, a coordinator and three hosts, a reaper.
     assert len(command.left()) >= 13
     command.process.kill()
     command.finish(GRACE)
@@ -90,7 +90,7 @@ def test_a_driver_that_is_killed_takes_everything_with_it(
     assert list(short_folder.iterdir()) == []
 
 
-def test_the_undertaker_ends_what_names_the_folder_and_nothing_else(tmp_path: Path) -> None:
+def test_the_reaper_ends_what_names_the_folder_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "ray"
     folder.mkdir()
     (folder / "log").touch()
@@ -107,7 +107,7 @@ def test_the_undertaker_ends_what_names_the_folder_and_nothing_else(tmp_path: Pa
 FORKED = """
 import os, subprocess, sys, time
 from pathlib import Path
-from sheafnet.runtime.cluster.undertaker import attending
+from sheafnet.runtime.cluster.reaper import attending
 
 with attending(Path(sys.argv[1])):
     if os.fork():
@@ -121,10 +121,10 @@ def test_a_driver_that_was_forked_is_buried_while_its_child_lives(tmp_path: Path
     folder.mkdir()
     command = Command(sys.executable, "-c", FORKED, str(folder))
     command.line_with("here")
-    driver = f"undertaker.py {folder} {command.process.pid}"
-    (undertaker,) = [pid for pid, line in command.left().items() if driver in line]
+    driver = f"reaper.py {folder} {command.process.pid}"
+    (reaper,) = [pid for pid, line in command.left().items() if driver in line]
     command.process.kill()
-    wait_for_end(undertaker, GRACE)
+    wait_for_end(reaper, GRACE)
     assert not folder.exists()
     assert len(command.left()) == 1  # the child
     for pid in command.left():

@@ -6,7 +6,7 @@ import pytest
 import sheafnet as sn
 from sheafnet.errors import InputError
 from sheafnet.runtime.interface import Watch
-from sheafnet.runtime.simulator.worker import Timesheet, Worker
+from sheafnet.runtime.simulator.host_time import Timesheet, Worker
 
 SHEAF = sn.Sheaf(
     {"a": 3, "b": 3, "c": 3},

@@ -18,7 +18,7 @@ from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import Record
 
 if TYPE_CHECKING:
-    from sheafnet.runtime.cluster.staff import Staff
+    from sheafnet.runtime.cluster.actor_pool import Staff
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Cluster(ClusterSettings):
         ClusterError
             If Ray is missing, or cannot be started or joined.
         """
-        with _module("staff").staffed(self) as staff:
+        with _module("actor_pool").staffed(self) as staff:
             yield WarmCluster(self, staff)
 
 

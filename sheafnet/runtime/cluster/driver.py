@@ -12,10 +12,10 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from sheafnet.errors import ClusterError
-from sheafnet.runtime.cluster.actor import Handle
+from sheafnet.runtime.cluster.actor_pool import Staff, dismiss, staffed
 from sheafnet.runtime.cluster.cluster import Cluster
+from sheafnet.runtime.cluster.host_actor import Handle
 from sheafnet.runtime.cluster.session import knock, session
-from sheafnet.runtime.cluster.staff import Staff, dismiss, staffed
 from sheafnet.runtime.hosts.placement import place
 from sheafnet.runtime.interface import Watch
 from sheafnet.runtime.jobs.observer import Observer

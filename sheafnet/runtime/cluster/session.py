@@ -13,7 +13,7 @@ import ray
 
 from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster.environment import go_home, private_home
-from sheafnet.runtime.cluster.undertaker import attending
+from sheafnet.runtime.cluster.reaper import attending
 
 REACHABLE_WITHIN = 5.0
 """Seconds in which a head must accept a connection."""

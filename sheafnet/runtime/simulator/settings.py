@@ -11,8 +11,8 @@ from sheafnet.errors import InputError
 from sheafnet.runtime.hosts.placement import Placement
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.simulator.channel import DEFAULT_LATENCY, Channel, Cut
+from sheafnet.runtime.simulator.compute import Work
 from sheafnet.runtime.simulator.latency import Constant, Latency
-from sheafnet.runtime.simulator.work import Work
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,11 @@ from sheafnet.runtime.interface import Watch
 from sheafnet.runtime.random_streams import stream
 from sheafnet.runtime.record import Progress, Record, Stats
 from sheafnet.runtime.simulator.channel import Channel
+from sheafnet.runtime.simulator.host_time import Timesheet, Worker
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
 from sheafnet.runtime.simulator.link import Link, endless
 from sheafnet.runtime.simulator.settings import SimulatorSettings
 from sheafnet.runtime.simulator.trace import Trace, What
-from sheafnet.runtime.simulator.worker import Timesheet, Worker
 from sheafnet.runtime.stop import Outcome
 from sheafnet.wire.codec import fingerprint
 

@@ -1,6 +1,6 @@
 """Clears away a local Ray whose driver is gone; a program of its own, which outlives the driver.
 
-    python undertaker.py FOLDER DRIVER
+    python reaper.py FOLDER DRIVER
 
 Ray's own agents look for the head of a driver that was killed for a minute, and its folder would
 stay for good. The driver writes the processes of Ray to the standard input when they are there,
@@ -28,7 +28,7 @@ ending may write to it meanwhile."""
 
 @contextlib.contextmanager
 def attending(folder: Path) -> Iterator[Callable[[], None]]:
-    """Have an undertaker see to ``folder``, and to the Ray that this process starts there.
+    """Have a reaper see to ``folder``, and to the Ray that this process starts there.
 
     Yields
     ------
@@ -37,16 +37,16 @@ def attending(folder: Path) -> Iterator[Callable[[], None]]:
     """
     command = [sys.executable, "-I", "-S", __file__, str(folder), str(os.getpid())]
     # In a session of its own, so that Ctrl-C on a terminal does not reach it.
-    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as undertaker:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as reaper:
 
         def tell(*pids: int) -> None:
-            assert undertaker.stdin is not None
+            assert reaper.stdin is not None
             with contextlib.suppress(BrokenPipeError):
-                undertaker.stdin.write(" ".join(map(str, pids)).encode() + b"\n")
-                undertaker.stdin.flush()
+                reaper.stdin.write(" ".join(map(str, pids)).encode() + b"\n")
+                reaper.stdin.flush()
 
         try:
-            yield lambda: tell(*(pid for pid in processes(folder) if pid != undertaker.pid))
+            yield lambda: tell(*(pid for pid in processes(folder) if pid != reaper.pid))
         finally:
             tell()
 

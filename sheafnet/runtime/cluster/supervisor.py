@@ -16,7 +16,7 @@ from ray.exceptions import (
 )
 
 from sheafnet.errors import ClusterError
-from sheafnet.runtime.cluster.actor import Handle
+from sheafnet.runtime.cluster.host_actor import Handle
 from sheafnet.runtime.cluster.settings import ClusterSettings
 from sheafnet.runtime.hosts.control import Ask, Report
 from sheafnet.runtime.hosts.deployment import Roster

@@ -17,7 +17,7 @@ from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.send_policy import Patience
 
 environment.keep_quiet()
-from sheafnet.runtime.cluster import actor  # noqa: E402
+from sheafnet.runtime.cluster import host_actor  # noqa: E402
 
 PATIENT = Patience(timeout=3600.0, shortest=3600.0)
 
@@ -39,14 +39,16 @@ class Neighbour:
 def test_a_frame_makes_a_host_step_that_rests_and_a_question_does_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(actor, "PACE", 3600.0)
+    monkeypatch.setattr(host_actor, "PACE", 3600.0)
     net = sn.ReluNetwork.random([2, 3, 1], seed=0)
     problem = sn.prepare(net.to_sheaf(), [sn.Pin("a0", np.ones((2, 1)))], rule="heat").problem
     hosts = Roster(problem, "run", "by-layer", PATIENT).hosts()
-    mail: actor.Mail = SimpleQueue()
+    mail: host_actor.Mail = SimpleQueue()
     neighbours = {"layer_0": Neighbour(), "layer_2": Neighbour()}
-    life = actor._Life()
-    living = threading.Thread(target=actor._live, args=(hosts["layer_1"], neighbours, mail, life))
+    life = host_actor._Life()
+    living = threading.Thread(
+        target=host_actor._live, args=(hosts["layer_1"], neighbours, mail, life)
+    )
     living.start()
 
     def updates() -> int:
@@ -78,7 +80,7 @@ def test_a_frame_makes_a_host_step_that_rests_and_a_question_does_not(
 @pytest.mark.parametrize("size", [0, 1, 98_304, 98_305, 3 * 98_304, 1_048_700, 1_500_000])
 def test_a_frame_of_middle_size_is_sent_in_parts_that_ray_takes_with_the_call(size: int) -> None:
     data = np.random.default_rng(size).bytes(size)
-    parts = actor.in_parts(data)
+    parts = host_actor.in_parts(data)
     assert b"".join(parts) == data
     assert len(parts) == max(-(-size // 98_304), 1)
     assert max(map(len, parts)) < 100 * 1024
@@ -86,4 +88,4 @@ def test_a_frame_of_middle_size_is_sent_in_parts_that_ray_takes_with_the_call(si
 
 def test_a_frame_that_is_too_large_for_parts_is_sent_whole() -> None:
     data = bytes(1_500_001)
-    assert list(actor.in_parts(data)) == [data]
+    assert list(host_actor.in_parts(data)) == [data]

@@ -10,9 +10,9 @@ import time
 from collections.abc import Mapping
 
 from sheafnet.core.stalkpins import Pins
-from sheafnet.runtime.cluster.actor import Handle
-from sheafnet.runtime.cluster.crew import Crew
+from sheafnet.runtime.cluster.host_actor import Handle
 from sheafnet.runtime.cluster.settings import ClusterSettings
+from sheafnet.runtime.cluster.supervisor import Crew
 from sheafnet.runtime.hosts.control import Finish, Freeze, Settle, Wake
 from sheafnet.runtime.hosts.coordinator import Coordinator
 from sheafnet.runtime.hosts.deployment import Roster

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sheafnet.runtime.random_streams import stream
 from sheafnet.runtime.record import HostTime
+from sheafnet.runtime.simulator.compute import Work
 from sheafnet.runtime.simulator.latency import Constant
 from sheafnet.runtime.simulator.link import endless
-from sheafnet.runtime.simulator.work import Work
 
 
 class Worker:

@@ -11,8 +11,8 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sheafnet.errors import ClusterError
-from sheafnet.runtime.cluster.actor import Handle, HostActor
-from sheafnet.runtime.cluster.conductor import Conductor
+from sheafnet.runtime.cluster.coordinator_actor import Conductor
+from sheafnet.runtime.cluster.host_actor import Handle, HostActor
 from sheafnet.runtime.cluster.session import session
 from sheafnet.runtime.cluster.settings import ClusterSettings
 
