@@ -12,9 +12,9 @@ import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.core.energy import energy
 from sheafnet.core.network import ReluNetwork
+from sheafnet.dynamics.elimination.program import PathProgram
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.messages import Message
-from sheafnet.dynamics.path import PathProgram
 from sheafnet.errors import RuleError
 from sheafnet.runtime.interface import Runtime
 from sheafnet.runtime.lockstep import Lockstep

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.core.assessment import assess
-from sheafnet.dynamics.learning import Learning
+from sheafnet.dynamics.training.map_learner import Learning
 from sheafnet.errors import InputError, NonFiniteError, RuleError, ShapeError, UnknownNameError
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.jobs.batches import Shuffled

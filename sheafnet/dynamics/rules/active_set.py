@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sheafnet.core.maps import Identity, Linear, ReluGate
 from sheafnet.core.sheaf import Edge, Sheaf
 from sheafnet.core.stalkpins import Pins
-from sheafnet.dynamics.path import LayerProgram, OutputProgram, UnitProgram
+from sheafnet.dynamics.elimination.program import LayerProgram, OutputProgram, UnitProgram
 from sheafnet.dynamics.program import Hold, Program
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules.prox import Prox

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field, replace
 from sheafnet.core.maps import Affine
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Pins
-from sheafnet.dynamics.course import Course
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.optimisers import Optimiser, Sgd
 from sheafnet.dynamics.program import Program, Step
 from sheafnet.dynamics.rule import Rule, require_relaxation
 from sheafnet.dynamics.rules.heat import Heat
-from sheafnet.dynamics.rules.nudged import taught
 from sheafnet.dynamics.star import Star
+from sheafnet.dynamics.training.plan import Course, taught
 from sheafnet.errors import RuleError
 
 

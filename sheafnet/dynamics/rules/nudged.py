@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sheafnet.core.sheaf import Sheaf
-from sheafnet.dynamics.course import Course
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Kind
-from sheafnet.dynamics.passage import Passage, ends
-from sheafnet.dynamics.passes import passing
 from sheafnet.dynamics.program import Letter, Program, Step
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Star
-from sheafnet.errors import RuleError
+from sheafnet.dynamics.training.batch_pass import Passage, ends
+from sheafnet.dynamics.training.batch_program import passing
+from sheafnet.dynamics.training.plan import Course, taught, up_and_down
 
 
 @dataclass(frozen=True)
@@ -76,16 +75,3 @@ class NudgedPassage(Passage):
                 pulled = star.pins.pull(star.stalk)
         letter = Letter(Kind.TENSION, below.edge, self.batch, pulled)
         return Step(None, (letter,), maps=maps, edges=())
-
-
-def up_and_down(sheaf: Sheaf) -> list[Sequence[str]]:
-    """Return the vertices of a path from the input to the output and back, each a turn."""
-    names = sheaf.vertices
-    return [[name] for name in (*names, *reversed(names))]
-
-
-def taught(course: Course | None) -> Course:
-    """Return ``course``; ``RuleError`` if there is none."""
-    if course is None:
-        raise RuleError("a rule that learns from batches has none: use train(net, x, y, …)")
-    return course

@@ -11,17 +11,16 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.maps import Affine
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Pins, StalkPins
-from sheafnet.dynamics.course import Course
 from sheafnet.dynamics.inbox import Inbox
-from sheafnet.dynamics.learning import Learning
 from sheafnet.dynamics.messages import Kind
-from sheafnet.dynamics.passage import Passage, ends
-from sheafnet.dynamics.passes import passing
 from sheafnet.dynamics.program import Program, Step
 from sheafnet.dynamics.rule import Rule, require_relaxation
-from sheafnet.dynamics.rules.nudged import taught, up_and_down
 from sheafnet.dynamics.rules.prox import Prox
 from sheafnet.dynamics.star import Star
+from sheafnet.dynamics.training.batch_pass import Passage, ends
+from sheafnet.dynamics.training.batch_program import passing
+from sheafnet.dynamics.training.map_learner import Learning
+from sheafnet.dynamics.training.plan import Course, taught, up_and_down
 from sheafnet.errors import RuleError
 
 

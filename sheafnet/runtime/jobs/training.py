@@ -12,8 +12,8 @@ from sheafnet.core.assessment import assess
 from sheafnet.core.maps import Affine, RestrictionMap
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.targets import Split
-from sheafnet.dynamics.course import Course
 from sheafnet.dynamics.edge_state import Lesson
+from sheafnet.dynamics.training.plan import Course
 from sheafnet.errors import NonFiniteError
 from sheafnet.runtime.interface import Runtime
 from sheafnet.runtime.jobs.checkpoint import Checkpoint

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike
 from sheafnet.core.arrays import Array, checked_samples
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.targets import Split, smoothed, targets
-from sheafnet.dynamics.course import Course
 from sheafnet.dynamics.optimisers import Optimiser
 from sheafnet.dynamics.rules.joint import Joint
 from sheafnet.dynamics.rules.nudged import Nudged
 from sheafnet.dynamics.rules.relax import Relax
+from sheafnet.dynamics.training.plan import Course
 from sheafnet.errors import InputError
 from sheafnet.runtime.jobs.batches import Shuffled
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Columns
 from sheafnet.dynamics.optimisers.optimiser import Optimiser
+from sheafnet.errors import RuleError
 
 
 class Batches(Protocol):
@@ -47,3 +50,16 @@ class Course:
     def keeps(self, step: int) -> bool:
         """Return whether maps are kept as they are after so many steps."""
         return step % self.every == 0 or step == self.steps
+
+
+def up_and_down(sheaf: Sheaf) -> list[Sequence[str]]:
+    """Return the vertices of a path from the input to the output and back, each a turn."""
+    names = sheaf.vertices
+    return [[name] for name in (*names, *reversed(names))]
+
+
+def taught(course: Course | None) -> Course:
+    """Return ``course``; ``RuleError`` if there is none."""
+    if course is None:
+        raise RuleError("a rule that learns from batches has none: use train(net, x, y, …)")
+    return course

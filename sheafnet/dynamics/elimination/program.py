@@ -40,12 +40,16 @@ import numpy as np
 from sheafnet.core.arrays import Array
 from sheafnet.core.incidence import Incidence
 from sheafnet.core.maps import Affine, Linear
-from sheafnet.dynamics.elimination import Gate, Value, free_end, half_square, held_end, pattern
-from sheafnet.dynamics.inbox import Inbox
-from sheafnet.dynamics.program import Program, Step
-from sheafnet.dynamics.side import Side
-from sheafnet.dynamics.star import Star
-from sheafnet.dynamics.sweep import (
+from sheafnet.dynamics.elimination.blocks import (
+    Gate,
+    Value,
+    free_end,
+    half_square,
+    held_end,
+    pattern,
+)
+from sheafnet.dynamics.elimination.port import Side
+from sheafnet.dynamics.elimination.sweep import (
     ROUNDING,
     SHARES,
     SOLVE,
@@ -54,6 +58,9 @@ from sheafnet.dynamics.sweep import (
     chosen,
     grain_of,
 )
+from sheafnet.dynamics.inbox import Inbox
+from sheafnet.dynamics.program import Program, Step
+from sheafnet.dynamics.star import Star
 
 MANY = len(SHARES)
 

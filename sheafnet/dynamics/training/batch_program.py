@@ -20,13 +20,13 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from sheafnet.core.stalkpins import StalkPins
-from sheafnet.dynamics.course import Course
 from sheafnet.dynamics.edge_state import Kept, Lesson, Place
 from sheafnet.dynamics.inbox import Inbox
-from sheafnet.dynamics.learning import Learning
-from sheafnet.dynamics.passage import Passage, ends
 from sheafnet.dynamics.program import Program, Step
 from sheafnet.dynamics.star import Star
+from sheafnet.dynamics.training.batch_pass import Passage, ends
+from sheafnet.dynamics.training.map_learner import Learning
+from sheafnet.dynamics.training.plan import Course
 
 Maker: TypeAlias = Callable[[Star, StalkPins | None, Learning, int], Passage]
 

@@ -11,8 +11,8 @@ import numpy as np
 from sheafnet.core.arrays import Array
 from sheafnet.core.incidence import Incidence
 from sheafnet.core.maps import Affine
-from sheafnet.dynamics.course import Course
 from sheafnet.dynamics.edge_state import Kept, Lesson, Place
+from sheafnet.dynamics.training.plan import Course
 
 
 class Learning:

@@ -23,10 +23,10 @@ from typing import ClassVar
 from sheafnet.core.incidence import Incidence
 from sheafnet.core.stalkpins import StalkPins
 from sheafnet.dynamics.inbox import Inbox
-from sheafnet.dynamics.learning import Learning
 from sheafnet.dynamics.messages import Key, Kind
 from sheafnet.dynamics.program import Step
 from sheafnet.dynamics.star import Star
+from sheafnet.dynamics.training.map_learner import Learning
 
 
 class Passage(abc.ABC):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.incidence import Incidence
+from sheafnet.dynamics.elimination.sweep import HEAD, Word, number_of, unpacked
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind
 from sheafnet.dynamics.program import Letter
 from sheafnet.dynamics.star import Star
-from sheafnet.dynamics.sweep import HEAD, Word, number_of, unpacked
 
 
 class Side:

@@ -1,0 +1,1 @@
+"""Block elimination along a path, by messages between neighbours."""
