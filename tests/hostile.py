@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 
 import sheafnet as sn
-from sheafnet.config.build import InferJob, build_inference, build_runtime
+from sheafnet.config.builders.job import InferJob, build_inference, build_runtime
 from sheafnet.config.load import Loaded, dump_config, load_config
-from sheafnet.config.schema import Config
+from sheafnet.config.schema.job import Config
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.runtime.hosts.placement import Placement, place
 from sheafnet.runtime.jobs.observer import Observer

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import sheafnet as sn
-from sheafnet.observe.checkpoints import checkpoints
+from sheafnet.observe.checkpoint_writer import checkpoints
 from tests.cluster.processes import Command, sheafnet
 
 LENGTHS = {

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from sheafnet.cli.output import show
-from sheafnet.config.build import build_job
+from sheafnet.cli.console import show
+from sheafnet.config.builders.job import build_job
 from sheafnet.config.load import load_config
 from sheafnet.errors import FileError
 from sheafnet.observe.rundir import TRACE

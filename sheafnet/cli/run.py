@@ -11,19 +11,19 @@ import click
 from rich.console import Console
 
 from sheafnet.cli import NOT_CONVERGED
+from sheafnet.cli.console import show
 from sheafnet.cli.options import override_option
-from sheafnet.cli.output import show
-from sheafnet.cli.show import show_costs, show_fit, show_light_cone, show_solution
-from sheafnet.cli.summary import fit_summary, summary
-from sheafnet.config.build import InferJob, TrainJob, build_job
+from sheafnet.cli.result import fit_summary, summary
+from sheafnet.cli.tables import show_costs, show_fit, show_light_cone, show_solution
+from sheafnet.config.builders.job import InferJob, TrainJob, build_job
 from sheafnet.config.load import dump_config, load_config
-from sheafnet.config.schema import MetricsSection
+from sheafnet.config.schema.job import MetricsSection
 from sheafnet.config.shipped import find_config
-from sheafnet.observe.checkpoints import Checkpoints, last_checkpoint
+from sheafnet.observe.checkpoint_writer import Checkpoints, last_checkpoint
+from sheafnet.observe.composite import Several
 from sheafnet.observe.pictures import draw_light_cone, draw_losses
 from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.rundir import RunDirectory
-from sheafnet.observe.several import Several
 from sheafnet.observe.terminal import ProgressLine
 from sheafnet.runtime.jobs.job import Job, Result
 from sheafnet.runtime.jobs.observer import Observer

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from sheafnet.config.schema import Config
+from sheafnet.config.schema.job import Config
 
 
 @click.command()

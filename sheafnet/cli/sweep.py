@@ -25,13 +25,13 @@ from rich.progress import track
 from rich.table import Table
 
 from sheafnet.cli import NOT_CONVERGED
+from sheafnet.cli.console import show
 from sheafnet.cli.options import config_argument, override_option
-from sheafnet.cli.output import show
-from sheafnet.cli.summary import deviation, forward_pass
-from sheafnet.config.build import build_inference
+from sheafnet.cli.result import deviation, forward_pass
+from sheafnet.config.builders.job import build_inference
 from sheafnet.config.load import Loaded, alternatives, load_config
+from sheafnet.config.schema.simulator import SimulatorRuntime
 from sheafnet.config.shipped import find_config
-from sheafnet.config.simulated import SimulatorRuntime
 from sheafnet.errors import FileError, SheafnetError
 from sheafnet.observe.pictures import draw_energies
 from sheafnet.runtime.jobs.observer import Observer

@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from sheafnet.config.schema import Config
+from sheafnet.config.schema.job import Config
 from sheafnet.errors import ConfigError, Fault, nearest
 
 OVERRIDE = "--set"

@@ -30,8 +30,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import sheafnet as sn
+from sheafnet.observe.composite import Several
 from sheafnet.observe.prometheus import Metrics
-from sheafnet.observe.several import Several
 from sheafnet.runtime.cluster import environment
 from sheafnet.runtime.interface import Runtime
 from sheafnet.runtime.problem import Problem

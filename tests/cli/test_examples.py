@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import sheafnet as sn
 from sheafnet.cli import main
-from sheafnet.config.build import build_inference
+from sheafnet.config.builders.job import build_inference
 from sheafnet.config.load import load_config
 from sheafnet.config.shipped import find_config
 

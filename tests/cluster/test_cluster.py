@@ -128,7 +128,7 @@ class TestOnOneRay:
     def test_a_host_that_may_not_come_back_ends_the_run(self, tmp_path: Path) -> None:
         moving = Moving()
         log = JsonLines(tmp_path / "events.jsonl")
-        from sheafnet.observe.several import Several
+        from sheafnet.observe.composite import Several
 
         run = sn.start(
             SMALL.sheaf, SMALL.pins, runtime=sn.Cluster(max_restarts=0), stop=ENDLESS,
@@ -141,7 +141,7 @@ class TestOnOneRay:
         assert '"event": "run_failed"' in (tmp_path / "events.jsonl").read_text(encoding="utf-8")
 
     def test_a_coordinator_that_is_killed_ends_the_run(self, tmp_path: Path) -> None:
-        from sheafnet.observe.several import Several
+        from sheafnet.observe.composite import Several
 
         moving, note = Moving(), tmp_path / "pid"
         before = actors()

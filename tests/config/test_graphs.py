@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sheafnet.config.build import InferJob, build_inference
+from sheafnet.config.builders.job import InferJob, build_inference
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.errors import ConfigError
 from sheafnet.runtime.jobs.observer import Observer

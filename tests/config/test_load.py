@@ -8,7 +8,7 @@ from textwrap import dedent
 import numpy as np
 import pytest
 
-from sheafnet.config.build import build_inference, build_job, build_rule
+from sheafnet.config.builders.job import build_inference, build_job, build_rule
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.config.shipped import find_config, shipped_configs
 from sheafnet.core.network import ReluNetwork

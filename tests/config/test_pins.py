@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from sheafnet.config.build import build_inference
+from sheafnet.config.builders.job import build_inference
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.core.pins import Pin
 from sheafnet.errors import ConfigError

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import sheafnet as sn
 from sheafnet.cli import main
-from sheafnet.config.build import TrainJob, build_job
+from sheafnet.config.builders.job import TrainJob, build_job
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.config.shipped import find_config
 from tests.config.test_load import faults, write

@@ -21,7 +21,7 @@ from jsonschema import Draft202012Validator
 import sheafnet
 from sheafnet.cli.run import run
 from sheafnet.config.load import load_config
-from sheafnet.config.schema import ClusterRuntime, Config
+from sheafnet.config.schema.job import ClusterRuntime, Config
 from sheafnet.config.shipped import find_config
 from sheafnet.observe.prometheus import METRICS
 from sheafnet.observe.rundir import RunDirectory

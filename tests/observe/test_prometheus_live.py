@@ -22,9 +22,9 @@ import yaml
 import sheafnet as sn
 from sheafnet.api import Lesson, Settings
 from sheafnet.config.shipped import find_config
+from sheafnet.observe.composite import Several
 from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.rundir import RunDirectory
-from sheafnet.observe.several import Several
 from sheafnet.runtime.cluster.cluster import WarmCluster
 from sheafnet.runtime.problem import Problem
 from tests import golden

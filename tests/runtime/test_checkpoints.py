@@ -17,7 +17,7 @@ import sheafnet as sn
 from sheafnet.cli import main
 from sheafnet.core.npz import read_npz, write_npz
 from sheafnet.errors import FileError, InputError, RuleError
-from sheafnet.observe.checkpoints import Checkpoints, checkpoints, last_checkpoint
+from sheafnet.observe.checkpoint_writer import Checkpoints, checkpoints, last_checkpoint
 from sheafnet.observe.jsonlines import JsonLines
 from sheafnet.runtime.jobs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tests import golden

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sheafnet.cli.sweep import Energies
-from sheafnet.config.build import build_job
+from sheafnet.config.builders.job import build_job
 from sheafnet.config.load import load_config
 from sheafnet.config.shipped import find_config
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import sheafnet
-from sheafnet.config.build import InferJob
+from sheafnet.config.builders.job import InferJob
 from sheafnet.core.assessment import accuracy
 from sheafnet.core.certificate import error_bound
 from sheafnet.core.cochain import Cochain

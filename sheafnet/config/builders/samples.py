@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sheafnet.config.data import CsvData, Data, FileData, InlineData, TaskData, TestData
 from sheafnet.config.faults import Faults
+from sheafnet.config.schema.data import CsvData, Data, FileData, InlineData, TaskData, TestData
 from sheafnet.core.arrays import Array, checked_samples
 from sheafnet.core.npz import read_npz
 from sheafnet.datasets import task

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import networkx
 
-from sheafnet.config.schema import (
+from sheafnet.config.schema.job import (
     ConstantSheaf,
     EdgesGraph,
     ErdosRenyiGraph,

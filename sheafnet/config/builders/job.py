@@ -8,13 +8,14 @@ from dataclasses import dataclass, fields
 from numpy.typing import ArrayLike
 
 from sheafnet import api
-from sheafnet.config.build_simulator import build_simulator
+from sheafnet.config.builders.pins import build_pins
+from sheafnet.config.builders.samples import Samples, build_samples, build_test
+from sheafnet.config.builders.sheaf import build_sheaf
+from sheafnet.config.builders.simulator import build_simulator
+from sheafnet.config.builders.training import build_optimiser
 from sheafnet.config.faults import Faults
-from sheafnet.config.graphs import build_sheaf
 from sheafnet.config.load import Loaded
-from sheafnet.config.pins import build_pins
-from sheafnet.config.samples import Samples, build_samples, build_test
-from sheafnet.config.schema import (
+from sheafnet.config.schema.job import (
     ClusterRuntime,
     Config,
     FileNetwork,
@@ -22,7 +23,6 @@ from sheafnet.config.schema import (
     Network,
     RandomNetwork,
 )
-from sheafnet.config.training import build_optimiser
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin
 from sheafnet.core.sheaf import Sheaf

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from sheafnet.config.section import ExistingFile, Section
+from sheafnet.config.schema.section import ExistingFile, Section
 from sheafnet.datasets import Task
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from sheafnet.config.data import TestData
-from sheafnet.config.section import Section
+from sheafnet.config.schema.data import TestData
+from sheafnet.config.schema.section import Section
 from sheafnet.dynamics.optimisers import Adam, Kron, Optimiser, Schedule, Sgd
 
 Share: TypeAlias = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -52,15 +51,6 @@ class KronSection(_Optimiser):
 OptimiserSection: TypeAlias = Annotated[
     SgdSection | AdamSection | KronSection, Field(discriminator="kind")
 ]
-
-_KINDS: dict[str, type[Optimiser]] = {"sgd": Sgd, "adam": Adam, "kron": Kron}
-
-
-def build_optimiser(section: SgdSection | AdamSection | KronSection) -> Optimiser:
-    """Return the optimiser that ``section`` describes."""
-    kind = _KINDS[section.kind]
-    settings: dict[str, Any] = {f.name: getattr(section, f.name) for f in fields(kind)}
-    return kind(**settings)
 
 
 class NudgedRule(Section):

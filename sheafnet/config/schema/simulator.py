@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from sheafnet.config.section import ExistingFile, Hosts, Section, expecting
+from sheafnet.config.schema.section import ExistingFile, Hosts, Section, expecting
 from sheafnet.runtime.simulator.compute import Work
 from sheafnet.runtime.simulator.latency import LARGEST_SIGMA
 from sheafnet.runtime.simulator.settings import Restart

@@ -16,10 +16,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from sheafnet.config.data import Data
-from sheafnet.config.section import ExistingFile, Hosts, Section, expecting
-from sheafnet.config.simulated import SimulatorRuntime
-from sheafnet.config.training import (
+from sheafnet.config.schema.data import Data
+from sheafnet.config.schema.section import ExistingFile, Hosts, Section, expecting
+from sheafnet.config.schema.simulator import SimulatorRuntime
+from sheafnet.config.schema.training import (
     JointRule,
     NudgedRule,
     RelaxRule,

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sheafnet.config.data import FileData
+from sheafnet.config.builders.samples import Samples, require_indices
 from sheafnet.config.faults import Faults
-from sheafnet.config.samples import Samples, require_indices
-from sheafnet.config.schema import Config, PinSection
+from sheafnet.config.schema.data import FileData
+from sheafnet.config.schema.job import Config, PinSection
 from sheafnet.core.npz import read_npz
 from sheafnet.core.pins import Pin, resolve_pins
 from sheafnet.core.sheaf import Sheaf

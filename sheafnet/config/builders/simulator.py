@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sheafnet.config.simulated import (
+from sheafnet.config.schema.simulator import (
     AnyLatency,
     ChannelSection,
     ComputeSection,

@@ -1,0 +1,1 @@
+"""The schema of a configuration: its sections, keys and defaults."""
