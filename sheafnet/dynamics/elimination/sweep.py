@@ -34,6 +34,9 @@ SHARES = 0.5 ** np.array([0.0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20])[:, None, No
 """Shares of the way to the minimum of a pattern, shape (shares, 1, 1). The way leads downhill at
 its beginning, but another pattern may take over before its end."""
 
+CANDIDATES = len(SHARES)
+"""Stalks that a solve puts forward for each sample, one a share."""
+
 ROUNDING = 4.0
 """A force of no more than so many units of its rounding is none."""
 
@@ -93,7 +96,7 @@ class Tally:
     def blank(cls, batch: int) -> Tally:
         """Return the tally of samples that are all to be solved."""
         rows = np.zeros((len(fields(cls)) - 1, batch))
-        blank = cls(*[*rows, np.zeros((len(SHARES), batch))])
+        blank = cls(*[*rows, np.zeros((CANDIDATES, batch))])
         return replace(blank, force=np.full(batch, np.inf))
 
     def planned(self, plan: Array | float, taken: Array | float = 0.0) -> Tally:
@@ -147,7 +150,7 @@ class Tally:
         return bool((self.plan == HOLD).all())
 
 
-HEAD = 2 + len(fields(Tally)) - 1 + len(SHARES)
+HEAD = 2 + len(fields(Tally)) - 1 + CANDIDATES
 """Numbers of every sample in front of the vectors of a word."""
 
 

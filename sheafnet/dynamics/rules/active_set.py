@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from sheafnet.core.maps import Identity, Linear, ReluGate
 from sheafnet.core.sheaf import Edge, Sheaf
 from sheafnet.core.stalkpins import Pins
-from sheafnet.dynamics.elimination.program import LayerProgram, OutputProgram, UnitProgram
+from sheafnet.dynamics.elimination.layer import LayerProgram
+from sheafnet.dynamics.elimination.output import OutputProgram
+from sheafnet.dynamics.elimination.unit import UnitProgram
 from sheafnet.dynamics.program import Hold, Program
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules.prox import Prox

@@ -1,0 +1,105 @@
+"""The tail of an affine map, in the block elimination along a path."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from sheafnet.core.arrays import Array
+from sheafnet.core.incidence import Incidence
+from sheafnet.core.maps import Affine, Linear
+from sheafnet.dynamics.elimination.blocks import (
+    Value,
+    half_square,
+)
+from sheafnet.dynamics.elimination.port import Side
+from sheafnet.dynamics.elimination.program import InnerProgram, moved
+from sheafnet.dynamics.elimination.sweep import (
+    CANDIDATES,
+    SOLVE,
+    Tally,
+    Word,
+    chosen,
+    grain_of,
+)
+from sheafnet.dynamics.inbox import Inbox
+from sheafnet.dynamics.program import Step
+from sheafnet.dynamics.star import Star
+
+
+class LayerProgram(InnerProgram):
+    """A stalk a between a gate below and an affine map above.
+
+    Parameters
+    ----------
+    star
+        The vertex.
+    below, above
+        Its ends of its two edges.
+    rounds
+        Proximal rounds where a solve fails.
+    """
+
+    def __init__(self, star: Star, below: Incidence, above: Incidence, rounds: int) -> None:
+        super().__init__(
+            Side(star, above, vectors=2, curvature=True),
+            Side(star, below, vectors=1 + 2 * CANDIDATES),
+            rounds,
+        )
+        assert isinstance(above.map, Linear)
+        self._map = above.map
+        self._matrix = W = above.map.matrix.astype(np.float64)
+        self._inverse = np.linalg.inv(np.eye(W.shape[1]) + W.T @ W)
+        self._largest_column = float(np.abs(W).sum(axis=0).max())
+        self._largest_row = float(np.abs(W).sum(axis=1).max())
+        self._bias = float(np.abs(above.map.bias).max()) if isinstance(above.map, Affine) else 0.0
+        self._candidates = np.repeat(star.stalk[None], CANDIDATES, axis=0)
+        # What is known of the neighbours: R z below, and z above.
+        self._gate: Array | None = None
+        self._head: Array = star.stalk
+
+    def _down(self, star: Star, inbox: Inbox, word: Word) -> Step:
+        """Take or drop the candidate, or step; tell the value of what is above."""
+        tally = word.tally
+        assert word.curvature is not None
+        self._head, slope = word.vectors
+        if self._gate is None:
+            self._gate = self._below.projection(inbox)
+        a = self._stepped(tally, chosen(tally, self._candidates, star.stalk))
+        pull = self._matrix.T @ (self._applied(a) - self._head)
+        above = Value(word.curvature, slope).through(self._matrix)
+        rounding = self._grain(a) + grain_of(self._head, a.dtype) + tally.grain
+        tally = replace(tally, grain=self._largest_column * rounding)
+        vectors = np.stack([a, pull, above.slope])
+        told = replace(word, tally=tally, vectors=vectors, curvature=above.curvature)
+        return Step(moved(star, a), (self._below.letter(told),))
+
+    def _up(self, star: Star, word: Word) -> Step:
+        """Put the candidates in place, or step; tell where the map leads from there."""
+        tally = word.tally
+        self._gate = word.vectors[0]
+        targets, gates = word.vectors[1 : 1 + CANDIDATES], word.vectors[1 + CANDIDATES :]
+        a = self._stepped(tally, star.stalk)
+        self._candidates = np.where(tally.plan == SOLVE, targets, a).astype(a.dtype)
+        after = tally.after + half_square(gates - self._candidates)
+        tally = replace(tally, after=after, grain=self._grain(a))
+        # One by one: a map takes no stack.
+        vectors = np.stack([self._map.apply(x) for x in (a, *self._candidates)])
+        told = replace(word, tally=tally, vectors=vectors)
+        return Step(moved(star, a), (self._above.letter(told),))
+
+    def _stepped(self, tally: Tally, a: Array) -> Array:
+        """Return ``a``, but at the minimum of the energy around it where a sample steps."""
+        stepping = tally.plan > 0.0
+        if self._gate is None or not stepping.any():
+            return a
+        force = a - self._gate + self._matrix.T @ (self._applied(a) - self._head)
+        return np.where(stepping, a - self._inverse @ force, a).astype(a.dtype)
+
+    def _applied(self, a: Array) -> Array:
+        return self._map.apply(a).astype(np.float64)
+
+    def _grain(self, a: Array) -> Array:
+        """Return what rounding makes of W a + b in every sample."""
+        return self._largest_row * grain_of(a) + np.finfo(a.dtype).eps * self._bias

@@ -1,0 +1,83 @@
+"""The upper end of a path, which judges the sweeps of its block elimination."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from sheafnet.core.incidence import Incidence
+from sheafnet.dynamics.elimination.blocks import (
+    free_end,
+    half_square,
+    held_end,
+)
+from sheafnet.dynamics.elimination.port import Side
+from sheafnet.dynamics.elimination.program import PathProgram, moved
+from sheafnet.dynamics.elimination.sweep import (
+    CANDIDATES,
+    SOLVE,
+    Tally,
+    Word,
+    chosen,
+    grain_of,
+)
+from sheafnet.dynamics.inbox import Inbox
+from sheafnet.dynamics.program import Step
+from sheafnet.dynamics.star import Star
+
+
+class OutputProgram(PathProgram):
+    """The upper end: it judges, sets sweeps going, and lets them end.
+
+    Parameters
+    ----------
+    star
+        The vertex; its stalk is held or free.
+    below
+        Its end of its one edge.
+    rounds
+        Proximal rounds where a solve fails.
+    """
+
+    def __init__(self, star: Star, below: Incidence, rounds: int) -> None:
+        super().__init__(Side(star, below, vectors=1 + CANDIDATES), rounds)
+        self._precision = float(np.finfo(star.stalk.dtype).eps)
+
+    def _has_news(self, inbox: Inbox) -> bool:
+        return not self.number or self._below.number(inbox) > self.number
+
+    def step(self, star: Star, inbox: Inbox) -> Step:
+        heard = self._below.number(inbox)
+        if not heard:
+            number, tally = 1, Tally.blank(self._below.batch).planned(SOLVE)
+            c, c_grain = self._below.projection(inbox), tally.grain
+        else:
+            word = self._below.word(inbox)
+            number = heard + 1 if self.number else heard + 3
+            tally = self._judged(star, word)
+            c = chosen(tally, word.vectors[1:], word.vectors[0]).astype(star.stalk.dtype)
+            c_grain = word.tally.grain
+        z = star.stalk if star.pinned else c
+        if tally.at_rest:
+            self.number = heard
+            return Step(moved(star, z))
+        self.number, self.solves = number, int(tally.solves.max())
+        tally = replace(
+            tally,
+            before=half_square(c - z),
+            blur=(c_grain + grain_of(c)) * np.abs(c - z).sum(axis=0),
+            scale=np.maximum(grain_of(c), grain_of(z)),
+        )
+        end = (held_end if star.pinned else free_end)(self._below.dim, self._below.batch)
+        told = Word(number, number, tally, np.stack([z, end.slope]), end.curvature)
+        return Step(moved(star, z), (self._below.letter(told),))
+
+    def _judged(self, star: Star, word: Word) -> Tally:
+        """Return what follows from a sweep up, or from one that did not begin here."""
+        if word.origin != self.number:
+            return word.tally.planned(self._rounds)
+        tally = word.tally
+        if star.pinned:  # a free output takes off whatever the last edge has
+            tally = replace(tally, after=tally.after + half_square(word.vectors[1:] - star.stalk))
+        return tally.judged(self._rounds, self._precision)

@@ -1,0 +1,145 @@
+"""The tail of a gate, in the block elimination along a path."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from sheafnet.core.arrays import Array
+from sheafnet.core.incidence import Incidence
+from sheafnet.dynamics.elimination.blocks import (
+    Gate,
+    Value,
+    half_square,
+    pattern,
+)
+from sheafnet.dynamics.elimination.port import Side
+from sheafnet.dynamics.elimination.program import InnerProgram, moved
+from sheafnet.dynamics.elimination.sweep import (
+    CANDIDATES,
+    ROUNDING,
+    SHARES,
+    SOLVE,
+    Tally,
+    Word,
+    chosen,
+    grain_of,
+)
+from sheafnet.dynamics.inbox import Inbox
+from sheafnet.dynamics.program import Step
+from sheafnet.dynamics.star import Star
+
+
+class UnitProgram(InnerProgram):
+    """A stalk z between an affine map below, which says c, and a gate above.
+
+    Parameters
+    ----------
+    star
+        The vertex.
+    below, above
+        Its ends of its two edges.
+    rounds
+        Proximal rounds where a solve fails.
+    """
+
+    def __init__(self, star: Star, below: Incidence, above: Incidence, rounds: int) -> None:
+        super().__init__(
+            Side(star, above, vectors=3, curvature=True),
+            Side(star, below, vectors=1 + CANDIDATES),
+            rounds,
+        )
+        self._gate = above.map
+        self._weight = np.ones((len(star.stalk), 1), star.stalk.dtype)
+        self._is_first = below.neighbour in star.constraint.held_neighbours
+        self._candidates = np.repeat(star.stalk[None], CANDIDATES, axis=0)
+        # What is known of the neighbours, c and a, and what rounding makes of c.
+        self._c: Array | None = None
+        self._a: Array = star.stalk
+        self._c_grain: Array = np.zeros(star.stalk.shape[1])
+        self._units: Gate | None = None
+
+    def _has_news(self, inbox: Inbox) -> bool:
+        return self._input_is_news(inbox) or super()._has_news(inbox)
+
+    def _handle(self, star: Star, inbox: Inbox) -> Step:
+        if not self._input_is_news(inbox):
+            return super()._handle(star, inbox)
+        self.number += 2
+        tally = Tally.blank(self._below.batch).planned(self._rounds)
+        return self._answer(star, inbox, Word(self.number, 0, tally), star.stalk)
+
+    def _input_is_news(self, inbox: Inbox) -> bool:
+        """Return whether the input has another value than in the last sweep."""
+        if not self._is_first or self._c is None:
+            return False
+        c = self._below.projection(inbox)
+        return c is not self._c and not np.array_equal(c, self._c)
+
+    def _down(self, star: Star, inbox: Inbox, word: Word) -> Step:
+        """Step, which reads off the pattern; tell the value of all that is above."""
+        tally = word.tally
+        assert word.curvature is not None
+        if self._c is None or self._is_first:
+            self._c = self._below.projection(inbox)
+        else:
+            self._c = chosen(tally, self._candidates, self._c)
+        c, (a, pull, push) = self._c, word.vectors
+        self._a = a = a.astype(c.dtype)
+        z = self._best(c, a, star.stalk)
+        gap = a - self._gate.apply(z)
+        force = pull + gap
+        self._units = Gate(z, Value(word.curvature, push + force))
+        grain = self._c_grain + grain_of(c) + grain_of(a)
+        largest = np.abs(force).max(axis=0)
+        tally = replace(
+            tally,
+            before=tally.before + half_square(c - z) + half_square(gap),
+            blur=tally.blur + grain * (np.abs(c - z) + np.abs(gap)).sum(axis=0),
+            scale=np.maximum(tally.scale, np.maximum(grain_of(c), grain_of(a))),
+            force=np.maximum(tally.force, largest),
+            excess=np.maximum(tally.excess, largest - ROUNDING * (tally.grain + grain)),
+            grain=grain,
+        )
+        if self._is_first:
+            self.number += 1
+            return self._answer(star, inbox, replace(word, number=self.number, tally=tally), z)
+        below = self._units.below
+        vectors = np.stack([z, below.slope])
+        told = replace(word, tally=tally, vectors=vectors, curvature=below.curvature)
+        return Step(moved(star, z), (self._below.letter(told),))
+
+    def _answer(self, star: Star, inbox: Inbox, word: Word, z: Array) -> Step:
+        """Begin a sweep up, above an input that stays as it is."""
+        self._candidates_of = self.number
+        self._c = c = self._below.projection(inbox)
+        return self._rise(
+            star, replace(word, vectors=np.repeat(c[None], 1 + CANDIDATES, axis=0)), z
+        )
+
+    def _up(self, star: Star, word: Word) -> Step:
+        self._c = word.vectors[0].astype(star.stalk.dtype)
+        self._c_grain = word.tally.grain
+        return self._rise(star, word, star.stalk)
+
+    def _rise(self, star: Star, word: Word, z: Array) -> Step:
+        """Find the best a and z for each candidate of c; or step, from ``z``."""
+        tally, a = word.tally, self._a
+        self._candidates = word.vectors[1:].astype(z.dtype)
+        targets = np.repeat(a[None], CANDIDATES, axis=0)
+        if self._units is not None:
+            change = self._units.change(self._candidates - word.vectors[0], SHARES)
+            targets = np.where(tally.plan == SOLVE, a + change, targets).astype(z.dtype)
+        best = self._best(self._candidates, targets, z)
+        stalk = np.where(tally.plan > 0.0, best[0], z)
+        same = (pattern(best[0]) == pattern(z)).all(axis=0)
+        after = tally.after + half_square(self._candidates - best)
+        tally = replace(tally, same=tally.same * same, after=after)
+        vectors = np.concatenate([self._gate.apply(stalk)[None], targets, self._gate.apply(best)])
+        told = replace(word, tally=tally, vectors=vectors, curvature=None)
+        return Step(moved(star, stalk), (self._above.letter(told),))
+
+    def _best(self, c: Array, a: Array, z: Array) -> Array:
+        """Return the exact minimiser between c and a, the lowest of two."""
+        return self._gate.prox(self._weight, c, a, z, keep=False)
