@@ -14,12 +14,12 @@ import sheafnet as sn
 from sheafnet.runtime.cluster import environment
 from sheafnet.runtime.hosts.deployment import Roster
 from sheafnet.runtime.hosts.host import Host
-from sheafnet.runtime.hosts.send_policy import Patience
+from sheafnet.runtime.hosts.send_policy import SendPolicy
 
 environment.keep_quiet()
 from sheafnet.runtime.cluster import host_actor  # noqa: E402
 
-PATIENT = Patience(timeout=3600.0, shortest=3600.0)
+PATIENT = SendPolicy(first_timeout=3600.0, min_timeout=3600.0)
 
 
 class Neighbour:

@@ -15,7 +15,7 @@ from sheafnet.runtime.hosts.deferral import SHARE
 from sheafnet.runtime.hosts.deployment import Roster
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.placement import place
-from sheafnet.runtime.hosts.send_policy import Patience
+from sheafnet.runtime.hosts.send_policy import SendPolicy
 from sheafnet.wire.codec import Codec
 from sheafnet.wire.frame import Frame
 
@@ -27,7 +27,7 @@ PINS = [sn.Pin("a0", np.ones((2, 1)))]
 
 def roster(rule: str = "heat") -> Roster:
     problem = sn.prepare(NETWORK.to_sheaf(), PINS, rule=rule).problem
-    return Roster(problem, "run", "by-layer", Patience(timeout=10.0))
+    return Roster(problem, "run", "by-layer", SendPolicy(first_timeout=10.0))
 
 
 def exchange(hosts: dict[str, Host], now: float) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.runtime.hosts.outbox import LONGEST_BACKOFF, Outbox
-from sheafnet.runtime.hosts.send_policy import Patience
+from sheafnet.runtime.hosts.send_policy import SendPolicy
 
 
 def message(edge: str = "e", sequence: int = 1) -> Message:
@@ -20,7 +20,7 @@ def message(edge: str = "e", sequence: int = 1) -> Message:
 
 
 def outbox(timeout: float = 10.0, window: int = 4) -> Outbox:
-    return Outbox(Patience(timeout, window))
+    return Outbox(SendPolicy(timeout, window))
 
 
 def test_what_is_put_is_sent_once_and_settled_when_acknowledged() -> None:

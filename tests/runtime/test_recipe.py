@@ -9,7 +9,7 @@ import pytest
 
 import sheafnet as sn
 from sheafnet.runtime.hosts.deployment import Roster
-from sheafnet.runtime.hosts.send_policy import Patience
+from sheafnet.runtime.hosts.send_policy import SendPolicy
 from tests import golden
 
 NET = golden.load("2-6-4-4-1-identity").network
@@ -18,7 +18,7 @@ NET = golden.load("2-6-4-4-1-identity").network
 def roster() -> Roster:
     x = np.random.default_rng(0).standard_normal((2, 3))
     problem = sn.prepare(NET.to_sheaf(), [sn.Pin("a0", x)], rule="prox").problem
-    return Roster(problem, "run", "by-layer", Patience())
+    return Roster(problem, "run", "by-layer", SendPolicy())
 
 
 def test_a_recipe_holds_the_part_of_its_own_vertices_alone() -> None:

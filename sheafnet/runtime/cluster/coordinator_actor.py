@@ -16,7 +16,7 @@ from sheafnet.runtime.cluster.supervisor import Crew
 from sheafnet.runtime.hosts.control import Finish, Freeze, Settle, Wake
 from sheafnet.runtime.hosts.coordinator import Coordinator
 from sheafnet.runtime.hosts.deployment import Roster
-from sheafnet.runtime.hosts.send_policy import Patience
+from sheafnet.runtime.hosts.send_policy import SendPolicy
 from sheafnet.runtime.interface import Watch
 from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.jobs.run import Run
@@ -26,7 +26,7 @@ from sheafnet.runtime.record import Progress, Record, Stats
 from sheafnet.runtime.stop import Outcome
 
 FIRST_TIMEOUT = 1.0
-SHORTEST_TIMEOUT = 0.25
+MIN_TIMEOUT = 0.25
 """Seconds before a frame is sent again, at first and at least."""
 
 
@@ -103,8 +103,8 @@ class Waves:
     def run(self, problem: Problem, watch: Watch) -> Record:
         """Run ``problem`` to its end."""
         cluster = self._cluster
-        patience = Patience(FIRST_TIMEOUT, cluster.window, SHORTEST_TIMEOUT)
-        roster = Roster(problem, self._run, cluster.placement, patience)
+        send_policy = SendPolicy(FIRST_TIMEOUT, cluster.window, MIN_TIMEOUT)
+        roster = Roster(problem, self._run, cluster.placement, send_policy)
         crew = Crew(roster, self.actors, cluster)
         try:
             crew.bind()

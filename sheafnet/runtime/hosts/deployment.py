@@ -10,7 +10,7 @@ from sheafnet.runtime.hosts.control import Repin
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.host_spec import HostRecipe
 from sheafnet.runtime.hosts.placement import Placement, place
-from sheafnet.runtime.hosts.send_policy import Patience
+from sheafnet.runtime.hosts.send_policy import SendPolicy
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.snapshot import Cut
 
@@ -30,7 +30,7 @@ class Roster:
         Name of the run.
     placement
         Which vertices share a host.
-    patience
+    send_policy
         How hosts send.
     version
         Of the pins of the problem.
@@ -39,7 +39,7 @@ class Roster:
     problem: Problem
     run: str
     placement: Placement
-    patience: Patience
+    send_policy: SendPolicy
     version: int = 0
 
     @cached_property
@@ -89,6 +89,6 @@ class Roster:
             self.problem.fitted_rule,
             incarnation,
             self.version,
-            self.patience,
+            self.send_policy,
             self.quiet if quiet is None else quiet,
         )

@@ -22,7 +22,7 @@ from sheafnet.runtime.divergence import Guard
 from sheafnet.runtime.hosts.control import Ask, Repin, Report, View
 from sheafnet.runtime.hosts.deferral import Restraint
 from sheafnet.runtime.hosts.outbox import Outbox
-from sheafnet.runtime.hosts.send_policy import Patience
+from sheafnet.runtime.hosts.send_policy import SendPolicy
 from sheafnet.wire.codec import Codec, Limits
 from sheafnet.wire.frame import Frame
 
@@ -30,8 +30,8 @@ from sheafnet.wire.frame import Frame
 class _Peer:
     """What a host knows of a neighbour."""
 
-    def __init__(self, patience: Patience) -> None:
-        self.outbox = Outbox(patience)
+    def __init__(self, send_policy: SendPolicy) -> None:
+        self.outbox = Outbox(send_policy)
         self.incarnation = 0
         self.unacknowledged: list[int] = []
         self.bytes = 0
@@ -66,7 +66,7 @@ class Host:
         How often this host has been restarted.
     pins
         Version of the pins that the vertices were made with.
-    patience
+    send_policy
         Window and timeout towards every peer.
     limits
         What a frame may ask of us.
@@ -93,7 +93,7 @@ class Host:
         rule: Rule,
         incarnation: int = 0,
         pins: int = 0,
-        patience: Patience = Patience(),
+        send_policy: SendPolicy = SendPolicy(),
         limits: Limits = Limits(),
     ) -> None:
         self.name = name
@@ -113,7 +113,7 @@ class Host:
             if inc.neighbour in homes
         ]
         self._origin = {(edge, neighbour): homes[neighbour] for _, edge, neighbour in away}
-        self._peers = {peer: _Peer(patience) for peer in dict.fromkeys(self._origin.values())}
+        self._peers = {peer: _Peer(send_policy) for peer in dict.fromkeys(self._origin.values())}
         self._lines = {
             (edge, vertex): _Line(self._peers[homes[neighbour]]) for vertex, edge, neighbour in away
         }
@@ -220,7 +220,7 @@ class Host:
         Parameters
         ----------
         now
-            The time, in whatever units the patience of this host is.
+            The time, in the unit of the send policy.
         """
         if self._started:
             self._turn()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.vertex_spec import Recipe
 from sheafnet.runtime.hosts.host import Host
-from sheafnet.runtime.hosts.send_policy import Patience
+from sheafnet.runtime.hosts.send_policy import SendPolicy
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class HostRecipe:
         How often the host has been restarted.
     pins
         Version of the pins that the vertices are made with.
-    patience
+    send_policy
         Window and timeout towards every peer.
     quiet
         What a vertex may leave unsaid at first.
@@ -44,7 +44,7 @@ class HostRecipe:
     rule: Rule
     incarnation: int
     pins: int
-    patience: Patience
+    send_policy: SendPolicy
     quiet: float
 
     @property
@@ -65,5 +65,5 @@ class HostRecipe:
             rule=self.rule,
             incarnation=self.incarnation,
             pins=self.pins,
-            patience=self.patience,
+            send_policy=self.send_policy,
         )

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sheafnet.dynamics.messages import Key, Message
-from sheafnet.runtime.hosts.send_policy import Patience
+from sheafnet.runtime.hosts.send_policy import SendPolicy
 
 LONGEST_BACKOFF: Final = 32.0
 
@@ -41,7 +41,7 @@ class Outbox:
 
     Parameters
     ----------
-    patience
+    send_policy
         Window and first timeout.
 
     Attributes
@@ -54,11 +54,11 @@ class Outbox:
 
     # Both are looked at far more often than they change: plain attributes, kept up to date.
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, send_policy: SendPolicy) -> None:
         self.may_send = False
         self.due: float | None = None
-        self._patience = patience
-        self._window = patience.window
+        self._policy = send_policy
+        self._window = send_policy.window
         self._said: dict[Key, Message] = {}
         # Of what was said: what is not known to have been heard, and of that what is to be sent.
         self._unheard: dict[Key, Message] = {}
@@ -185,9 +185,9 @@ class Outbox:
     def _timeout(self) -> float:
         """Smoothed round trip and four times its variation (RFC 6298), backed off."""
         if self._smoothed is None:
-            return self._backoff * self._patience.timeout
+            return self._backoff * self._policy.first_timeout
         measured = self._smoothed + 4.0 * self._variation
-        return self._backoff * max(measured, self._patience.shortest)
+        return self._backoff * max(measured, self._policy.min_timeout)
 
     def _measure(self, round_trip: float) -> None:
         if self._smoothed is None:

@@ -1,4 +1,4 @@
-"""How a host sends to another: how much at a time, and when again."""
+"""The send policy of a host: the window of frames in flight, and the retransmission timeouts."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How an outbox sends.
+class SendPolicy:
+    """The send window and the retransmission timeouts of an outbox.
 
     Attributes
     ----------
-    timeout
+    first_timeout
         How long to wait for an acknowledgement before the first one has been seen, in the
         caller's units of time. Later the wait follows the round trips that are measured.
     window
         How many frames may be unacknowledged at a time. What waits meanwhile is replaced by
         what is newer.
-    shortest
+    min_timeout
         Never wait for an acknowledgement less than this, however short the round trips: on a
         busy machine a host may not get its turn for much longer than they take.
     """
 
-    timeout: float = 10.0
+    first_timeout: float = 10.0
     window: int = 4
-    shortest: float = 0.0
+    min_timeout: float = 0.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sheafnet.errors import UnknownNameError, nearest
 from sheafnet.runtime.hosts.deployment import Roster
-from sheafnet.runtime.hosts.send_policy import Patience
+from sheafnet.runtime.hosts.send_policy import SendPolicy
 from sheafnet.runtime.interface import Watch
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import Record
@@ -81,8 +81,8 @@ class Simulator(SimulatorSettings):
         UnknownNameError
             If a host is named that is not there.
         """
-        patience = Patience(4.0 * self.step_time(problem), self.window)
-        roster = Roster(problem, f"simulated-{self.seed}", self.placement, patience)
+        send_policy = SendPolicy(4.0 * self.step_time(problem), self.window)
+        roster = Roster(problem, f"simulated-{self.seed}", self.placement, send_policy)
         for name in self._named:
             if name not in roster.members:
                 hint = nearest(name, roster.members)
