@@ -11,7 +11,7 @@ import sheafnet as sn
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.errors import InputError, UnknownNameError
 from sheafnet.runtime.hosts.control import Ask
-from sheafnet.runtime.hosts.deferral import SHARE
+from sheafnet.runtime.hosts.deferral import FORCING_TERM
 from sheafnet.runtime.hosts.deployment import Roster
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.placement import place
@@ -229,7 +229,7 @@ def test_small_steps_wait_while_an_answer_is_under_way() -> None:
             break
     # It leaves the rest, and with every two answers, one from each side, comes so much closer.
     assert forces[0] > 1e6 * quiet
-    assert all(later <= SHARE * earlier for earlier, later in pairwise(forces[1::2]))
+    assert all(later <= FORCING_TERM * earlier for earlier, later in pairwise(forces[1::2]))
     assert forces[-1] <= quiet
 
 

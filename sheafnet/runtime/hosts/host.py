@@ -20,7 +20,7 @@ from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError, ProtocolError
 from sheafnet.runtime.divergence import Guard
 from sheafnet.runtime.hosts.control import Ask, Repin, Report, View
-from sheafnet.runtime.hosts.deferral import Restraint
+from sheafnet.runtime.hosts.deferral import StepDeferral
 from sheafnet.runtime.hosts.outbox import Outbox
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 from sheafnet.wire.codec import Codec, Limits
@@ -120,7 +120,7 @@ class Host:
         self._guards: dict[str, Guard] = {}
         self._exploded: str | None = None
         self._started = self._frozen = False
-        self._restraint = Restraint()
+        self._deferral = StepDeferral()
         self._owes_acks = False
 
     def receive(self, data: bytes, now: float) -> None:
@@ -160,7 +160,7 @@ class Host:
             except DeliveryError:
                 self.refused["stranger"] += 1
         if self.group.messages > before:
-            self._restraint.renew()
+            self._deferral.reset()
             self.accepted += self.group.messages - before
 
     def _sender(self, frame: Frame) -> _Peer:
@@ -318,11 +318,11 @@ class Host:
             return
         awaits = self._awaits
         if not awaits:
-            self._restraint.renew()
+            self._deferral.reset()
         for vertex in self._members:
             if self._exploded is None and self._moves(vertex, awaits):
                 force = vertex.stationarity
-                self._restraint.took(force)
+                self._deferral.record(force)
                 guard = self._guards.get(vertex.name) or self._guard(vertex)
                 if guard.trips(force):
                     self._exploded = vertex.trouble
@@ -342,7 +342,7 @@ class Host:
 
     def _moves(self, vertex: Vertex, awaits: bool) -> bool:
         """Return whether a vertex has a reason to step that cannot wait."""
-        return vertex.runnable and not (awaits and self._restraint.holds(vertex.stationarity))
+        return vertex.runnable and not (awaits and self._deferral.defers(vertex.stationarity))
 
     def _guard(self, vertex: Vertex) -> Guard:
         guard = self._guards[vertex.name] = Guard(vertex.stationarity, self._rule.growth_limit)
