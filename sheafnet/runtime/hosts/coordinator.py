@@ -41,7 +41,7 @@ from sheafnet.core.energy import stationarity
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.runtime.hosts.control import Ask, Finish, Freeze, Report, Settle, Wake
 from sheafnet.runtime.hosts.progress import survey, times
-from sheafnet.runtime.hosts.stall import Standstill
+from sheafnet.runtime.hosts.stall import StallDetector
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import HostTime, Progress
 from sheafnet.runtime.snapshot import Cut, Cuts
@@ -57,7 +57,7 @@ more than an order on its way can explain."""
 
 
 GIVE_UP = 10.0
-"""Times the longest standstill of a run after which one more is not waited for."""
+"""Times the longest stall of a run so far after which one more is not waited for."""
 
 
 class Coordinator:
@@ -111,7 +111,7 @@ class Coordinator:
         self._quiet = quiet
         self._wave = 0
         self._frozen = False
-        self._still = Standstill()
+        self._stall = StallDetector()
         self._now = 0.0
         self._ending: Outcome | None = None
         # What to end with once all is drained.
@@ -147,7 +147,7 @@ class Coordinator:
             self._ending = outcome
         elif self._draining is None:
             self._draining = outcome
-            self._still.begin()
+            self._stall.restart()
         return None
 
     def repin(self, problem: Problem, version: int) -> None:
@@ -168,7 +168,7 @@ class Coordinator:
         self._run = run
         self._answers = {}
         self._before = None
-        self._still.begin()
+        self._stall.restart()
         # Whatever it was about to end with was of steps that are taken again.
         self._ending = self._collecting = None
 
@@ -244,7 +244,7 @@ class Coordinator:
                 self._before = self._counters()
             return None
         self.settled = None
-        self._still.note((idle, self._counters()), self._now)
+        self._stall.observe((idle, self._counters()), self._now)
         if self._ending is None:
             if self.rounds >= self._problem.stop.max_rounds or self._dead:
                 self._ending = Outcome.BUDGET_EXHAUSTED
@@ -263,7 +263,7 @@ class Coordinator:
     @property
     def _dead(self) -> bool:
         """Whether all hosts have been idle for too long, with a force left."""
-        return self._idle() and self._still.waves >= DEAD_AFTER
+        return self._idle() and self._stall.waves >= DEAD_AFTER
 
     @property
     def _drained(self) -> bool:
@@ -272,9 +272,10 @@ class Coordinator:
         That is, far longer than it has ever taken in this run: a host may be cut off.
         """
         if self._idle():
-            return self._still.waves >= 1
+            return self._stall.waves >= 1
         return (
-            self._still.waves >= DEAD_AFTER and self._still.lasts >= GIVE_UP * self._still.longest
+            self._stall.waves >= DEAD_AFTER
+            and self._stall.duration >= GIVE_UP * self._stall.longest
         )
 
     def _idle(self) -> bool:

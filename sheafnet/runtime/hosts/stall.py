@@ -1,16 +1,16 @@
-"""For how long nothing has changed."""
+"""Detection of a stalled run: for how long no wave has brought anything new."""
 
 from __future__ import annotations
 
 
-class Standstill:
-    """What was seen wave by wave, and since when it has been the same.
+class StallDetector:
+    """Compares what each wave brings with what the one before it brought.
 
     Attributes
     ----------
     waves
         How many in a row have brought nothing new.
-    lasts
+    duration
         For how long that has been so.
     longest
         The longest time that it has taken so far until something was new.
@@ -18,21 +18,21 @@ class Standstill:
 
     def __init__(self) -> None:
         self.waves = 0
-        self.lasts = self.longest = 0.0
+        self.duration = self.longest = 0.0
         self._seen: object = None
         self._since = 0.0
 
-    def note(self, seen: object, now: float) -> None:
+    def observe(self, seen: object, now: float) -> None:
         """Take what a wave has brought, now."""
-        self.lasts = now - self._since
+        self.duration = now - self._since
         if seen == self._seen:
             self.waves += 1
             return
-        self.longest = max(self.longest, self.lasts)
+        self.longest = max(self.longest, self.duration)
         self._seen, self._since = seen, now
-        self.begin()
+        self.restart()
 
-    def begin(self) -> None:
+    def restart(self) -> None:
         """Count from the next wave on."""
         self.waves = 0
-        self.lasts = 0.0
+        self.duration = 0.0
