@@ -125,7 +125,7 @@ class _Rounds:
 
     def repin(self, pins: Pins) -> None:
         """Obey other pins from this round on."""
-        self.problem = self.problem.repinned(pins)
+        self.problem = self.problem.with_pins(pins)
         constraints = {name: self.problem.constraint(name) for name in self.group.vertices}
         self.group.deliver(self.group.repin(constraints, self.problem.fitted_rule.start))
         self.look()

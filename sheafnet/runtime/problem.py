@@ -82,7 +82,7 @@ class Problem:
         held = self.pinned.intersection(self.sheaf.graph.neighbours(name))
         return Constraint(self.pins.get(name), held)
 
-    def repinned(self, pins: Pins) -> Problem:
+    def with_pins(self, pins: Pins) -> Problem:
         """Return the problem with these pins, and no others."""
         start = {v: pins[v].imposed_on(x) if v in pins else x for v, x in self.start.items()}
         return replace(self, pins=pins, start=Cochain(start))

@@ -21,7 +21,7 @@ from sheafnet.errors import ClusterError, InputError
 from sheafnet.observe.jsonlines import JsonLines
 from sheafnet.runtime.cluster.cluster import WarmCluster
 from sheafnet.runtime.hosts.control import Ask
-from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 from sheafnet.runtime.problem import Problem
 from sheafnet.wire.codec import Codec
@@ -80,7 +80,7 @@ class TestOnOneRay:
         from sheafnet.runtime.cluster.host_actor import Handle, HostActor
 
         problem = sn.prepare(SMALL.sheaf, SMALL.pins, init=SMALL.cochain("")).problem
-        recipe = Roster(problem, "run", "by-layer", SendPolicy()).recipe("layer_1")
+        recipe = Deployment(problem, "run", "by-layer", SendPolicy()).recipe("layer_1")
         actor: Handle = ray.remote(HostActor).options(num_cpus=0).remote()
         silent: Handle = ray.remote(HostActor).options(num_cpus=0).remote()
         ray.get(actor.bind.remote(recipe, dict.fromkeys(recipe.peers, silent)))

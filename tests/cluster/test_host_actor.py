@@ -12,7 +12,7 @@ import pytest
 
 import sheafnet as sn
 from sheafnet.runtime.cluster import environment
-from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 
@@ -42,7 +42,7 @@ def test_a_frame_makes_a_host_step_that_rests_and_a_question_does_not(
     monkeypatch.setattr(host_actor, "PACE", 3600.0)
     net = sn.ReluNetwork.random([2, 3, 1], seed=0)
     problem = sn.prepare(net.to_sheaf(), [sn.Pin("a0", np.ones((2, 1)))], rule="heat").problem
-    hosts = Roster(problem, "run", "by-layer", PATIENT).hosts()
+    hosts = Deployment(problem, "run", "by-layer", PATIENT).hosts()
     mail: host_actor.Mail = SimpleQueue()
     neighbours = {"layer_0": Neighbour(), "layer_2": Neighbour()}
     life = host_actor._Life()

@@ -12,7 +12,7 @@ from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.errors import InputError, UnknownNameError
 from sheafnet.runtime.hosts.control import Ask
 from sheafnet.runtime.hosts.deferral import FORCING_TERM
-from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.placement import place
 from sheafnet.runtime.hosts.send_policy import SendPolicy
@@ -25,9 +25,9 @@ NETWORK = sn.ReluNetwork.random([2, 3, 1], seed=0)
 PINS = [sn.Pin("a0", np.ones((2, 1)))]
 
 
-def roster(rule: str = "heat") -> Roster:
+def deployment(rule: str = "heat") -> Deployment:
     problem = sn.prepare(NETWORK.to_sheaf(), PINS, rule=rule).problem
-    return Roster(problem, "run", "by-layer", SendPolicy(first_timeout=10.0))
+    return Deployment(problem, "run", "by-layer", SendPolicy(first_timeout=10.0))
 
 
 def exchange(hosts: dict[str, Host], now: float) -> int:
@@ -79,7 +79,7 @@ def test_placement_as_it_is_given() -> None:
 
 
 def test_hosts_converge_over_bytes_and_then_fall_silent() -> None:
-    hosts = roster().hosts()
+    hosts = deployment().hosts()
     now = settle(hosts)
     forward = NETWORK.forward_cochain(np.ones((2, 1)))
     for host in hosts.values():
@@ -94,7 +94,7 @@ def test_hosts_converge_over_bytes_and_then_fall_silent() -> None:
 
 
 def test_nobody_steps_before_every_neighbour_was_heard() -> None:
-    hosts = roster().hosts()
+    hosts = deployment().hosts()
     hosts["layer_1"].step(0.0)
     for _ in range(5):
         hosts["layer_1"].step(1.0)
@@ -103,7 +103,7 @@ def test_nobody_steps_before_every_neighbour_was_heard() -> None:
 
 
 def first_frame(sender: str = "layer_0") -> Frame:
-    (_, data), *_ = roster().hosts()[sender].step(0.0)
+    (_, data), *_ = deployment().hosts()[sender].step(0.0)
     return decode(data)
 
 
@@ -120,7 +120,7 @@ def first_frame(sender: str = "layer_0") -> Frame:
 def test_frames_that_are_not_for_here_are_refused_and_counted(
     change: dict[str, str], reason: str
 ) -> None:
-    host, frame = roster().hosts()["layer_1"], first_frame()
+    host, frame = deployment().hosts()["layer_1"], first_frame()
     for field, value in change.items():
         setattr(frame, field, value)
     host.receive(encode(frame), 0.0)
@@ -137,7 +137,7 @@ def test_frames_that_are_not_for_here_are_refused_and_counted(
     ],
 )
 def test_messages_that_do_not_fit_are_refused_one_by_one(message: Message) -> None:
-    host, frame = roster().hosts()["layer_1"], first_frame()
+    host, frame = deployment().hosts()["layer_1"], first_frame()
     frame.messages = (message, *frame.messages)
     host.receive(encode(frame), 0.0)
     assert host.refused == {"stranger": 1}
@@ -145,7 +145,7 @@ def test_messages_that_do_not_fit_are_refused_one_by_one(message: Message) -> No
 
 
 def test_bytes_that_are_no_frame_are_refused_and_counted() -> None:
-    host = roster().hosts()["layer_1"]
+    host = deployment().hosts()["layer_1"]
     good = encode(first_frame())
     for data in (b"", b"\x00" * 40, good[:-1], good[:-1] + b"\xff"):
         host.receive(data, 0.0)
@@ -153,7 +153,7 @@ def test_bytes_that_are_no_frame_are_refused_and_counted() -> None:
 
 
 def test_a_repeated_or_late_frame_changes_nothing_but_is_acknowledged() -> None:
-    hosts = roster().hosts()
+    hosts = deployment().hosts()
     frames = [hosts["layer_0"].step(0.0)[0][1]]
     host = hosts["layer_1"]
     for _ in range(3):
@@ -164,7 +164,7 @@ def test_a_repeated_or_late_frame_changes_nothing_but_is_acknowledged() -> None:
 
 
 def test_a_lost_frame_is_sent_again_until_it_is_acknowledged() -> None:
-    hosts = roster().hosts()
+    hosts = deployment().hosts()
     sender = hosts["layer_0"]
     sender.step(0.0)  # lost
     assert sender.due == 10.0
@@ -181,7 +181,7 @@ def test_a_lost_frame_is_sent_again_until_it_is_acknowledged() -> None:
 
 
 def test_a_restarted_host_is_heard_and_told_again_what_it_missed() -> None:
-    plan = roster()
+    plan = deployment()
     hosts = plan.hosts()
     now = settle(hosts)
     hosts["layer_1"] = plan.recipe("layer_1", incarnation=1).host()
@@ -194,7 +194,7 @@ def test_a_restarted_host_is_heard_and_told_again_what_it_missed() -> None:
 
 
 def test_a_frame_of_an_earlier_life_is_refused() -> None:
-    plan = roster()
+    plan = deployment()
     hosts = plan.hosts()
     (_, old), *_ = hosts["layer_0"].step(0.0)
     hosts["layer_1"].receive(plan.recipe("layer_0", incarnation=1).host().step(0.0)[0][1], 0.0)
@@ -203,7 +203,7 @@ def test_a_frame_of_an_earlier_life_is_refused() -> None:
 
 
 def test_an_acknowledgement_of_an_earlier_life_settles_nothing() -> None:
-    plan = roster()
+    plan = deployment()
     host = plan.recipe("layer_0", incarnation=1).host()
     host.step(0.0)
     for heard in (0, 1):
@@ -213,7 +213,7 @@ def test_an_acknowledgement_of_an_earlier_life_settles_nothing() -> None:
 
 
 def test_small_steps_wait_while_an_answer_is_under_way() -> None:
-    hosts = roster("prox").hosts()
+    hosts = deployment("prox").hosts()
     exchange(hosts, 1.0)
     host = hosts["layer_1"]
     quiet = host.group.vertices["z1"].star.quiet
@@ -234,7 +234,7 @@ def test_small_steps_wait_while_an_answer_is_under_way() -> None:
 
 
 def test_waking_says_what_was_withheld() -> None:
-    hosts = roster().hosts()
+    hosts = deployment().hosts()
     now = settle(hosts)
     before = {name: host.sent for name, host in hosts.items()}
     for host in hosts.values():

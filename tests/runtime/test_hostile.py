@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from sheafnet.cli import main
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Message
-from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.host_spec import HostRecipe
 from sheafnet.runtime.simulator.link import Link
@@ -32,15 +32,15 @@ SMALL = range(0, WITHIN, 3)
 
 
 def incarnation_kept(patch: pytest.MonkeyPatch) -> None:
-    write = Roster.recipe
+    write = Deployment.recipe
 
     def recipe(
-        self: Roster, name: str, incarnation: int = 0, quiet: float | None = None
+        self: Deployment, name: str, incarnation: int = 0, quiet: float | None = None
     ) -> HostRecipe:
         del incarnation
         return write(self, name, 0, quiet)
 
-    patch.setattr(Roster, "recipe", recipe)
+    patch.setattr(Deployment, "recipe", recipe)
 
 
 def only_acknowledgements_cut(patch: pytest.MonkeyPatch) -> None:

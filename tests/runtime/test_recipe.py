@@ -8,26 +8,26 @@ import numpy as np
 import pytest
 
 import sheafnet as sn
-from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 from tests import golden
 
 NET = golden.load("2-6-4-4-1-identity").network
 
 
-def roster() -> Roster:
+def deployment() -> Deployment:
     x = np.random.default_rng(0).standard_normal((2, 3))
     problem = sn.prepare(NET.to_sheaf(), [sn.Pin("a0", x)], rule="prox").problem
-    return Roster(problem, "run", "by-layer", SendPolicy())
+    return Deployment(problem, "run", "by-layer", SendPolicy())
 
 
 def test_a_recipe_holds_the_part_of_its_own_vertices_alone() -> None:
-    recipe = roster().recipe("layer_2")
+    recipe = deployment().recipe("layer_2")
     assert [vertex.name for vertex in recipe.vertices] == ["z2", "a2"]
     assert {inc.edge for vertex in recipe.vertices for inc in vertex.incidences} == {
         "weight_2", "activation_2", "weight_3"
     }  # fmt: skip
-    assert recipe.homes == {"a1": "layer_1", "z3": "layer_3"}
+    assert recipe.host_of == {"a1": "layer_1", "z3": "layer_3"}
     assert recipe.peers == ("layer_1", "layer_3")
     travels = pickle.dumps(recipe)
     # W of an edge is at the end that it takes its argument from.
@@ -36,7 +36,7 @@ def test_a_recipe_holds_the_part_of_its_own_vertices_alone() -> None:
 
 @pytest.mark.parametrize("incarnation", [0, 2])
 def test_a_recipe_that_has_travelled_makes_the_same_host(incarnation: int) -> None:
-    recipe = roster().recipe("layer_2", incarnation, 1e-3)
+    recipe = deployment().recipe("layer_2", incarnation, 1e-3)
     here, there = recipe.host(), pickle.loads(pickle.dumps(recipe)).host()
     assert here.incarnation == there.incarnation == incarnation
     assert there.group.vertices["z2"].star.quiet == 1e-3

@@ -15,7 +15,7 @@ from sheafnet.runtime.cluster.settings import ClusterSettings
 from sheafnet.runtime.cluster.supervisor import Crew
 from sheafnet.runtime.hosts.control import Finish, Freeze, Settle, Wake
 from sheafnet.runtime.hosts.coordinator import Coordinator
-from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 from sheafnet.runtime.interface import Watch
 from sheafnet.runtime.jobs.observer import Observer
@@ -104,8 +104,8 @@ class Waves:
         """Run ``problem`` to its end."""
         cluster = self._cluster
         send_policy = SendPolicy(FIRST_TIMEOUT, cluster.window, MIN_TIMEOUT)
-        roster = Roster(problem, self._run, cluster.placement, send_policy)
-        crew = Crew(roster, self.actors, cluster)
+        deployment = Deployment(problem, self._run, cluster.placement, send_policy)
+        crew = Crew(deployment, self.actors, cluster)
         try:
             crew.bind()
             return _Waves(crew, cluster.report_interval, watch).run()
@@ -118,11 +118,13 @@ class _Waves:
     """The state of one run."""
 
     def __init__(self, crew: Crew, interval: float, watch: Watch) -> None:
-        problem = crew.roster.problem
+        problem = crew.deployment.problem
         self.crew = crew
         self.interval = interval
         self.watch = watch
-        self.coordinator = Coordinator(problem, crew.roster.members, crew.quiet, crew.roster.run)
+        self.coordinator = Coordinator(
+            problem, crew.deployment.members, crew.quiet, crew.deployment.run
+        )
         self.began = time.monotonic()
         self.deadline = self.began + (problem.stop.max_time or float("inf"))
 
@@ -163,9 +165,9 @@ class _Waves:
 
     def roll_back(self) -> None:
         """Have every host go on from the last cut: one has come back without its maps."""
-        roster = self.crew.roster.resumed(self.coordinator.latest)
-        self.coordinator.roll_back(roster.run)
-        self.crew.begin_anew(roster)
+        deployment = self.crew.deployment.resumed(self.coordinator.latest)
+        self.coordinator.roll_back(deployment.run)
+        self.crew.begin_anew(deployment)
 
     def look_up(self) -> Finish | None:
         """Ask the watch what is wanted."""
@@ -176,9 +178,9 @@ class _Waves:
             return self.coordinator.end(Outcome.BUDGET_EXHAUSTED)
         pins = self.watch.pins()
         if pins is not None:
-            roster = self.crew.roster.repinned(pins)
-            self.coordinator.repin(roster.problem, roster.version)
-            self.crew.repin(roster)
+            deployment = self.crew.deployment.with_pins(pins)
+            self.coordinator.repin(deployment.problem, deployment.version)
+            self.crew.repin(deployment)
         return None
 
     def progress(self) -> Progress:
@@ -198,7 +200,7 @@ class _Waves:
             ledger=account.ledger,
             edges=account.edges,
             trace_digest=None,
-            pins=self.crew.roster.problem.pins,
+            pins=self.crew.deployment.problem.pins,
             maps=self.coordinator.maps,
             processes=dict(self.crew.processes),
             recoveries=tuple(self.crew.recoveries),

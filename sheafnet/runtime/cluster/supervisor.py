@@ -19,7 +19,7 @@ from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster.host_actor import Handle
 from sheafnet.runtime.cluster.settings import ClusterSettings
 from sheafnet.runtime.hosts.control import Ask, Report
-from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.record import Process, Recovery
 
 LOGGER = logging.getLogger("sheafnet")
@@ -31,11 +31,11 @@ RETRY = 0.2
 
 
 class Crew:
-    """One actor for each host of a roster.
+    """One actor for each host of a deployment.
 
     Parameters
     ----------
-    roster
+    deployment
         Who lives where. To be replaced when the pins change.
     actors
         Host → its actor.
@@ -55,10 +55,10 @@ class Crew:
     """
 
     def __init__(
-        self, roster: Roster, actors: Mapping[str, Handle], cluster: ClusterSettings
+        self, deployment: Deployment, actors: Mapping[str, Handle], cluster: ClusterSettings
     ) -> None:
-        self.roster = roster
-        self.quiet = roster.quiet
+        self.deployment = deployment
+        self.quiet = deployment.quiet
         self.processes: dict[str, Process] = {}
         self.recoveries: list[Recovery] = []
         self.forgotten: set[str] = set()
@@ -125,26 +125,26 @@ class Crew:
         for actor in self._actors.values():
             actor.freeze.remote(frozen)
 
-    def repin(self, roster: Roster) -> None:
-        """Have every host obey the pins of ``roster``, also those that come back later."""
-        self.roster = roster
+    def repin(self, deployment: Deployment) -> None:
+        """Have every host obey the pins of ``deployment``, also those that come back later."""
+        self.deployment = deployment
         for name, actor in self._actors.items():
-            actor.repin.remote(roster.repin(name))
+            actor.repin.remote(deployment.pins_order(name))
 
     def rest(self) -> None:
         """Have every host live no more; its actor can be another one later."""
         for actor in self._actors.values():
             actor.rest.remote()
 
-    def begin_anew(self, roster: Roster) -> None:
-        """Have every host begin as ``roster`` has it, and forget what it was."""
-        self.roster = roster
+    def begin_anew(self, deployment: Deployment) -> None:
+        """Have every host begin as ``deployment`` has it, and forget what it was."""
+        self.deployment = deployment
         self.forgotten.clear()
         self.bind()
 
     def _begin(self, name: str) -> ray.ObjectRef[Process]:
         """Tell one actor; return what it will answer."""
-        recipe = self.roster.recipe(name, self._lives[name], self.quiet)
+        recipe = self.deployment.recipe(name, self._lives[name], self.quiet)
         peers = {peer: self._actors[peer] for peer in recipe.peers}
         process: ray.ObjectRef[Process] = self._actors[name].bind.remote(recipe, peers)
         return process
@@ -177,7 +177,7 @@ class Crew:
         if report is None:
             self._lose(name)
             self._lives[name] += 1
-            if self.roster.problem.rule.by_batch:
+            if self.deployment.problem.rule.by_batch:
                 self.forgotten.add(name)
             self._confirm(name, self._begin(name))
             return None

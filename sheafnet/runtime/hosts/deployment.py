@@ -1,4 +1,4 @@
-"""The hosts of a problem: who lives where, and how each is made, again after a restart."""
+"""The deployment of a problem: which vertices each host has, and how hosts are built."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ WITHHELD_SHARE = 0.05
 
 
 @dataclass(frozen=True)
-class Roster:
-    """A plan of hosts.
+class Deployment:
+    """The hosts of a problem and what each is built from.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Roster:
         return place(self.problem.sheaf, self.placement)
 
     @cached_property
-    def homes(self) -> dict[str, str]:
+    def host_of(self) -> dict[str, str]:
         """Vertex → its host."""
         return {vertex: host for host, vertices in self.members.items() for vertex in vertices}
 
@@ -57,17 +57,17 @@ class Roster:
         """What a vertex may leave unsaid at first."""
         return WITHHELD_SHARE * self.problem.tolerance if self.problem.rule.may_withhold else 0.0
 
-    def repinned(self, pins: Pins) -> Roster:
-        """Return the plan with these pins, and no others."""
-        return replace(self, problem=self.problem.repinned(pins), version=self.version + 1)
+    def with_pins(self, pins: Pins) -> Deployment:
+        """Return the deployment with these pins, and no others."""
+        return replace(self, problem=self.problem.with_pins(pins), version=self.version + 1)
 
-    def resumed(self, cut: Cut | None) -> Roster:
-        """Return the plan of training that goes on from ``cut``, or begins, under another name."""
+    def resumed(self, cut: Cut | None) -> Deployment:
+        """Return the one that trains on from ``cut``, or from the start, under another name."""
         name, _, number = self.run.partition("+")
         run = f"{name}+{int(number or 0) + 1}"
         return replace(self, problem=replace(self.problem, resumed=cut), run=run)
 
-    def repin(self, name: str) -> Repin:
+    def pins_order(self, name: str) -> Repin:
         """Return the order that has one host obey the pins of now."""
         problem = self.problem
         constraints = {vertex: problem.constraint(vertex) for vertex in self.members[name]}
@@ -85,7 +85,7 @@ class Roster:
             name,
             self.run,
             vertices,
-            {vertex: self.homes[vertex] for vertex in near if self.homes[vertex] != name},
+            {vertex: self.host_of[vertex] for vertex in near if self.host_of[vertex] != name},
             self.problem.fitted_rule,
             incarnation,
             self.version,

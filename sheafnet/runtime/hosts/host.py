@@ -58,7 +58,7 @@ class Host:
         Of the run; frames of another are refused.
     vertices
         Who lives here.
-    homes
+    host_of
         Vertex → host, for every neighbour of a vertex here that lives elsewhere.
     rule
         What the vertices here do.
@@ -88,7 +88,7 @@ class Host:
         name: str,
         run: str,
         vertices: Sequence[Vertex],
-        homes: Mapping[str, str],
+        host_of: Mapping[str, str],
         *,
         rule: Rule,
         incarnation: int = 0,
@@ -110,12 +110,13 @@ class Host:
             (vertex.name, inc.edge, inc.neighbour)
             for vertex in self._members
             for inc in vertex.star.incidences
-            if inc.neighbour in homes
+            if inc.neighbour in host_of
         ]
-        self._origin = {(edge, neighbour): homes[neighbour] for _, edge, neighbour in away}
+        self._origin = {(edge, neighbour): host_of[neighbour] for _, edge, neighbour in away}
         self._peers = {peer: _Peer(send_policy) for peer in dict.fromkeys(self._origin.values())}
         self._lines = {
-            (edge, vertex): _Line(self._peers[homes[neighbour]]) for vertex, edge, neighbour in away
+            (edge, vertex): _Line(self._peers[host_of[neighbour]])
+            for vertex, edge, neighbour in away
         }
         self._guards: dict[str, Guard] = {}
         self._exploded: str | None = None

@@ -23,7 +23,7 @@ class HostRecipe:
         Of the run.
     vertices
         Who lives there.
-    homes
+    host_of
         Vertex → host, for every neighbour of a vertex there that lives elsewhere.
     rule
         What the vertices there do.
@@ -40,7 +40,7 @@ class HostRecipe:
     name: str
     run: str
     vertices: tuple[Recipe, ...]
-    homes: Mapping[str, str]
+    host_of: Mapping[str, str]
     rule: Rule
     incarnation: int
     pins: int
@@ -50,7 +50,7 @@ class HostRecipe:
     @property
     def peers(self) -> tuple[str, ...]:
         """Hosts with a neighbour of a vertex there."""
-        return tuple(dict.fromkeys(self.homes.values()))
+        return tuple(dict.fromkeys(self.host_of.values()))
 
     def host(self) -> Host:
         """Return the host."""
@@ -61,7 +61,7 @@ class HostRecipe:
             self.name,
             self.run,
             vertices,
-            self.homes,
+            self.host_of,
             rule=self.rule,
             incarnation=self.incarnation,
             pins=self.pins,

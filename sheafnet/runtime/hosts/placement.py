@@ -31,14 +31,14 @@ def place(sheaf: Sheaf, placement: Placement) -> dict[str, tuple[str, ...]]:
     UnknownNameError
         If a mapping has a vertex that the sheaf has not.
     """
-    homes = _homes(sheaf, placement)
+    host_of = _host_of(sheaf, placement)
     hosts: dict[str, list[str]] = {}
     for vertex in sheaf.vertices:
-        hosts.setdefault(homes[vertex], []).append(vertex)
+        hosts.setdefault(host_of[vertex], []).append(vertex)
     return {host: tuple(vertices) for host, vertices in hosts.items()}
 
 
-def _homes(sheaf: Sheaf, placement: Placement) -> dict[str, str]:
+def _host_of(sheaf: Sheaf, placement: Placement) -> dict[str, str]:
     """Return vertex → its host."""
     if isinstance(placement, Mapping):
         return _given(sheaf, placement)
@@ -54,16 +54,16 @@ def _homes(sheaf: Sheaf, placement: Placement) -> dict[str, str]:
 
 
 def _given(sheaf: Sheaf, hosts: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    homes: dict[str, str] = {}
+    host_of: dict[str, str] = {}
     for host, vertices in hosts.items():
         for vertex in vertices:
             sheaf.graph.require(vertex)
-            if vertex in homes:
+            if vertex in host_of:
                 raise InputError(
-                    f"placement: vertex {vertex!r} is on {homes[vertex]!r} and on {host!r}"
+                    f"placement: vertex {vertex!r} is on {host_of[vertex]!r} and on {host!r}"
                 )
-            homes[vertex] = host
+            host_of[vertex] = host
     for vertex in sheaf.vertices:
-        if vertex not in homes:
+        if vertex not in host_of:
             raise InputError(f"placement: vertex {vertex!r} is on no host")
-    return homes
+    return host_of

@@ -117,10 +117,10 @@ class _Course:
     """The follower that keeps what happens to every stalk, and every frame."""
 
     def __init__(self, problem: Problem, simulator: Simulator) -> None:
-        roster = simulator.roster(problem)
+        deployment = simulator.deployment(problem)
         self.stalks: dict[str, list[tuple[float, Array]]] = {}
         self.sent: list[Sent] = []
-        self.simulation = Simulation(simulator, roster, Trace(roster.members, self))
+        self.simulation = Simulation(simulator, deployment, Trace(deployment.members, self))
         for host in self.simulation.hosts.values():
             self.look(0.0, host)
 
@@ -166,7 +166,7 @@ def spread(
     distances = problem.sheaf.graph.distances(push.vertex)
     _require_free(problem, push)
     twins = _Twins(problem, replace(simulator, shuffle_ties=False, trace=None), push)
-    can_hear = {twins.homes[vertex] for vertex in distances}
+    can_hear = {twins.host_of[vertex] for vertex in distances}
     can_change = distances.keys() - problem.pinned if to_the_last else set()
     slices = 0
     while slices < MOST_SLICES and not (
@@ -179,7 +179,7 @@ def spread(
         {
             vertex: Arrival(
                 distances.get(vertex),
-                *twins.word.get(twins.homes[vertex], NEVER),
+                *twins.word.get(twins.host_of[vertex], NEVER),
                 twins.changed.get(vertex),
             )
             for vertex in problem.sheaf.vertices
@@ -203,7 +203,7 @@ class _Twins:
 
     Attributes
     ----------
-    homes
+    host_of
         Vertex → its host.
     changed
         Vertex → when its stalk first differed.
@@ -218,9 +218,9 @@ class _Twins:
         change = np.zeros_like(problem.start[push.vertex])
         change[push.coordinate] = push.by
         simulation.kernel.at(push.at, Priority.FAULT, simulation.disturb, (push.vertex, change))
-        self.homes = simulation.roster.homes
+        self.host_of = simulation.deployment.host_of
         self.changed: dict[str, float] = {}
-        self.word = {self.homes[push.vertex]: (push.at, 0)}
+        self.word = {self.host_of[push.vertex]: (push.at, 0)}
 
     def advance_to(self, time: float) -> None:
         """Let both go on until then, and compare them."""

@@ -18,7 +18,7 @@ from sheafnet.dynamics.counters import total
 from sheafnet.errors import InputError
 from sheafnet.runtime.hosts.control import Ask, Finish, Freeze, Report, Settle, Wake
 from sheafnet.runtime.hosts.coordinator import Coordinator
-from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.progress import survey
 from sheafnet.runtime.interface import Watch
@@ -43,7 +43,7 @@ class Simulation:
     ----------
     settings
         The network to simulate.
-    roster
+    deployment
         Who lives where.
     trace
         Takes every event.
@@ -60,21 +60,23 @@ class Simulation:
         How often each host has been restarted.
     settings
         The network that is simulated.
-    roster
+    deployment
         Who lives where.
     trace
         Has taken every event.
     """
 
-    def __init__(self, settings: SimulatorSettings, roster: Roster, trace: Trace) -> None:
+    def __init__(self, settings: SimulatorSettings, deployment: Deployment, trace: Trace) -> None:
         ties = stream(settings.seed, "ties")
         self.kernel = Kernel(endless(None, ties) if settings.shuffle_ties else None)
-        self.hosts: dict[str, Host] = roster.hosts()
+        self.hosts: dict[str, Host] = deployment.hosts()
         self.settings = settings
-        self.roster = roster
+        self.deployment = deployment
         self.trace = trace
-        self._quiet = roster.quiet
-        self.coordinator = Coordinator(roster.problem, self.hosts, roster.quiet, roster.run)
+        self._quiet = deployment.quiet
+        self.coordinator = Coordinator(
+            deployment.problem, self.hosts, deployment.quiet, deployment.run
+        )
         self._links: dict[tuple[str, str], Link] = {}
         self._finish: Finish | None = None
         self._crashed: list[Host] = []
@@ -97,7 +99,7 @@ class Simulation:
     def run(self, watch: Watch) -> Record:
         """Run to the end."""
         self.kernel.at(self.settings.report_interval, Priority.CONTROL, self._wave)
-        stop = self.roster.problem.stop
+        stop = self.deployment.problem.stop
         completed = 0
         # An exploding run overflows before its host sees it; the host's report is the report.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -125,7 +127,7 @@ class Simulation:
         InputError
             If the host is down.
         """
-        name = self.roster.homes[vertex]
+        name = self.deployment.host_of[vertex]
         host = self.hosts.get(name)
         if host is None:
             raise InputError(f"push of {vertex!r}: its host {name!r} is down at {self.kernel.now}")
@@ -167,10 +169,10 @@ class Simulation:
         self._finish = self._finish or self.coordinator.end(outcome)
 
     def _repin(self, pins: Pins) -> None:
-        self.roster = self.roster.repinned(pins)
-        self.coordinator.repin(self.roster.problem, self.roster.version)
+        self.deployment = self.deployment.with_pins(pins)
+        self.coordinator.repin(self.deployment.problem, self.deployment.version)
         for name in self.lives:
-            self._order(name, partial(Host.repin, order=self.roster.repin(name)))
+            self._order(name, partial(Host.repin, order=self.deployment.pins_order(name)))
 
     def _order(self, name: str, order: Callable[[Host], None]) -> None:
         """Have a host do something when the word of it arrives, unless it is down then."""
@@ -263,30 +265,30 @@ class Simulation:
     def _rise(self, name: str) -> None:
         self.lives[name] += 1
         self._sheets[name].rise(self.kernel.now)
-        if self.roster.problem.rule.by_batch:
+        if self.deployment.problem.rule.by_batch:
             self._roll_back()
         self._live(name)
 
     def _live(self, name: str) -> None:
         """Begin a life of a host."""
         self.trace.note(self.kernel.now, What.RISE, name, self.lives[name])
-        host = self.hosts[name] = self.roster.recipe(name, self.lives[name], self._quiet).host()
+        host = self.hosts[name] = self.deployment.recipe(name, self.lives[name], self._quiet).host()
         self._schedule_step(host)
 
     def _roll_back(self) -> None:
         """Have every other host go on from the last cut as well, when the word of it arrives."""
-        self.roster = self.roster.resumed(self.coordinator.latest)
-        self.coordinator.roll_back(self.roster.run)
+        self.deployment = self.deployment.resumed(self.coordinator.latest)
+        self.coordinator.roll_back(self.deployment.run)
         for name in self.hosts:
             arrives = self._control(CONTROL, name)
-            self.kernel.at(arrives, Priority.CONTROL, self._replace, (name, self.roster.run))
+            self.kernel.at(arrives, Priority.CONTROL, self._replace, (name, self.deployment.run))
         # The wave that is under way has lost its answers.
         wait = self.settings.report_interval
         self.kernel.at(self.kernel.now + wait, Priority.CONTROL, self._wave)
 
     def _replace(self, name: str, run: str) -> None:
         """Have a host begin anew, unless it is down or there has been a later word of that."""
-        if name in self.hosts and run == self.roster.run:
+        if name in self.hosts and run == self.deployment.run:
             self._crashed.append(self.hosts[name])
             self._live(name)
 
@@ -370,6 +372,6 @@ class Simulation:
                 *(finish.cochain[vertex].tobytes() for vertex in finish.cochain),
                 *(learned.contents() for learned in self.coordinator.maps.values()),
             ),
-            pins=self.roster.problem.pins,
+            pins=self.deployment.problem.pins,
             maps=self.coordinator.maps,
         )

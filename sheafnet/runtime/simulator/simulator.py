@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sheafnet.errors import UnknownNameError, nearest
-from sheafnet.runtime.hosts.deployment import Roster
+from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 from sheafnet.runtime.interface import Watch
 from sheafnet.runtime.problem import Problem
@@ -69,11 +69,11 @@ class Simulator(SimulatorSettings):
 
     def simulation(self, problem: Problem) -> Simulation:
         """Return the run of ``problem`` at its start, to be looked into event by event."""
-        roster = self.roster(problem)
+        deployment = self.deployment(problem)
         follower = None if self.trace is None else Lines(self.trace)
-        return Simulation(self, roster, Trace(roster.members, follower))
+        return Simulation(self, deployment, Trace(deployment.members, follower))
 
-    def roster(self, problem: Problem) -> Roster:
+    def deployment(self, problem: Problem) -> Deployment:
         """Return who of ``problem`` lives where.
 
         Raises
@@ -82,9 +82,9 @@ class Simulator(SimulatorSettings):
             If a host is named that is not there.
         """
         send_policy = SendPolicy(4.0 * self.step_time(problem), self.window)
-        roster = Roster(problem, f"simulated-{self.seed}", self.placement, send_policy)
+        deployment = Deployment(problem, f"simulated-{self.seed}", self.placement, send_policy)
         for name in self._named:
-            if name not in roster.members:
-                hint = nearest(name, roster.members)
+            if name not in deployment.members:
+                hint = nearest(name, deployment.members)
                 raise UnknownNameError(f"simulator: no host {name!r}{hint}")
-        return roster
+        return deployment
