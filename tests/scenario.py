@@ -20,7 +20,7 @@ from sheafnet.dynamics.inbox import Word
 from sheafnet.dynamics.messages import Key
 from sheafnet.runtime.hosts.control import Ask
 from sheafnet.runtime.hosts.host import Host
-from sheafnet.runtime.hosts.host_spec import HostRecipe
+from sheafnet.runtime.hosts.host_spec import HostSpec
 from sheafnet.runtime.interface import Watch
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.simulator.simulation import Simulation
@@ -109,19 +109,19 @@ class Words(dict[Key, Word]):
 @contextlib.contextmanager
 def only_newer() -> Iterator[None]:
     """Watch every inbox that is made meanwhile."""
-    host = HostRecipe.host
+    build = HostSpec.build
 
-    def watched(self: HostRecipe) -> Host:
-        made = host(self)
+    def watched(self: HostSpec) -> Host:
+        made = build(self)
         for vertex in made.group.vertices.values():
             vertex.inbox._words = Words()
         return made
 
-    HostRecipe.host = watched  # type: ignore[method-assign]
+    HostSpec.build = watched  # type: ignore[method-assign]
     try:
         yield
     finally:
-        HostRecipe.host = host  # type: ignore[method-assign]
+        HostSpec.build = build  # type: ignore[method-assign]
 
 
 def check_counts(simulation: Simulation) -> None:

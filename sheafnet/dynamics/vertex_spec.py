@@ -14,7 +14,7 @@ from sheafnet.dynamics.vertex import Vertex
 
 
 @dataclass(frozen=True, eq=False)
-class Recipe:
+class VertexSpec:
     """One vertex at its start, with its own part of the sheaf alone.
 
     Attributes
@@ -43,7 +43,7 @@ class Recipe:
     step: int | None = None
     kept: Mapping[str, Kept] = field(default_factory=dict)
 
-    def vertex(self) -> Vertex:
+    def build(self) -> Vertex:
         """Return the actor."""
         star = Star(self.name, self.incidences, self.stalk, self.constraint)
         star.learn({edge: it.map for edge, it in self.kept.items() if it.map is not None})

@@ -11,7 +11,7 @@ from sheafnet.core.stalkpins import Pins, wholly_held
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint
 from sheafnet.dynamics.vertex import Vertex
-from sheafnet.dynamics.vertex_spec import Recipe
+from sheafnet.dynamics.vertex_spec import VertexSpec
 from sheafnet.runtime.snapshot import Cut
 from sheafnet.runtime.stop import Stop
 
@@ -65,17 +65,17 @@ class Problem:
 
     def vertices(self) -> list[Vertex]:
         """Return the actors, in the order of the sheaf, each with its own part alone."""
-        return [self.recipe(name).vertex() for name in self.sheaf.vertices]
+        return [self.vertex_spec(name).build() for name in self.sheaf.vertices]
 
-    def recipe(self, name: str) -> Recipe:
+    def vertex_spec(self, name: str) -> VertexSpec:
         """Return what one actor is made from, its own part alone."""
         incidences = self.sheaf.incidences(name)
         given = incidences, self.start[name], self.constraint(name), self.fitted_rule
         if self.resumed is None:
-            return Recipe(name, *given)
+            return VertexSpec(name, *given)
         known = self.resumed.kept
         kept = {i.edge: known[i.edge] for i in incidences if i.is_tail and i.edge in known}
-        return Recipe(name, *given, self.resumed.step, kept)
+        return VertexSpec(name, *given, self.resumed.step, kept)
 
     def constraint(self, name: str) -> Constraint:
         """Return what is pinned at one vertex and next to it."""

@@ -80,10 +80,10 @@ class TestOnOneRay:
         from sheafnet.runtime.cluster.host_actor import Handle, HostActor
 
         problem = sn.prepare(SMALL.sheaf, SMALL.pins, init=SMALL.cochain("")).problem
-        recipe = Deployment(problem, "run", "by-layer", SendPolicy()).recipe("layer_1")
+        spec = Deployment(problem, "run", "by-layer", SendPolicy()).host_spec("layer_1")
         actor: Handle = ray.remote(HostActor).options(num_cpus=0).remote()
         silent: Handle = ray.remote(HostActor).options(num_cpus=0).remote()
-        ray.get(actor.bind.remote(recipe, dict.fromkeys(recipe.peers, silent)))
+        ray.get(actor.bind.remote(spec, dict.fromkeys(spec.peers, silent)))
         for sender, receiver, run in (
             ("layer_9", "layer_1", "run"),
             ("layer_0", "layer_2", "run"),

@@ -143,7 +143,7 @@ def restarted(group: Group, task: Problem, names: Sequence[str]) -> Group:
     """The group after these vertices have lost everything but what others said to them last."""
     vertices = dict(group.vertices)
     for name in names:
-        old, new = vertices[name], task.recipe(name).vertex()
+        old, new = vertices[name], task.vertex_spec(name).build()
         new.star.sequence = old.star.sequence  # the group knows no incarnations
         for key, (_, sequence, array) in old.inbox._words.items():
             if key.sender not in names:

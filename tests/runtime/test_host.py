@@ -184,7 +184,7 @@ def test_a_restarted_host_is_heard_and_told_again_what_it_missed() -> None:
     plan = deployment()
     hosts = plan.hosts()
     now = settle(hosts)
-    hosts["layer_1"] = plan.recipe("layer_1", incarnation=1).host()
+    hosts["layer_1"] = plan.host_spec("layer_1", incarnation=1).build()
     settle(hosts, now)
     forward = NETWORK.forward_cochain(np.ones((2, 1)))
     for host in hosts.values():
@@ -197,14 +197,14 @@ def test_a_frame_of_an_earlier_life_is_refused() -> None:
     plan = deployment()
     hosts = plan.hosts()
     (_, old), *_ = hosts["layer_0"].step(0.0)
-    hosts["layer_1"].receive(plan.recipe("layer_0", incarnation=1).host().step(0.0)[0][1], 0.0)
+    hosts["layer_1"].receive(plan.host_spec("layer_0", incarnation=1).build().step(0.0)[0][1], 0.0)
     hosts["layer_1"].receive(old, 0.0)
     assert hosts["layer_1"].refused == {"incarnation": 1}
 
 
 def test_an_acknowledgement_of_an_earlier_life_settles_nothing() -> None:
     plan = deployment()
-    host = plan.recipe("layer_0", incarnation=1).host()
+    host = plan.host_spec("layer_0", incarnation=1).build()
     host.step(0.0)
     for heard in (0, 1):
         assert not host.idle

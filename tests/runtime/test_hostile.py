@@ -18,7 +18,7 @@ from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Message
 from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.host import Host
-from sheafnet.runtime.hosts.host_spec import HostRecipe
+from sheafnet.runtime.hosts.host_spec import HostSpec
 from sheafnet.runtime.simulator.link import Link
 from sheafnet.runtime.simulator.simulation import Simulation
 from tests import hostile
@@ -32,15 +32,15 @@ SMALL = range(0, WITHIN, 3)
 
 
 def incarnation_kept(patch: pytest.MonkeyPatch) -> None:
-    write = Deployment.recipe
+    write = Deployment.host_spec
 
-    def recipe(
+    def host_spec(
         self: Deployment, name: str, incarnation: int = 0, quiet: float | None = None
-    ) -> HostRecipe:
+    ) -> HostSpec:
         del incarnation
         return write(self, name, 0, quiet)
 
-    patch.setattr(Deployment, "recipe", recipe)
+    patch.setattr(Deployment, "host_spec", host_spec)
 
 
 def only_acknowledgements_cut(patch: pytest.MonkeyPatch) -> None:

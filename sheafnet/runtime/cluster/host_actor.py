@@ -22,7 +22,7 @@ import ray
 from sheafnet.runtime.cluster.environment import go_home
 from sheafnet.runtime.hosts.control import Ask, Repin, Report
 from sheafnet.runtime.hosts.host import Host
-from sheafnet.runtime.hosts.host_spec import HostRecipe
+from sheafnet.runtime.hosts.host_spec import HostSpec
 from sheafnet.runtime.record import Process
 
 go_home()  # before anything of the user's is imported in this process
@@ -71,9 +71,9 @@ class HostActor:
         self._life: _Life | None = None
         self._thread: threading.Thread | None = None
 
-    def bind(self, recipe: HostRecipe, peers: Mapping[str, Handle]) -> Process:
-        """Begin to live as the host of ``recipe``; one before it ends, and is forgotten."""
-        host = recipe.host()
+    def bind(self, spec: HostSpec, peers: Mapping[str, Handle]) -> Process:
+        """Begin to live as the host of ``spec``; one before it ends, and is forgotten."""
+        host = spec.build()
         self._mail.put(None)
         self._mail = SimpleQueue()
         self._life = _Life()

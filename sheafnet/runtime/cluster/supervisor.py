@@ -144,9 +144,9 @@ class Crew:
 
     def _begin(self, name: str) -> ray.ObjectRef[Process]:
         """Tell one actor; return what it will answer."""
-        recipe = self.deployment.recipe(name, self._lives[name], self.quiet)
-        peers = {peer: self._actors[peer] for peer in recipe.peers}
-        process: ray.ObjectRef[Process] = self._actors[name].bind.remote(recipe, peers)
+        spec = self.deployment.host_spec(name, self._lives[name], self.quiet)
+        peers = {peer: self._actors[peer] for peer in spec.peers}
+        process: ray.ObjectRef[Process] = self._actors[name].bind.remote(spec, peers)
         return process
 
     def _confirm(self, name: str, process: ray.ObjectRef[Process]) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from sheafnet.core.stalkpins import Pins
 from sheafnet.runtime.hosts.control import Repin
 from sheafnet.runtime.hosts.host import Host
-from sheafnet.runtime.hosts.host_spec import HostRecipe
+from sheafnet.runtime.hosts.host_spec import HostSpec
 from sheafnet.runtime.hosts.placement import Placement, place
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 from sheafnet.runtime.problem import Problem
@@ -75,13 +75,13 @@ class Deployment:
 
     def hosts(self) -> dict[str, Host]:
         """Return every host in its first life."""
-        return {name: self.recipe(name).host() for name in self.members}
+        return {name: self.host_spec(name).build() for name in self.members}
 
-    def recipe(self, name: str, incarnation: int = 0, quiet: float | None = None) -> HostRecipe:
+    def host_spec(self, name: str, incarnation: int = 0, quiet: float | None = None) -> HostSpec:
         """Return what one host is made from, for a given life."""
-        vertices = tuple(self.problem.recipe(vertex) for vertex in self.members[name])
+        vertices = tuple(self.problem.vertex_spec(vertex) for vertex in self.members[name])
         near = dict.fromkeys(i.neighbour for vertex in vertices for i in vertex.incidences)
-        return HostRecipe(
+        return HostSpec(
             name,
             self.run,
             vertices,

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sheafnet.dynamics.rule import Rule
-from sheafnet.dynamics.vertex_spec import Recipe
+from sheafnet.dynamics.vertex_spec import VertexSpec
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 
 
 @dataclass(frozen=True, eq=False)
-class HostRecipe:
+class HostSpec:
     """One host at the start of a life.
 
     Attributes
@@ -39,7 +39,7 @@ class HostRecipe:
 
     name: str
     run: str
-    vertices: tuple[Recipe, ...]
+    vertices: tuple[VertexSpec, ...]
     host_of: Mapping[str, str]
     rule: Rule
     incarnation: int
@@ -52,9 +52,9 @@ class HostRecipe:
         """Hosts with a neighbour of a vertex there."""
         return tuple(dict.fromkeys(self.host_of.values()))
 
-    def host(self) -> Host:
+    def build(self) -> Host:
         """Return the host."""
-        vertices = [recipe.vertex() for recipe in self.vertices]
+        vertices = [spec.build() for spec in self.vertices]
         for vertex in vertices:
             vertex.star.quiet = self.quiet
         return Host(

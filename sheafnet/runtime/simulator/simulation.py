@@ -272,7 +272,9 @@ class Simulation:
     def _live(self, name: str) -> None:
         """Begin a life of a host."""
         self.trace.note(self.kernel.now, What.RISE, name, self.lives[name])
-        host = self.hosts[name] = self.deployment.recipe(name, self.lives[name], self._quiet).host()
+        host = self.hosts[name] = self.deployment.host_spec(
+            name, self.lives[name], self._quiet
+        ).build()
         self._schedule_step(host)
 
     def _roll_back(self) -> None:
