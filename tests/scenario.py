@@ -18,7 +18,7 @@ import numpy as np
 import sheafnet as sn
 from sheafnet.dynamics.inbox import Word
 from sheafnet.dynamics.messages import Key
-from sheafnet.runtime.hosts.control import Ask
+from sheafnet.runtime.hosts.control import StatusRequest
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.host_spec import HostSpec
 from sheafnet.runtime.interface import Watch
@@ -150,15 +150,15 @@ def watch_waves(simulation: Simulation) -> list[Wave]:
     not.
     """
     waves: list[Wave] = []
-    ask = simulation.coordinator.ask
+    begin_wave = simulation.coordinator.begin_wave
 
-    def watched() -> Ask:
+    def watched() -> StatusRequest:
         everyone = simulation.hosts.keys() == simulation.lives.keys()
         at_rest = everyone and all(map(is_at_rest, simulation.hosts.values()))
         waves.append(Wave(simulation.kernel.now, at_rest))
-        return ask()
+        return begin_wave()
 
-    simulation.coordinator.ask = watched  # type: ignore[method-assign]
+    simulation.coordinator.begin_wave = watched  # type: ignore[method-assign]
     return waves
 
 

@@ -98,7 +98,7 @@ class Group:
         """Return the largest |∇E| of every member, each from what it has heard."""
         return {name: vertex.stationarity for name, vertex in self.vertices.items()}
 
-    def repin(
+    def set_pins(
         self, constraints: Mapping[str, Constraint], start: Callable[[Star], Program]
     ) -> list[Message]:
         """Have every member obey its constraint.
@@ -111,7 +111,7 @@ class Group:
         return [
             message
             for name, vertex in self.vertices.items()
-            for message in vertex.repin(constraints[name], start)
+            for message in vertex.set_pins(constraints[name], start)
         ]
 
     def residuals(self) -> dict[str, Array]:

@@ -56,7 +56,7 @@ class Star:
 
     Attributes
     ----------
-    quiet
+    send_threshold
         A force or a change of a projection that is no larger than this is not worth a step or
         a message, so that a converged network falls silent. 0 acts on everything.
     sequence
@@ -83,7 +83,7 @@ class Star:
         self.tag = 0
         self.heard_keys = self._keys()
         self.constrain(constraint)
-        self.quiet = 0.0
+        self.send_threshold = 0.0
         self.sequence = 0
         self.has_kinks = any(inc.map.kink for inc in self.incidences)
         self._heard_all = False

@@ -12,8 +12,8 @@ from sheafnet.dynamics.program import Program
 from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.errors import DeliveryError
 
-NEAR_REST: Final = 1000.0
-"""Forces above this many times the quiet are far from rest: what changed is not worth a look."""
+NEAR_STATIONARY: Final = 1000.0
+"""Times the send threshold: under a larger force all is sent, without looking at what changed."""
 
 
 class Vertex:
@@ -109,9 +109,9 @@ class Vertex:
         """Whether the vertex is ready and has a reason to step: unread mail, or it moved."""
         return (self._restless or self._acted_on != self.inbox.version) and self.ready
 
-    def wake(self, quiet: float) -> list[Message]:
-        """Act on anything larger than ``quiet`` from now on; return what must be said for it."""
-        self.star.quiet = quiet
+    def set_threshold(self, threshold: float) -> list[Message]:
+        """Act on anything larger than ``threshold`` from now on; return what to send for it."""
+        self.star.send_threshold = threshold
         self._restless = True
         self.star.sequence += 1
         return self._news()
@@ -127,7 +127,7 @@ class Vertex:
         self.star.sequence += 1
         return self._everything()
 
-    def repin(self, constraint: Constraint, start: Callable[[Star], Program]) -> list[Message]:
+    def set_pins(self, constraint: Constraint, start: Callable[[Star], Program]) -> list[Message]:
         """Obey other pins from where the vertex is; return what must be said for it.
 
         A vertex whose own pins are as they were goes on undisturbed.
@@ -153,8 +153,11 @@ class Vertex:
     def step(self) -> list[Message]:
         """Run the program once; return what the neighbours are to be told."""
         self._acted_on = self.inbox.version
-        quiet = self.star.quiet
-        far = quiet == 0.0 or self.star.stationarity(self.inbox) > NEAR_REST * quiet
+        send_threshold = self.star.send_threshold
+        far = (
+            send_threshold == 0.0
+            or self.star.stationarity(self.inbox) > NEAR_STATIONARY * send_threshold
+        )
         stalk, letters, at_least, final, maps, edges, tag, pins, own = self.program.step(
             self.star, self.inbox
         )
@@ -202,7 +205,7 @@ class Vertex:
         said, messages = list(self._said), []
         for end, key in enumerate(self._own_keys):
             projection = self.star.projections[end]
-            if largest(projection - said[end]) > self.star.quiet:
+            if largest(projection - said[end]) > self.star.send_threshold:
                 said[end] = projection
                 messages.append(Message(key, self.star.sequence, projection))
         self._said = tuple(said)

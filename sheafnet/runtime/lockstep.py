@@ -88,7 +88,7 @@ class _Rounds:
         while True:
             pins = watch.pins()
             if pins is not None:
-                self.repin(pins)
+                self.set_pins(pins)
                 guard = Guard(self.worst, self.problem.rule.growth_limit)
             if guard.trips(self.worst):
                 return self.record(Outcome.DIVERGED, self.divergence())
@@ -123,11 +123,11 @@ class _Rounds:
         self.keep()
         self.show(watch)
 
-    def repin(self, pins: Pins) -> None:
+    def set_pins(self, pins: Pins) -> None:
         """Obey other pins from this round on."""
         self.problem = self.problem.with_pins(pins)
         constraints = {name: self.problem.constraint(name) for name in self.group.vertices}
-        self.group.deliver(self.group.repin(constraints, self.problem.fitted_rule.start))
+        self.group.deliver(self.group.set_pins(constraints, self.problem.fitted_rule.start))
         self.look()
 
     def keep(self) -> None:

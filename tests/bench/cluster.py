@@ -32,7 +32,7 @@ from sheafnet.runtime.cluster import environment
 from sheafnet.runtime.cluster.cluster import WarmCluster
 from tests.cluster.kills import pid_of
 
-environment.keep_quiet()
+environment.stay_offline()
 import ray  # noqa: E402
 
 from sheafnet.runtime.cluster.session import session  # noqa: E402

@@ -222,5 +222,5 @@ def main(scrapes: float) -> None:
 
 
 if __name__ == "__main__":
-    environment.keep_quiet()
+    environment.stay_offline()
     main(float(sys.argv[1]) if len(sys.argv) > 1 else SCRAPES)

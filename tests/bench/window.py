@@ -91,7 +91,7 @@ def on_ray() -> None:
     """Print batches per second, and what comes of them."""
     from sheafnet.runtime.cluster import environment
 
-    environment.keep_quiet()
+    environment.stay_offline()
     from sheafnet.runtime.cluster.session import session
 
     rates: dict[int, list[float]] = {window: [] for window in WINDOWS}

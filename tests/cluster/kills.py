@@ -176,7 +176,7 @@ def main(times: int) -> None:
 if __name__ == "__main__":
     from sheafnet.runtime.cluster import environment
 
-    environment.keep_quiet()
+    environment.stay_offline()
     from sheafnet.runtime.cluster.session import session
 
     with session("local"):

@@ -20,7 +20,7 @@ from sheafnet.core.arrays import Array
 from sheafnet.errors import ClusterError, InputError
 from sheafnet.observe.jsonlines import JsonLines
 from sheafnet.runtime.cluster.cluster import WarmCluster
-from sheafnet.runtime.hosts.control import Ask
+from sheafnet.runtime.hosts.control import StatusRequest
 from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 from sheafnet.runtime.problem import Problem
@@ -91,7 +91,7 @@ class TestOnOneRay:
         ):
             frame = Frame(run, sender, receiver, 0, 1, 0, (), ())
             actor.push.remote(Codec().encode(frame))
-        report = ray.get(actor.ask.remote(Ask(1)))
+        report = ray.get(actor.report.remote(StatusRequest(1)))
         assert report.view.account.refused == {"stranger": 2, "run": 1}
         for each in (actor, silent):
             ray.kill(each)

@@ -16,7 +16,7 @@ from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 
-environment.keep_quiet()
+environment.stay_offline()
 from sheafnet.runtime.cluster import host_actor  # noqa: E402
 
 PATIENT = SendPolicy(first_timeout=3600.0, min_timeout=3600.0)

@@ -25,7 +25,7 @@ from sheafnet.config.schema.job import ClusterRuntime, Config
 from sheafnet.config.shipped import find_config
 from sheafnet.observe.prometheus import METRICS
 from sheafnet.observe.rundir import RunDirectory
-from sheafnet.runtime.cluster.environment import QUIET
+from sheafnet.runtime.cluster.environment import OFFLINE
 
 ROOT = Path(sheafnet.__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -238,7 +238,7 @@ def test_the_image_is_pinned_quiet_and_runs_as_nobody_in_particular() -> None:
         assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", image)
     (user,) = re.findall(r"^USER (\d+):\d+$", DOCKERFILE, re.M)
     assert int(user) > 0
-    for name, value in QUIET.items():
+    for name, value in OFFLINE.items():
         assert (f"{name}={value}" in DOCKERFILE) == (name != ONLY_A_LONE_HEAD)
     assert "RAY_AUTH_MODE=token" in DOCKERFILE
 
@@ -304,7 +304,9 @@ def test_compose_mounts_what_there_is_and_nothing_to_write_to() -> None:
 def test_compose_is_quiet_and_asks_for_a_token() -> None:
     for name in ("head", "worker", "job"):
         environment = services()[name]["environment"]
-        assert QUIET.items() <= {**environment, ONLY_A_LONE_HEAD: QUIET[ONLY_A_LONE_HEAD]}.items()
+        assert (
+            OFFLINE.items() <= {**environment, ONLY_A_LONE_HEAD: OFFLINE[ONLY_A_LONE_HEAD]}.items()
+        )
         assert ONLY_A_LONE_HEAD not in environment
         assert environment["RAY_AUTH_MODE"] == "token"
         assert environment["RAY_AUTH_TOKEN"].startswith("${RAY_AUTH_TOKEN:?")

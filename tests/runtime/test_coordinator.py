@@ -9,8 +9,8 @@ import pytest
 
 import sheafnet as sn
 from sheafnet.core.arrays import Array
-from sheafnet.runtime.hosts.control import Finish, Freeze, Report, Settle, Wake
-from sheafnet.runtime.hosts.coordinator import DEAD_AFTER, FINEST_WAKE, Coordinator
+from sheafnet.runtime.hosts.control import Finished, SetFrozen, SetThreshold, Settled, StatusReport
+from sheafnet.runtime.hosts.coordinator import DEAD_AFTER, FINEST_THRESHOLD, Coordinator
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import HostTime
 
@@ -29,9 +29,9 @@ def coordinator(problem: Problem = PROBLEM) -> Coordinator:
 
 def answer(
     judge: Coordinator, stalks: dict[str, Array] = RIGHT, run: str = RUN, **changes: Any
-) -> Finish | Settle | Wake | Freeze | None:
+) -> Finished | Settled | SetThreshold | SetFrozen | None:
     """Let both hosts answer a new wave; ``changes`` are in the report of layer_1."""
-    ask = judge.ask()
+    request = judge.begin_wave()
     order = None
     for host, vertex in (("layer_0", "a0"), ("layer_1", "z1")):
         fields: dict[str, Any] = {
@@ -44,10 +44,10 @@ def answer(
             "pins": 0,
             "exploded": None,
         }
-        given = {vertex: stalks[vertex]} if ask.with_stalks else None
+        given = {vertex: stalks[vertex]} if request.with_stalks else None
         fields |= changes if host == "layer_1" else {}
         order = judge.receive(
-            Report(run=run, host=host, wave=ask.wave, stalks=given, **fields), 0.0
+            StatusReport(run=run, host=host, wave=request.wave, stalks=given, **fields), 0.0
         )
     return order
 
@@ -56,7 +56,7 @@ def test_two_equal_waves_and_a_check_end_a_run() -> None:
     judge = coordinator()
     assert answer(judge) is None
     end = answer(judge)
-    assert isinstance(end, Finish)
+    assert isinstance(end, Finished)
     assert end.outcome is sn.Outcome.CONVERGED
     np.testing.assert_array_equal(end.cochain["z1"], RIGHT["z1"])
 
@@ -71,7 +71,7 @@ def test_any_change_between_the_waves_starts_the_count_again(change: dict[str, A
     answer(judge)
     assert answer(judge, **change) is None
     assert answer(judge) is None  # the first of two equal waves again
-    assert isinstance(answer(judge), Finish)
+    assert isinstance(answer(judge), Finished)
 
 
 def test_a_vertex_with_a_force_keeps_the_run_going() -> None:
@@ -90,7 +90,7 @@ def test_a_run_that_is_idle_with_a_force_for_good_ends_with_the_reason() -> None
     for _ in range(DEAD_AFTER):
         assert answer(judge, sent=6, **stuck) is None
     end = answer(judge, sent=6, **stuck)
-    assert isinstance(end, Finish)
+    assert isinstance(end, Finished)
     assert end.outcome is sn.Outcome.BUDGET_EXHAUSTED
     assert "all hosts are idle, but the force is 2e-09" in end.message
 
@@ -99,37 +99,37 @@ def test_two_changed_waves_that_equal_each_other_are_enough() -> None:
     judge = coordinator()
     answer(judge)
     assert answer(judge, sent=6) is None
-    assert isinstance(answer(judge, sent=6), Finish)
+    assert isinstance(answer(judge, sent=6), Finished)
 
 
 def test_an_answer_to_an_earlier_wave_does_not_count() -> None:
     judge = coordinator()
-    late = judge.ask()
-    judge.ask()
-    report = Report(RUN, "layer_1", 0, late.wave, True, 5, 5, {"z1": 0.0}, 10, 0, None, None)
+    late = judge.begin_wave()
+    judge.begin_wave()
+    report = StatusReport(RUN, "layer_1", 0, late.wave, True, 5, 5, {"z1": 0.0}, 10, 0, None, None)
     assert judge.receive(report, 0.0) is None
     assert not judge.complete
 
 
-def test_a_failed_check_wakes_everyone_at_a_tenth_of_the_quiet() -> None:
+def test_a_failed_check_wakes_everyone_at_a_tenth_of_the_threshold() -> None:
     judge = coordinator()
     answer(judge)
     order = answer(judge, stalks=WRONG)
-    assert isinstance(order, Wake)
-    assert order.quiet == pytest.approx(1e-11)
+    assert isinstance(order, SetThreshold)
+    assert order.threshold == pytest.approx(1e-11)
     assert judge.failed_checks == 1
     assert answer(judge) is None
     end = answer(judge)
-    assert isinstance(end, Finish)
+    assert isinstance(end, Finished)
     assert end.outcome is sn.Outcome.CONVERGED
 
 
 def test_a_tolerance_beyond_the_precision_ends_with_the_reason() -> None:
     judge = coordinator()
     order: object = None
-    for _ in range(2 * (FINEST_WAKE + 1)):
+    for _ in range(2 * (FINEST_THRESHOLD + 1)):
         order = answer(judge, stalks=WRONG)
-    assert isinstance(order, Finish)
+    assert isinstance(order, Finished)
     assert order.outcome is sn.Outcome.BUDGET_EXHAUSTED
     assert "the tolerance is beyond the precision" in order.message
 
@@ -140,7 +140,7 @@ def test_the_budget_counts_messages_by_edges() -> None:
     assert judge.rounds == 99
     answer(judge, idle=False, messages=190)
     end = answer(judge, idle=False, messages=190)
-    assert isinstance(end, Finish)
+    assert isinstance(end, Finished)
     assert end.outcome is sn.Outcome.BUDGET_EXHAUSTED
 
 
@@ -152,7 +152,7 @@ def test_an_exploded_vertex_ends_the_run_by_name() -> None:
     }
     answer(judge, **blown)
     end = answer(judge, **blown)
-    assert isinstance(end, Finish)
+    assert isinstance(end, Finished)
     assert end.outcome is sn.Outcome.DIVERGED
     assert "the force on 'z1' reached 1e+99 at its update 7" in end.message
 
@@ -166,20 +166,22 @@ def test_a_divergence_is_not_talked_over_by_the_budget() -> None:
     answer(judge, **blown)
     judge.end(sn.Outcome.BUDGET_EXHAUSTED)
     end = answer(judge, **blown)
-    assert isinstance(end, Finish)
+    assert isinstance(end, Finished)
     assert end.outcome is sn.Outcome.DIVERGED
 
 
 def test_an_end_that_was_ordered_waits_for_a_wave_that_collects() -> None:
     judge = coordinator()
-    ask = judge.ask()
+    request = judge.begin_wave()
     judge.end(sn.Outcome.STOPPED)
     for host, vertex in (("layer_0", "a0"), ("layer_1", "z1")):
-        report = Report(RUN, host, 0, ask.wave, False, 1, 1, {vertex: 1.0}, 2, 0, None, None)
+        report = StatusReport(
+            RUN, host, 0, request.wave, False, 1, 1, {vertex: 1.0}, 2, 0, None, None
+        )
         assert judge.receive(report, 0.0) is None
     assert judge.hurried
     end = answer(judge)
-    assert isinstance(end, Finish)
+    assert isinstance(end, Finished)
     assert end.outcome is sn.Outcome.STOPPED
 
 
@@ -191,13 +193,13 @@ def test_training_is_drained_before_it_ends() -> None:
     judge = coordinator(LEARNING)
     assert answer(judge, sent=1, **LEFT) is None
     assert judge.end(sn.Outcome.STOPPED) is None
-    assert judge.ask().drain
+    assert judge.begin_wave().drain
     for sent in range(2, 6):  # batches that have begun go on
         assert answer(judge, sent=sent, idle=False, **LEFT) is None
     assert answer(judge, sent=6, **LEFT) is None
     assert answer(judge, sent=6, **LEFT) is None
     end = answer(judge, sent=6, **LEFT)
-    assert isinstance(end, Finish)
+    assert isinstance(end, Finished)
     assert end.outcome is sn.Outcome.STOPPED
 
 

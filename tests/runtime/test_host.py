@@ -10,7 +10,7 @@ import pytest
 import sheafnet as sn
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.errors import InputError, UnknownNameError
-from sheafnet.runtime.hosts.control import Ask
+from sheafnet.runtime.hosts.control import StatusRequest
 from sheafnet.runtime.hosts.deferral import FORCING_TERM
 from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.host import Host
@@ -83,7 +83,7 @@ def test_hosts_converge_over_bytes_and_then_fall_silent() -> None:
     now = settle(hosts)
     forward = NETWORK.forward_cochain(np.ones((2, 1)))
     for host in hosts.values():
-        report = host.report(Ask(1, with_stalks=True))
+        report = host.report(StatusRequest(1, with_stalks=True))
         assert report.idle
         assert report.stalks is not None
         for vertex, stalk in report.stalks.items():
@@ -99,7 +99,7 @@ def test_nobody_steps_before_every_neighbour_was_heard() -> None:
     for _ in range(5):
         hosts["layer_1"].step(1.0)
     assert hosts["layer_1"].updates == 0
-    assert hosts["layer_1"].report(Ask(1)).stationarity["z1"] == np.inf
+    assert hosts["layer_1"].report(StatusRequest(1)).stationarity["z1"] == np.inf
 
 
 def first_frame(sender: str = "layer_0") -> Frame:
@@ -177,7 +177,7 @@ def test_a_lost_frame_is_sent_again_until_it_is_acknowledged() -> None:
             sender.receive(data, 12.0)
     sender.step(12.0)
     assert sender.due is None
-    assert sender.report(Ask(1)).idle
+    assert sender.report(StatusRequest(1)).idle
 
 
 def test_a_restarted_host_is_heard_and_told_again_what_it_missed() -> None:
@@ -216,7 +216,7 @@ def test_small_steps_wait_while_an_answer_is_under_way() -> None:
     hosts = deployment("prox").hosts()
     exchange(hosts, 1.0)
     host = hosts["layer_1"]
-    quiet = host.group.vertices["z1"].star.quiet
+    send_threshold = host.group.vertices["z1"].star.send_threshold
     forces = []
     for answered in range(200):
         for peer in host._peers:  # an answer without any news
@@ -225,12 +225,12 @@ def test_small_steps_wait_while_an_answer_is_under_way() -> None:
         while host.runnable:
             host.step(2.0)
         forces.append(max(host.group.stationarity().values()))
-        if host.report(Ask(0)).idle:
+        if host.report(StatusRequest(0)).idle:
             break
     # It leaves the rest, and with every two answers, one from each side, comes so much closer.
-    assert forces[0] > 1e6 * quiet
+    assert forces[0] > 1e6 * send_threshold
     assert all(later <= FORCING_TERM * earlier for earlier, later in pairwise(forces[1::2]))
-    assert forces[-1] <= quiet
+    assert forces[-1] <= send_threshold
 
 
 def test_waking_says_what_was_withheld() -> None:
@@ -238,6 +238,6 @@ def test_waking_says_what_was_withheld() -> None:
     now = settle(hosts)
     before = {name: host.sent for name, host in hosts.items()}
     for host in hosts.values():
-        host.wake(0.0)
+        host.set_threshold(0.0)
     exchange(hosts, now)
     assert any(host.sent > before[name] for name, host in hosts.items())

@@ -39,5 +39,5 @@ def test_a_host_spec_that_has_travelled_makes_the_same_host(incarnation: int) ->
     spec = deployment().host_spec("layer_2", incarnation, 1e-3)
     here, there = spec.build(), pickle.loads(pickle.dumps(spec)).build()
     assert here.incarnation == there.incarnation == incarnation
-    assert there.group.vertices["z2"].star.quiet == 1e-3
+    assert there.group.vertices["z2"].star.send_threshold == 1e-3
     assert here.step(0.0) == there.step(0.0)

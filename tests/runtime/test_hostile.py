@@ -35,10 +35,10 @@ def incarnation_kept(patch: pytest.MonkeyPatch) -> None:
     write = Deployment.host_spec
 
     def host_spec(
-        self: Deployment, name: str, incarnation: int = 0, quiet: float | None = None
+        self: Deployment, name: str, incarnation: int = 0, send_threshold: float | None = None
     ) -> HostSpec:
         del incarnation
-        return write(self, name, 0, quiet)
+        return write(self, name, 0, send_threshold)
 
     patch.setattr(Deployment, "host_spec", host_spec)
 

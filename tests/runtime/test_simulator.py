@@ -209,10 +209,12 @@ def test_after_a_failed_check_everyone_is_woken_and_the_run_goes_on(
     assert record.outcome is sn.Outcome.CONVERGED
     # Everyone acted on ten times smaller forces after that.
     forces = stationarity(SMALL.sheaf, record.cochain, run.problem.pins)
-    quiet = {
-        v.star.quiet for host in simulation.hosts.values() for v in host.group.vertices.values()
+    thresholds = {
+        v.star.send_threshold
+        for host in simulation.hosts.values()
+        for v in host.group.vertices.values()
     }
-    assert list(quiet) == [pytest.approx(0.1 * 0.05 * 1e-9)]
+    assert list(thresholds) == [pytest.approx(0.1 * 0.05 * 1e-9)]
     assert max(forces.values()) <= 0.05 * 1e-9
 
 

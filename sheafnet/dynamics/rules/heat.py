@@ -72,7 +72,7 @@ class HeatProgram(Program):
 
     def step(self, star: Star, inbox: Inbox) -> Step:
         """Return x − η ∇E, or no move where the force is too small to matter."""
-        if star.stationarity(inbox) <= star.quiet:
+        if star.stationarity(inbox) <= star.send_threshold:
             return Step(None)
         stalk = star.descent(inbox) * self._factor
         stalk += star.stalk

@@ -83,11 +83,11 @@ class ProxProgram(Program):
     def step(self, star: Star, inbox: Inbox) -> Step:
         """Return the minimiser, or no move where the force is too small to matter."""
         force = star.stationarity(inbox)
-        if force <= star.quiet:
+        if force <= star.send_threshold:
             return Step(None)
         target = self.proximal.minimiser(star, inbox)
         if self.damping == 1.0:
             # What rounding leaves of a large force may be worth another step.
-            settled = self.rounding * force <= star.quiet
+            settled = self.rounding * force <= star.send_threshold
             return Step(target, final=self.proximal.exact and settled)
         return Step(star.stalk + relaxed(star, target, self.damping))

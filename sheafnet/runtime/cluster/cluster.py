@@ -126,7 +126,7 @@ class AttendedCluster:
 
 def _module(name: str) -> ModuleType:
     """Import what needs Ray, with Ray kept from calling out."""
-    environment.keep_quiet()
+    environment.stay_offline()
     try:
         return importlib.import_module(f"sheafnet.runtime.cluster.{name}")
     except ModuleNotFoundError as error:

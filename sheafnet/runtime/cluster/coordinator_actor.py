@@ -13,7 +13,7 @@ from sheafnet.core.stalkpins import Pins
 from sheafnet.runtime.cluster.host_actor import Handle
 from sheafnet.runtime.cluster.settings import ClusterSettings
 from sheafnet.runtime.cluster.supervisor import Crew
-from sheafnet.runtime.hosts.control import Finish, Freeze, Settle, Wake
+from sheafnet.runtime.hosts.control import Finished, SetFrozen, SetThreshold, Settled
 from sheafnet.runtime.hosts.coordinator import Coordinator
 from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.send_policy import SendPolicy
@@ -123,7 +123,7 @@ class _Waves:
         self.interval = interval
         self.watch = watch
         self.coordinator = Coordinator(
-            problem, crew.deployment.members, crew.quiet, crew.deployment.run
+            problem, crew.deployment.members, crew.send_threshold, crew.deployment.run
         )
         self.began = time.monotonic()
         self.deadline = self.began + (problem.stop.max_time or float("inf"))
@@ -131,37 +131,37 @@ class _Waves:
     def run(self) -> Record:
         while True:
             began = time.monotonic()
-            finish = self.wave()
+            finished = self.wave()
             if self.crew.forgotten:
                 self.roll_back()
             for cut in self.coordinator.taken():
                 self.watch.cut(cut)
-            if finish is None:
-                finish = self.look_up()
-            if finish is not None:
-                return self.record(finish)
+            if finished is None:
+                finished = self.look_up()
+            if finished is not None:
+                return self.record(finished)
             if not self.coordinator.hurried:
                 time.sleep(max(began + self.interval - time.monotonic(), 0.0))
 
-    def wave(self) -> Finish | None:
+    def wave(self) -> Finished | None:
         """Ask every host once, and do what follows."""
-        finish = None
-        for report in self.crew.reports(self.coordinator.ask()):
+        finished = None
+        for report in self.crew.reports(self.coordinator.begin_wave()):
             if report is None:
                 continue
             match self.coordinator.receive(report, self.elapsed):
-                case Finish() as end:
-                    finish = end
-                case Settle(cochain):
+                case Finished() as end:
+                    finished = end
+                case Settled(cochain):
                     outcome = Outcome.CONVERGED
-                    self.watch.settled(self.record(Finish(outcome, outcome.value, cochain)))
-                case Wake(quiet):
-                    self.crew.wake(quiet)
-                case Freeze(frozen):
-                    self.crew.freeze(frozen)
+                    self.watch.settled(self.record(Finished(outcome, outcome.value, cochain)))
+                case SetThreshold(threshold):
+                    self.crew.set_threshold(threshold)
+                case SetFrozen(frozen):
+                    self.crew.set_frozen(frozen)
                 case None:
                     pass
-        return finish
+        return finished
 
     def roll_back(self) -> None:
         """Have every host go on from the last cut: one has come back without its maps."""
@@ -169,7 +169,7 @@ class _Waves:
         self.coordinator.roll_back(deployment.run)
         self.crew.begin_anew(deployment)
 
-    def look_up(self) -> Finish | None:
+    def look_up(self) -> Finished | None:
         """Ask the watch what is wanted."""
         self.watch.look(self.coordinator.rounds, self.progress)
         if self.watch.stopping:
@@ -179,8 +179,8 @@ class _Waves:
         pins = self.watch.pins()
         if pins is not None:
             deployment = self.crew.deployment.with_pins(pins)
-            self.coordinator.repin(deployment.problem, deployment.version)
-            self.crew.repin(deployment)
+            self.coordinator.set_pins(deployment.problem, deployment.version)
+            self.crew.set_pins(deployment)
         return None
 
     def progress(self) -> Progress:
@@ -190,12 +190,12 @@ class _Waves:
     def elapsed(self) -> float:
         return time.monotonic() - self.began
 
-    def record(self, finish: Finish) -> Record:
+    def record(self, finished: Finished) -> Record:
         account = self.progress().account
         return Record(
-            outcome=finish.outcome,
-            message=finish.message,
-            cochain=finish.cochain,
+            outcome=finished.outcome,
+            message=finished.message,
+            cochain=finished.cochain,
             stats=Stats.of(account, self.coordinator.rounds, 0.0),
             ledger=account.ledger,
             edges=account.edges,

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-QUIET = {
+OFFLINE = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9/",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
@@ -29,9 +29,9 @@ _HOME_OF_USER = "SHEAFNET_HOME"
 """Where a Ray that was started with a home of its own tells its actors the user's."""
 
 
-def keep_quiet() -> None:
+def stay_offline() -> None:
     """Set what keeps Ray from calling out, for this process and its children."""
-    os.environ.update(QUIET)
+    os.environ.update(OFFLINE)
 
 
 @functools.cache

@@ -20,7 +20,7 @@ import numpy as np
 import ray
 
 from sheafnet.runtime.cluster.environment import go_home
-from sheafnet.runtime.hosts.control import Ask, Repin, Report
+from sheafnet.runtime.hosts.control import SetPins, StatusReport, StatusRequest
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.host_spec import HostSpec
 from sheafnet.runtime.record import Process
@@ -98,15 +98,16 @@ class HostActor:
         """Take a frame, in parts as ``in_parts`` gives them."""
         self._mail.put(b"".join(parts))
 
-    def ask(self, ask: Ask) -> Report | None:
-        """Return the report of the host; None if there is none yet, as after a restart."""
+    def report(self, request: StatusRequest) -> StatusReport | None:
+        """Have the host obey and report; None if there is no host yet, as after a restart."""
         life = self._life
         if life is None:
             return None
-        answer: Future[Report] = Future()
+        answer: Future[StatusReport] = Future()
 
         def report(host: Host) -> None:
-            found = host.report(ask, with_view=True)
+            host.obey(request)
+            found = host.report(request, with_view=True)
             lived = time.monotonic() - life.began
             answer.set_result(replace(found, worked=life.worked, lived=lived))
 
@@ -118,17 +119,17 @@ class HostActor:
                 if life.failure is not None:
                     raise life.failure from None
 
-    def wake(self, quiet: float) -> None:
-        """Have the host act on anything larger than ``quiet`` from now on."""
-        self._mail.put(lambda host: host.wake(quiet))
+    def set_threshold(self, threshold: float) -> None:
+        """Have the host act on anything larger than ``threshold`` from now on."""
+        self._mail.put(lambda host: host.set_threshold(threshold))
 
-    def freeze(self, frozen: bool) -> None:
+    def set_frozen(self, frozen: bool) -> None:
         """Have no vertex of the host step from now on, or let them again."""
-        self._mail.put(lambda host: host.freeze(frozen))
+        self._mail.put(lambda host: host.set_frozen(frozen))
 
-    def repin(self, order: Repin) -> None:
+    def set_pins(self, order: SetPins) -> None:
         """Have the host obey other pins."""
-        self._mail.put(lambda host: host.repin(order))
+        self._mail.put(lambda host: host.set_pins(order))
 
 
 def in_parts(data: bytes) -> Sequence[bytes]:
@@ -170,7 +171,7 @@ def _live(host: Host, peers: Mapping[str, Handle], mail: Mail, life: _Life) -> N
                     life.worked += took
                     if host.improves_by_waiting:
                         rests_until = ended + max(PACE, STEPS_WAITED * took)
-    except Exception as error:  # raised again by ask()
+    except Exception as error:  # raised again by report()
         life.failure = error
 
 

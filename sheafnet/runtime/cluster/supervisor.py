@@ -18,7 +18,7 @@ from ray.exceptions import (
 from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster.host_actor import Handle
 from sheafnet.runtime.cluster.settings import ClusterSettings
-from sheafnet.runtime.hosts.control import Ask, Report
+from sheafnet.runtime.hosts.control import StatusReport, StatusRequest
 from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.record import Process, Recovery
 
@@ -44,7 +44,7 @@ class Crew:
 
     Attributes
     ----------
-    quiet
+    send_threshold
         What vertices may leave unsaid by now.
     processes
         Where each host lives.
@@ -58,7 +58,7 @@ class Crew:
         self, deployment: Deployment, actors: Mapping[str, Handle], cluster: ClusterSettings
     ) -> None:
         self.deployment = deployment
-        self.quiet = deployment.quiet
+        self.send_threshold = deployment.send_threshold
         self.processes: dict[str, Process] = {}
         self.recoveries: list[Recovery] = []
         self.forgotten: set[str] = set()
@@ -75,7 +75,7 @@ class Crew:
         for name, process in bound.items():
             self._confirm(name, process)
 
-    def reports(self, ask: Ask) -> Iterator[Report | None]:
+    def reports(self, request: StatusRequest) -> Iterator[StatusReport | None]:
         """Ask every host; yield each report as it comes, and None every now and then.
 
         Raises
@@ -83,7 +83,7 @@ class Crew:
         ClusterError
             If a host is lost for good, silent for too long, or failed.
         """
-        pending = {self._actors[name].ask.remote(ask): name for name in self._actors}
+        pending = {self._actors[name].report.remote(request): name for name in self._actors}
         later: dict[str, float] = {}
         heard = dict.fromkeys(self._actors, time.monotonic())
         while pending or later:
@@ -102,7 +102,7 @@ class Crew:
                     yield report
             for name in [name for name, when in later.items() if when <= now]:
                 del later[name]
-                pending[self._actors[name].ask.remote(ask)] = name
+                pending[self._actors[name].report.remote(request)] = name
             for name in {*pending.values(), *later}:
                 lost_at = self._lost_at.get(name)
                 if lost_at is not None and now - lost_at > self._cluster.startup:
@@ -114,22 +114,22 @@ class Crew:
                     )
             yield None
 
-    def wake(self, quiet: float) -> None:
-        """Have every vertex act on anything larger than ``quiet`` from now on."""
-        self.quiet = quiet
+    def set_threshold(self, threshold: float) -> None:
+        """Have every vertex act on anything larger than ``threshold`` from now on."""
+        self.send_threshold = threshold
         for actor in self._actors.values():
-            actor.wake.remote(quiet)
+            actor.set_threshold.remote(threshold)
 
-    def freeze(self, frozen: bool) -> None:
+    def set_frozen(self, frozen: bool) -> None:
         """Have no vertex step from now on, or let them again."""
         for actor in self._actors.values():
-            actor.freeze.remote(frozen)
+            actor.set_frozen.remote(frozen)
 
-    def repin(self, deployment: Deployment) -> None:
+    def set_pins(self, deployment: Deployment) -> None:
         """Have every host obey the pins of ``deployment``, also those that come back later."""
         self.deployment = deployment
         for name, actor in self._actors.items():
-            actor.repin.remote(deployment.pins_order(name))
+            actor.set_pins.remote(deployment.pins_order(name))
 
     def rest(self) -> None:
         """Have every host live no more; its actor can be another one later."""
@@ -144,7 +144,7 @@ class Crew:
 
     def _begin(self, name: str) -> ray.ObjectRef[Process]:
         """Tell one actor; return what it will answer."""
-        spec = self.deployment.host_spec(name, self._lives[name], self.quiet)
+        spec = self.deployment.host_spec(name, self._lives[name], self.send_threshold)
         peers = {peer: self._actors[peer] for peer in spec.peers}
         process: ray.ObjectRef[Process] = self._actors[name].bind.remote(spec, peers)
         return process
@@ -164,7 +164,7 @@ class Crew:
         except RayError as error:  # what the host raised cannot be read here, for example
             raise ClusterError(f"host {name!r} could not begin: {error}") from error
 
-    def _answer(self, name: str, ref: ray.ObjectRef[Report | None]) -> Report | None:
+    def _answer(self, name: str, ref: ray.ObjectRef[StatusReport | None]) -> StatusReport | None:
         try:
             report = ray.get(ref)
         except ActorUnavailableError:

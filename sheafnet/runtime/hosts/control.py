@@ -16,7 +16,7 @@ from sheafnet.runtime.stop import Outcome
 
 
 @dataclass(frozen=True)
-class Ask:
+class StatusRequest:
     """Every host is to report.
 
     Attributes
@@ -38,7 +38,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class View:
+class EdgeView:
     """What a host shows of its edges and its work.
 
     Attributes
@@ -66,7 +66,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Report:
+class StatusReport:
     """What a host tells the coordinator.
 
     Attributes
@@ -114,7 +114,7 @@ class Report:
     pins: int
     exploded: str | None
     stalks: Mapping[str, Array] | None
-    view: View | None = None
+    view: EdgeView | None = None
     maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
     kept: Mapping[Place, Kept] = field(default_factory=dict)
     worked: float = 0.0
@@ -127,7 +127,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Repin:
+class SetPins:
     """An order to a host to obey other pins.
 
     Attributes
@@ -146,21 +146,21 @@ class Repin:
 
 
 @dataclass(frozen=True)
-class Wake:
-    """Every host is to act on anything larger than ``quiet`` from now on."""
+class SetThreshold:
+    """Every vertex is to act on, and send, anything larger than ``threshold`` from now on."""
 
-    quiet: float
+    threshold: float
 
 
 @dataclass(frozen=True)
-class Freeze:
+class SetFrozen:
     """No vertex of any host is to step from now on, or all may again."""
 
     frozen: bool
 
 
 @dataclass(frozen=True)
-class Finish:
+class Finished:
     """The run is over."""
 
     outcome: Outcome
@@ -169,7 +169,7 @@ class Finish:
 
 
 @dataclass(frozen=True)
-class Settle:
+class Settled:
     """A run that stays has converged under the pins of now."""
 
     cochain: Cochain

@@ -1,13 +1,13 @@
-"""When a run of hosts has ended. Pure: reports in, orders out.
+"""The coordinator: decides when a run of hosts has ended. Pure: reports in, orders out.
 
 The coordinator asks every host in waves::
 
     ASKING ──every host at rest──▶ CONFIRMING: the next wave brings the stalks along
       ▲                                │
       ├── not at rest, or another (incarnation, sent, accepted) than in the wave before
-      ├── the assembled cochain is not stationary: wake all at a tenth of the quiet
+      ├── the assembled cochain is not stationary: all act on a tenth of the send threshold
       │                                │
-      └────────────────────────────────┴──▶ Finish, or Settle where the run stays: it asks on,
+      └────────────────────────────────┴──▶ Finished, or Settled where the run stays: it asks on,
                                             but for no more stalks until the pins change
 
 A run that is to end before its time ends with the next wave. Where vertices learn in steps it is
@@ -18,8 +18,8 @@ Where vertices take turns somebody always has something to say. There all hosts 
 soon as every vertex has reported that it is stationary, and what follows is the same; if it was
 not so after all, they go on::
 
-    every vertex stationary ──▶ Freeze(True) ──▶ at rest ──▶ … ──▶ Finish or Settle
-                                     └── at rest, but not stationary ──▶ Freeze(False)
+    every vertex stationary ──▶ SetFrozen(True) ──▶ at rest ──▶ … ──▶ Finished or Settled
+                                     └── at rest, but not stationary ──▶ SetFrozen(False)
 
 Between the end of one wave and the beginning of the next there is an instant at which every
 host was at rest, since none sent or accepted anything from before it until after it (the four
@@ -39,7 +39,14 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.energy import stationarity
 from sheafnet.core.maps import RestrictionMap
-from sheafnet.runtime.hosts.control import Ask, Finish, Freeze, Report, Settle, Wake
+from sheafnet.runtime.hosts.control import (
+    Finished,
+    SetFrozen,
+    SetThreshold,
+    Settled,
+    StatusReport,
+    StatusRequest,
+)
 from sheafnet.runtime.hosts.progress import survey, times
 from sheafnet.runtime.hosts.stall import StallDetector
 from sheafnet.runtime.problem import Problem
@@ -48,8 +55,8 @@ from sheafnet.runtime.snapshot import Cut, Cuts
 from sheafnet.runtime.stop import Outcome
 
 LOGGER = logging.getLogger("sheafnet")
-FINEST_WAKE = 12
-"""How often the quiet may be divided by ten before the tolerance is beyond the precision."""
+FINEST_THRESHOLD = 12
+"""Divisions of the send threshold by ten before the tolerance counts as beyond the precision."""
 
 DEAD_AFTER = 20
 """Equal waves after which a run counts as dead in which all hosts are idle and a force is left:
@@ -69,8 +76,8 @@ class Coordinator:
         What is run.
     hosts
         Names of all hosts.
-    quiet
-        What vertices may leave unsaid at first.
+    send_threshold
+        Size of a change that vertices may leave unsaid at first.
     run
         Name of the run; reports of another do not count.
 
@@ -94,12 +101,14 @@ class Coordinator:
         How often training went on from there since a host had lost its maps.
     """
 
-    def __init__(self, problem: Problem, hosts: Iterable[str], quiet: float, run: str) -> None:
+    def __init__(
+        self, problem: Problem, hosts: Iterable[str], send_threshold: float, run: str
+    ) -> None:
         self._run = run
         self.latest = problem.resumed
         self.rollbacks = 0
-        self.reports: dict[str, Report] = {}
-        self.past: list[Report] = []
+        self.reports: dict[str, StatusReport] = {}
+        self.past: list[StatusReport] = []
         self.failed_checks = 0
         self.waves = 0
         self.settled: Cochain | None = None
@@ -108,7 +117,7 @@ class Coordinator:
         self._problem = problem
         self._pins = 0
         self._hosts = frozenset(hosts)
-        self._quiet = quiet
+        self._send_threshold = send_threshold
         self._wave = 0
         self._frozen = False
         self._stall = StallDetector()
@@ -118,29 +127,29 @@ class Coordinator:
         self._draining: Outcome | None = None
         # What the current wave collects the stalks for, if it does.
         self._collecting: Outcome | None = None
-        self._answers: dict[str, Report] = {}
+        self._answers: dict[str, StatusReport] = {}
         self._before: dict[str, tuple[int, int, int]] | None = None
 
-    def ask(self) -> Ask:
+    def begin_wave(self) -> StatusRequest:
         """Begin a wave; answers to earlier ones no longer count."""
         self._wave += 1
         self._answers = {}
         self._collecting = self._ending
-        return Ask(
+        return StatusRequest(
             self._wave,
             with_stalks=self._ending is not None,
             known=self._cuts.step,
             drain=self._draining is not None,
         )
 
-    def end(self, outcome: Outcome) -> Finish | None:
+    def end(self, outcome: Outcome) -> Finished | None:
         """Have the run end with ``outcome``, as soon as may be.
 
         A run that has settled has converged, and is over at once. A divergence that has been
         seen already is not talked over.
         """
         if self.settled is not None:
-            return Finish(Outcome.CONVERGED, Outcome.CONVERGED.value, self.settled)
+            return Finished(Outcome.CONVERGED, Outcome.CONVERGED.value, self.settled)
         if self._ending is Outcome.DIVERGED:
             return None
         if not self._problem.rule.by_batch:
@@ -150,7 +159,7 @@ class Coordinator:
             self._stall.restart()
         return None
 
-    def repin(self, problem: Problem, version: int) -> None:
+    def set_pins(self, problem: Problem, version: int) -> None:
         """Take the problem with other pins; none may converge before every host has them."""
         self._problem, self._pins = problem, version
         self._frozen = False  # the word of the pins unfreezes a host
@@ -172,7 +181,9 @@ class Coordinator:
         # Whatever it was about to end with was of steps that are taken again.
         self._ending = self._collecting = None
 
-    def receive(self, report: Report, now: float) -> Finish | Settle | Wake | Freeze | None:
+    def receive(
+        self, report: StatusReport, now: float
+    ) -> Finished | Settled | SetThreshold | SetFrozen | None:
         """Take in a report, now; return what follows once a wave is complete."""
         if report.wave != self._wave or report.run != self._run:
             return None
@@ -232,7 +243,7 @@ class Coordinator:
         """Return what hosts have reported of their seconds, of so many in all."""
         return times([*self.past, *self.reports.values()], elapsed)
 
-    def _judge(self) -> Freeze | None:
+    def _judge(self) -> SetFrozen | None:
         """Decide whether, and for what, the next wave collects the stalks."""
         self._before = None
         stationary, idle = self._stationary(), self._idle()
@@ -251,14 +262,14 @@ class Coordinator:
             elif self._draining is not None and self._drained:
                 self._ending = self._draining
         if self._frozen and idle:
-            return self._freeze(False)
+            return self._set_frozen(False)
         if stationary and self._problem.rule.takes_turns and not self._frozen:
-            return self._freeze(True)
+            return self._set_frozen(True)
         return None
 
-    def _freeze(self, frozen: bool) -> Freeze:
+    def _set_frozen(self, frozen: bool) -> SetFrozen:
         self._frozen = frozen
-        return Freeze(frozen)
+        return SetFrozen(frozen)
 
     @property
     def _dead(self) -> bool:
@@ -291,39 +302,39 @@ class Coordinator:
     def _counters(self) -> dict[str, tuple[int, int, int]]:
         return {name: (r.incarnation, r.sent, r.accepted) for name, r in self._answers.items()}
 
-    def _finish(self, outcome: Outcome) -> Finish | Settle | Wake | Freeze | None:
+    def _finish(self, outcome: Outcome) -> Finished | Settled | SetThreshold | SetFrozen | None:
         cochain = self._assembled()
         if outcome is not Outcome.CONVERGED:
-            return Finish(outcome, self._message(outcome), cochain)
+            return Finished(outcome, self._message(outcome), cochain)
         if not (self._stationary() and self._idle()) or self._counters() != self._before:
             self._ending = None
             return self._judge()
         return self._check(cochain)
 
-    def _check(self, cochain: Cochain) -> Finish | Settle | Wake | Freeze:
+    def _check(self, cochain: Cochain) -> Finished | Settled | SetThreshold | SetFrozen:
         """Return what follows once all is silent, by the forces on the assembled cochain.
 
         Where training in steps is over it is over: its stalks are those of the last batch.
         """
         if self._problem.rule.by_batch:
-            return Finish(Outcome.CONVERGED, Outcome.CONVERGED.value, cochain)
+            return Finished(Outcome.CONVERGED, Outcome.CONVERGED.value, cochain)
         with np.errstate(over="ignore", invalid="ignore"):
             forces = stationarity(self._problem.sheaf, cochain, self._problem.pins)
         if max(forces.values()) <= self._problem.stop_tolerance:
             if not self._problem.stop.stay:
-                return Finish(Outcome.CONVERGED, Outcome.CONVERGED.value, cochain)
+                return Finished(Outcome.CONVERGED, Outcome.CONVERGED.value, cochain)
             self.settled = cochain
             self._ending = None
-            return Settle(cochain)
+            return Settled(cochain)
         self.failed_checks += 1
-        if self.failed_checks > FINEST_WAKE:
+        if self.failed_checks > FINEST_THRESHOLD:
             message = _beyond_precision(max(forces.values()))
-            return Finish(Outcome.BUDGET_EXHAUSTED, message, cochain)
+            return Finished(Outcome.BUDGET_EXHAUSTED, message, cochain)
         self._ending = None
         if self._frozen:
-            return self._freeze(False)
-        self._quiet /= 10.0
-        return Wake(self._quiet)
+            return self._set_frozen(False)
+        self._send_threshold /= 10.0
+        return SetThreshold(self._send_threshold)
 
     def _message(self, outcome: Outcome) -> str:
         for report in self._answers.values():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sheafnet.core.stalkpins import Pins
-from sheafnet.runtime.hosts.control import Repin
+from sheafnet.runtime.hosts.control import SetPins
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.host_spec import HostSpec
 from sheafnet.runtime.hosts.placement import Placement, place
@@ -53,7 +53,7 @@ class Deployment:
         return {vertex: host for host, vertices in self.members.items() for vertex in vertices}
 
     @property
-    def quiet(self) -> float:
+    def send_threshold(self) -> float:
         """What a vertex may leave unsaid at first."""
         return WITHHELD_SHARE * self.problem.tolerance if self.problem.rule.may_withhold else 0.0
 
@@ -67,17 +67,19 @@ class Deployment:
         run = f"{name}+{int(number or 0) + 1}"
         return replace(self, problem=replace(self.problem, resumed=cut), run=run)
 
-    def pins_order(self, name: str) -> Repin:
+    def pins_order(self, name: str) -> SetPins:
         """Return the order that has one host obey the pins of now."""
         problem = self.problem
         constraints = {vertex: problem.constraint(vertex) for vertex in self.members[name]}
-        return Repin(self.version, constraints, problem.fitted_rule)
+        return SetPins(self.version, constraints, problem.fitted_rule)
 
     def hosts(self) -> dict[str, Host]:
         """Return every host in its first life."""
         return {name: self.host_spec(name).build() for name in self.members}
 
-    def host_spec(self, name: str, incarnation: int = 0, quiet: float | None = None) -> HostSpec:
+    def host_spec(
+        self, name: str, incarnation: int = 0, send_threshold: float | None = None
+    ) -> HostSpec:
         """Return what one host is made from, for a given life."""
         vertices = tuple(self.problem.vertex_spec(vertex) for vertex in self.members[name])
         near = dict.fromkeys(i.neighbour for vertex in vertices for i in vertex.incidences)
@@ -90,5 +92,5 @@ class Deployment:
             incarnation,
             self.version,
             self.send_policy,
-            self.quiet if quiet is None else quiet,
+            self.send_threshold if send_threshold is None else send_threshold,
         )

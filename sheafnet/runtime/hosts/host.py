@@ -19,7 +19,7 @@ from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError, ProtocolError
 from sheafnet.runtime.divergence import Guard
-from sheafnet.runtime.hosts.control import Ask, Repin, Report, View
+from sheafnet.runtime.hosts.control import EdgeView, SetPins, StatusReport, StatusRequest
 from sheafnet.runtime.hosts.deferral import StepDeferral
 from sheafnet.runtime.hosts.outbox import Outbox
 from sheafnet.runtime.hosts.send_policy import SendPolicy
@@ -241,16 +241,16 @@ class Host:
         self._owes_acks = False
         return frames
 
-    def wake(self, quiet: float) -> None:
-        """Have every vertex act on anything larger than ``quiet`` from now on."""
+    def set_threshold(self, threshold: float) -> None:
+        """Have every vertex act on anything larger than ``threshold`` from now on."""
         for vertex in self._members:
-            self._post(vertex.wake(quiet))
+            self._post(vertex.set_threshold(threshold))
 
-    def freeze(self, frozen: bool) -> None:
+    def set_frozen(self, frozen: bool) -> None:
         """Have no vertex step from now on, or let them again."""
         self._frozen = frozen
 
-    def repin(self, order: Repin) -> None:
+    def set_pins(self, order: SetPins) -> None:
         """Obey these pins and no others here, unless later ones are in force already."""
         if order.version > self.pins:
             self.pins = order.version
@@ -258,7 +258,7 @@ class Host:
             self._frozen = False
             # What a new pin does to the forces is no sign of divergence.
             self._guards.clear()
-            self._post(self.group.repin(order.constraints, order.rule.start))
+            self._post(self.group.set_pins(order.constraints, order.rule.start))
 
     def disturb(self, vertex: str, change: Array) -> None:
         """Have a vertex here take a push from outside, added to its stalk."""
@@ -276,9 +276,9 @@ class Host:
             refused=dict(self.refused),
         )
 
-    def view(self) -> View:
+    def view(self) -> EdgeView:
         """Return the edges and the work here."""
-        return View(
+        return EdgeView(
             discord=self.group.discord(),
             pin_discord=discord(self.group.pin_residuals()),
             energy=self.group.energy(),
@@ -287,16 +287,19 @@ class Host:
             maps=self.group.maps() if self._rule.learns and not self._rule.by_batch else {},
         )
 
-    def report(self, ask: Ask, *, with_view: bool = False) -> Report:
-        """Return how things stand here."""
-        self.group.forget(ask.known)
-        if ask.drain:
+    def obey(self, request: StatusRequest) -> None:
+        """Carry out what a request orders: drain batches, and drop what is known elsewhere."""
+        self.group.forget(request.known)
+        if request.drain:
             self.group.drain()
-        return Report(
+
+    def report(self, request: StatusRequest, *, with_view: bool = False) -> StatusReport:
+        """Return how things stand here; nothing is changed by it."""
+        return StatusReport(
             run=self._run,
             host=self.name,
             incarnation=self.incarnation,
-            wave=ask.wave,
+            wave=request.wave,
             idle=self.idle,
             sent=self.sent,
             accepted=self.accepted,
@@ -304,8 +307,8 @@ class Host:
             messages=self.group.messages,
             pins=self.pins,
             exploded=self._exploded,
-            stalks=self.group.stalks() if ask.with_stalks else None,
-            maps=self.group.maps() if ask.with_stalks and self._rule.learns else {},
+            stalks=self.group.stalks() if request.with_stalks else None,
+            maps=self.group.maps() if request.with_stalks and self._rule.learns else {},
             view=self.view() if with_view else None,
             kept=self.group.kept(),
         )

@@ -33,7 +33,7 @@ class HostSpec:
         Version of the pins that the vertices are made with.
     send_policy
         Window and timeout towards every peer.
-    quiet
+    send_threshold
         What a vertex may leave unsaid at first.
     """
 
@@ -45,7 +45,7 @@ class HostSpec:
     incarnation: int
     pins: int
     send_policy: SendPolicy
-    quiet: float
+    send_threshold: float
 
     @property
     def peers(self) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ class HostSpec:
         """Return the host."""
         vertices = [spec.build() for spec in self.vertices]
         for vertex in vertices:
-            vertex.star.quiet = self.quiet
+            vertex.star.send_threshold = self.send_threshold
         return Host(
             self.name,
             self.run,

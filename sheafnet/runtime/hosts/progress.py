@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sheafnet.dynamics.counters import Account, total
-from sheafnet.runtime.hosts.control import Report
+from sheafnet.runtime.hosts.control import StatusReport
 from sheafnet.runtime.record import HostTime, Progress
 
 
 def survey(
     rounds: int,
-    reports: Iterable[Report],
+    reports: Iterable[StatusReport],
     accounts: Iterable[Account],
     time: float,
     *,
@@ -49,7 +49,7 @@ def survey(
     )
 
 
-def times(reports: Sequence[Report], elapsed: float) -> dict[str, HostTime]:
+def times(reports: Sequence[StatusReport], elapsed: float) -> dict[str, HostTime]:
     """Return host → what it did with its time, from the last report of each of its lives.
 
     Parameters

@@ -16,7 +16,14 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.counters import total
 from sheafnet.errors import InputError
-from sheafnet.runtime.hosts.control import Ask, Finish, Freeze, Report, Settle, Wake
+from sheafnet.runtime.hosts.control import (
+    Finished,
+    SetFrozen,
+    SetThreshold,
+    Settled,
+    StatusReport,
+    StatusRequest,
+)
 from sheafnet.runtime.hosts.coordinator import Coordinator
 from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.host import Host
@@ -73,12 +80,12 @@ class Simulation:
         self.settings = settings
         self.deployment = deployment
         self.trace = trace
-        self._quiet = deployment.quiet
+        self._send_threshold = deployment.send_threshold
         self.coordinator = Coordinator(
-            deployment.problem, self.hosts, deployment.quiet, deployment.run
+            deployment.problem, self.hosts, deployment.send_threshold, deployment.run
         )
         self._links: dict[tuple[str, str], Link] = {}
-        self._finish: Finish | None = None
+        self._finished: Finished | None = None
         self._crashed: list[Host] = []
         self.lives = dict.fromkeys(self.hosts, 0)
         self._sheets = {name: Timesheet() for name in self.hosts}
@@ -103,7 +110,7 @@ class Simulation:
         completed = 0
         # An exploding run overflows before its host sees it; the host's report is the report.
         with np.errstate(over="ignore", invalid="ignore"):
-            while self._finish is None:
+            while self._finished is None:
                 self.kernel.advance()
                 if stop.max_time is not None and self.kernel.now >= stop.max_time:
                     self._end(Outcome.BUDGET_EXHAUSTED)
@@ -112,7 +119,7 @@ class Simulation:
                     self._look_up(watch)
         for cut in self.coordinator.taken():
             watch.cut(cut)
-        return self._record(self._finish)
+        return self._record(self._finished)
 
     def advance_to(self, time: float) -> None:
         """Let everything happen up to that time, without a coordinator."""
@@ -140,7 +147,7 @@ class Simulation:
         """Return how things stand, from what the vertices know."""
         return survey(
             self.coordinator.rounds,
-            [host.report(Ask(0), with_view=True) for host in self.hosts.values()],
+            [host.report(StatusRequest(0), with_view=True) for host in self.hosts.values()],
             [host.account() for host in self._every_life()],
             self.kernel.now,
             settled=self.coordinator.settled is not None,
@@ -152,7 +159,7 @@ class Simulation:
         if settled is not None:
             # Nothing moves until there is something new: virtual time stands still.
             outcome = Outcome.CONVERGED
-            watch.settled(self._record(Finish(outcome, outcome.value, settled)))
+            watch.settled(self._record(Finished(outcome, outcome.value, settled)))
             watch.rest()
         for cut in self.coordinator.taken():
             watch.cut(cut)
@@ -162,17 +169,17 @@ class Simulation:
             return
         pins = watch.pins()
         if pins is not None:
-            self._repin(pins)
+            self._set_pins(pins)
 
     def _end(self, outcome: Outcome) -> None:
         """End now if the run has settled, else as soon as may be, if it has not ended yet."""
-        self._finish = self._finish or self.coordinator.end(outcome)
+        self._finished = self._finished or self.coordinator.end(outcome)
 
-    def _repin(self, pins: Pins) -> None:
+    def _set_pins(self, pins: Pins) -> None:
         self.deployment = self.deployment.with_pins(pins)
-        self.coordinator.repin(self.deployment.problem, self.deployment.version)
+        self.coordinator.set_pins(self.deployment.problem, self.deployment.version)
         for name in self.lives:
-            self._order(name, partial(Host.repin, order=self.deployment.pins_order(name)))
+            self._order(name, partial(Host.set_pins, order=self.deployment.pins_order(name)))
 
     def _order(self, name: str, order: Callable[[Host], None]) -> None:
         """Have a host do something when the word of it arrives, unless it is down then."""
@@ -232,7 +239,7 @@ class Simulation:
             self._schedule(host)
 
     def _schedule_timer(self, host: Host) -> None:
-        """Wake an idle host when its timer is due; one that steps looks at it by itself."""
+        """Step an idle host when its timer is due; one that steps looks at it by itself."""
         due = host.due
         if due is not None and due < self._timers.get(host, math.inf):
             self._timers[host] = due
@@ -273,7 +280,7 @@ class Simulation:
         """Begin a life of a host."""
         self.trace.note(self.kernel.now, What.RISE, name, self.lives[name])
         host = self.hosts[name] = self.deployment.host_spec(
-            name, self.lives[name], self._quiet
+            name, self.lives[name], self._send_threshold
         ).build()
         self._schedule_step(host)
 
@@ -314,39 +321,40 @@ class Simulation:
 
     def _wave(self) -> None:
         """Begin a wave, or ask those again who were down when it was asked."""
-        ask = self.coordinator.ask()
+        request = self.coordinator.begin_wave()
         for name in self.lives:
             self.kernel.at(
-                self._control(CONTROL, name), Priority.CONTROL, self._answer, (name, ask)
+                self._control(CONTROL, name), Priority.CONTROL, self._answer, (name, request)
             )
 
-    def _answer(self, name: str, ask: Ask) -> None:
+    def _answer(self, name: str, request: StatusRequest) -> None:
         host = self.hosts.get(name)
         if host is None:
             self.kernel.at(
                 self.kernel.now + self.settings.report_interval,
                 Priority.CONTROL,
                 self._answer,
-                (name, ask),
+                (name, request),
             )
             return
-        report = host.report(ask)
+        host.obey(request)
+        report = host.report(request)
         self.kernel.at(self._control(name, CONTROL), Priority.CONTROL, self._hear, (report,))
 
-    def _hear(self, report: Report) -> None:
+    def _hear(self, report: StatusReport) -> None:
         match self.coordinator.receive(report, self.kernel.now):
-            case Finish() as finish:
-                self.trace.note(self.kernel.now, What.FINISH, finish.outcome.name, 0)
-                self._finish = finish
+            case Finished() as finished:
+                self.trace.note(self.kernel.now, What.FINISH, finished.outcome.name, 0)
+                self._finished = finished
                 return
-            case Wake(quiet):
-                self._quiet = quiet
+            case SetThreshold(threshold):
+                self._send_threshold = threshold
                 for name in self.lives:
-                    self._order(name, partial(Host.wake, quiet=quiet))
-            case Freeze(frozen):
+                    self._order(name, partial(Host.set_threshold, threshold=threshold))
+            case SetFrozen(frozen):
                 for name in self.lives:
-                    self._order(name, partial(Host.freeze, frozen=frozen))
-            case Settle() | None:
+                    self._order(name, partial(Host.set_frozen, frozen=frozen))
+            case Settled() | None:
                 pass
         if self.coordinator.complete:
             # The wave that collects, or that confirms the one before, need not wait.
@@ -359,19 +367,19 @@ class Simulation:
         """Return the hosts that are up and those that have crashed."""
         return [*self._crashed, *self.hosts.values()]
 
-    def _record(self, finish: Finish) -> Record:
+    def _record(self, finished: Finished) -> Record:
         account = total(host.account() for host in self._every_life())
         return Record(
-            outcome=finish.outcome,
-            message=finish.message,
-            cochain=finish.cochain,
+            outcome=finished.outcome,
+            message=finished.message,
+            cochain=finished.cochain,
             stats=Stats.of(account, self.coordinator.rounds, self.kernel.now),
             ledger=account.ledger,
             edges=account.edges,
             hosts={name: sheet.total(self.kernel.now) for name, sheet in self._sheets.items()},
             rollbacks=self.coordinator.rollbacks,
             trace_digest=self.trace.digest(
-                *(finish.cochain[vertex].tobytes() for vertex in finish.cochain),
+                *(finished.cochain[vertex].tobytes() for vertex in finished.cochain),
                 *(learned.contents() for learned in self.coordinator.maps.values()),
             ),
             pins=self.deployment.problem.pins,
