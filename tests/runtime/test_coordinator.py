@@ -41,7 +41,7 @@ def answer(
             "accepted": 5,
             "stationarity": {vertex: 0.0},
             "messages": 10,
-            "pins": 0,
+            "pins_version": 0,
             "exploded": None,
         }
         given = {vertex: stalks[vertex]} if request.with_stalks else None

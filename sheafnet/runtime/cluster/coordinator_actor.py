@@ -179,7 +179,7 @@ class _Waves:
         pins = self.watch.pins()
         if pins is not None:
             deployment = self.crew.deployment.with_pins(pins)
-            self.coordinator.set_pins(deployment.problem, deployment.version)
+            self.coordinator.set_pins(deployment.problem, deployment.pins_version)
             self.crew.set_pins(deployment)
         return None
 

@@ -86,7 +86,7 @@ class StatusReport:
         Largest |∇E| of each vertex, from what it has heard.
     messages
         Messages kept so far, from members as well.
-    pins
+    pins_version
         Version of the pins that are in force here.
     exploded
         What exploded, in words: a force or a map that is not finite or past all bounds.
@@ -111,7 +111,7 @@ class StatusReport:
     accepted: int
     stationarity: Mapping[str, float]
     messages: int
-    pins: int
+    pins_version: int
     exploded: str | None
     stalks: Mapping[str, Array] | None
     view: EdgeView | None = None
@@ -132,15 +132,15 @@ class SetPins:
 
     Attributes
     ----------
-    version
-        Of the pins; the latest wins.
+    pins_version
+        Version of the pins; the latest wins.
     constraints
         What is pinned at every vertex of the host and next to it.
     rule
         The rule, fitted to these pins.
     """
 
-    version: int
+    pins_version: int
     constraints: Mapping[str, Constraint]
     rule: Rule
 

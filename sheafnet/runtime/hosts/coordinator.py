@@ -115,7 +115,7 @@ class Coordinator:
         self.cuts: list[Cut] = []
         self._cuts = Cuts(edge.name for edge in problem.sheaf.edges)
         self._problem = problem
-        self._pins = 0
+        self._pins_version = 0
         self._hosts = frozenset(hosts)
         self._send_threshold = send_threshold
         self._wave = 0
@@ -161,7 +161,7 @@ class Coordinator:
 
     def set_pins(self, problem: Problem, version: int) -> None:
         """Take the problem with other pins; none may converge before every host has them."""
-        self._problem, self._pins = problem, version
+        self._problem, self._pins_version = problem, version
         self._frozen = False  # the word of the pins unfreezes a host
         self.settled = None
         if self._ending is Outcome.CONVERGED:
@@ -294,7 +294,7 @@ class Coordinator:
 
     def _stationary(self) -> bool:
         return self._problem.rests and all(
-            report.pins == self._pins
+            report.pins_version == self._pins_version
             and max(report.stationarity.values()) <= self._problem.tolerance
             for report in self._answers.values()
         )

@@ -32,15 +32,15 @@ class Deployment:
         Which vertices share a host.
     send_policy
         How hosts send.
-    version
-        Of the pins of the problem.
+    pins_version
+        Version of the pins of the problem.
     """
 
     problem: Problem
     run: str
     placement: Placement
     send_policy: SendPolicy
-    version: int = 0
+    pins_version: int = 0
 
     @cached_property
     def members(self) -> dict[str, tuple[str, ...]]:
@@ -59,7 +59,9 @@ class Deployment:
 
     def with_pins(self, pins: Pins) -> Deployment:
         """Return the deployment with these pins, and no others."""
-        return replace(self, problem=self.problem.with_pins(pins), version=self.version + 1)
+        return replace(
+            self, problem=self.problem.with_pins(pins), pins_version=self.pins_version + 1
+        )
 
     def resumed(self, cut: Cut | None) -> Deployment:
         """Return the one that trains on from ``cut``, or from the start, under another name."""
@@ -71,7 +73,7 @@ class Deployment:
         """Return the order that has one host obey the pins of now."""
         problem = self.problem
         constraints = {vertex: problem.constraint(vertex) for vertex in self.members[name]}
-        return SetPins(self.version, constraints, problem.fitted_rule)
+        return SetPins(self.pins_version, constraints, problem.fitted_rule)
 
     def hosts(self) -> dict[str, Host]:
         """Return every host in its first life."""
@@ -90,7 +92,7 @@ class Deployment:
             {vertex: self.host_of[vertex] for vertex in near if self.host_of[vertex] != name},
             self.problem.fitted_rule,
             incarnation,
-            self.version,
+            self.pins_version,
             self.send_policy,
             self.send_threshold if send_threshold is None else send_threshold,
         )

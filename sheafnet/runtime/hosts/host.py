@@ -64,7 +64,7 @@ class Host:
         What the vertices here do.
     incarnation
         How often this host has been restarted.
-    pins
+    pins_version
         Version of the pins that the vertices were made with.
     send_policy
         Window and timeout towards every peer.
@@ -92,14 +92,14 @@ class Host:
         *,
         rule: Rule,
         incarnation: int = 0,
-        pins: int = 0,
+        pins_version: int = 0,
         send_policy: SendPolicy = SendPolicy(),
         limits: Limits = Limits(),
     ) -> None:
         self.name = name
         self.group = Group(vertices)
         self.incarnation = incarnation
-        self.pins = pins
+        self.pins_version = pins_version
         self.refused: Counter[str] = Counter()
         self.frames = self.sent = self.accepted = self.updates = self.elements = 0
         self._run = run
@@ -252,8 +252,8 @@ class Host:
 
     def set_pins(self, order: SetPins) -> None:
         """Obey these pins and no others here, unless later ones are in force already."""
-        if order.version > self.pins:
-            self.pins = order.version
+        if order.pins_version > self.pins_version:
+            self.pins_version = order.pins_version
             self._rule = order.rule
             self._frozen = False
             # What a new pin does to the forces is no sign of divergence.
@@ -305,7 +305,7 @@ class Host:
             accepted=self.accepted,
             stationarity=self.group.stationarity(),
             messages=self.group.messages,
-            pins=self.pins,
+            pins_version=self.pins_version,
             exploded=self._exploded,
             stalks=self.group.stalks() if request.with_stalks else None,
             maps=self.group.maps() if request.with_stalks and self._rule.learns else {},

@@ -29,7 +29,7 @@ class HostSpec:
         What the vertices there do.
     incarnation
         How often the host has been restarted.
-    pins
+    pins_version
         Version of the pins that the vertices are made with.
     send_policy
         Window and timeout towards every peer.
@@ -43,7 +43,7 @@ class HostSpec:
     host_of: Mapping[str, str]
     rule: Rule
     incarnation: int
-    pins: int
+    pins_version: int
     send_policy: SendPolicy
     send_threshold: float
 
@@ -64,6 +64,6 @@ class HostSpec:
             self.host_of,
             rule=self.rule,
             incarnation=self.incarnation,
-            pins=self.pins,
+            pins_version=self.pins_version,
             send_policy=self.send_policy,
         )

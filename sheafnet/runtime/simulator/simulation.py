@@ -177,7 +177,7 @@ class Simulation:
 
     def _set_pins(self, pins: Pins) -> None:
         self.deployment = self.deployment.with_pins(pins)
-        self.coordinator.set_pins(self.deployment.problem, self.deployment.version)
+        self.coordinator.set_pins(self.deployment.problem, self.deployment.pins_version)
         for name in self.lives:
             self._order(name, partial(Host.set_pins, order=self.deployment.pins_order(name)))
 
