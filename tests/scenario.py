@@ -21,7 +21,7 @@ from sheafnet.dynamics.messages import Key
 from sheafnet.runtime.hosts.control import StatusRequest
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.host_spec import HostSpec
-from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.simulator.simulation import Simulation
 from sheafnet.runtime.simulator.trace import Sent, What
@@ -68,7 +68,7 @@ def _judged(case: Scenario) -> str:
         simulation = case.simulator.simulation(case.problem)
         waves = watch_waves(simulation)
         watch_cuts(simulation)
-        record = simulation.run(Watch())
+        record = simulation.run(RunHooks())
     if record.outcome is not sn.Outcome.CONVERGED:
         raise FailedError(record.message)
     if not waves[-1].at_rest:
@@ -108,7 +108,7 @@ class Words(dict[Key, Word]):
 
 @contextlib.contextmanager
 def only_newer() -> Iterator[None]:
-    """Watch every inbox that is made meanwhile."""
+    """RunHooks every inbox that is made meanwhile."""
     build = HostSpec.build
 
     def watched(self: HostSpec) -> Host:

@@ -1,1 +1,1 @@
-"""Ways to watch a run: observers, and the run directory."""
+"""Observers of a run: event log, metrics, progress line, checkpoints; and the run directory."""

@@ -11,8 +11,8 @@ from sheafnet.runtime.record import Progress, Record
 from sheafnet.runtime.snapshot import Cut
 
 
-class Watch:
-    """Asked by a runtime between rounds or waves; this one lets every run go its way.
+class RunHooks:
+    """Called by a runtime between rounds or waves; these leave every run as it is.
 
     Attributes
     ----------
@@ -22,39 +22,39 @@ class Watch:
 
     stopping: bool = False
 
-    def look(self, rounds: int, ask: Callable[[], Progress]) -> None:
+    def on_round(self, rounds: int, progress: Callable[[], Progress]) -> None:
         """Take the chance to see how far the run has come.
 
         Parameters
         ----------
         rounds
             How many there have been.
-        ask
-            Gives the progress. Asking is what costs: a watch that does not ask costs a call.
+        progress
+            Gives the progress. That is what costs: hooks that do not call it cost one call.
         """
 
-    def cut(self, cut: Cut) -> None:
-        """Take every map as it was after the same step, where they learn in steps.
+    def on_snapshot(self, snapshot: Cut) -> None:
+        """Take every map as it was after the same step, where maps learn in steps.
 
-        Cuts come in order, and none that was asked for is left out.
+        Snapshots come in order, and none that was asked for is left out.
         """
 
-    def pins(self) -> Pins | None:
+    def new_pins(self) -> Pins | None:
         """Return the pins to obey from now on, and no others; None for no change.
 
         Whoever asks must see that the change is made.
         """
         return None
 
-    def settled(self, record: Record) -> None:
-        """Take what a run that stays has found under the pins of now."""
+    def on_settled(self, record: Record) -> None:
+        """Take the result of a run that stays, which has converged under the present pins."""
 
-    def rest(self) -> None:
+    def wait_for_change(self) -> None:
         """Return when a run that stays and has settled has something to do again."""
 
 
 class Runtime(Protocol):
     """Runs a problem to its end."""
 
-    def run(self, problem: Problem, watch: Watch) -> Record:
-        """Run ``problem``, asking ``watch`` from time to time what is wanted."""
+    def run(self, problem: Problem, hooks: RunHooks) -> Record:
+        """Run ``problem``, calling ``hooks`` between its rounds or waves."""

@@ -20,7 +20,7 @@ from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.rule import Rule
 from sheafnet.errors import InputError, nearest
 from sheafnet.runtime.divergence import Guard
-from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import Progress, Record, Stats
 from sheafnet.runtime.snapshot import Cuts
@@ -50,11 +50,11 @@ class Lockstep:
             hint = nearest(self.schedule, schedules)
             raise InputError(f"lockstep: no schedule {self.schedule!r}{hint}")
 
-    def run(self, problem: Problem, watch: Watch) -> Record:
-        """Run ``problem`` to its end, asking ``watch`` after every round whether to go on."""
+    def run(self, problem: Problem, hooks: RunHooks) -> Record:
+        """Run ``problem`` to its end, calling ``hooks`` after every round whether to go on."""
         # An exploding run overflows before the guard sees it; the guard is the report.
         with np.errstate(over="ignore", invalid="ignore"):
-            return _Rounds(problem, self.turns(problem.sheaf, problem.rule)).run(watch)
+            return _Rounds(problem, self.turns(problem.sheaf, problem.rule)).run(hooks)
 
     def turns(self, sheaf: Sheaf, rule: Rule) -> list[Sequence[str]]:
         """Return the vertices that step together, in the order of their turns."""
@@ -81,28 +81,28 @@ class _Rounds:
         self.cuts = Cuts(edge.name for edge in problem.sheaf.edges)
         self.digest = hashlib.blake2b(digest_size=16)
 
-    def run(self, watch: Watch) -> Record:
+    def run(self, hooks: RunHooks) -> Record:
         self.group.deliver(self.group.start())
-        self.look()
+        self.measure()
         guard = Guard(self.worst, self.problem.rule.growth_limit)
         while True:
-            pins = watch.pins()
+            pins = hooks.new_pins()
             if pins is not None:
                 self.set_pins(pins)
                 guard = Guard(self.worst, self.problem.rule.growth_limit)
             if guard.trips(self.worst):
                 return self.record(Outcome.DIVERGED, self.divergence())
             self.keep()
-            self.show(watch)
-            outcome = self.outcome(watch)
+            self.hand_over(hooks)
+            outcome = self.outcome(hooks)
             if outcome is Outcome.CONVERGED and self.problem.stop.stay:
-                watch.settled(self.record(outcome, outcome.value))
-                watch.rest()
-                if not watch.stopping:
+                hooks.on_settled(self.record(outcome, outcome.value))
+                hooks.wait_for_change()
+                if not hooks.stopping:
                     continue
             if outcome is not None:
                 if self.problem.rule.by_batch and outcome is not Outcome.CONVERGED:
-                    self.drain(watch)
+                    self.drain(hooks)
                     if guard.trips(self.worst):
                         return self.record(Outcome.DIVERGED, self.divergence())
                 return self.record(outcome, outcome.value)
@@ -113,22 +113,22 @@ class _Rounds:
         for turn in self.turns:
             self.group.deliver(self.group.step(turn))
         self.rounds += 1
-        self.look()
+        self.measure()
 
-    def drain(self, watch: Watch) -> None:
+    def drain(self, hooks: RunHooks) -> None:
         """Finish the batches that have begun, so that all maps are of the same step."""
         self.group.drain()
         while np.isfinite(self.worst) and any(v.ready for v in self.group.vertices.values()):
             self.advance()
         self.keep()
-        self.show(watch)
+        self.hand_over(hooks)
 
     def set_pins(self, pins: Pins) -> None:
         """Obey other pins from this round on."""
         self.problem = self.problem.with_pins(pins)
         constraints = {name: self.problem.constraint(name) for name in self.group.vertices}
         self.group.deliver(self.group.set_pins(constraints, self.problem.fitted_rule.start))
-        self.look()
+        self.measure()
 
     def keep(self) -> None:
         """Keep what has been found to be finite: in the middle of a step nobody knows."""
@@ -136,18 +136,18 @@ class _Rounds:
             self.finite, self.maps = self.group.stalks(), self.learned()
         self.before = self.worst
 
-    def show(self, watch: Watch) -> None:
+    def hand_over(self, hooks: RunHooks) -> None:
         """Hand over the maps of the steps that were asked for."""
         if self.problem.rule.by_batch:
             for cut in self.cuts.add(self.group.kept(), float(self.rounds)):
-                watch.cut(cut)
+                hooks.on_snapshot(cut)
                 self.group.forget(cut.step)
 
     def learned(self) -> dict[str, RestrictionMap]:
         """Return the maps, if they change."""
         return self.group.maps() if self.problem.rule.learns else {}
 
-    def look(self) -> None:
+    def measure(self) -> None:
         """Take every vertex's stationarity, once all messages of the round are delivered."""
         self.stationarity = self.group.stationarity()
         values = self.stationarity.values()
@@ -155,7 +155,7 @@ class _Rounds:
         self.worst = max(np.inf if value != value else value for value in values)
         self.digest.update(struct.pack(f"<{len(values)}d", *values))
 
-    def outcome(self, watch: Watch) -> Outcome | None:
+    def outcome(self, hooks: RunHooks) -> Outcome | None:
         stop = self.problem.stop
         if self.problem.rests and self.worst <= self.problem.tolerance:
             return Outcome.CONVERGED
@@ -163,8 +163,8 @@ class _Rounds:
             return Outcome.BUDGET_EXHAUSTED
         if stop.max_time is not None and self.rounds >= stop.max_time:
             return Outcome.BUDGET_EXHAUSTED
-        watch.look(self.rounds, self.progress)
-        return Outcome.STOPPED if watch.stopping else None
+        hooks.on_round(self.rounds, self.progress)
+        return Outcome.STOPPED if hooks.stopping else None
 
     def progress(self) -> Progress:
         return Progress(

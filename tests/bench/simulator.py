@@ -18,7 +18,7 @@ import tracemalloc
 import numpy as np
 
 import sheafnet as sn
-from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.interface import RunHooks
 from tests.bench.lockstep_heat import bare_loop
 from tests.compiled import COMPILED
 from tests.dynamics.test_lockstep import grid
@@ -35,7 +35,7 @@ def simulate(
     run = sn.prepare(sheaf, [sn.Pin(pinned, start[pinned])], rule="heat", init=start, stop=stop)
     simulation = simulator.simulation(run.problem)
     began = time.perf_counter()
-    record = simulation.run(Watch())
+    record = simulation.run(RunHooks())
     return record.stats, simulation.kernel.events, time.perf_counter() - began
 
 
@@ -108,7 +108,7 @@ def large() -> None:
         built, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         began = time.perf_counter()
-        record = simulation.run(Watch())
+        record = simulation.run(RunHooks())
         seconds = time.perf_counter() - began
         vertices = side * side
         print(

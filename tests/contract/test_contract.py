@@ -15,7 +15,7 @@ from sheafnet.dynamics.program import Program, Step
 from sheafnet.dynamics.star import Star
 from sheafnet.errors import RuleError, RunEndedError, ShapeError, UnknownNameError
 from sheafnet.runtime.cluster.cluster import WarmCluster
-from sheafnet.runtime.interface import Runtime, Watch
+from sheafnet.runtime.interface import RunHooks, Runtime
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import Record
 from tests import golden
@@ -74,9 +74,9 @@ class TwoProcesses:
 
     warm: WarmCluster
 
-    def run(self, problem: Problem, watch: Watch) -> Record:
+    def run(self, problem: Problem, hooks: RunHooks) -> Record:
         placed = replace(self.warm, cluster=sn.Cluster(placement=by_turns(problem.sheaf)))
-        return placed.run(problem, watch)
+        return placed.run(problem, hooks)
 
 
 @pytest.fixture(params=[*RUNTIMES, "cluster"])

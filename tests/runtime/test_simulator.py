@@ -21,7 +21,7 @@ from sheafnet.dynamics.messages import Message
 from sheafnet.errors import InputError, UnknownNameError
 from sheafnet.runtime.hosts.coordinator import Coordinator
 from sheafnet.runtime.hosts.outbox import Outbox
-from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
 from tests import golden
 from tests.asynchrony import play
@@ -204,7 +204,7 @@ def test_after_a_failed_check_everyone_is_woken_and_the_run_goes_on(
     monkeypatch.setattr("sheafnet.runtime.hosts.coordinator.stationarity", first_fails)
     run = sn.prepare(SMALL.sheaf, SMALL.pins)
     simulation = HOSTILE.simulation(run.problem)
-    record = simulation.run(Watch())
+    record = simulation.run(RunHooks())
     assert simulation.coordinator.failed_checks == 1
     assert record.outcome is sn.Outcome.CONVERGED
     # Everyone acted on ten times smaller forces after that.
@@ -377,6 +377,6 @@ def test_turns_are_frozen_and_go_on_if_the_check_fails(monkeypatch: pytest.Monke
     monkeypatch.setattr("sheafnet.runtime.hosts.coordinator.stationarity", first_fails)
     run = sn.prepare(SMALL.sheaf, SMALL.pins, rule="sor")
     simulation = HOSTILE.simulation(run.problem)
-    record = simulation.run(Watch())
+    record = simulation.run(RunHooks())
     assert simulation.coordinator.failed_checks == 1
     assert record.outcome is sn.Outcome.CONVERGED

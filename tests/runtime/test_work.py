@@ -5,7 +5,7 @@ import pytest
 
 import sheafnet as sn
 from sheafnet.errors import InputError
-from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.simulator.host_time import Timesheet, Worker
 
 SHEAF = sn.Sheaf(
@@ -73,7 +73,7 @@ def test_a_run_with_drawn_times_repeats_itself() -> None:
     def digest(seed: int) -> str | None:
         work = sn.Work(sn.Exponential(1.0), per_element=0.1)
         run = sn.prepare(SHEAF, PINS, runtime=sn.Simulator(seed=seed, compute=work))
-        return sn.Simulator(seed=seed, compute=work).run(run.problem, Watch()).trace_digest
+        return sn.Simulator(seed=seed, compute=work).run(run.problem, RunHooks()).trace_digest
 
     assert digest(1) == digest(1) != digest(2)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster import environment
 from sheafnet.runtime.cluster.settings import ClusterSettings
-from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import Record
@@ -55,7 +55,7 @@ class Cluster(ClusterSettings):
         If a setting is out of range.
     """
 
-    def run(self, problem: Problem, watch: Watch) -> Record:
+    def run(self, problem: Problem, hooks: RunHooks) -> Record:
         """Run ``problem`` to its end.
 
         Raises
@@ -63,7 +63,7 @@ class Cluster(ClusterSettings):
         ClusterError
             If Ray is missing or unreachable, or what was lost did not come back.
         """
-        return self.attended(Observer()).run(problem, watch)
+        return self.attended(Observer()).run(problem, hooks)
 
     def attended(self, observer: Observer) -> AttendedCluster:
         """Return the runtime with ``observer`` beside the coordinator."""
@@ -100,9 +100,9 @@ class WarmCluster:
     cluster: Cluster
     staff: Staff
 
-    def run(self, problem: Problem, watch: Watch) -> Record:
+    def run(self, problem: Problem, hooks: RunHooks) -> Record:
         """Run ``problem`` to its end; see ``Cluster.run``."""
-        return self.attended(Observer()).run(problem, watch)
+        return self.attended(Observer()).run(problem, hooks)
 
     def attended(self, observer: Observer) -> AttendedCluster:
         """Return the runtime with ``observer`` beside the coordinator."""
@@ -117,10 +117,10 @@ class AttendedCluster:
     staff: Staff | None
     observer: Observer
 
-    def run(self, problem: Problem, watch: Watch) -> Record:
+    def run(self, problem: Problem, hooks: RunHooks) -> Record:
         """Run ``problem`` to its end; see ``Cluster.run``."""
         drive = _module("driver").drive
-        record: Record = drive(problem, self.cluster, self.observer, watch, self.staff)
+        record: Record = drive(problem, self.cluster, self.observer, hooks, self.staff)
         return record
 
 

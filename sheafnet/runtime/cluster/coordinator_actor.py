@@ -17,7 +17,7 @@ from sheafnet.runtime.hosts.control import Finished, SetFrozen, SetThreshold, Se
 from sheafnet.runtime.hosts.coordinator import Coordinator
 from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.send_policy import SendPolicy
-from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.jobs.run import Run
 from sheafnet.runtime.jobs.training import Training, job_of
@@ -100,7 +100,7 @@ class Waves:
         self._cluster = cluster
         self._run = run
 
-    def run(self, problem: Problem, watch: Watch) -> Record:
+    def run(self, problem: Problem, hooks: RunHooks) -> Record:
         """Run ``problem`` to its end."""
         cluster = self._cluster
         send_policy = SendPolicy(FIRST_TIMEOUT, cluster.window, MIN_TIMEOUT)
@@ -108,7 +108,7 @@ class Waves:
         crew = Crew(deployment, self.actors, cluster)
         try:
             crew.bind()
-            return _Waves(crew, cluster.report_interval, watch).run()
+            return _Waves(crew, cluster.report_interval, hooks).run()
         finally:
             # The driver sees to the actors, but only once the observers have had their time.
             crew.rest()
@@ -117,11 +117,11 @@ class Waves:
 class _Waves:
     """The state of one run."""
 
-    def __init__(self, crew: Crew, interval: float, watch: Watch) -> None:
+    def __init__(self, crew: Crew, interval: float, hooks: RunHooks) -> None:
         problem = crew.deployment.problem
         self.crew = crew
         self.interval = interval
-        self.watch = watch
+        self.hooks = hooks
         self.coordinator = Coordinator(
             problem, crew.deployment.members, crew.send_threshold, crew.deployment.run
         )
@@ -135,9 +135,9 @@ class _Waves:
             if self.crew.forgotten:
                 self.roll_back()
             for cut in self.coordinator.taken():
-                self.watch.cut(cut)
+                self.hooks.on_snapshot(cut)
             if finished is None:
-                finished = self.look_up()
+                finished = self.poll()
             if finished is not None:
                 return self.record(finished)
             if not self.coordinator.hurried:
@@ -154,7 +154,7 @@ class _Waves:
                     finished = end
                 case Settled(cochain):
                     outcome = Outcome.CONVERGED
-                    self.watch.settled(self.record(Finished(outcome, outcome.value, cochain)))
+                    self.hooks.on_settled(self.record(Finished(outcome, outcome.value, cochain)))
                 case SetThreshold(threshold):
                     self.crew.set_threshold(threshold)
                 case SetFrozen(frozen):
@@ -169,14 +169,14 @@ class _Waves:
         self.coordinator.roll_back(deployment.run)
         self.crew.begin_anew(deployment)
 
-    def look_up(self) -> Finished | None:
-        """Ask the watch what is wanted."""
-        self.watch.look(self.coordinator.rounds, self.progress)
-        if self.watch.stopping:
+    def poll(self) -> Finished | None:
+        """Call the hooks, and do what they want."""
+        self.hooks.on_round(self.coordinator.rounds, self.progress)
+        if self.hooks.stopping:
             return self.coordinator.end(Outcome.STOPPED)
         if time.monotonic() >= self.deadline:
             return self.coordinator.end(Outcome.BUDGET_EXHAUSTED)
-        pins = self.watch.pins()
+        pins = self.hooks.new_pins()
         if pins is not None:
             deployment = self.crew.deployment.with_pins(pins)
             self.coordinator.set_pins(deployment.problem, deployment.pins_version)

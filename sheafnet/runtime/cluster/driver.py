@@ -17,13 +17,13 @@ from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.cluster.host_actor import Handle
 from sheafnet.runtime.cluster.session import knock, session
 from sheafnet.runtime.hosts.placement import place
-from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import Progress, Record
 
 POLL = 0.05
-"""Seconds between looks at what the watch wants."""
+"""Seconds between two calls of the hooks."""
 
 HEAD_INTERVAL = 1.0
 HEAD_GONE_AFTER = 10.0
@@ -34,13 +34,13 @@ def drive(
     problem: Problem,
     cluster: Cluster,
     observer: Observer,
-    watch: Watch,
+    hooks: RunHooks,
     staff: Staff | None = None,
 ) -> Record:
     """Run ``problem`` on actors of ``staff``, or on some of its own; see ``Cluster.run``."""
     if staff is None:
         with staffed(cluster) as own:
-            return drive(problem, cluster, observer, watch, own)
+            return drive(problem, cluster, observer, hooks, own)
     staff.require_open()
     run = f"cluster-{secrets.token_hex(4)}"
     with session(cluster.address), _errors_of_ours():
@@ -52,7 +52,7 @@ def drive(
             hosts = staff.hosts(place(problem.sheaf, cluster.placement), run)
             _await(ready, cluster.startup)
             execution = conductor.execute.remote(hosts)
-            record = _attend(conductor, execution, problem.stop.stay, cluster.silence, watch)
+            record = _attend(conductor, execution, problem.stop.stay, cluster.silence, hooks)
             # Who was lost has a restart fewer, and is not kept.
             dismiss(hosts.pop(name) for name in {lost.host for lost in record.recoveries})
         except BaseException:
@@ -94,7 +94,7 @@ def _attend(
     execution: ray.ObjectRef[Record],
     stay: bool,
     silence: float,
-    watch: Watch,
+    hooks: RunHooks,
 ) -> Record:
     """Carry wishes to the conductor and news back, until the run ends."""
     told = stopping = False
@@ -103,18 +103,18 @@ def _attend(
         head.check()
         progress = ray.get(conductor.progress.remote(), timeout=silence)
         if progress is not None:
-            watch.look(progress.rounds, partial(_given, progress))
-        if watch.stopping and not stopping:
+            hooks.on_round(progress.rounds, partial(_given, progress))
+        if hooks.stopping and not stopping:
             stopping = True
             conductor.stop.remote()
-        pins = watch.pins()
+        pins = hooks.new_pins()
         if pins is not None:
             ray.get(conductor.obey.remote(pins), timeout=silence)
             told = False
         if stay and not told:
             record = ray.get(conductor.settled.remote(), timeout=silence)
             if record is not None:
-                watch.settled(record)
+                hooks.on_settled(record)
                 told = True
     record = ray.get(execution)
     assert isinstance(record, Record)

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from sheafnet.runtime.interface import Runtime, Watch
+from sheafnet.runtime.interface import RunHooks, Runtime
 from sheafnet.runtime.jobs.observer import Observer, RemoteRuntime
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import Progress, Record
@@ -18,7 +18,7 @@ from sheafnet.runtime.record import Progress, Record
 Result = TypeVar("Result")
 
 
-class Guide(Watch):
+class JobHooks(RunHooks):
     """Carries wishes from whoever holds the job to the runtime, and news the other way."""
 
     def __init__(self, observer: Observer) -> None:
@@ -29,11 +29,11 @@ class Guide(Watch):
     def begin(self) -> None:
         """Take note that the runtime is about to begin."""
 
-    def look(self, rounds: int, ask: Callable[[], Progress]) -> None:  # noqa: ARG002
+    def on_round(self, rounds: int, progress: Callable[[], Progress]) -> None:  # noqa: ARG002
         now = time.perf_counter()
         if now >= self._report_due:
             self._report_due = now + self._observer.interval
-            self.progress = ask()
+            self.progress = progress()
             self._observer.progressed(self.progress)
 
     def stop(self) -> None:
@@ -72,12 +72,12 @@ class Job(abc.ABC, Generic[Result]):
         self.problem = problem
         self.runtime = runtime
         self._observer = observer
-        self._guide = self._guided(observer)
+        self._hooks = self._make_hooks(observer)
         self._result: Future[Result] = Future()
-        self._result.add_done_callback(lambda _: self._guide.close())
+        self._result.add_done_callback(lambda _: self._hooks.close())
 
     @abc.abstractmethod
-    def _guided(self, observer: Observer) -> Guide:
+    def _make_hooks(self, observer: Observer) -> JobHooks:
         """Return what the runtime asks on the way."""
 
     @abc.abstractmethod
@@ -94,8 +94,8 @@ class Job(abc.ABC, Generic[Result]):
         try:
             began = time.perf_counter()
             self._observer.started(self.problem)
-            self._guide.begin()
-            record = self.runtime.run(self.problem, self._guide)
+            self._hooks.begin()
+            record = self.runtime.run(self.problem, self._hooks)
             stats = replace(record.stats, wall_time=time.perf_counter() - began)
             return self._conclude(replace(record, stats=stats))
         except BaseException as error:
@@ -104,11 +104,11 @@ class Job(abc.ABC, Generic[Result]):
 
     def progress(self) -> Progress | None:
         """Return how far the job had come when it last reported; None before it has."""
-        return self._guide.progress
+        return self._hooks.progress
 
     def stop(self) -> None:
         """Ask the job to end; ``result`` then gives what it had reached."""
-        self._guide.stop()
+        self._hooks.stop()
 
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the end and return what was found.

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from sheafnet.core.pins import Pin, resolve_pins
 from sheafnet.core.stalkpins import Pins
 from sheafnet.errors import RunEndedError
-from sheafnet.runtime.jobs.job import Guide, Job
+from sheafnet.runtime.jobs.job import Job, JobHooks
 from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.jobs.results import Solution, assemble
 from sheafnet.runtime.problem import Problem
@@ -18,10 +18,10 @@ from sheafnet.runtime.record import Record
 class Run(Job[Solution]):
     """One problem on one runtime; see ``Job``."""
 
-    _guide: _Guide
+    _hooks: _InferenceHooks
 
-    def _guided(self, observer: Observer) -> _Guide:
-        return _Guide(self.problem, observer)
+    def _make_hooks(self, observer: Observer) -> _InferenceHooks:
+        return _InferenceHooks(self.problem, observer)
 
     def _conclude(self, record: Record) -> Solution:
         solution = assemble(self.problem, record)
@@ -59,7 +59,7 @@ class Run(Job[Solution]):
         """Take up pins that have been checked; ``RunEndedError`` if the run is over."""
         if self._result.done():
             raise RunEndedError("the run is over: start another, or keep one with Stop(stay=True)")
-        self._guide.set_pins(pins)
+        self._hooks.set_pins(pins)
 
     def settle(self, timeout: float | None = None) -> Solution:
         """Wait until the run has converged under the pins that were set last.
@@ -77,11 +77,11 @@ class Run(Job[Solution]):
         TimeoutError
             If it has not settled after ``timeout``.
         """
-        settled = self._guide.wait_settled(timeout)
+        settled = self._hooks.wait_settled(timeout)
         return settled if settled is not None else self.result(0.0)
 
 
-class _Guide(Guide):
+class _InferenceHooks(JobHooks):
     """Carries pins as well, and what a run that stays has settled to."""
 
     def __init__(self, problem: Problem, observer: Observer) -> None:
@@ -95,14 +95,14 @@ class _Guide(Guide):
 
     # What the runtime calls.
 
-    def pins(self) -> Pins | None:
+    def new_pins(self) -> Pins | None:
         if self._wanted is None:  # asked in every round: no lock where there is nothing
             return None
         with self._changed:
             wanted, self._wanted = self._wanted, None
             return wanted
 
-    def settled(self, record: Record) -> None:
+    def on_settled(self, record: Record) -> None:
         solution = assemble(self._problem, record)
         with self._changed:
             if self._wanted is not None or self._settled is not None:
@@ -111,7 +111,7 @@ class _Guide(Guide):
             self._changed.notify_all()
         self._observer.settled(solution)
 
-    def rest(self) -> None:
+    def wait_for_change(self) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self.stopping or self._wanted is not None)
 

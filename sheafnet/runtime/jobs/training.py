@@ -17,7 +17,7 @@ from sheafnet.dynamics.training.plan import Course
 from sheafnet.errors import NonFiniteError
 from sheafnet.runtime.interface import Runtime
 from sheafnet.runtime.jobs.checkpoint import Checkpoint
-from sheafnet.runtime.jobs.job import Guide, Job
+from sheafnet.runtime.jobs.job import Job, JobHooks
 from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.jobs.results import Fit
 from sheafnet.runtime.jobs.run import Run
@@ -70,14 +70,14 @@ class Training(Job[Fit]):
     """One course of training on one runtime; see ``Job``."""
 
     problem: Lessons
-    _guide: _Guide
+    _hooks: _TrainingHooks
 
-    def _guided(self, observer: Observer) -> _Guide:
-        return _Guide(self.problem, observer, watches=not self.remote)
+    def _make_hooks(self, observer: Observer) -> _TrainingHooks:
+        return _TrainingHooks(self.problem, observer, evaluates=not self.remote)
 
     def _conclude(self, record: Record) -> Fit:
         if not record.history:  # nobody looked from where the coordinator is
-            record = self._guide.concluded(record)
+            record = self._hooks.concluded(record)
         stopped = record.outcome is Outcome.STOPPED
         if self.problem.rule.by_batch and record.outcome is not Outcome.DIVERGED:
             # Not by the outcome: hosts may be done before they hear that they need not be.
@@ -100,7 +100,7 @@ class Training(Job[Fit]):
         return self
 
 
-class _Guide(Guide):
+class _TrainingHooks(JobHooks):
     """Evaluates the network on the way.
 
     Parameters
@@ -109,14 +109,14 @@ class _Guide(Guide):
         What is learned.
     observer
         Is told.
-    watches
-        Whether to look from here; a remote runtime has its own guide.
+    evaluates
+        Whether to evaluate from here; a remote runtime has hooks of its own.
     """
 
-    def __init__(self, problem: Lessons, observer: Observer, *, watches: bool) -> None:
+    def __init__(self, problem: Lessons, observer: Observer, *, evaluates: bool) -> None:
         super().__init__(observer)
         self._problem = problem
-        self._watches = watches
+        self._evaluates = evaluates
         self._history: list[Evaluation] = []
         # The maps of the network that counts: the best one, or the last.
         self._maps: Mapping[str, RestrictionMap] = {}
@@ -129,7 +129,7 @@ class _Guide(Guide):
         self._closed = False
 
     def begin(self) -> None:
-        if not self._watches:
+        if not self._evaluates:
             return
         past = self._problem.past
         if past is None:
@@ -144,32 +144,32 @@ class _Guide(Guide):
             self._maps = self._best = past.best or past.cut.maps
             self._lose_patience()
 
-    def look(self, rounds: int, ask: Callable[[], Progress]) -> None:
-        super().look(rounds, ask)
-        free = self._watches and not self._closed and not self._problem.rule.by_batch
+    def on_round(self, rounds: int, progress: Callable[[], Progress]) -> None:
+        super().on_round(rounds, progress)
+        free = self._evaluates and not self._closed and not self._problem.rule.by_batch
         if free and rounds >= self._due:
             every = self._problem.course.every
             self._due = rounds - rounds % every + every
-            now = ask()
+            now = progress()
             self._evaluate(rounds, now.time, now.maps, now.discord, {})
             self._lose_patience()
 
-    def cut(self, cut: Cut) -> None:
-        if not self._watches or self._closed:
+    def on_snapshot(self, snapshot: Cut) -> None:
+        if not self._evaluates or self._closed:
             return
-        maps, lessons, time = cut.maps, cut.lessons, self._before + cut.time
+        maps, lessons, time = snapshot.maps, snapshot.lessons, self._before + snapshot.time
         discord = {edge: lesson.discord for edge, lesson in lessons.items()}
-        if not self._evaluate(cut.step, time, maps, discord, lessons):
+        if not self._evaluate(snapshot.step, time, maps, discord, lessons):
             return
         # Where training is stopped is no look that it would have had: it leaves no mark on what
         # goes on from there.
         due = self._problem.course.keeps
-        if due(cut.step):
+        if due(snapshot.step):
             self._best = self._maps
             self._lose_patience()
         history = tuple(it for it in self._history if due(it.step))
         best = None if self._best is maps else cast("dict[str, Affine]", self._best)
-        self._observer.reached(Checkpoint(replace(cut, time=time), history, best))
+        self._observer.reached(Checkpoint(replace(snapshot, time=time), history, best))
 
     def concluded(self, record: Record) -> Record:
         """Return the record with the history, and with the maps that count."""

@@ -122,7 +122,7 @@ class _Course:
         self.sent: list[Sent] = []
         self.simulation = Simulation(simulator, deployment, Trace(deployment.members, self))
         for host in self.simulation.hosts.values():
-            self.look(0.0, host)
+            self.record(0.0, host)
 
     def send(self, sent: Sent) -> None:
         """Keep a frame on its way."""
@@ -131,9 +131,9 @@ class _Course:
     def note(self, now: float, what: What, host: str, number: int) -> None:  # noqa: ARG002
         """Keep what the stalks of a host are after whatever happened to it."""
         if host in self.simulation.hosts:
-            self.look(now, self.simulation.hosts[host])
+            self.record(now, self.simulation.hosts[host])
 
-    def look(self, now: float, host: Host) -> None:
+    def record(self, now: float, host: Host) -> None:
         """Keep the stalks of ``host`` that are others than before."""
         for vertex, stalk in host.group.stalks().items():
             course = self.stalks.setdefault(vertex, [])

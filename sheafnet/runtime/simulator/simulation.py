@@ -28,7 +28,7 @@ from sheafnet.runtime.hosts.coordinator import Coordinator
 from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.progress import survey
-from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.random_streams import stream
 from sheafnet.runtime.record import Progress, Record, Stats
 from sheafnet.runtime.simulator.channel import Channel
@@ -103,7 +103,7 @@ class Simulation:
         for pause in settings.pauses:
             self.kernel.at(pause.at, Priority.FAULT, self._pause, (pause.host, pause.lasts))
 
-    def run(self, watch: Watch) -> Record:
+    def run(self, hooks: RunHooks) -> Record:
         """Run to the end."""
         self.kernel.at(self.settings.report_interval, Priority.CONTROL, self._wave)
         stop = self.deployment.problem.stop
@@ -116,9 +116,9 @@ class Simulation:
                     self._end(Outcome.BUDGET_EXHAUSTED)
                 elif self.coordinator.waves > completed:
                     completed = self.coordinator.waves
-                    self._look_up(watch)
+                    self._poll(hooks)
         for cut in self.coordinator.taken():
-            watch.cut(cut)
+            hooks.on_snapshot(cut)
         return self._record(self._finished)
 
     def advance_to(self, time: float) -> None:
@@ -153,21 +153,21 @@ class Simulation:
             settled=self.coordinator.settled is not None,
         )
 
-    def _look_up(self, watch: Watch) -> None:
-        """Ask whether to go on, and with which pins."""
+    def _poll(self, hooks: RunHooks) -> None:
+        """Call the hooks: whether to go on, and with which pins."""
         settled = self.coordinator.settled
         if settled is not None:
             # Nothing moves until there is something new: virtual time stands still.
             outcome = Outcome.CONVERGED
-            watch.settled(self._record(Finished(outcome, outcome.value, settled)))
-            watch.rest()
+            hooks.on_settled(self._record(Finished(outcome, outcome.value, settled)))
+            hooks.wait_for_change()
         for cut in self.coordinator.taken():
-            watch.cut(cut)
-        watch.look(self.coordinator.rounds, self.progress)
-        if watch.stopping:
+            hooks.on_snapshot(cut)
+        hooks.on_round(self.coordinator.rounds, self.progress)
+        if hooks.stopping:
             self._end(Outcome.STOPPED)
             return
-        pins = watch.pins()
+        pins = hooks.new_pins()
         if pins is not None:
             self._set_pins(pins)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sheafnet.errors import UnknownNameError, nearest
 from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.send_policy import SendPolicy
-from sheafnet.runtime.interface import Watch
+from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import Record
 from sheafnet.runtime.simulator.settings import SimulatorSettings
@@ -57,15 +57,15 @@ class Simulator(SimulatorSettings):
         If a setting is out of range.
     """
 
-    def run(self, problem: Problem, watch: Watch) -> Record:
-        """Run ``problem`` to its end, asking ``watch`` after every wave whether to go on.
+    def run(self, problem: Problem, hooks: RunHooks) -> Record:
+        """Run ``problem`` to its end, calling ``hooks`` after every wave whether to go on.
 
         Raises
         ------
         UnknownNameError
             If a host is named that is not there.
         """
-        return self.simulation(problem).run(watch)
+        return self.simulation(problem).run(hooks)
 
     def simulation(self, problem: Problem) -> Simulation:
         """Return the run of ``problem`` at its start, to be looked into event by event."""
