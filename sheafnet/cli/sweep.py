@@ -108,7 +108,7 @@ class Row(NamedTuple):
 
 
 class Energies(Observer):
-    """Keeps the energy at every look that a run takes at itself, once all have heard of all."""
+    """Keeps the energy of every report of progress, once every vertex has heard its neighbours."""
 
     interval = 0.0
 

@@ -14,7 +14,7 @@ from sheafnet.runtime.jobs.results import Fit, Solution
 from sheafnet.runtime.record import HostTime, Record, Stats
 from sheafnet.runtime.simulator.light_cone import LightCone
 
-MOST_LOOKS = 12
+MOST_EVALUATIONS = 12
 """Evaluations shown; the event log has them all."""
 
 
@@ -96,12 +96,12 @@ def show_fit(job: TrainJob, fit: Fit) -> None:
     if classes:
         table.add_column("accuracy")
         table.add_column("on test")
-    looks = len(fit.history)
-    stride = -(-looks // MOST_LOOKS)
+    evaluations = len(fit.history)
+    stride = -(-evaluations // MOST_EVALUATIONS)
     for place, it in enumerate(fit.history):
-        if place % stride and place != looks - 1 and it is not fit.evaluation:
+        if place % stride and place != evaluations - 1 and it is not fit.evaluation:
             continue
-        kept = " *" if it is fit.evaluation and place != looks - 1 else ""
+        kept = " *" if it is fit.evaluation and place != evaluations - 1 else ""
         row = [f"{it.step:,}{kept}", f"{it.train.loss:.4g}", _figure(it.test_loss, ".4g")]
         if classes:
             on_test = None if it.test is None else it.test.accuracy

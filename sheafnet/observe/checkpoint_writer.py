@@ -27,7 +27,7 @@ class Checkpoints(Observer):
     folder
         Where.
     pause
-        Seconds between two at least, so that training that is looked at often is not held up; the
+        Seconds between two at least, so that training that is evaluated often is not held up; the
         last one is written in any case.
     """
 

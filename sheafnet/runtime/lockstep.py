@@ -32,7 +32,7 @@ Schedule = Literal["all", "alternating"]
 @dataclass(frozen=True)
 class Lockstep:
     """Rounds in step, in this process: after an exchange of first projections every vertex
-    steps once a round, and all messages are delivered before anyone looks again.
+    steps once a round, and all messages are delivered before anyone steps again.
 
     Attributes
     ----------

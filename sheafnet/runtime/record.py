@@ -222,7 +222,7 @@ class Record:
         Edge → the map at its tail, under a rule that learns; with the cochain, the last finite
         ones of a run that diverged.
     history
-        What was found on the way by whoever looked, under a rule that learns.
+        The evaluations on the way, under a rule that learns.
     rollbacks
         How often all hosts went back to the last cut, since one had lost its maps.
     """

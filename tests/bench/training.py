@@ -38,7 +38,7 @@ REPETITIONS = 5
 STARTS = 10
 ROUNDS = 1000
 TORCH_ROUNDS = 3000
-LOOK_EVERY = 5
+EVALUATE_EVERY = 5
 TORCH_RATES = (0.01, 0.03, 0.1)
 
 ADAM = sn.Adam(0.1, schedule="cosine", beta2=0.97)
@@ -92,7 +92,7 @@ def reached(
     way: Way, net: sn.ReluNetwork, task: golden.Task, target: float
 ) -> tuple[int | None, bool]:
     """Return the round in which the loss was first there, and whether it is in the last."""
-    history = way.fit(net, task, way.rounds, LOOK_EVERY).history
+    history = way.fit(net, task, way.rounds, EVALUATE_EVERY).history
     first = next((it.step * way.rule.sweeps for it in history if it.train_loss <= target), None)
     return first, history[-1].train_loss <= target
 
@@ -120,7 +120,7 @@ def ours(way: Way, task: golden.Task, target: float) -> Callable[[], Reached]:
             rule=way.rule,
             optimiser=way.optimiser,
             rounds=way.rounds,
-            every=LOOK_EVERY,
+            every=EVALUATE_EVERY,
             observer=until,
         )
         until.job.execute()
@@ -337,7 +337,7 @@ def draw(path: Path) -> None:
     for axes, name in zip(figure.subplots(1, len(golden.TASKS)), golden.TASKS, strict=True):
         task = golden.load_task(name)
         for way in (NUDGED, *WAYS[2:3]):
-            history = way.fit(task.network, task, ROUNDS, LOOK_EVERY).history
+            history = way.fit(task.network, task, ROUNDS, EVALUATE_EVERY).history
             axes.plot(*curve(history), label=way.title.replace("`", ""))
         joint = replace(NUDGED, title="joint, prox, adam", rule=JOINT, optimiser=sn.Adam(0.01))
         history = joint.fit(task.network, task, 3000, 20).history

@@ -36,7 +36,7 @@ EPOCHS = 10
 REPETITIONS = 5
 BATCH = 64
 STEPS = 5000
-LOOKS = 100
+EVALUATIONS = 100
 
 LAYERS = len(WIDTHS) - 1
 FOUR = {
@@ -164,7 +164,9 @@ def memory() -> None:
     simulator = sn.Simulator(latency=sn.Exponential(1.0), loss=0.1, duplication=0.1)
     for window in WINDOWS:
         scales = Scales()
-        fit(window, simulator, epochs=STEPS / per_epoch, every=STEPS // LOOKS, observer=scales)
+        fit(
+            window, simulator, epochs=STEPS / per_epoch, every=STEPS // EVALUATIONS, observer=scales
+        )
         worst = max(scales.weights[0], key=lambda host: max(scales.of(host)) / stalks(host))
         found, own = scales.of(worst), window * stalks(worst)
         tenth = len(found) // 10

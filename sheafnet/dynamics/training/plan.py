@@ -36,7 +36,7 @@ class Course:
     steps
         How many steps there are.
     every
-        Steps between those after which maps are kept, to be looked at.
+        Steps between two after which all maps are kept, to be evaluated.
     window
         How many batches may be under way at a time.
     """

@@ -65,7 +65,7 @@ class Conductor:
         return self._job.execute().record
 
     def progress(self) -> Progress | None:
-        """Return how far the run had come when it last looked."""
+        """Return how far the run had come at its last report."""
         return self._job.progress()
 
     def obey(self, pins: Pins) -> None:

@@ -27,7 +27,7 @@ POLL = 0.05
 
 HEAD_INTERVAL = 1.0
 HEAD_GONE_AFTER = 10.0
-"""Seconds between looks at whether the head is there, and until it counts as lost."""
+"""Seconds between checks that the head is there, and until it counts as lost."""
 
 
 def drive(

@@ -43,8 +43,8 @@ PACE = 0.0005
 STEPS_WAITED = 4.0
 """…but at least so many times what its last step took, so that it leaves them the processor."""
 
-LOOK_AGAIN = 1.0
-"""Seconds between looks at whether the thread is still there to answer."""
+POLL = 1.0
+"""Seconds between checks that the thread is still there to answer."""
 
 WITH_THE_CALL = 98_304
 """Bytes of an argument that still travel with its call: what is over 100 KB takes a detour by way
@@ -114,7 +114,7 @@ class HostActor:
         self._mail.put(report)
         while True:
             try:
-                return answer.result(LOOK_AGAIN)
+                return answer.result(POLL)
             except TimeoutError:
                 if life.failure is not None:
                     raise life.failure from None

@@ -20,10 +20,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-LOOKS = 20
-BETWEEN_LOOKS = 0.5
-"""How often, and after how many seconds, to look whether the folder has gone: actors that are
-ending may write to it meanwhile."""
+ATTEMPTS = 20
+BETWEEN_ATTEMPTS = 0.5
+"""How often, and after how many seconds, to remove the folder again: actors
+that are ending may write to it meanwhile."""
 
 
 @contextlib.contextmanager
@@ -94,11 +94,11 @@ def main(folder: str, driver: str) -> None:
     for handle in handles:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(handle, signal.SIGKILL)
-    for _ in range(LOOKS):
+    for _ in range(ATTEMPTS):
         shutil.rmtree(folder, ignore_errors=True)
         if not Path(folder).exists():
             break
-        time.sleep(BETWEEN_LOOKS)
+        time.sleep(BETWEEN_ATTEMPTS)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from sheafnet.runtime.record import Process, Recovery
 
 LOGGER = logging.getLogger("sheafnet")
 TICK = 0.05
-"""Seconds after which whoever waits for reports is given a chance to look up."""
+"""Seconds after which whoever waits for reports gets its turn."""
 
 RETRY = 0.2
 """Seconds between questions to a host that is being restarted."""

@@ -37,7 +37,7 @@ class Checkpoint:
     history
         What was found on the way, up to the cut.
     best
-        The maps to give back, where they are those of an earlier look: training has patience.
+        The maps to give back, where they are those of an earlier evaluation: training has patience.
     """
 
     cut: Cut

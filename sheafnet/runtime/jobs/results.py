@@ -93,11 +93,11 @@ class Fit:
     Attributes
     ----------
     network
-        The network at the last look, or at the best one if training was to stop early.
+        The network at the last evaluation, or at the best one if training was to stop early.
     evaluation
         How good it is.
     history
-        One record for each look, the first before anything has moved.
+        One record for each evaluation, the first before anything has moved.
     stats
         What it cost.
     stopped

@@ -1,4 +1,4 @@
-"""Training: a job whose vertices change their maps, looked at from time to time."""
+"""Training: a job whose vertices change their maps, with an evaluation from time to time."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Lessons(Problem):
     network
         As it begins.
     train, test
-        What it learns from, and what else it is looked at with.
+        What it learns from, and what else it is evaluated with.
     course
-        How, for how long, and how often it is looked at.
+        How, for how long, and how often it is evaluated.
     patience
-        After how many looks in a row without a better loss to stop, on the test split if there is
-        one; None goes on.
+        Evaluations in a row without a better loss after which to stop, on the test split if there
+        is one; None goes on.
     past
         What training goes on from, if it does not begin.
     """
@@ -76,7 +76,7 @@ class Training(Job[Fit]):
         return _TrainingHooks(self.problem, observer, evaluates=not self.remote)
 
     def _conclude(self, record: Record) -> Fit:
-        if not record.history:  # nobody looked from where the coordinator is
+        if not record.history:  # nobody evaluated it where the coordinator is
             record = self._hooks.concluded(record)
         stopped = record.outcome is Outcome.STOPPED
         if self.problem.rule.by_batch and record.outcome is not Outcome.DIVERGED:
@@ -120,7 +120,7 @@ class _TrainingHooks(JobHooks):
         self._history: list[Evaluation] = []
         # The maps of the network that counts: the best one, or the last.
         self._maps: Mapping[str, RestrictionMap] = {}
-        # The same among the looks that were due.
+        # The same among the evaluations that were due.
         self._best: Mapping[str, RestrictionMap] = {}
         self._due = 0
         # How long training had taken before it was taken up again.
@@ -161,7 +161,7 @@ class _TrainingHooks(JobHooks):
         discord = {edge: lesson.discord for edge, lesson in lessons.items()}
         if not self._evaluate(snapshot.step, time, maps, discord, lessons):
             return
-        # Where training is stopped is no look that it would have had: it leaves no mark on what
+        # The evaluation where training is stopped is none that was due: it leaves no mark on what
         # goes on from there.
         due = self._problem.course.keeps
         if due(snapshot.step):
@@ -173,7 +173,7 @@ class _TrainingHooks(JobHooks):
 
     def concluded(self, record: Record) -> Record:
         """Return the record with the history, and with the maps that count."""
-        # In the middle of a step maps are of different steps: there the last look counts.
+        # In the middle of a step maps are of different steps: there the last evaluation counts.
         free = not self._problem.rule.by_batch and record.outcome is not Outcome.DIVERGED
         stats = record.stats
         if free and not self._closed and stats.rounds > self._history[-1].step:
@@ -191,11 +191,11 @@ class _TrainingHooks(JobHooks):
         discord: Mapping[str, float],
         lessons: Mapping[str, Lesson],
     ) -> bool:
-        """Look at a network; return whether it could be."""
+        """Evaluate a network; return whether it could be."""
         problem, history = self._problem, self._history
         try:
             network = learned(problem.network, maps)
-        except NonFiniteError:  # it explodes while it is looked at
+        except NonFiniteError:  # it has exploded
             return False
         test = None if problem.test is None else assess(network, problem.test.x, problem.test.y)
         evaluation = Evaluation(

@@ -19,7 +19,7 @@ from sheafnet.dynamics.training.plan import Course
 from sheafnet.errors import InputError
 from sheafnet.runtime.jobs.batches import Shuffled
 
-LOOKS = 10
+EVALUATIONS = 10
 EXACT = 6
 """Digits behind the point of a number of steps; what is beyond is rounding."""
 
@@ -99,7 +99,7 @@ def planned(
     size = batch_size or samples
     steps = _steps(rule, samples / size, rounds, epochs)
     epoch = round(samples / size)
-    usual = epoch if 1 < epoch < steps else max(steps // LOOKS, 1)
+    usual = epoch if 1 < epoch < steps else max(steps // EVALUATIONS, 1)
     return Course(optimiser, Shuffled(samples, size, seed), steps, every or usual, int(window))
 
 
