@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from sheafnet.runtime.jobs.training import Training
     from sheafnet.runtime.lockstep import Lockstep
     from sheafnet.runtime.record import Evaluation, Progress, Stats
-    from sheafnet.runtime.simulator.channel import Channel, Cut
+    from sheafnet.runtime.simulator.channel import Channel, Partition
     from sheafnet.runtime.simulator.compute import Work
     from sheafnet.runtime.simulator.latency import (
         Constant,
@@ -100,7 +100,7 @@ _HOMES = {
     "sheafnet.runtime.jobs.training": ("Training",),
     "sheafnet.runtime.lockstep": ("Lockstep",),
     "sheafnet.runtime.record": ("Evaluation", "Progress", "Stats"),
-    "sheafnet.runtime.simulator.channel": ("Channel", "Cut"),
+    "sheafnet.runtime.simulator.channel": ("Channel", "Partition"),
     "sheafnet.runtime.simulator.compute": ("Work",),
     "sheafnet.runtime.simulator.latency": (
         "Constant",
@@ -126,7 +126,6 @@ __all__ = [
     "Coboundary",
     "Cochain",
     "Constant",
-    "Cut",
     "Edge",
     "Empirical",
     "Evaluation",
@@ -145,6 +144,7 @@ __all__ = [
     "Observer",
     "Optimiser",
     "Outcome",
+    "Partition",
     "Pause",
     "Pin",
     "Progress",

@@ -125,7 +125,7 @@ def network(
         {"kind": "lognormal", "mean": delay / 3.0, "sigma": upto(1.0)},
         {"kind": "empirical", "path": str(folder / "delays.txt")},
     ]
-    cut, healed = sorted(hosts[int(place)] for place in rng.choice(len(hosts), 2, replace=False))
+    one, other = sorted(hosts[int(place)] for place in rng.choice(len(hosts), 2, replace=False))
     apart = [str(host) for host in rng.choice(hosts, rng.integers(1, len(hosts)), replace=False)]
     begins = upto(lasts / 3.0)
     flaps = delay + upto(10.0 * delay)
@@ -138,11 +138,11 @@ def network(
         "duplication": upto(DUPLICATION),
         "bandwidth": 10.0 ** (2.0 + upto(2.0)),
         "channels": [  # neighbours or not
-            {"sender": cut, "receiver": healed, "latency": some(laws), "loss": upto(LOSS)},
+            {"sender": one, "receiver": other, "latency": some(laws), "loss": upto(LOSS)},
         ],
-        "cuts": [
+        "partitions": [
             {"hosts": apart, "start": begins, "end": begins + lasts / 3.0},
-            {"hosts": [cut], "others": [healed], "start": upto(delay), "end": flaps + delay,
+            {"hosts": [one], "others": [other], "start": upto(delay), "end": flaps + delay,
              "every": 20.0 * flaps},
         ],
         "compute": some(

@@ -67,7 +67,7 @@ def _judged(case: Scenario) -> str:
     with only_newer():
         simulation = case.simulator.simulation(case.problem)
         waves = watch_waves(simulation)
-        watch_cuts(simulation)
+        watch_partitions(simulation)
         record = simulation.run(RunHooks())
     if record.outcome is not sn.Outcome.CONVERGED:
         raise FailedError(record.message)
@@ -172,32 +172,36 @@ def is_at_rest(host: Host) -> bool:
     return host._started and heard and not moves
 
 
-def watch_cuts(simulation: Simulation) -> None:
-    """Have a frame that crosses a cut end the run."""
+def watch_partitions(simulation: Simulation) -> None:
+    """Have a frame that crosses a partition end the run."""
     hosts = simulation.lives.keys()
-    between: dict[tuple[str, str], list[sn.Cut]] = defaultdict(list)
-    for cut in simulation.settings.cuts:
-        for near, far in itertools.product(cut.hosts, cut.others or hosts - set(cut.hosts)):
-            between[near, far].append(cut)
-            between[far, near].append(cut)
+    between: dict[tuple[str, str], list[sn.Partition]] = defaultdict(list)
+    for partition in simulation.settings.partitions:
+        for near, far in itertools.product(
+            partition.hosts, partition.others or hosts - set(partition.hosts)
+        ):
+            between[near, far].append(partition)
+            between[far, near].append(partition)
 
-    simulation.trace.follower = CutWatch(between)
+    simulation.trace.follower = PartitionWatch(between)
 
 
 @dataclass(frozen=True)
-class CutWatch:
-    """The follower that lets no frame cross a cut."""
+class PartitionWatch:
+    """The follower that lets no frame cross a partition."""
 
-    between: Mapping[tuple[str, str], Sequence[sn.Cut]]
+    between: Mapping[tuple[str, str], Sequence[sn.Partition]]
 
     def send(self, sent: Sent) -> None:
         if sent.delay is None:
             return
-        for cut in self.between.get((sent.sender, sent.receiver), ()):
-            since = sent.at - cut.start
-            since = since % cut.every if cut.every is not None and since > 0.0 else since
-            if 0.0 <= since < cut.end - cut.start:
-                raise FailedError(f"a frame of {sent.sender} crossed the cut at {sent.at}")
+        for partition in self.between.get((sent.sender, sent.receiver), ()):
+            since = sent.at - partition.start
+            since = (
+                since % partition.every if partition.every is not None and since > 0.0 else since
+            )
+            if 0.0 <= since < partition.end - partition.start:
+                raise FailedError(f"a frame of {sent.sender} crossed the partition at {sent.at}")
 
     def note(self, now: float, what: What, host: str, number: int) -> None:
         pass

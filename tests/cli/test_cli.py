@@ -282,7 +282,7 @@ def test_a_network_with_every_fault_replays_from_its_run_directory() -> None:
         "bandwidth": 2000.0,
         "channels": [{"sender": "layer_1", "receiver": "layer_2",
                       "latency": {"kind": "lognormal", "mean": 3.0, "sigma": 1.0}}],
-        "cuts": [{"hosts": ["layer_0"], "start": 5.0, "end": 50.0},
+        "partitions": [{"hosts": ["layer_0"], "start": 5.0, "end": 50.0},
                  {"hosts": ["layer_1"], "others": ["layer_2"], "start": 0.0, "end": 5.0,
                   "every": 40.0}],
         "pauses": [{"host": "layer_2", "at": 60.0, "lasts": 30.0}],
@@ -295,7 +295,7 @@ def test_a_network_with_every_fault_replays_from_its_run_directory() -> None:
     assert done.exit_code == 0, done.output
     again = sheafnet("replay", "here")
     assert again.exit_code == 0, again.output
-    document["runtime"]["cuts"][0]["end"] = 1.0
+    document["runtime"]["partitions"][0]["end"] = 1.0
     document["runtime"]["latency"]["path"] = "hostile.yaml"
     Path("hostile.yaml").write_text(yaml.safe_dump(document))
     refused = sheafnet("run", "hostile.yaml")

@@ -19,7 +19,7 @@ def digest(number: Any, whole: Any, yes: Any) -> str | None:
         bandwidth=number(512.0),
         shuffle_ties=yes(True),
         report_interval=number(40.1),
-        cuts=(sn.Cut(("layer_1",), number(5.1), number(20.3), every=number(60.7)),),
+        partitions=(sn.Partition(("layer_1",), number(5.1), number(20.3), every=number(60.7)),),
         restarts=(sn.Restart("layer_1", whole(30), down=whole(7)),),
         pauses=(sn.Pause("layer_2", whole(60), number(9.3)),),
     )
@@ -37,7 +37,7 @@ def test_settings_keep_no_scalar_of_numpy() -> None:
     simulator = sn.Simulator(seed=np.int64(3), report_interval=np.float32(2.5))  # type: ignore[arg-type]
     assert (type(simulator.seed), type(simulator.report_interval)) == (int, float)
     assert type(sn.Stop(max_time=np.float32(2.5)).max_time) is float  # type: ignore[arg-type]
-    assert type(sn.Cut(("here",), np.float64(1.0), np.float64(2.0)).start) is float
+    assert type(sn.Partition(("here",), np.float64(1.0), np.float64(2.0)).start) is float
 
 
 def single(number: float) -> float:

@@ -43,15 +43,15 @@ def incarnation_kept(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Deployment, "host_spec", host_spec)
 
 
-def only_acknowledgements_cut(patch: pytest.MonkeyPatch) -> None:
+def only_acknowledgements_partitioned(patch: pytest.MonkeyPatch) -> None:
     fate = Link.fate
 
     def spares_words(self: Link, now: float, size: int) -> tuple[float | None, ...]:
-        cuts, self._cuts = self._cuts, self._cuts if size < 64 else ()
+        partitions, self._partitions = self._partitions, self._partitions if size < 64 else ()
         try:
             return fate(self, now, size)
         finally:
-            self._cuts = cuts
+            self._partitions = partitions
 
     patch.setattr(Link, "fate", spares_words)
 
@@ -92,7 +92,7 @@ def stranger_read(patch: pytest.MonkeyPatch) -> None:
     ("plant", "told"),
     [
         (incarnation_kept, "budget|rounds|crossed|idle"),
-        (only_acknowledgements_cut, "crossed the cut"),
+        (only_acknowledgements_partitioned, "crossed the partition"),
         (duplicate_counted_twice, "counts .* messages and kept"),
         (stranger_read, "changed before there was word of it"),
     ],

@@ -76,7 +76,7 @@ def test_without_order_there_is_still_a_consensus_within_the_range(rule: str) ->
         loss=0.3,
         duplication=0.2,
         slow={"v3": 10.0},
-        cuts=(sn.Cut(("v0", "v4"), 20.0, 200.0),),
+        partitions=(sn.Partition(("v0", "v4"), 20.0, 200.0),),
         shuffle_ties=True,
     )
     solution = sn.infer(sheaf, rule=rule, init=start, runtime=network)

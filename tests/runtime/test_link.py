@@ -1,4 +1,4 @@
-"""Links by themselves: laws of delay, queues, losses, copies and cuts."""
+"""Links by themselves: laws of delay, queues, losses, copies and partitions."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sheafnet.runtime.simulator.link import Link
 MANY = 40_000
 
 
-def link(channel: sn.Channel, *cuts: sn.Cut, seed: int = 0) -> Link:
-    return Link(seed, "left", "right", channel, cuts)
+def link(channel: sn.Channel, *partitions: sn.Partition, seed: int = 0) -> Link:
+    return Link(seed, "left", "right", channel, partitions)
 
 
 @pytest.mark.parametrize(
@@ -116,20 +116,26 @@ def test_what_else_a_link_does_leaves_its_losses_and_first_delays_alone() -> Non
 
 
 def test_a_cut_parts_two_sides_for_its_time() -> None:
-    cut = sn.Cut(("a", "b"), 10.0, 20.0)
-    assert cut.parts("a", "c")
-    assert cut.parts("c", "b")
-    assert not cut.parts("a", "b")
-    assert not cut.parts("c", "d")
-    some = sn.Cut(("a",), 10.0, 20.0, others=("b",))
-    assert some.parts("b", "a")
-    assert not some.parts("a", "c")
-    assert [cut.holds(t) for t in (9.9, 10.0, 19.9, 20.0, 1e6)] == [False, True, True, False, False]
-    flapping = sn.Cut(("a",), 10.0, 12.0, every=5.0)
+    partition = sn.Partition(("a", "b"), 10.0, 20.0)
+    assert partition.separates("a", "c")
+    assert partition.separates("c", "b")
+    assert not partition.separates("a", "b")
+    assert not partition.separates("c", "d")
+    some = sn.Partition(("a",), 10.0, 20.0, others=("b",))
+    assert some.separates("b", "a")
+    assert not some.separates("a", "c")
+    assert [partition.holds(t) for t in (9.9, 10.0, 19.9, 20.0, 1e6)] == [
+        False,
+        True,
+        True,
+        False,
+        False,
+    ]
+    flapping = sn.Partition(("a",), 10.0, 12.0, every=5.0)
     assert [flapping.holds(t) for t in (5.0, 10.0, 12.0, 15.0, 16.9, 17.0, 1011.0)] == [
         False, True, False, True, True, False, True,
     ]  # fmt: skip
-    parted = link(sn.Channel(), cut)
+    parted = link(sn.Channel(), partition)
     assert parted.fate(15.0, 1) == (None,)
     assert parted.fate(25.0, 1) == (1.0,)
 
@@ -137,11 +143,11 @@ def test_a_cut_parts_two_sides_for_its_time() -> None:
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda: sn.Cut((), 0.0, 1.0), "nobody has no hosts"),
-        (lambda: sn.Cut(("a",), 0.0, 1.0, others=("b", "a")), "hosts on both sides"),
-        (lambda: sn.Cut(("a",), 2.0, 1.0), "end after that"),
-        (lambda: sn.Cut(("a",), 0.0, math.inf), "never ends"),
-        (lambda: sn.Cut(("a",), 0.0, 5.0, every=5.0), "comes again before"),
+        (lambda: sn.Partition((), 0.0, 1.0), "nobody has no hosts"),
+        (lambda: sn.Partition(("a",), 0.0, 1.0, others=("b", "a")), "hosts on both sides"),
+        (lambda: sn.Partition(("a",), 2.0, 1.0), "end after that"),
+        (lambda: sn.Partition(("a",), 0.0, math.inf), "never ends"),
+        (lambda: sn.Partition(("a",), 0.0, 5.0, every=5.0), "comes again before"),
         (lambda: sn.Channel(loss=1.0), "loss"),
         (lambda: sn.Channel(duplication=1.1), "duplication"),
         (lambda: sn.Channel(bandwidth=0.0), "bandwidth"),
@@ -164,7 +170,10 @@ HOSTILE = sn.Simulator(
     duplication=0.3,
     bandwidth=400.0,
     channels={("layer_1", "layer_2"): sn.Channel(sn.Exponential(20.0), loss=0.4)},
-    cuts=(sn.Cut(("layer_0",), 30.0, 300.0), sn.Cut(("layer_2",), 10.0, 20.0, every=60.0)),
+    partitions=(
+        sn.Partition(("layer_0",), 30.0, 300.0),
+        sn.Partition(("layer_2",), 10.0, 20.0, every=60.0),
+    ),
 )
 
 
@@ -217,8 +226,8 @@ def test_an_order_of_ties_that_is_drawn_gives_another_course_and_the_same_answer
 
 def test_a_host_that_is_not_there_is_named() -> None:
     for simulator in (
-        sn.Simulator(cuts=(sn.Cut(("layer_9",), 0.0, 1.0),)),
-        sn.Simulator(cuts=(sn.Cut(("layer_0",), 0.0, 1.0, others=("layer_9",)),)),
+        sn.Simulator(partitions=(sn.Partition(("layer_9",), 0.0, 1.0),)),
+        sn.Simulator(partitions=(sn.Partition(("layer_0",), 0.0, 1.0, others=("layer_9",)),)),
         sn.Simulator(channels={("layer_0", "layer_9"): sn.Channel()}),
         sn.Simulator(pauses=(sn.Pause("layer_9", 0.0, 1.0),)),
     ):

@@ -131,7 +131,7 @@ def test_an_idle_host_has_its_timer_set_for_no_later_than_it_is_due() -> None:
     """Word from a peer that was silent brings the timer forward."""
     simulator = sn.Simulator(
         seed=1, latency=sn.Exponential(3.0), loss=0.3, window=2,
-        cuts=(sn.Cut(("layer_1",), start=30.0, end=400.0),),
+        partitions=(sn.Partition(("layer_1",), start=30.0, end=400.0),),
         restarts=(sn.Restart("layer_2", at=500.0, down=50.0),),
     )  # fmt: skip
     simulation = simulator.simulation(sn.prepare(SMALL.sheaf, SMALL.pins).problem)

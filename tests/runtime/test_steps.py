@@ -632,7 +632,9 @@ def test_a_slow_host_is_waited_for_and_one_that_is_cut_off_is_not() -> None:
     slow = fit(slow={"layer_1": 300.0})
     assert slow.stopped
     assert slow.evaluation.step > 10
-    apart = fit(slow={"layer_1": 100.0}, cuts=(sn.Cut(("layer_2",), start=5_000.0, end=1e9),))
+    apart = fit(
+        slow={"layer_1": 100.0}, partitions=(sn.Partition(("layer_2",), start=5_000.0, end=1e9),)
+    )
     assert apart.stopped
     assert apart.stats.virtual_time < 60_000.0
 

@@ -16,7 +16,7 @@ from sheafnet.config.schema.simulator import (
     SimulatorRuntime,
     UniformLatency,
 )
-from sheafnet.runtime.simulator.channel import Channel, Cut
+from sheafnet.runtime.simulator.channel import Channel, Partition
 from sheafnet.runtime.simulator.compute import Work
 from sheafnet.runtime.simulator.latency import (
     Constant,
@@ -55,7 +55,7 @@ def build_simulator(
         latency=build_latency(section.latency),
         report_latency=None if late is None else build_latency(late),
         channels={(c.sender, c.receiver): build_channel(c, section) for c in section.channels},
-        cuts=tuple(Cut(**cut.model_dump()) for cut in section.cuts),
+        partitions=tuple(Partition(**partition.model_dump()) for partition in section.partitions),
         restarts=tuple(Restart(**restart.model_dump()) for restart in section.restarts),
         pauses=tuple(Pause(**pause.model_dump()) for pause in section.pauses),
         trace=trace,

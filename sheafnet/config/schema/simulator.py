@@ -98,7 +98,7 @@ class ChannelSection(Section):
     bandwidth: PositiveFloat | None = None
 
 
-class CutSection(Section):
+class PartitionSection(Section):
     """A time in which whatever is sent between some hosts and others is lost."""
 
     hosts: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -124,7 +124,7 @@ class SimulatorRuntime(Section):
         default=None, description="bytes in a unit of time; frames queue; none is no limit"
     )
     channels: tuple[ChannelSection, ...] = ()
-    cuts: tuple[CutSection, ...] = ()
+    partitions: tuple[PartitionSection, ...] = ()
     compute: Annotated[
         PositiveFloat | ComputeSection, expecting("a positive number or a section")
     ] = 1.0

@@ -54,10 +54,10 @@ class Channel:
 
 
 @dataclass(frozen=True)
-class Cut:
+class Partition:
     """A time in which whatever is sent between some hosts and others is lost.
 
-    Once it is a partition that heals; again and again it is a link that flaps.
+    Once, it is a network partition that heals; with ``every``, a link that flaps.
 
     Attributes
     ----------
@@ -95,10 +95,10 @@ class Cut:
         for rule, holds in checks.items():
             if not holds:
                 raise InputError(
-                    f"simulator: the cut of {', '.join(self.hosts) or 'nobody'} {rule}"
+                    f"simulator: the partition of {', '.join(self.hosts) or 'nobody'} {rule}"
                 )
 
-    def parts(self, sender: str, receiver: str) -> bool:
+    def separates(self, sender: str, receiver: str) -> bool:
         """Return whether the two hosts are on different sides."""
 
         def across(one: str, other: str) -> bool:

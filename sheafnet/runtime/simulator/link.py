@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sheafnet.runtime.random_streams import stream
-from sheafnet.runtime.simulator.channel import Channel, Cut
+from sheafnet.runtime.simulator.channel import Channel, Partition
 from sheafnet.runtime.simulator.latency import Latency
 
 BLOCK: Final = 32
@@ -29,16 +29,21 @@ class Link:
         Host names; they name the random streams.
     channel
         What happens there.
-    cuts
+    partitions
         Those that part the two hosts.
     """
 
     def __init__(
-        self, seed: int, sender: str, receiver: str, channel: Channel, cuts: Sequence[Cut] = ()
+        self,
+        seed: int,
+        sender: str,
+        receiver: str,
+        channel: Channel,
+        partitions: Sequence[Partition] = (),
     ) -> None:
         self._loss, self._duplication = channel.loss, channel.duplication
         self._bandwidth = channel.bandwidth
-        self._cuts = cuts
+        self._partitions = partitions
         self._free_at = 0.0
         self._delays = endless(channel.latency, stream(seed, "latency", sender, receiver))
         self._losses = self._copies = None
@@ -59,7 +64,9 @@ class Link:
             queued = self._free_at - now
         delay = queued + next(self._delays)
         lost = self._losses is not None and next(self._losses) < self._loss
-        if lost or (self._cuts and any(cut.holds(now) for cut in self._cuts)):
+        if lost or (
+            self._partitions and any(partition.holds(now) for partition in self._partitions)
+        ):
             return LOST
         if self._copies is not None and next(self._copies) < self._duplication:
             return delay, queued + next(self._delays)

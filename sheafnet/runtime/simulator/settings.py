@@ -10,7 +10,7 @@ from sheafnet.core.scalars import unbox
 from sheafnet.errors import InputError
 from sheafnet.runtime.hosts.placement import Placement
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.simulator.channel import DEFAULT_LATENCY, Channel, Cut
+from sheafnet.runtime.simulator.channel import DEFAULT_LATENCY, Channel, Partition
 from sheafnet.runtime.simulator.compute import Work
 from sheafnet.runtime.simulator.latency import Constant, Latency
 
@@ -71,7 +71,7 @@ class SimulatorSettings:
     duplication: float = 0.0
     bandwidth: float | None = None
     channels: Mapping[tuple[str, str], Channel] = field(default_factory=dict)
-    cuts: tuple[Cut, ...] = ()
+    partitions: tuple[Partition, ...] = ()
     compute: float | Work = 1.0
     slow: Mapping[str, float] = field(default_factory=dict)
     restarts: tuple[Restart, ...] = ()
@@ -122,7 +122,11 @@ class SimulatorSettings:
         names += [restart.host for restart in self.restarts]
         names += [pause.host for pause in self.pauses]
         names += [host for pair in self.channels for host in pair]
-        return names + [host for cut in self.cuts for host in (*cut.hosts, *(cut.others or ()))]
+        return names + [
+            host
+            for partition in self.partitions
+            for host in (*partition.hosts, *(partition.others or ()))
+        ]
 
     def step_time(self, problem: Problem) -> float:
         """Return how long a frame and the update that follows take, where it takes longest."""

@@ -308,8 +308,8 @@ class Simulation:
             channel = settings.channel(sender, receiver)
             if CONTROL in (sender, receiver):
                 channel = Channel(settings.report_latency or settings.latency)
-            cuts = [cut for cut in settings.cuts if cut.parts(sender, receiver)]
-            link = Link(settings.seed, sender, receiver, channel, cuts)
+            partitions = [it for it in settings.partitions if it.separates(sender, receiver)]
+            link = Link(settings.seed, sender, receiver, channel, partitions)
             self._links[sender, receiver] = link
         return link
 

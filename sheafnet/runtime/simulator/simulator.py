@@ -27,7 +27,7 @@ class Simulator(SimulatorSettings):
         Of every link that has no channel of its own; see ``Channel``.
     channels
         (Sender, receiver) → what happens to frames in that direction.
-    cuts
+    partitions
         Times in which some hosts do not reach others. The coordinator reaches everybody.
     compute
         Virtual time that one update of a vertex takes: always the same, or see ``Work``.
