@@ -29,7 +29,7 @@ from sheafnet.runtime.jobs.initial import Init, initial_cochain
 from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.jobs.results import Fit, Solution
 from sheafnet.runtime.jobs.run import Run
-from sheafnet.runtime.jobs.training import Lessons, Training
+from sheafnet.runtime.jobs.training import Training, TrainingProblem
 from sheafnet.runtime.jobs.training_setup import (
     other_split,
     planned,
@@ -44,7 +44,7 @@ from sheafnet.runtime.simulator.simulator import Simulator
 from sheafnet.runtime.stop import Stop
 
 
-class Settings(TypedDict, total=False):
+class InferSettings(TypedDict, total=False):
     """What ``infer``, ``start`` and ``prepare`` take beside the sheaf and the pins."""
 
     rule: str | Rule
@@ -55,7 +55,7 @@ class Settings(TypedDict, total=False):
     observer: Observer | None
 
 
-def infer(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[Settings]) -> Solution:
+def infer(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[InferSettings]) -> Solution:
     """Relax a sheaf until every free vertex agrees with its neighbours as well as it can.
 
     Parameters
@@ -91,7 +91,7 @@ def infer(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[Settings]) 
     return prepare(sheaf, pins, **settings).execute()
 
 
-def start(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[Settings]) -> Run:
+def start(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[InferSettings]) -> Run:
     """Begin what ``infer`` does and return at once; the arguments are the same.
 
     Returns
@@ -138,7 +138,7 @@ def _problem(
     return Problem(sheaf=sheaf, pins=resolved, start=at, rule=chosen, stop=stop)
 
 
-class Lesson(TypedDict, total=False):
+class TrainSettings(TypedDict, total=False):
     """What ``train`` and ``prepare_training`` take beside the network, inputs and targets."""
 
     rule: str | Rule
@@ -159,7 +159,7 @@ class Lesson(TypedDict, total=False):
     resumed: Checkpoint | None
 
 
-def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Lesson]) -> Fit:
+def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[TrainSettings]) -> Fit:
     """Train a network by local rules, without a backward pass.
 
     Input and output are pinned to the data; every map is moved by its owner, from its own stalk
@@ -262,7 +262,7 @@ def prepare_training(
     if init != "forward" and not isinstance(rule, Joint):
         raise InputError("train: every batch starts on its forward pass; init is for Joint")
     if resumed is not None and isinstance(rule, Joint):
-        raise RuleError("train: Joint has no cuts to go on from")
+        raise RuleError("train: Joint has no snapshots to go on from")
     counts = {
         "rounds": rounds, "batch_size": batch_size, "window": window, "every": every,
         "patience": patience,
@@ -272,10 +272,10 @@ def prepare_training(
     test_split = None if test is None else other_split(net, test)
     aims = softened(net, train_split.y, label_smoothing)
     course = planned(rule, train_split, optimiser, rounds, epochs, batch_size, window, seed, every)
-    cut = None if resumed is None else resumed.cut
-    if cut is not None and cut.window not in (None, window):
+    snapshot = None if resumed is None else resumed.snapshot
+    if snapshot is not None and snapshot.window not in (None, window):
         raise InputError(
-            f"train: the checkpoint is of training with a window of {cut.window}, not {window}"
+            f"train: the checkpoint is of training with a window of {snapshot.window}, not {window}"
         )
     rule = replace(rule, course=course)
     pull, strength = _pull(rule, net)
@@ -292,8 +292,8 @@ def prepare_training(
         nothing = Cochain({v: x.astype(sheaf.dtype) for v, x in blank.items()})
         # It ends with its last step, however many messages that takes.
         start = Problem(sheaf, resolved, nothing, rule, Stop(None, sys.maxsize, max_time))
-    problem = Lessons(
-        start.sheaf, start.pins, start.start, start.rule, start.stop, cut,
+    problem = TrainingProblem(
+        start.sheaf, start.pins, start.start, start.rule, start.stop, snapshot,
         network=net, train=train_split, test=test_split, course=course, patience=patience,
         past=resumed,
     )  # fmt: skip

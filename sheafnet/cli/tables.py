@@ -126,7 +126,7 @@ def show_fit(job: TrainJob, fit: Fit) -> None:
     if stats.frames:
         lines.append(_wire(stats))
     if fit.record.rollbacks:
-        lines.append(f"all hosts went back to the last cut: {fit.record.rollbacks:,}")
+        lines.append(f"all hosts went back to the last snapshot: {fit.record.rollbacks:,}")
     if fit.record.hosts:
         lines.append(waited_for(fit.record.hosts))
     if inactive:

@@ -1,4 +1,4 @@
-"""What the owner of an edge knows of a step of training."""
+"""The state of an edge after a step of training, and its statistics in that step."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from sheafnet.core.maps import Affine
 from sheafnet.dynamics.optimisers.optimiser import Memory
 
 
-class Lesson(NamedTuple):
-    """What the tail of an edge saw of it in a step.
+class EdgeStats(NamedTuple):
+    """Statistics of an edge in a step, taken by its tail.
 
     Attributes
     ----------
@@ -19,26 +19,25 @@ class Lesson(NamedTuple):
         Mean over the batch of ‖r‖².
     tension
         Mean over the batch of ‖t‖².
-    length
-        Of the step of the map, the decay aside, in Frobenius' norm of [W b]; 0 where it does not
-        learn.
+    step_norm
+        Frobenius' norm of the step of [W b], the decay aside; 0 where the map does not learn.
     """
 
     step: int
     discord: float
     tension: float
-    length: float
+    step_norm: float
 
 
-class Kept(NamedTuple):
+class EdgeState(NamedTuple):
     """What is kept of an edge after a step: all that it takes to go on from there.
 
     Attributes
     ----------
     map, memory
         The map, and what its optimiser knows; None where the map does not learn.
-    lesson
-        What its owner saw in that step; None where training begins.
+    stats
+        Its statistics in that step; None where training begins.
     earlier
         The map after each of the steps before, from the oldest on, that batches under way have
         begun with.
@@ -46,9 +45,9 @@ class Kept(NamedTuple):
 
     map: Affine | None
     memory: Memory | None
-    lesson: Lesson | None
+    stats: EdgeStats | None
     earlier: tuple[Affine, ...] = ()
 
 
-Place: TypeAlias = tuple[int, str]
+StepEdge: TypeAlias = tuple[int, str]
 """A step and an edge."""

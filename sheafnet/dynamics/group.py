@@ -8,7 +8,7 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.energy import discord
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.dynamics.counters import Account
-from sheafnet.dynamics.edge_state import Kept, Lesson, Place
+from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
 from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.program import Program
 from sheafnet.dynamics.star import Constraint, Star
@@ -127,9 +127,9 @@ class Group:
 
         Where maps learn in steps, of the last step.
         """
-        lessons = self.lessons()
-        if lessons:
-            return {edge: lesson.discord for edge, lesson in lessons.items()}
+        edge_stats = self.edge_stats()
+        if edge_stats:
+            return {edge: stats.discord for edge, stats in edge_stats.items()}
         return discord(self.residuals()) if self.heard_all else {}
 
     @property
@@ -170,20 +170,20 @@ class Group:
             if inc.is_tail
         }
 
-    def lessons(self) -> dict[str, Lesson]:
-        """Return the last lesson of every map of a member that learns in steps."""
+    def edge_stats(self) -> dict[str, EdgeStats]:
+        """Return the last statistics of every edge that a member learns from in steps."""
         return {
-            edge: lesson
+            edge: stats
             for vertex in self.vertices.values()
-            for edge, lesson in vertex.program.lessons.items()
+            for edge, stats in vertex.program.edge_stats.items()
         }
 
-    def kept(self) -> dict[Place, Kept]:
-        """Return what members keep of past steps."""
+    def edge_states(self) -> dict[StepEdge, EdgeState]:
+        """Return the states of edges that members keep of past steps."""
         return {
-            place: kept
+            key: state
             for vertex in self.vertices.values()
-            for place, kept in vertex.program.kept.items()
+            for key, state in vertex.program.edge_states.items()
         }
 
     def drain(self) -> None:

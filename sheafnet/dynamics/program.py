@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 from sheafnet.core.arrays import Array
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.core.stalkpins import StalkPins
-from sheafnet.dynamics.edge_state import Kept, Lesson, Place
+from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Kind
 from sheafnet.dynamics.star import Star
@@ -99,16 +99,16 @@ class Program(abc.ABC):
         return None
 
     @property
-    def kept(self) -> Mapping[Place, Kept]:
+    def edge_states(self) -> Mapping[StepEdge, EdgeState]:
         """What was wanted of past steps, where maps learn in steps."""
         return {}
 
     @property
-    def lessons(self) -> Mapping[str, Lesson]:
+    def edge_stats(self) -> Mapping[str, EdgeStats]:
         """Edge → what was last seen there, where maps learn in steps."""
         return {}
 
-    def recall(self, step: int, kept: Kept | None) -> None:
+    def recall(self, step: int, state: EdgeState | None) -> None:
         """Go on after so many steps, with what was kept of the vertex's own edge then."""
         raise NotImplementedError("only what learns in steps can go on from one")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.incidence import Incidence
-from sheafnet.dynamics.edge_state import Kept
+from sheafnet.dynamics.edge_state import EdgeState
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.dynamics.vertex import Vertex
@@ -31,7 +31,7 @@ class VertexSpec:
         What it does, fitted to the sheaf and the pins.
     step
         After which step of training it goes on; None if it begins.
-    kept
+    edge_states
         Edge → what was kept of it after that step, for the edges that it is the tail of.
     """
 
@@ -41,16 +41,16 @@ class VertexSpec:
     constraint: Constraint
     rule: Rule
     step: int | None = None
-    kept: Mapping[str, Kept] = field(default_factory=dict)
+    edge_states: Mapping[str, EdgeState] = field(default_factory=dict)
 
     def build(self) -> Vertex:
         """Return the actor."""
         star = Star(self.name, self.incidences, self.stalk, self.constraint)
-        star.learn({edge: it.map for edge, it in self.kept.items() if it.map is not None})
+        star.learn({edge: it.map for edge, it in self.edge_states.items() if it.map is not None})
         program = self.rule.start(star)
         if self.rule.by_batch:
             # They are of all samples: the program has them, and pins the star to each batch.
             star.constrain(star.constraint._replace(pins=None))
         if self.step is not None:
-            program.recall(self.step, next(iter(self.kept.values()), None))
+            program.recall(self.step, next(iter(self.edge_states.values()), None))
         return Vertex(star, program)

@@ -58,12 +58,14 @@ class Checkpoints(Observer):
             return
         self._next = time.monotonic() + self._pause
         try:
-            save_checkpoint(self._folder / f"checkpoint-{checkpoint.cut.step}.npz", checkpoint)
+            save_checkpoint(self._folder / f"checkpoint-{checkpoint.snapshot.step}.npz", checkpoint)
         except WriteError as error:
             LOGGER.warning("%s", error)
             return
         # Those of later steps are of a course that could not be gone on with.
-        earlier = [path for step, path in checkpoints(self._folder) if step <= checkpoint.cut.step]
+        earlier = [
+            path for step, path in checkpoints(self._folder) if step <= checkpoint.snapshot.step
+        ]
         for old in earlier[:-KEPT]:
             with contextlib.suppress(OSError):
                 old.unlink()

@@ -255,12 +255,12 @@ class _Latest(Collector):
 
     def _training(self, progress: Progress) -> Iterator[Metric]:
         names, evaluation = self.names, self.evaluation
-        if progress.lessons:
+        if progress.edge_stats:
             for name, text, values in (
                 ("edge_tension", "Mean over the batch of ‖t‖².", "tension"),
-                ("map_update_norm", "Length of the last step of a map.", "length"),
+                ("map_update_norm", "Norm of the last step of a map.", "step_norm"),
             ):
-                seen = {e: float(getattr(it, values)) for e, it in progress.lessons.items()}
+                seen = {e: float(getattr(it, values)) for e, it in progress.edge_stats.items()}
                 yield _gauge(name, text, _grouped(seen, lambda e: (names.edge[e],), sum))
         if evaluation is not None:
             splits = {"train": evaluation.train, "test": evaluation.test}

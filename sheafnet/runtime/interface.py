@@ -8,7 +8,7 @@ from typing import Protocol
 from sheafnet.core.stalkpins import Pins
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import Progress, Record
-from sheafnet.runtime.snapshot import Cut
+from sheafnet.runtime.snapshot import Snapshot
 
 
 class RunHooks:
@@ -33,7 +33,7 @@ class RunHooks:
             Gives the progress. That is what costs: hooks that do not call it cost one call.
         """
 
-    def on_snapshot(self, snapshot: Cut) -> None:
+    def on_snapshot(self, snapshot: Snapshot) -> None:
         """Take every map as it was after the same step, where maps learn in steps.
 
         Snapshots come in order, and none that was asked for is left out.

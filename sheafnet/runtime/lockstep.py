@@ -23,7 +23,7 @@ from sheafnet.runtime.divergence import Guard
 from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import Progress, Record, Stats
-from sheafnet.runtime.snapshot import Cuts
+from sheafnet.runtime.snapshot import SnapshotAssembler
 from sheafnet.runtime.stop import Outcome
 
 Schedule = Literal["all", "alternating"]
@@ -78,7 +78,7 @@ class _Rounds:
         self.finite: dict[str, Array] = self.group.stalks()
         self.maps = self.learned()
         self.before = np.inf
-        self.cuts = Cuts(edge.name for edge in problem.sheaf.edges)
+        self.snapshots = SnapshotAssembler(edge.name for edge in problem.sheaf.edges)
         self.digest = hashlib.blake2b(digest_size=16)
 
     def run(self, hooks: RunHooks) -> Record:
@@ -139,9 +139,9 @@ class _Rounds:
     def hand_over(self, hooks: RunHooks) -> None:
         """Hand over the maps of the steps that were asked for."""
         if self.problem.rule.by_batch:
-            for cut in self.cuts.add(self.group.kept(), float(self.rounds)):
-                hooks.on_snapshot(cut)
-                self.group.forget(cut.step)
+            for snapshot in self.snapshots.add(self.group.edge_states(), float(self.rounds)):
+                hooks.on_snapshot(snapshot)
+                self.group.forget(snapshot.step)
 
     def learned(self) -> dict[str, RestrictionMap]:
         """Return the maps, if they change."""
@@ -176,7 +176,7 @@ class _Rounds:
             account=self.group.account(),
             time=float(self.rounds),
             maps=self.maps,
-            lessons=self.group.lessons(),
+            edge_stats=self.group.edge_stats(),
         )
 
     def divergence(self) -> str:

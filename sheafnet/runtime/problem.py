@@ -12,7 +12,7 @@ from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.dynamics.vertex_spec import VertexSpec
-from sheafnet.runtime.snapshot import Cut
+from sheafnet.runtime.snapshot import Snapshot
 from sheafnet.runtime.stop import Stop
 
 
@@ -41,7 +41,7 @@ class Problem:
     start: Cochain
     rule: Rule
     stop: Stop
-    resumed: Cut | None = None
+    resumed: Snapshot | None = None
 
     @cached_property
     def fitted_rule(self) -> Rule:
@@ -73,9 +73,9 @@ class Problem:
         given = incidences, self.start[name], self.constraint(name), self.fitted_rule
         if self.resumed is None:
             return VertexSpec(name, *given)
-        known = self.resumed.kept
-        kept = {i.edge: known[i.edge] for i in incidences if i.is_tail and i.edge in known}
-        return VertexSpec(name, *given, self.resumed.step, kept)
+        known = self.resumed.edge_states
+        states = {i.edge: known[i.edge] for i in incidences if i.is_tail and i.edge in known}
+        return VertexSpec(name, *given, self.resumed.step, states)
 
     def constraint(self, name: str) -> Constraint:
         """Return what is pinned at one vertex and next to it."""

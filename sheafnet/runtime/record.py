@@ -12,7 +12,7 @@ from sheafnet.core.cochain import Cochain
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.counters import Account, EdgeCost
-from sheafnet.dynamics.edge_state import Lesson
+from sheafnet.dynamics.edge_state import EdgeStats
 from sheafnet.runtime.stop import Outcome
 
 
@@ -87,7 +87,7 @@ class Progress:
         Whether a run that stays has converged under the pins of now, and nothing has moved since.
     maps
         Edge → the map at its tail, under a rule that learns.
-    lessons
+    edge_stats
         Edge → what its tail saw last, under a rule that learns in steps.
     """
 
@@ -101,7 +101,7 @@ class Progress:
     restarts: Mapping[str, int] = field(default_factory=dict)
     converged: bool = False
     maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
-    lessons: Mapping[str, Lesson] = field(default_factory=dict)
+    edge_stats: Mapping[str, EdgeStats] = field(default_factory=dict)
 
     @property
     def updates(self) -> int:
@@ -224,7 +224,7 @@ class Record:
     history
         The evaluations on the way, under a rule that learns.
     rollbacks
-        How often all hosts went back to the last cut, since one had lost its maps.
+        How often all hosts went back to the last snapshot, since one had lost its maps.
     """
 
     outcome: Outcome

@@ -1,4 +1,4 @@
-"""A consistent snapshot: every map after the same step, put together from what each owner kept."""
+"""A consistent snapshot: every map after the same step, assembled from the states of its edges."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sheafnet.core.maps import Affine
-from sheafnet.dynamics.edge_state import Kept, Lesson, Place
+from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
 
 
 @dataclass(frozen=True, eq=False)
-class Cut:
+class Snapshot:
     """Every map after the same step, though they took it at different times.
 
     Attributes
@@ -19,32 +19,32 @@ class Cut:
         Which.
     time
         When all were known: virtual time, seconds on a cluster, rounds in lockstep.
-    kept
-        Edge → what was kept of it.
+    edge_states
+        Edge → its state after that step.
     """
 
     step: int
     time: float
-    kept: Mapping[str, Kept]
+    edge_states: Mapping[str, EdgeState]
 
     @property
     def maps(self) -> dict[str, Affine]:
         """Edge → its map, for those that learn."""
-        return {edge: it.map for edge, it in self.kept.items() if it.map is not None}
+        return {edge: it.map for edge, it in self.edge_states.items() if it.map is not None}
 
     @property
     def window(self) -> int | None:
         """How many batches were under way; None if no map learns."""
-        return next((len(it.earlier) + 1 for it in self.kept.values() if it.map), None)
+        return next((len(it.earlier) + 1 for it in self.edge_states.values() if it.map), None)
 
     @property
-    def lessons(self) -> dict[str, Lesson]:
-        """Edge → what its owner saw in that step."""
-        return {edge: it.lesson for edge, it in self.kept.items() if it.lesson is not None}
+    def edge_stats(self) -> dict[str, EdgeStats]:
+        """Edge → its statistics in that step."""
+        return {edge: it.stats for edge, it in self.edge_states.items() if it.stats is not None}
 
 
-class Cuts:
-    """Puts cuts together from what the owners of the edges kept.
+class SnapshotAssembler:
+    """Assembles snapshots from the states that the owners of the edges keep.
 
     Parameters
     ----------
@@ -54,24 +54,24 @@ class Cuts:
     Attributes
     ----------
     step
-        Of the last cut that was complete; 0 before the first.
+        Of the last snapshot that was complete; 0 before the first.
     """
 
     def __init__(self, edges: Iterable[str]) -> None:
         self.step = 0
         self._edges = tuple(edges)
-        self._found: dict[int, dict[str, Kept]] = {}
+        self._found: dict[int, dict[str, EdgeState]] = {}
 
-    def add(self, kept: Mapping[Place, Kept], time: float) -> list[Cut]:
-        """Take what somebody kept, now; return the cuts that this completes, in order."""
-        for (step, edge), it in kept.items():
+    def add(self, edge_states: Mapping[StepEdge, EdgeState], time: float) -> list[Snapshot]:
+        """Take states of edges, now; return the snapshots that they complete, in order."""
+        for (step, edge), it in edge_states.items():
             if step > self.step:
                 self._found.setdefault(step, {})[edge] = it
         whole = len(self._edges)
         complete = sorted(s for s, by_edge in self._found.items() if len(by_edge) == whole)
-        cuts = []
+        snapshots = []
         for step in complete:
             found = self._found.pop(step)
-            cuts.append(Cut(step, time, {edge: found[edge] for edge in self._edges}))
+            snapshots.append(Snapshot(step, time, {edge: found[edge] for edge in self._edges}))
             self.step = step
-        return cuts
+        return snapshots

@@ -89,7 +89,7 @@ def kill_one(seed: int, runtime: Runtime | None = None) -> Kill:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class EdgeStats:
     """What came of training in which a host was killed."""
 
     host: str
@@ -110,7 +110,7 @@ def train(
     )  # fmt: skip
 
 
-def kill_in_training(seed: int, runtime: Runtime | None = None, rounds: int = 600) -> Lesson:
+def kill_in_training(seed: int, runtime: Runtime | None = None, rounds: int = 600) -> EdgeStats:
     """Train on a cluster, and kill a random host at a random moment."""
     rng = random.Random(seed)
     onlooker = Onlooker(at_round=rng.randrange(20, rounds // 2))
@@ -120,7 +120,7 @@ def kill_in_training(seed: int, runtime: Runtime | None = None, rounds: int = 60
     os.kill(pid_of(host), signal.SIGKILL)
     fit, expected = job.result(180), train(rounds).execute()
     parts = zip(fit.network.layers, expected.network.layers, strict=True)
-    return Lesson(
+    return EdgeStats(
         host=host,
         at_round=onlooker.at_round,
         recoveries=fit.record.recoveries,

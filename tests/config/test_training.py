@@ -169,7 +169,7 @@ def test_the_examples_train(name: str, tmp_path: Path, monkeypatch: pytest.Monke
     assert "train loss" in output
     if name == "blobs":
         assert result["rollbacks"] == 1
-        assert "all hosts went back to the last cut: 1" in output
+        assert "all hosts went back to the last snapshot: 1" in output
         assert "layer_1 was busy" in output
     if name == "digits":
         assert result["test"]["accuracy"] >= 0.97

@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 import sheafnet as sn
-from sheafnet.api import Lesson, Settings
+from sheafnet.api import InferSettings, TrainSettings
 from sheafnet.config.shipped import find_config
 from sheafnet.observe.composite import Several
 from sheafnet.observe.prometheus import Metrics
@@ -56,23 +56,23 @@ class Plan:
 
     sheaf: sn.Sheaf
     pins: list[sn.Pin]
-    settings: Settings
+    settings: InferSettings
     linger: float = 0.0
 
     def prepare(self, observer: sn.Observer) -> sn.Run:
-        settings: Settings = {**self.settings, "observer": observer}
+        settings: InferSettings = {**self.settings, "observer": observer}
         return sn.prepare(self.sheaf, self.pins, **settings)
 
     @classmethod
     def of(cls, reference: golden.Golden, linger: float = 0.0, **settings: object) -> Plan:
-        return cls(reference.sheaf, reference.pins, Settings(**settings), linger)  # type: ignore[typeddict-item]
+        return cls(reference.sheaf, reference.pins, InferSettings(**settings), linger)  # type: ignore[typeddict-item]
 
 
 @dataclass(frozen=True)
 class Course:
     """Training of a classifier of digits on the cluster."""
 
-    settings: Lesson
+    settings: TrainSettings
     linger: float = 0.0
 
     def prepare(self, observer: sn.Observer) -> sn.Training:
@@ -80,7 +80,7 @@ class Course:
             x, labels = data["images"] / 16.0, data["labels"].astype(int)
             train, test = data["train"], data["test"]
         net = sn.ReluNetwork.random([64, 32, 10], seed=0, output="softmax")
-        settings: Lesson = {
+        settings: TrainSettings = {
             "rounds": 10**6,
             "every": 2,
             "runtime": sn.Cluster(placement=by_turns(net.to_sheaf())),

@@ -65,9 +65,9 @@ def test_it_goes_on_bit_for_bit(
 ) -> None:  # fmt: skip
     collected = Collected()
     whole = train(rule, optimiser, runtime, collected, window=window)
-    assert [point.cut.step for point in collected.points] == [5, 10, 15, 19]
-    save_checkpoint(tmp_path / "cut.npz", collected.points[1])
-    point = load_checkpoint(tmp_path / "cut.npz", SHEAF)
+    assert [point.snapshot.step for point in collected.points] == [5, 10, 15, 19]
+    save_checkpoint(tmp_path / "point.npz", collected.points[1])
+    point = load_checkpoint(tmp_path / "point.npz", SHEAF)
     rest = train(rule, optimiser, runtime, sn.Observer(), point, window)
     np.testing.assert_array_equal(flat(rest.network), flat(whole.network))
     assert [it.step for it in rest.history] == [0, 5, 10, 15, 19]
@@ -89,9 +89,9 @@ def test_patience_is_not_forgotten(from_step: int, tmp_path: Path) -> None:
     whole = fit(collected)
     assert whole.stopped
     end = whole.history[-1].step
-    point = next(it for it in collected.points if it.cut.step == min(from_step, end))
-    save_checkpoint(tmp_path / "cut.npz", point)
-    rest = fit(sn.Observer(), load_checkpoint(tmp_path / "cut.npz", SHEAF))
+    point = next(it for it in collected.points if it.snapshot.step == min(from_step, end))
+    save_checkpoint(tmp_path / "point.npz", point)
+    rest = fit(sn.Observer(), load_checkpoint(tmp_path / "point.npz", SHEAF))
     assert rest.stopped
     assert rest.history == whole.history
     assert rest.evaluation == whole.evaluation
@@ -127,8 +127,8 @@ def test_what_is_stopped_goes_on_from_where_it_was(
     stopped = job.execute()
     assert stopped.stopped
     last = impatient.points[-1]
-    assert 8 <= last.cut.step < 40
-    assert stopped.evaluation.step == last.cut.step
+    assert 8 <= last.snapshot.step < 40
+    assert stopped.evaluation.step == last.snapshot.step
     whole, rest = fit(sn.Observer()), fit(sn.Observer(), last)
     assert [it.step for it in rest.history] == [it.step for it in whole.history] == [0, 40, 43]
     np.testing.assert_array_equal(flat(rest.network), flat(whole.network))
@@ -147,7 +147,7 @@ def test_the_last_ones_are_kept_and_a_broken_one_is_passed_over(
     with caplog.at_level(logging.WARNING):
         last = last_checkpoint(tmp_path, SHEAF)
     assert last is not None
-    assert last.cut.step == 10
+    assert last.snapshot.step == 10
     assert str(newest) in caplog.text
     assert str(middle) in caplog.text
 
@@ -163,13 +163,13 @@ def test_checkpoints_that_cannot_be_used_do_not_crowd_out_new_ones(
     train(sn.Nudged(), sn.Adam(0.05), sn.Lockstep(), Checkpoints(tmp_path, pause=0.0))
     last = last_checkpoint(tmp_path, SHEAF)
     assert last is not None
-    assert last.cut.step == 19
+    assert last.snapshot.step == 19
 
 
 def test_what_is_no_checkpoint_of_this_training_is_refused_by_name(tmp_path: Path) -> None:
     collected = Collected()
     train(sn.Nudged(), sn.Adam(0.05), sn.Lockstep(), collected)
-    path = tmp_path / "cut.npz"
+    path = tmp_path / "point.npz"
     save_checkpoint(path, collected.points[0])
     good = read_npz(path)
     other = sn.ReluNetwork.random([2, 7, 4], 0, "softmax").to_sheaf()
@@ -193,10 +193,10 @@ def test_what_is_no_checkpoint_of_this_training_is_refused_by_name(tmp_path: Pat
         write_npz(path, good | change)
         with pytest.raises(FileError, match=told) as caught:
             load_checkpoint(path, SHEAF)
-        assert "cut.npz" in str(caught.value) or "weight_1" in str(caught.value)
+        assert "point.npz" in str(caught.value) or "weight_1" in str(caught.value)
     with pytest.raises(InputError, match="the checkpoint is of training with a window of 1, not 2"):
         train(sn.Nudged(), sn.Adam(0.05), sn.Lockstep(), collected, collected.points[0], window=2)
-    with pytest.raises(RuleError, match="no cuts to go on from"):
+    with pytest.raises(RuleError, match="no snapshots to go on from"):
         sn.train(
             TASK.network, *TASK.train, rule=sn.Joint(1.0, 0.1, 0.1), rounds=3,
             resumed=collected.points[0],

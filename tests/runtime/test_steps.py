@@ -192,7 +192,7 @@ VERTICES = ("a0", "z1", "a1", "z2", "a2")
 def test_no_batch_is_skipped_or_taken_twice(
     seed: int, lossy: float, delay: float, frames: int, window: int, crashes: list[sn.Restart]
 ) -> None:
-    """In every life of a map the batches follow each other, from the cut where it began."""
+    """In every life of a map the batches follow each other, from the snapshot where it began."""
     net, x, y = problem("softmax", 0)
     lives: dict[Learning, tuple[str, list[int]]] = {}
     usual = Learning.learn
@@ -238,8 +238,8 @@ def test_a_window_takes_the_gradients_of_an_earlier_network(rule: sn.Rule, windo
     for step in range(10):
         columns = Shuffled(6, 2, seed=5).columns(step)
         behind = course[max(step - window + 1, 0)]
-        taken = 0.2 * step_of(behind, x[:, columns], y[:, columns], rule)
-        course.append(moved(course[-1], -taken))
+        take_snapshots = 0.2 * step_of(behind, x[:, columns], y[:, columns], rule)
+        course.append(moved(course[-1], -take_snapshots))
     np.testing.assert_allclose(flat(fit.network), flat(course[-1]), rtol=0, atol=1e-13)
 
 
@@ -526,7 +526,7 @@ def test_steps_are_for_training_only() -> None:
 def test_hosts_that_crash_change_nothing(
     rule: sn.Rule, optimiser: sn.Optimiser, seed: int, window: int
 ) -> None:
-    """All go back to the last cut, under another name, and take the same steps again."""
+    """All go back to the last snapshot, under another name, and take the same steps again."""
     task = golden.load_task("blobs")
     moments = np.random.default_rng(seed).uniform(0.0, 2000.0, 3)
     crashes = [sn.Restart(f"layer_{n}", at, down=30.0) for n, at in enumerate(moments)]
@@ -606,7 +606,7 @@ def test_patience_gives_the_same_network_everywhere() -> None:
         np.testing.assert_array_equal(flat(there.network), flat(here.network))
 
 
-def test_what_ends_early_gives_back_the_last_cut() -> None:
+def test_what_ends_early_gives_back_the_last_snapshot() -> None:
     net, x, y = problem("softmax", 0)
     fit = sn.train(
         net, x, y, optimiser=sn.Adam(0.1), rounds=1000, every=2, max_time=200.0,

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from sheafnet.core.stalkpins import StalkPins
-from sheafnet.dynamics.edge_state import Kept, Lesson, Place
+from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.program import Program, Step
 from sheafnet.dynamics.star import Star
@@ -79,16 +79,16 @@ class PassProgram(Program):
         return None
 
     @property
-    def kept(self) -> Mapping[Place, Kept]:
-        return self._learning.kept
+    def edge_states(self) -> Mapping[StepEdge, EdgeState]:
+        return self._learning.edge_states
 
     @property
-    def lessons(self) -> Mapping[str, Lesson]:
-        return self._learning.lessons
+    def edge_stats(self) -> Mapping[str, EdgeStats]:
+        return self._learning.edge_stats
 
-    def recall(self, step: int, kept: Kept | None) -> None:
+    def recall(self, step: int, state: EdgeState | None) -> None:
         learning = self._learning
-        learning.recall(step, kept)
+        learning.recall(step, state)
         for later, passage in enumerate(self._passages):
             passage.expect(step + later)
             if learning.versions:

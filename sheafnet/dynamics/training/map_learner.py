@@ -11,7 +11,7 @@ import numpy as np
 from sheafnet.core.arrays import Array
 from sheafnet.core.incidence import Incidence
 from sheafnet.core.maps import Affine
-from sheafnet.dynamics.edge_state import Kept, Lesson, Place
+from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
 from sheafnet.dynamics.training.plan import Course
 
 
@@ -34,7 +34,7 @@ class Learning:
     versions
         The map after each of the last steps, as many as there are batches in flight: that of the
         oldest batch first, the newest map last. Empty where nothing learns.
-    kept
+    edge_states
         What was wanted of past steps.
     draining
         Whether no batch is to begin any more, and every step is kept, since one is the last.
@@ -46,7 +46,7 @@ class Learning:
         self.course = course
         self.step = 0
         self.versions: deque[Affine] = deque(maxlen=course.window)
-        self.kept: dict[Place, Kept] = {}
+        self.edge_states: dict[StepEdge, EdgeState] = {}
         self.trouble: str | None = None
         self.draining = False
         self.edge = "" if above is None else above.edge
@@ -54,7 +54,7 @@ class Learning:
         if above is not None and isinstance(above.map, Affine):
             self.versions.extend([above.map] * course.window)
             self._learner = course.optimiser.start(course.steps)
-        # Edge vectors of the last step, from which a lesson is made when somebody asks.
+        # Edge vectors of the last step, from which statistics are made when somebody asks.
         self._seen: tuple[int, Array | None, Array, float] | None = None
 
     def learn(self, stalk: Array, residual: Array | None, tension: Array) -> dict[str, Affine]:
@@ -96,32 +96,32 @@ class Learning:
 
     def _keep(self) -> None:
         """Keep all that it takes to go on from the last step."""
-        lesson = self.lessons[self.edge]
+        stats = self.edge_stats[self.edge]
         *earlier, newest = self.versions or (None,)
         memory = None if self._learner is None else self._learner.memory()
-        self.kept[lesson.step, self.edge] = Kept(newest, memory, lesson, tuple(earlier))
+        self.edge_states[stats.step, self.edge] = EdgeState(newest, memory, stats, tuple(earlier))
 
     @property
-    def lessons(self) -> Mapping[str, Lesson]:
+    def edge_stats(self) -> Mapping[str, EdgeStats]:
         """Edge → what was last seen there."""
         if self._seen is None:
             return {}
         step, residual, tension, length = self._seen
         discord = 0.0 if residual is None else _mean_square(residual)
-        return {self.edge: Lesson(step, discord, _mean_square(tension), length)}
+        return {self.edge: EdgeStats(step, discord, _mean_square(tension), length)}
 
-    def recall(self, step: int, kept: Kept | None) -> None:
+    def recall(self, step: int, state: EdgeState | None) -> None:
         """Go on after so many steps, with what was kept of the edge above then."""
         self.step = step
-        if self._learner is not None and kept is not None and kept.map is not None:
-            assert kept.memory is not None
-            self.versions.extend([*kept.earlier, kept.map])
-            self._learner = self.course.optimiser.start(self.course.steps, kept.memory)
+        if self._learner is not None and state is not None and state.map is not None:
+            assert state.memory is not None
+            self.versions.extend([*state.earlier, state.map])
+            self._learner = self.course.optimiser.start(self.course.steps, state.memory)
 
     def forget(self, step: int) -> None:
         """Drop what is kept up to that step."""
-        for place in [place for place in self.kept if place[0] <= step]:
-            del self.kept[place]
+        for key in [key for key in self.edge_states if key[0] <= step]:
+            del self.edge_states[key]
 
 
 def _mean_square(vectors: Array) -> float:

@@ -134,8 +134,8 @@ class _Waves:
             finished = self.wave()
             if self.crew.forgotten:
                 self.roll_back()
-            for cut in self.coordinator.taken():
-                self.hooks.on_snapshot(cut)
+            for snapshot in self.coordinator.take_snapshots():
+                self.hooks.on_snapshot(snapshot)
             if finished is None:
                 finished = self.poll()
             if finished is not None:
@@ -164,7 +164,7 @@ class _Waves:
         return finished
 
     def roll_back(self) -> None:
-        """Have every host go on from the last cut: one has come back without its maps."""
+        """Have every host go on from the last snapshot: one has come back without its maps."""
         deployment = self.crew.deployment.resumed(self.coordinator.latest)
         self.coordinator.roll_back(deployment.run)
         self.crew.begin_anew(deployment)

@@ -9,7 +9,7 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.dynamics.counters import Account
-from sheafnet.dynamics.edge_state import Kept, Lesson, Place
+from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint
 from sheafnet.runtime.stop import Outcome
@@ -51,7 +51,7 @@ class EdgeView:
         Of these edges and pins.
     account
         What was done in this life of the host.
-    lessons
+    edge_stats
         What was last seen of these edges, where maps learn in steps.
     maps
         The maps at the tails here, where they learn without steps.
@@ -61,7 +61,7 @@ class EdgeView:
     pin_discord: Mapping[str, float]
     energy: float
     account: Account
-    lessons: Mapping[str, Lesson] = field(default_factory=dict)
+    edge_stats: Mapping[str, EdgeStats] = field(default_factory=dict)
     maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
 
 
@@ -96,7 +96,7 @@ class StatusReport:
         The edges and the work here, if they were asked for.
     maps
         The maps at the tails here, if the stalks were asked for and vertices learn.
-    kept
+    edge_states
         What is kept here of past steps of training, until it is known to have arrived.
     worked, lived
         Seconds that this life has been busy, and in all, where a runtime takes the time.
@@ -116,7 +116,7 @@ class StatusReport:
     stalks: Mapping[str, Array] | None
     view: EdgeView | None = None
     maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
-    kept: Mapping[Place, Kept] = field(default_factory=dict)
+    edge_states: Mapping[StepEdge, EdgeState] = field(default_factory=dict)
     worked: float = 0.0
     lived: float = 0.0
 

@@ -51,7 +51,7 @@ from sheafnet.runtime.hosts.progress import survey, times
 from sheafnet.runtime.hosts.stall import StallDetector
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import HostTime, Progress
-from sheafnet.runtime.snapshot import Cut, Cuts
+from sheafnet.runtime.snapshot import Snapshot, SnapshotAssembler
 from sheafnet.runtime.stop import Outcome
 
 LOGGER = logging.getLogger("sheafnet")
@@ -93,7 +93,7 @@ class Coordinator:
         How many waves every host has answered.
     settled
         What a run that stays has converged to, for as long as nothing has moved since.
-    cuts
+    snapshots
         Every map after the same step, as they come together, until somebody takes them.
     latest
         The last of them; what training went on from, if it did not begin; else None.
@@ -112,8 +112,8 @@ class Coordinator:
         self.failed_checks = 0
         self.waves = 0
         self.settled: Cochain | None = None
-        self.cuts: list[Cut] = []
-        self._cuts = Cuts(edge.name for edge in problem.sheaf.edges)
+        self.snapshots: list[Snapshot] = []
+        self._assembler = SnapshotAssembler(edge.name for edge in problem.sheaf.edges)
         self._problem = problem
         self._pins_version = 0
         self._hosts = frozenset(hosts)
@@ -138,7 +138,7 @@ class Coordinator:
         return StatusRequest(
             self._wave,
             with_stalks=self._ending is not None,
-            known=self._cuts.step,
+            known=self._assembler.step,
             drain=self._draining is not None,
         )
 
@@ -168,7 +168,7 @@ class Coordinator:
             self._ending = None
 
     def roll_back(self, run: str) -> None:
-        """Expect the hosts of another run, which go on from the last cut."""
+        """Expect the hosts of another run, which go on from the last snapshot."""
         self.rollbacks += 1
         step = self.latest.step if self.latest else 0
         LOGGER.info(
@@ -187,9 +187,9 @@ class Coordinator:
         """Take in a report, now; return what follows once a wave is complete."""
         if report.wave != self._wave or report.run != self._run:
             return None
-        fresh = self._cuts.add(report.kept, now)
+        fresh = self._assembler.add(report.edge_states, now)
         self.latest = fresh[-1] if fresh else self.latest
-        self.cuts += fresh
+        self.snapshots += fresh
         before = self.reports.get(report.host)
         if before is not None and before.life != report.life:
             self.past.append(before)
@@ -222,10 +222,10 @@ class Coordinator:
         """Messages in units of one each way on every edge."""
         return self.messages // max(2 * len(self._problem.sheaf.edges), 1)
 
-    def taken(self) -> list[Cut]:
-        """Return the cuts that nobody has taken yet, in order; they are gone from here then."""
-        cuts, self.cuts = self.cuts, []
-        return cuts
+    def take_snapshots(self) -> list[Snapshot]:
+        """Return the snapshots that nobody has taken yet, in order, and keep them no longer."""
+        snapshots, self.snapshots = self.snapshots, []
+        return snapshots
 
     @property
     def maps(self) -> dict[str, RestrictionMap]:

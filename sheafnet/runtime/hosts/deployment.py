@@ -12,7 +12,7 @@ from sheafnet.runtime.hosts.host_spec import HostSpec
 from sheafnet.runtime.hosts.placement import Placement, place
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.snapshot import Cut
+from sheafnet.runtime.snapshot import Snapshot
 
 WITHHELD_SHARE = 0.05
 """Share of the stop tolerance below which a change may go unsaid at first."""
@@ -63,11 +63,11 @@ class Deployment:
             self, problem=self.problem.with_pins(pins), pins_version=self.pins_version + 1
         )
 
-    def resumed(self, cut: Cut | None) -> Deployment:
-        """Return the one that trains on from ``cut``, or from the start, under another name."""
+    def resumed(self, snapshot: Snapshot | None) -> Deployment:
+        """Return the one that trains on from ``snapshot``, or anew, under another name."""
         name, _, number = self.run.partition("+")
         run = f"{name}+{int(number or 0) + 1}"
-        return replace(self, problem=replace(self.problem, resumed=cut), run=run)
+        return replace(self, problem=replace(self.problem, resumed=snapshot), run=run)
 
     def pins_order(self, name: str) -> SetPins:
         """Return the order that has one host obey the pins of now."""

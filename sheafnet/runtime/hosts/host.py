@@ -283,7 +283,7 @@ class Host:
             pin_discord=discord(self.group.pin_residuals()),
             energy=self.group.energy(),
             account=self.account(),
-            lessons=self.group.lessons(),
+            edge_stats=self.group.edge_stats(),
             maps=self.group.maps() if self._rule.learns and not self._rule.by_batch else {},
         )
 
@@ -310,7 +310,7 @@ class Host:
             stalks=self.group.stalks() if request.with_stalks else None,
             maps=self.group.maps() if request.with_stalks and self._rule.learns else {},
             view=self.view() if with_view else None,
-            kept=self.group.kept(),
+            edge_states=self.group.edge_states(),
         )
 
     def _turn(self) -> None:

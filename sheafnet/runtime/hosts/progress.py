@@ -45,7 +45,7 @@ def survey(
         restarts={report.host: report.incarnation for report in reports},
         converged=settled,
         maps={edge: it for view in views for edge, it in view.maps.items()},
-        lessons={edge: lesson for view in views for edge, lesson in view.lessons.items()},
+        edge_stats={edge: stats for view in views for edge, stats in view.edge_stats.items()},
     )
 
 

@@ -17,11 +17,11 @@ from sheafnet.core.assessment import Assessment
 from sheafnet.core.maps import Affine
 from sheafnet.core.npz import read_npz, write_npz
 from sheafnet.core.sheaf import Sheaf
-from sheafnet.dynamics.edge_state import Kept, Lesson
+from sheafnet.dynamics.edge_state import EdgeState, EdgeStats
 from sheafnet.dynamics.optimisers import Memory
 from sheafnet.errors import FileError, InputError
 from sheafnet.runtime.record import Evaluation
-from sheafnet.runtime.snapshot import Cut
+from sheafnet.runtime.snapshot import Snapshot
 
 VERSION = 2
 
@@ -32,15 +32,15 @@ class Checkpoint:
 
     Attributes
     ----------
-    cut
+    snapshot
         Every map after the same step, and what its optimiser knows.
     history
-        What was found on the way, up to the cut.
+        What was found on the way, up to the snapshot.
     best
         The maps to give back, where they are those of an earlier evaluation: training has patience.
     """
 
-    cut: Cut
+    snapshot: Snapshot
     history: tuple[Evaluation, ...]
     best: Mapping[str, Affine] | None = None
 
@@ -49,33 +49,33 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write ``checkpoint`` to an ``.npz`` file, whole or not at all.
 
     It holds ``format_version``, ``step``, ``time``, ``history`` (JSON in UTF-8), and of each edge,
-    behind its name: ``lesson``, and where it learns ``W``, ``b``, ``steps`` and the arrays of its
-    optimiser; ``earlier`` is a list of [W b] where batches were under way that had begun with
-    earlier maps, ``best`` is [W b] of the network to give back.
+    behind its name: ``lesson`` (its statistics), and where it learns ``W``, ``b``, ``steps`` and
+    the arrays of its optimiser; ``earlier`` is a list of [W b] where batches under way had begun
+    with earlier maps, ``best`` is [W b] of the network to give back.
 
     Raises
     ------
     WriteError
         If it cannot be written.
     """
-    cut = checkpoint.cut
+    snapshot = checkpoint.snapshot
     history = json.dumps([asdict(evaluation) for evaluation in checkpoint.history])
     arrays: dict[str, ArrayLike] = {
         "format_version": VERSION,
-        "step": cut.step,
-        "time": cut.time,
-        "edges": list(cut.kept),
+        "step": snapshot.step,
+        "time": snapshot.time,
+        "edges": list(snapshot.edge_states),
         "history": np.frombuffer(history.encode(), np.uint8),
     }
-    for edge, kept in cut.kept.items():
-        if kept.lesson is not None:
-            arrays[f"{edge}/lesson"] = np.array(kept.lesson)
-        if kept.map is not None and kept.memory is not None:
-            arrays |= {f"{edge}/W": kept.map.matrix, f"{edge}/b": kept.map.bias}
-            arrays[f"{edge}/steps"] = kept.memory.steps
-            if kept.earlier:
-                arrays[f"{edge}/earlier"] = np.stack([_extended(it) for it in kept.earlier])
-            arrays |= {f"{edge}/memory/{name}": a for name, a in kept.memory.arrays.items()}
+    for edge, state in snapshot.edge_states.items():
+        if state.stats is not None:
+            arrays[f"{edge}/lesson"] = np.array(state.stats)
+        if state.map is not None and state.memory is not None:
+            arrays |= {f"{edge}/W": state.map.matrix, f"{edge}/b": state.map.bias}
+            arrays[f"{edge}/steps"] = state.memory.steps
+            if state.earlier:
+                arrays[f"{edge}/earlier"] = np.stack([_extended(it) for it in state.earlier])
+            arrays |= {f"{edge}/memory/{name}": a for name, a in state.memory.arrays.items()}
     for edge, learned in (checkpoint.best or {}).items():
         arrays[f"{edge}/best"] = _extended(learned)
     write_npz(path, arrays)
@@ -97,19 +97,19 @@ def load_checkpoint(path: Path, sheaf: Sheaf) -> Checkpoint:
         edges = [edge.name for edge in sheaf.edges]
         if [str(edge) for edge in arrays["edges"]] != edges:
             raise InputError("it is of a network with other edges")
-        kept = {edge: _kept(arrays, sheaf, edge) for edge in edges}
-        cut = Cut(_count(arrays, "step", 1), float(arrays["time"]), kept)
+        states = {edge: _edge_state(arrays, sheaf, edge) for edge in edges}
+        snapshot = Snapshot(_count(arrays, "step", 1), float(arrays["time"]), states)
         history = tuple(_evaluation(**it) for it in json.loads(arrays["history"].tobytes()))
         best = {e: _map(arrays[f"{e}/best"], sheaf, e) for e in edges if f"{e}/best" in arrays}
         if not history:
             raise InputError("its history is empty")
-        if not math.isfinite(cut.time):
-            raise InputError(f"its time is {cut.time}")
-        if len({len(it.earlier) for it in kept.values() if it.map is not None}) != 1:
+        if not math.isfinite(snapshot.time):
+            raise InputError(f"its time is {snapshot.time}")
+        if len({len(it.earlier) for it in states.values() if it.map is not None}) != 1:
             raise InputError("its edges do not have equally many earlier maps")
-        if best and best.keys() != cut.maps.keys():
+        if best and best.keys() != snapshot.maps.keys():
             raise InputError("the best network is not whole")
-        return Checkpoint(cut, history, best or None)
+        return Checkpoint(snapshot, history, best or None)
     except _ILL_FORMED as error:
         raise FileError(f"{path}: not a checkpoint of this training ({error})") from None
 
@@ -143,11 +143,11 @@ def _map(extended: Array, sheaf: Sheaf, edge: str) -> Affine:
     return learned
 
 
-def _kept(arrays: Mapping[str, NDArray[Any]], sheaf: Sheaf, edge: str) -> Kept:
-    step, discord, tension, length = arrays[f"{edge}/lesson"].tolist()
-    lesson = Lesson(int(step), discord, tension, length)
+def _edge_state(arrays: Mapping[str, NDArray[Any]], sheaf: Sheaf, edge: str) -> EdgeState:
+    step, discord, tension, step_norm = arrays[f"{edge}/lesson"].tolist()
+    stats = EdgeStats(int(step), discord, tension, step_norm)
     if not isinstance(sheaf.edge(edge).tail_map, Affine):
-        return Kept(None, None, lesson)
+        return EdgeState(None, None, stats)
     newest = _map(np.column_stack([arrays[f"{edge}/W"], arrays[f"{edge}/b"]]), sheaf, edge)
     earlier = tuple(_map(it, sheaf, edge) for it in arrays.get(f"{edge}/earlier", ()))
     mine = f"{edge}/memory/"
@@ -157,7 +157,7 @@ def _kept(arrays: Mapping[str, NDArray[Any]], sheaf: Sheaf, edge: str) -> Kept:
     for name, array in memory.items():
         if array.shape != whole.get(name, (dim, inner + 1)) or not np.isfinite(array).all():
             raise InputError(f"{name!r} of the optimiser of {edge!r} does not fit its map")
-    return Kept(newest, Memory(_count(arrays, f"{edge}/steps", 0), memory), lesson, earlier)
+    return EdgeState(newest, Memory(_count(arrays, f"{edge}/steps", 0), memory), stats, earlier)
 
 
 def _evaluation(*, train: dict[str, Any], test: dict[str, Any] | None, **rest: Any) -> Evaluation:

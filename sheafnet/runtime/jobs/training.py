@@ -12,7 +12,7 @@ from sheafnet.core.assessment import assess
 from sheafnet.core.maps import Affine, RestrictionMap
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.targets import Split
-from sheafnet.dynamics.edge_state import Lesson
+from sheafnet.dynamics.edge_state import EdgeStats
 from sheafnet.dynamics.training.plan import Course
 from sheafnet.errors import NonFiniteError
 from sheafnet.runtime.interface import Runtime
@@ -23,12 +23,12 @@ from sheafnet.runtime.jobs.results import Fit
 from sheafnet.runtime.jobs.run import Run
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import Evaluation, Progress, Record
-from sheafnet.runtime.snapshot import Cut
+from sheafnet.runtime.snapshot import Snapshot
 from sheafnet.runtime.stop import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lessons(Problem):
+class TrainingProblem(Problem):
     """What to learn, beside what to relax.
 
     Attributes
@@ -69,7 +69,7 @@ def _mark(evaluation: Evaluation) -> float:
 class Training(Job[Fit]):
     """One course of training on one runtime; see ``Job``."""
 
-    problem: Lessons
+    problem: TrainingProblem
     _hooks: _TrainingHooks
 
     def _make_hooks(self, observer: Observer) -> _TrainingHooks:
@@ -113,7 +113,7 @@ class _TrainingHooks(JobHooks):
         Whether to evaluate from here; a remote runtime has hooks of its own.
     """
 
-    def __init__(self, problem: Lessons, observer: Observer, *, evaluates: bool) -> None:
+    def __init__(self, problem: TrainingProblem, observer: Observer, *, evaluates: bool) -> None:
         super().__init__(observer)
         self._problem = problem
         self._evaluates = evaluates
@@ -139,9 +139,9 @@ class _TrainingHooks(JobHooks):
             self._best = self._maps
             self._due = self._problem.course.every
         else:
-            self._before = past.cut.time
+            self._before = past.snapshot.time
             self._history = list(past.history)
-            self._maps = self._best = past.best or past.cut.maps
+            self._maps = self._best = past.best or past.snapshot.maps
             self._lose_patience()
 
     def on_round(self, rounds: int, progress: Callable[[], Progress]) -> None:
@@ -154,12 +154,12 @@ class _TrainingHooks(JobHooks):
             self._evaluate(rounds, now.time, now.maps, now.discord, {})
             self._lose_patience()
 
-    def on_snapshot(self, snapshot: Cut) -> None:
+    def on_snapshot(self, snapshot: Snapshot) -> None:
         if not self._evaluates or self._closed:
             return
-        maps, lessons, time = snapshot.maps, snapshot.lessons, self._before + snapshot.time
-        discord = {edge: lesson.discord for edge, lesson in lessons.items()}
-        if not self._evaluate(snapshot.step, time, maps, discord, lessons):
+        maps, edge_stats, time = snapshot.maps, snapshot.edge_stats, self._before + snapshot.time
+        discord = {edge: stats.discord for edge, stats in edge_stats.items()}
+        if not self._evaluate(snapshot.step, time, maps, discord, edge_stats):
             return
         # The evaluation where training is stopped is none that was due: it leaves no mark on what
         # goes on from there.
@@ -189,7 +189,7 @@ class _TrainingHooks(JobHooks):
         time: float,
         maps: Mapping[str, RestrictionMap],
         discord: Mapping[str, float],
-        lessons: Mapping[str, Lesson],
+        edge_stats: Mapping[str, EdgeStats],
     ) -> bool:
         """Evaluate a network; return whether it could be."""
         problem, history = self._problem, self._history
@@ -204,8 +204,8 @@ class _TrainingHooks(JobHooks):
             train=assess(network, problem.train.x, problem.train.y),
             test=test,
             discord=dict(discord),
-            tension={edge: lesson.tension for edge, lesson in lessons.items()},
-            step_norm={edge: lessons[edge].length for edge in maps if edge in lessons},
+            tension={edge: stats.tension for edge, stats in edge_stats.items()},
+            step_norm={edge: edge_stats[edge].step_norm for edge in maps if edge in edge_stats},
         )
         history.append(evaluation)
         if problem.chosen(history) is evaluation:
@@ -239,6 +239,6 @@ def learned(network: ReluNetwork, maps: Mapping[str, RestrictionMap]) -> ReluNet
 
 def job_of(problem: Problem, runtime: Runtime, observer: Observer) -> Run | Training:
     """Return the job of a problem: a run, or training."""
-    if isinstance(problem, Lessons):
+    if isinstance(problem, TrainingProblem):
         return Training(problem, runtime, observer)
     return Run(problem, runtime, observer)

@@ -117,8 +117,8 @@ class Simulation:
                 elif self.coordinator.waves > completed:
                     completed = self.coordinator.waves
                     self._poll(hooks)
-        for cut in self.coordinator.taken():
-            hooks.on_snapshot(cut)
+        for snapshot in self.coordinator.take_snapshots():
+            hooks.on_snapshot(snapshot)
         return self._record(self._finished)
 
     def advance_to(self, time: float) -> None:
@@ -161,8 +161,8 @@ class Simulation:
             outcome = Outcome.CONVERGED
             hooks.on_settled(self._record(Finished(outcome, outcome.value, settled)))
             hooks.wait_for_change()
-        for cut in self.coordinator.taken():
-            hooks.on_snapshot(cut)
+        for snapshot in self.coordinator.take_snapshots():
+            hooks.on_snapshot(snapshot)
         hooks.on_round(self.coordinator.rounds, self.progress)
         if hooks.stopping:
             self._end(Outcome.STOPPED)
@@ -285,7 +285,7 @@ class Simulation:
         self._schedule_step(host)
 
     def _roll_back(self) -> None:
-        """Have every other host go on from the last cut as well, when the word of it arrives."""
+        """Have every other host go on from the last snapshot too, when the order arrives."""
         self.deployment = self.deployment.resumed(self.coordinator.latest)
         self.coordinator.roll_back(self.deployment.run)
         for name in self.hosts:
