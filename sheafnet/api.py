@@ -271,30 +271,30 @@ def prepare_training(
     train_split = split(net, x, y, "")
     test_split = None if test is None else other_split(net, test)
     aims = softened(net, train_split.y, label_smoothing)
-    course = planned(rule, train_split, optimiser, rounds, epochs, batch_size, window, seed, every)
+    plan = planned(rule, train_split, optimiser, rounds, epochs, batch_size, window, seed, every)
     snapshot = None if resumed is None else resumed.snapshot
     if snapshot is not None and snapshot.window not in (None, window):
         raise InputError(
             f"train: the checkpoint is of training with a window of {snapshot.window}, not {window}"
         )
-    rule = replace(rule, course=course)
+    rule = replace(rule, plan=plan)
     pull, strength = _pull(rule, net)
     sheaf = net.to_sheaf("auto", strength)
     pins = [Pin("a0", train_split.x), Pin(net.output_vertex, aims, strength=pull)]
     if isinstance(rule, Joint):
         # Stalks at rest are no reason to end while maps move.
-        stop = Stop(sys.float_info.min, course.steps, max_time)
+        stop = Stop(sys.float_info.min, plan.steps, max_time)
         start = _problem(sheaf, pins, rule, stop, init, seed)
     else:
         resolved = resolve_pins(sheaf, pins)
         sheaf = sheaf.facing(wholly_held(resolved))
-        blank = {v: np.zeros((sheaf.stalk_dim(v), course.batches.size)) for v in sheaf.vertices}
+        blank = {v: np.zeros((sheaf.stalk_dim(v), plan.batches.size)) for v in sheaf.vertices}
         nothing = Cochain({v: x.astype(sheaf.dtype) for v, x in blank.items()})
         # It ends with its last step, however many messages that takes.
         start = Problem(sheaf, resolved, nothing, rule, Stop(None, sys.maxsize, max_time))
     problem = TrainingProblem(
         start.sheaf, start.pins, start.start, start.rule, start.stop, snapshot,
-        network=net, train=train_split, test=test_split, course=course, patience=patience,
+        network=net, train=train_split, test=test_split, plan=plan, patience=patience,
         past=resumed,
     )  # fmt: skip
     return Training(problem, runtime, observer or Observer())

@@ -62,7 +62,7 @@ class Checkpoints(Observer):
         except WriteError as error:
             LOGGER.warning("%s", error)
             return
-        # Those of later steps are of a course that could not be gone on with.
+        # Those of later steps are of a training that could not be gone on with.
         earlier = [
             path for step, path in checkpoints(self._folder) if step <= checkpoint.snapshot.step
         ]

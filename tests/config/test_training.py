@@ -80,9 +80,9 @@ def test_every_setting_arrives(tmp_path: Path) -> None:
     rule = problem.rule
     assert isinstance(rule, sn.Relax)
     assert (rule.strength, rule.sweeps, rule.stalks) == (0.5, 3, sn.Heat())
-    assert rule.course is not None
-    assert rule.course.optimiser == sn.Kron(0.2, schedule="cosine", damping=0.01, clip=0.3)
-    assert (rule.course.steps, rule.course.every, problem.patience) == (4, 2, 4)
+    assert rule.plan is not None
+    assert rule.plan.optimiser == sn.Kron(0.2, schedule="cosine", damping=0.01, clip=0.3)
+    assert (rule.plan.steps, rule.plan.evaluate_every, problem.patience) == (4, 2, 4)
     np.testing.assert_allclose(problem.pins["a2"].value, [[0.1, 0.9], [0.9, 0.1]])
 
 

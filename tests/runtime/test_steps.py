@@ -234,13 +234,13 @@ def test_a_window_takes_the_gradients_of_an_earlier_network(rule: sn.Rule, windo
         net, x, y, rule=rule, optimiser=sn.Sgd(0.2), rounds=10 * rule.sweeps, batch_size=2,
         window=window, seed=5,
     )  # fmt: skip
-    course = [net]
+    networks = [net]
     for step in range(10):
         columns = Shuffled(6, 2, seed=5).columns(step)
-        behind = course[max(step - window + 1, 0)]
-        take_snapshots = 0.2 * step_of(behind, x[:, columns], y[:, columns], rule)
-        course.append(moved(course[-1], -take_snapshots))
-    np.testing.assert_allclose(flat(fit.network), flat(course[-1]), rtol=0, atol=1e-13)
+        behind = networks[max(step - window + 1, 0)]
+        step_taken = 0.2 * step_of(behind, x[:, columns], y[:, columns], rule)
+        networks.append(moved(networks[-1], -step_taken))
+    np.testing.assert_allclose(flat(fit.network), flat(networks[-1]), rtol=0, atol=1e-13)
 
 
 def test_layers_work_on_different_batches_at_once() -> None:
@@ -569,13 +569,13 @@ def test_a_batch_knows_nothing_of_the_one_before(stalks: sn.Rule) -> None:
     net, x, y = problem("softmax", 0)
     still = sn.Sgd(1e-300)
     rule = sn.Relax(0.1, sweeps=4, stalks=stalks)
-    course = sn.train(
+    fitted = sn.train(
         net, x, y, rule=rule, optimiser=still, rounds=12, batch_size=2, every=1, seed=5
     )
     for step in (1, 2, 3):
         columns = Shuffled(6, 2, seed=5).columns(step - 1)
         alone = sn.train(net, x[:, columns], y[:, columns], rule=rule, optimiser=still, rounds=4)
-        for edge, discord in course.history[step].discord.items():
+        for edge, discord in fitted.history[step].discord.items():
             assert discord == pytest.approx(alone.history[-1].discord[edge], rel=1e-9)
 
 

@@ -14,7 +14,7 @@ from sheafnet.dynamics.program import Program, Step
 from sheafnet.dynamics.rule import Rule, require_relaxation
 from sheafnet.dynamics.rules.heat import Heat
 from sheafnet.dynamics.star import Star
-from sheafnet.dynamics.training.plan import Course, taught
+from sheafnet.dynamics.training.plan import TrainingPlan, taught
 from sheafnet.errors import RuleError
 
 
@@ -46,7 +46,7 @@ class Joint(Rule):
     beta: float | None = None
     dt: float | None = None
     stalks: Rule | None = None
-    course: Course | None = field(default=None, repr=False)
+    plan: TrainingPlan | None = field(default=None, repr=False)
     """Given by ``train``."""
 
     may_withhold = False
@@ -85,17 +85,17 @@ class Joint(Rule):
 
     def start(self, star: Star) -> Program:
         assert self.stalks is not None
-        return JointProgram(star, taught(self.course), self.stalks)
+        return JointProgram(star, taught(self.plan), self.stalks)
 
 
 class JointProgram(Program):
     """The steps of one vertex: of its stalk unless it is held, and of its maps in any case."""
 
-    def __init__(self, star: Star, course: Course, stalks: Rule) -> None:
+    def __init__(self, star: Star, plan: TrainingPlan, stalks: Rule) -> None:
         self._rule = stalks
         self._stalks: Program | None = None
         self._learners = {
-            inc.edge: course.optimiser.start(course.steps)
+            inc.edge: plan.optimiser.start(plan.steps)
             for inc in star.incidences
             if inc.is_tail and isinstance(inc.map, Affine)
         }

@@ -13,7 +13,7 @@ from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Star
 from sheafnet.dynamics.training.batch_pass import Passage, ends
 from sheafnet.dynamics.training.batch_program import passing
-from sheafnet.dynamics.training.plan import Course, taught, up_and_down
+from sheafnet.dynamics.training.plan import TrainingPlan, taught, up_and_down
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Nudged(Rule):
     a gradient. Stalks sit on the forward pass, so that discord is 0 throughout.
     """
 
-    course: Course | None = field(default=None, repr=False)
+    plan: TrainingPlan | None = field(default=None, repr=False)
     """Given by ``train``."""
 
     learns = True
@@ -42,7 +42,7 @@ class Nudged(Rule):
         return up_and_down(sheaf)
 
     def start(self, star: Star) -> Program:
-        return passing(star, taught(self.course), NudgedPassage)
+        return passing(star, taught(self.plan), NudgedPassage)
 
 
 class NudgedPassage(Passage):

@@ -20,7 +20,7 @@ from sheafnet.dynamics.star import Star
 from sheafnet.dynamics.training.batch_pass import Passage, ends
 from sheafnet.dynamics.training.batch_program import passing
 from sheafnet.dynamics.training.map_learner import Learning
-from sheafnet.dynamics.training.plan import Course, taught, up_and_down
+from sheafnet.dynamics.training.plan import TrainingPlan, taught, up_and_down
 from sheafnet.errors import RuleError
 
 
@@ -51,7 +51,7 @@ class Relax(Rule):
     strength: float = 0.1
     sweeps: int = 1
     stalks: Rule = Prox("keep")
-    course: Course | None = field(default=None, repr=False)
+    plan: TrainingPlan | None = field(default=None, repr=False)
     """Given by ``train``."""
 
     learns = True
@@ -73,7 +73,7 @@ class Relax(Rule):
         return up_and_down(sheaf)
 
     def start(self, star: Star) -> Program:
-        return passing(star, taught(self.course), partial(RelaxPassage, self))
+        return passing(star, taught(self.plan), partial(RelaxPassage, self))
 
 
 class RelaxPassage(Passage):

@@ -85,7 +85,7 @@ class Passage(abc.ABC):
         """Return whether the batch can go on here."""
         learning = self.learning
         if self._going_up:
-            if self.batch >= learning.course.steps:
+            if self.batch >= learning.plan.steps:
                 return False
             key, heard = self._from_below, self._heard_below
             if key is None and self._sweep == 0 and learning.draining:
@@ -116,7 +116,7 @@ class Passage(abc.ABC):
             self._going_up = True
             if last:
                 self.learning.step += 1
-                self.expect(self.batch + self.learning.course.window)
+                self.expect(self.batch + self.learning.plan.window)
         return step
 
     def begin(self, inbox: Inbox) -> Step:
@@ -124,7 +124,7 @@ class Passage(abc.ABC):
         batch = self.batch
         pins = None
         if self._data is not None:
-            pins = self._data.samples(self.learning.course.batches.columns(batch))
+            pins = self._data.samples(self.learning.plan.batches.columns(batch))
         if pins is not None and pins.whole:
             stalk = pins.value
         else:

@@ -26,15 +26,15 @@ from sheafnet.dynamics.program import Program, Step
 from sheafnet.dynamics.star import Star
 from sheafnet.dynamics.training.batch_pass import Passage, ends
 from sheafnet.dynamics.training.map_learner import Learning
-from sheafnet.dynamics.training.plan import Course
+from sheafnet.dynamics.training.plan import TrainingPlan
 
 Maker: TypeAlias = Callable[[Star, StalkPins | None, Learning, int], Passage]
 
 
-def passing(star: Star, course: Course, make: Maker) -> PassProgram:
+def passing(star: Star, plan: TrainingPlan, make: Maker) -> PassProgram:
     """Return the program of a vertex; ``make`` gives what passes its star, or one like it."""
-    learning = Learning(course, ends(star)[1])
-    stars = [star, *(star.twin() for _ in range(course.window - 1))]
+    learning = Learning(plan, ends(star)[1])
+    stars = [star, *(star.twin() for _ in range(plan.window - 1))]
     passages = [make(own, star.pins, learning, batch) for batch, own in enumerate(stars)]
     return PassProgram(learning, passages)
 
@@ -103,7 +103,7 @@ class PassProgram(Program):
     def unrest(self, star: Star, inbox: Inbox) -> float:  # noqa: ARG002
         """Return how many batches are left; infinite if a step was not finite."""
         learning = self._learning
-        return math.inf if learning.trouble else float(learning.course.steps - learning.step)
+        return math.inf if learning.trouble else float(learning.plan.steps - learning.step)
 
     def trouble(self) -> str | None:
         return self._learning.trouble

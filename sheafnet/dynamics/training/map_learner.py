@@ -12,7 +12,7 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.incidence import Incidence
 from sheafnet.core.maps import Affine
 from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
-from sheafnet.dynamics.training.plan import Course
+from sheafnet.dynamics.training.plan import TrainingPlan
 
 
 class Learning:
@@ -20,7 +20,7 @@ class Learning:
 
     Parameters
     ----------
-    course
+    plan
         How, and for how long.
     above
         The end of the edge above; None at the output.
@@ -42,18 +42,18 @@ class Learning:
         What exploded, if something did.
     """
 
-    def __init__(self, course: Course, above: Incidence | None) -> None:
-        self.course = course
+    def __init__(self, plan: TrainingPlan, above: Incidence | None) -> None:
+        self.plan = plan
         self.step = 0
-        self.versions: deque[Affine] = deque(maxlen=course.window)
+        self.versions: deque[Affine] = deque(maxlen=plan.window)
         self.edge_states: dict[StepEdge, EdgeState] = {}
         self.trouble: str | None = None
         self.draining = False
         self.edge = "" if above is None else above.edge
         self._learner = None
         if above is not None and isinstance(above.map, Affine):
-            self.versions.extend([above.map] * course.window)
-            self._learner = course.optimiser.start(course.steps)
+            self.versions.extend([above.map] * plan.window)
+            self._learner = plan.optimiser.start(plan.steps)
         # Edge vectors of the last step, from which statistics are made when somebody asks.
         self._seen: tuple[int, Array | None, Array, float] | None = None
 
@@ -82,7 +82,7 @@ class Learning:
                 return {}
             self.versions.append(after)
         self._seen = (step, residual, tension, length)
-        if self.draining or self.course.keeps(step):
+        if self.draining or self.plan.evaluates_at(step):
             self._keep()
         return {} if after is None else {self.edge: after}
 
@@ -116,7 +116,7 @@ class Learning:
         if self._learner is not None and state is not None and state.map is not None:
             assert state.memory is not None
             self.versions.extend([*state.earlier, state.map])
-            self._learner = self.course.optimiser.start(self.course.steps, state.memory)
+            self._learner = self.plan.optimiser.start(self.plan.steps, state.memory)
 
     def forget(self, step: int) -> None:
         """Drop what is kept up to that step."""

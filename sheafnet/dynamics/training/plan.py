@@ -1,4 +1,4 @@
-"""What a course of training is: from what, in which order, for how long and how."""
+"""The plan of a training: from which batches, for how many steps, and by which optimiser."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Batches(Protocol):
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingPlan:
     """The same for every vertex, which needs nothing else to know what is due.
 
     Attributes
@@ -35,7 +35,7 @@ class Course:
         What from; only the ends of the network, which have the data, ask.
     steps
         How many steps there are.
-    every
+    evaluate_every
         Steps between two after which all maps are kept, to be evaluated.
     window
         How many batches may be under way at a time.
@@ -44,12 +44,12 @@ class Course:
     optimiser: Optimiser
     batches: Batches
     steps: int
-    every: int
+    evaluate_every: int
     window: int = 1
 
-    def keeps(self, step: int) -> bool:
-        """Return whether maps are kept as they are after so many steps."""
-        return step % self.every == 0 or step == self.steps
+    def evaluates_at(self, step: int) -> bool:
+        """Return whether the network is evaluated after so many steps."""
+        return step % self.evaluate_every == 0 or step == self.steps
 
 
 def up_and_down(sheaf: Sheaf) -> list[Sequence[str]]:
@@ -58,8 +58,8 @@ def up_and_down(sheaf: Sheaf) -> list[Sequence[str]]:
     return [[name] for name in (*names, *reversed(names))]
 
 
-def taught(course: Course | None) -> Course:
-    """Return ``course``; ``RuleError`` if there is none."""
-    if course is None:
+def taught(plan: TrainingPlan | None) -> TrainingPlan:
+    """Return ``plan``; ``RuleError`` if there is none."""
+    if plan is None:
         raise RuleError("a rule that learns from batches has none: use train(net, x, y, …)")
-    return course
+    return plan

@@ -13,7 +13,7 @@ from sheafnet.core.maps import Affine, RestrictionMap
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.targets import Split
 from sheafnet.dynamics.edge_state import EdgeStats
-from sheafnet.dynamics.training.plan import Course
+from sheafnet.dynamics.training.plan import TrainingPlan
 from sheafnet.errors import NonFiniteError
 from sheafnet.runtime.interface import Runtime
 from sheafnet.runtime.jobs.checkpoint import Checkpoint
@@ -37,7 +37,7 @@ class TrainingProblem(Problem):
         As it begins.
     train, test
         What it learns from, and what else it is evaluated with.
-    course
+    plan
         How, for how long, and how often it is evaluated.
     patience
         Evaluations in a row without a better loss after which to stop, on the test split if there
@@ -49,7 +49,7 @@ class TrainingProblem(Problem):
     network: ReluNetwork
     train: Split
     test: Split | None
-    course: Course
+    plan: TrainingPlan
     patience: int | None
     past: Checkpoint | None = None
 
@@ -67,7 +67,7 @@ def _mark(evaluation: Evaluation) -> float:
 
 
 class Training(Job[Fit]):
-    """One course of training on one runtime; see ``Job``."""
+    """One training on one runtime; see ``Job``."""
 
     problem: TrainingProblem
     _hooks: _TrainingHooks
@@ -81,7 +81,7 @@ class Training(Job[Fit]):
         stopped = record.outcome is Outcome.STOPPED
         if self.problem.rule.by_batch and record.outcome is not Outcome.DIVERGED:
             # Not by the outcome: hosts may be done before they hear that they need not be.
-            stopped = record.history[-1].step < self.problem.course.steps
+            stopped = record.history[-1].step < self.problem.plan.steps
         fit = Fit(
             network=learned(self.problem.network, record.maps),
             evaluation=self.problem.chosen(record.history),
@@ -137,7 +137,7 @@ class _TrainingHooks(JobHooks):
             maps = dict(zip(_weights(network), network.layers, strict=True))
             self._evaluate(0, 0.0, maps, {}, {})
             self._best = self._maps
-            self._due = self._problem.course.every
+            self._due = self._problem.plan.evaluate_every
         else:
             self._before = past.snapshot.time
             self._history = list(past.history)
@@ -148,7 +148,7 @@ class _TrainingHooks(JobHooks):
         super().on_round(rounds, progress)
         free = self._evaluates and not self._closed and not self._problem.rule.by_batch
         if free and rounds >= self._due:
-            every = self._problem.course.every
+            every = self._problem.plan.evaluate_every
             self._due = rounds - rounds % every + every
             now = progress()
             self._evaluate(rounds, now.time, now.maps, now.discord, {})
@@ -163,7 +163,7 @@ class _TrainingHooks(JobHooks):
             return
         # The evaluation where training is stopped is none that was due: it leaves no mark on what
         # goes on from there.
-        due = self._problem.course.keeps
+        due = self._problem.plan.evaluates_at
         if due(snapshot.step):
             self._best = self._maps
             self._lose_patience()

@@ -1,4 +1,4 @@
-"""What a course of training comes to, from what a user says of it."""
+"""The set-up of a training: its plan and its problem, from the settings of a user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sheafnet.dynamics.optimisers import Optimiser
 from sheafnet.dynamics.rules.joint import Joint
 from sheafnet.dynamics.rules.nudged import Nudged
 from sheafnet.dynamics.rules.relax import Relax
-from sheafnet.dynamics.training.plan import Course
+from sheafnet.dynamics.training.plan import TrainingPlan
 from sheafnet.errors import InputError
 from sheafnet.runtime.jobs.batches import Shuffled
 
@@ -74,8 +74,8 @@ def planned(
     window: int,
     seed: int,
     every: int | None,
-) -> Course:
-    """Return the course; see ``api.train`` for the arguments.
+) -> TrainingPlan:
+    """Return the plan; see ``api.train`` for the arguments.
 
     Raises
     ------
@@ -100,7 +100,9 @@ def planned(
     steps = _steps(rule, samples / size, rounds, epochs)
     epoch = round(samples / size)
     usual = epoch if 1 < epoch < steps else max(steps // EVALUATIONS, 1)
-    return Course(optimiser, Shuffled(samples, size, seed), steps, every or usual, int(window))
+    return TrainingPlan(
+        optimiser, Shuffled(samples, size, seed), steps, every or usual, int(window)
+    )
 
 
 def _steps(
