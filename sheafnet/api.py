@@ -147,7 +147,7 @@ class TrainSettings(TypedDict, total=False):
     epochs: float | None
     max_time: float | None
     batch_size: int | None
-    window: int
+    batches_in_flight: int
     seed: int
     runtime: Runtime | None
     init: Init
@@ -186,9 +186,9 @@ def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Train
         Stop after so much virtual time, or so many seconds on a cluster, if it is not over before.
     batch_size
         Samples in a step; all, if not given. ``Joint`` takes all.
-    window
-        How many batches may be under way at a time: layers then work on different ones at once,
-        with maps that are up to ``window`` − 1 steps old. ``Joint`` has no batches.
+    batches_in_flight
+        How many batches may be in flight at a time: layers then work on different ones at once,
+        with maps that are up to ``batches_in_flight`` − 1 steps old. ``Joint`` has no batches.
     seed
         For the order of the samples, and a random start.
     runtime
@@ -235,7 +235,7 @@ def prepare_training(
     epochs: float | None = None,
     max_time: float | None = None,
     batch_size: int | None = None,
-    window: int = 1,
+    batches_in_flight: int = 1,
     seed: int = 0,
     runtime: Runtime | None = None,
     init: Init = "forward",
@@ -264,18 +264,22 @@ def prepare_training(
     if resumed is not None and isinstance(rule, Joint):
         raise RuleError("train: Joint has no snapshots to go on from")
     counts = {
-        "rounds": rounds, "batch_size": batch_size, "window": window, "every": every,
+        "rounds": rounds, "batch_size": batch_size, "batches_in_flight": batches_in_flight,
+        "every": every,
         "patience": patience,
     }  # fmt: skip
     require_settings(optimiser, counts)
     train_split = split(net, x, y, "")
     test_split = None if test is None else other_split(net, test)
     aims = softened(net, train_split.y, label_smoothing)
-    plan = planned(rule, train_split, optimiser, rounds, epochs, batch_size, window, seed, every)
+    plan = planned(
+        rule, train_split, optimiser, rounds, epochs, batch_size, batches_in_flight, seed, every
+    )
     snapshot = None if resumed is None else resumed.snapshot
-    if snapshot is not None and snapshot.window not in (None, window):
+    if snapshot is not None and snapshot.batches_in_flight not in (None, batches_in_flight):
         raise InputError(
-            f"train: the checkpoint is of training with a window of {snapshot.window}, not {window}"
+            "train: the checkpoint is of a training with batches_in_flight "
+            f"{snapshot.batches_in_flight}, not {batches_in_flight}"
         )
     rule = replace(rule, plan=plan)
     pull, strength = _pull(rule, net)

@@ -37,13 +37,13 @@ INFERENCE: dict[str, tuple[Any, str]] = {
 TRAINING: dict[str, dict[str, Any]] = {
     "nudged sgd": {"rule": sn.Nudged(), "optimiser": sn.Sgd(0.05, momentum=0.5)},
     "nudged adam, three in flight": {
-        "rule": sn.Nudged(), "optimiser": sn.Adam(0.01, warmup=3), "window": 3,
+        "rule": sn.Nudged(), "optimiser": sn.Adam(0.01, warmup=3), "batches_in_flight": 3,
     },
     "nudged kron": {"rule": sn.Nudged(), "optimiser": sn.Kron(0.05, schedule="cosine")},
     "relax": {"rule": sn.Relax(), "optimiser": sn.Kron(0.05), "label_smoothing": 0.1},
     "relax of three sweeps, two in flight": {
         "rule": sn.Relax(0.5, sweeps=3, stalks=sn.Heat()),
-        "optimiser": sn.Adam(0.01, weight_decay=0.1), "window": 2,
+        "optimiser": sn.Adam(0.01, weight_decay=0.1), "batches_in_flight": 2,
     },
     "nudged with early stopping": {
         "rule": sn.Nudged(), "optimiser": sn.Sgd(1.0), "patience": 2,

@@ -40,14 +40,15 @@ class Case:
     task: str
     rule: str
     optimiser: str
-    window: int = 1
+    batches_in_flight: int = 1
 
     def fit(self, runtime: sn.Lockstep | sn.Simulator) -> sn.Fit:
         """Train two epochs of blobs, or one of digits."""
         net, x, y = data(self.task)
         return sn.train(
             net, x, y, rule=RULES[self.rule], optimiser=OPTIMISERS[self.optimiser],
-            epochs=2 if self.task == "blobs" else 1, batch_size=64, window=self.window, seed=1,
+            epochs=2 if self.task == "blobs" else 1, batch_size=64,
+            batches_in_flight=self.batches_in_flight, seed=1,
             every=4, runtime=runtime,
         )  # fmt: skip
 
@@ -94,11 +95,11 @@ def differs(case: Case, seed: int) -> tuple[str, int]:
     return "", crashes
 
 
-def main(first: int, last: int, window: int) -> int:
+def main(first: int, last: int, batches_in_flight: int) -> int:
     """Play the seeds of all cases; return how many differ."""
     seen: Counter[str] = Counter()
     for task, rule, optimiser in product(TASKS, RULES, OPTIMISERS):
-        case = Case(task, rule, optimiser, window)
+        case = Case(task, rule, optimiser, batches_in_flight)
         found = [differs(case, seed) for seed in range(first, last)]
         wrong = [f"seed {seed}: {what}" for seed, (what, _) in enumerate(found, first) if what]
         crashes = sum(crashes for _, crashes in found)

@@ -24,9 +24,9 @@ from sheafnet.observe.checkpoint_writer import checkpoints
 from tests.cluster.processes import Command, sheafnet
 
 LENGTHS = {
-    "lockstep": ("training.epochs=1600", "training.every=20", "training.window=2"),
-    "simulator": ("training.epochs=320", "training.every=5", "training.window=2"),
-    "cluster": ("training.epochs=80", "training.every=5", "training.window=2"),
+    "lockstep": ("training.epochs=1600", "training.every=20", "training.batches_in_flight=2"),
+    "simulator": ("training.epochs=320", "training.every=5", "training.batches_in_flight=2"),
+    "cluster": ("training.epochs=80", "training.every=5", "training.batches_in_flight=2"),
 }
 """About ten seconds of training each."""
 

@@ -33,8 +33,8 @@ class Snapshot:
         return {edge: it.map for edge, it in self.edge_states.items() if it.map is not None}
 
     @property
-    def window(self) -> int | None:
-        """How many batches were under way; None if no map learns."""
+    def batches_in_flight(self) -> int | None:
+        """How many batches were in flight; None if no map learns."""
         return next((len(it.earlier) + 1 for it in self.edge_states.values() if it.map), None)
 
     @property

@@ -146,19 +146,20 @@ def test_active_set_solves_with_both_ends_pinned(runtime: Runtime) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "batch_size", "window"),
+    ("rule", "batch_size", "batches_in_flight"),
     [(sn.Nudged(), None, 1), (sn.Relax(sweeps=2), None, 1), (sn.Relax(), 64, 3)],
     ids=["nudged", "relax", "relax-batches"],
 )
 def test_maps_take_the_steps_of_lockstep(
-    runtime: Runtime, rule: sn.Rule, batch_size: int | None, window: int
+    runtime: Runtime, rule: sn.Rule, batch_size: int | None, batches_in_flight: int
 ) -> None:
     task = golden.load_task("blobs")
 
     def fit(where: Runtime) -> sn.Fit:
         return sn.train(
             task.network, *task.train, rule=rule, optimiser=sn.Adam(0.05), rounds=16,
-            batch_size=batch_size, window=window, every=2, test=task.test, runtime=where,
+            batch_size=batch_size, batches_in_flight=batches_in_flight, every=2, test=task.test,
+            runtime=where,
         )  # fmt: skip
 
     here, there = fit(sn.Lockstep()), fit(runtime)

@@ -44,31 +44,33 @@ def train(
     runtime: sn.Lockstep | sn.Simulator,
     observer: sn.Observer,
     resumed: Checkpoint | None = None,
-    window: int = 1,
+    batches_in_flight: int = 1,
 ) -> sn.Fit:
     return sn.train(
         TASK.network, *TASK.train, rule=rule, optimiser=optimiser, epochs=4, batch_size=64,
-        window=window, seed=2, every=5, runtime=runtime, observer=observer, resumed=resumed,
+        batches_in_flight=batches_in_flight, seed=2, every=5, runtime=runtime, observer=observer,
+        resumed=resumed,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("runtime", [sn.Lockstep(), sn.Simulator(loss=0.2)], ids=["step", "sim"])
 @pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda o: type(o).__name__)
 @pytest.mark.parametrize(
-    ("rule", "window"),
+    ("rule", "batches_in_flight"),
     [(sn.Nudged(), 1), (sn.Relax(sweeps=2), 1), (sn.Relax(), 8)],
-    ids=["nudged", "relax", "window"],
+    ids=["nudged", "relax", "batches_in_flight"],
 )
 def test_it_goes_on_bit_for_bit(
-    rule: sn.Rule, window: int, optimiser: sn.Optimiser, runtime: sn.Lockstep | sn.Simulator,
+    rule: sn.Rule, batches_in_flight: int, optimiser: sn.Optimiser,
+    runtime: sn.Lockstep | sn.Simulator,
     tmp_path: Path,
 ) -> None:  # fmt: skip
     collected = Collected()
-    whole = train(rule, optimiser, runtime, collected, window=window)
+    whole = train(rule, optimiser, runtime, collected, batches_in_flight=batches_in_flight)
     assert [point.snapshot.step for point in collected.points] == [5, 10, 15, 19]
     save_checkpoint(tmp_path / "point.npz", collected.points[1])
     point = load_checkpoint(tmp_path / "point.npz", SHEAF)
-    rest = train(rule, optimiser, runtime, sn.Observer(), point, window)
+    rest = train(rule, optimiser, runtime, sn.Observer(), point, batches_in_flight)
     np.testing.assert_array_equal(flat(rest.network), flat(whole.network))
     assert [it.step for it in rest.history] == [0, 5, 10, 15, 19]
     for one, other in zip(rest.history, whole.history, strict=True):
@@ -98,17 +100,18 @@ def test_patience_is_not_forgotten(from_step: int, tmp_path: Path) -> None:
     np.testing.assert_array_equal(flat(rest.network), flat(whole.network))
 
 
-@pytest.mark.parametrize("window", [1, 3])
+@pytest.mark.parametrize("batches_in_flight", [1, 3])
 @pytest.mark.parametrize("runtime", [sn.Lockstep(), sn.Simulator(loss=0.2)], ids=["step", "sim"])
 def test_what_is_stopped_goes_on_from_where_it_was(
-    runtime: sn.Lockstep | sn.Simulator, window: int
+    runtime: sn.Lockstep | sn.Simulator, batches_in_flight: int
 ) -> None:
     """The end of the batches under way is a checkpoint, whatever the looks."""
 
     def fit(observer: sn.Observer, resumed: Checkpoint | None = None) -> sn.Fit:
         return sn.train(
             TASK.network, *TASK.train, rule=sn.Relax(sweeps=3), optimiser=sn.Adam(0.05), epochs=9,
-            batch_size=64, window=window, every=40, runtime=runtime, observer=observer,
+            batch_size=64, batches_in_flight=batches_in_flight, every=40, runtime=runtime,
+            observer=observer,
             resumed=resumed,
         )  # fmt: skip
 
@@ -122,7 +125,8 @@ def test_what_is_stopped_goes_on_from_where_it_was(
     impatient = Impatient()
     job = sn.prepare_training(
         TASK.network, *TASK.train, rule=sn.Relax(sweeps=3), optimiser=sn.Adam(0.05), epochs=9,
-        batch_size=64, window=window, every=40, runtime=runtime, observer=impatient,
+        batch_size=64, batches_in_flight=batches_in_flight, every=40, runtime=runtime,
+        observer=impatient,
     )  # fmt: skip
     stopped = job.execute()
     assert stopped.stopped
@@ -194,8 +198,15 @@ def test_what_is_no_checkpoint_of_this_training_is_refused_by_name(tmp_path: Pat
         with pytest.raises(FileError, match=told) as caught:
             load_checkpoint(path, SHEAF)
         assert "point.npz" in str(caught.value) or "weight_1" in str(caught.value)
-    with pytest.raises(InputError, match="the checkpoint is of training with a window of 1, not 2"):
-        train(sn.Nudged(), sn.Adam(0.05), sn.Lockstep(), collected, collected.points[0], window=2)
+    with pytest.raises(InputError, match="training with batches_in_flight 1, not 2"):
+        train(
+            sn.Nudged(),
+            sn.Adam(0.05),
+            sn.Lockstep(),
+            collected,
+            collected.points[0],
+            batches_in_flight=2,
+        )
     with pytest.raises(RuleError, match="no snapshots to go on from"):
         sn.train(
             TASK.network, *TASK.train, rule=sn.Joint(1.0, 0.1, 0.1), rounds=3,

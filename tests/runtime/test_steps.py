@@ -138,13 +138,13 @@ ROUGH = {"loss": 0.3, "duplication": 0.1, "latency": sn.Uniform(0.0, 8.0), "slow
 @pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda o: type(o).__name__)
 @pytest.mark.parametrize("rule", [sn.Nudged(), sn.Relax(), sn.Relax(sweeps=3)], ids=repr)
 @pytest.mark.parametrize(
-    ("placement", "window"), [("by-layer", 1), ("by-vertex", 1), ("by-layer", 3)]
+    ("placement", "batches_in_flight"), [("by-layer", 1), ("by-vertex", 1), ("by-layer", 3)]
 )
 def test_delay_and_loss_change_nothing(
     rule: sn.Rule,
     optimiser: sn.Optimiser,
     placement: Literal["by-layer", "by-vertex"],
-    window: int,
+    batches_in_flight: int,
 ) -> None:
     task = golden.load_task("blobs")
     slow = {"slow": {"z1": 9.0}} if placement == "by-vertex" else {}
@@ -153,7 +153,8 @@ def test_delay_and_loss_change_nothing(
     def fit(runtime: sn.Simulator | sn.Lockstep) -> sn.Fit:
         return sn.train(
             task.network, *task.train, rule=rule, optimiser=optimiser,
-            epochs=2, batch_size=64, window=window, seed=1, every=3, test=task.test,
+            epochs=2, batch_size=64, batches_in_flight=batches_in_flight, seed=1, every=3,
+            test=task.test,
             runtime=runtime,
         )  # fmt: skip
 
@@ -177,7 +178,7 @@ VERTICES = ("a0", "z1", "a1", "z2", "a2")
     lossy=st.floats(0.0, 0.4),
     delay=st.floats(0.0, 20.0),
     frames=st.integers(1, 4),
-    window=st.integers(1, 4),
+    batches_in_flight=st.integers(1, 4),
     crashes=st.lists(
         st.builds(
             sn.Restart,
@@ -190,7 +191,12 @@ VERTICES = ("a0", "z1", "a1", "z2", "a2")
     ),
 )
 def test_no_batch_is_skipped_or_taken_twice(
-    seed: int, lossy: float, delay: float, frames: int, window: int, crashes: list[sn.Restart]
+    seed: int,
+    lossy: float,
+    delay: float,
+    frames: int,
+    batches_in_flight: int,
+    crashes: list[sn.Restart],
 ) -> None:
     """In every life of a map the batches follow each other, from the snapshot where it began."""
     net, x, y = problem("softmax", 0)
@@ -204,7 +210,7 @@ def test_no_batch_is_skipped_or_taken_twice(
     def fit(runtime: sn.Simulator | sn.Lockstep) -> sn.Fit:
         return sn.train(
             net, x, y, rule=sn.Relax(sweeps=2), optimiser=sn.Sgd(0.01), rounds=18, batch_size=2,
-            window=window, every=2, runtime=runtime,
+            batches_in_flight=batches_in_flight, every=2, runtime=runtime,
         )  # fmt: skip
 
     here = fit(sn.Lockstep())
@@ -226,18 +232,20 @@ def test_no_batch_is_skipped_or_taken_twice(
     np.testing.assert_array_equal(flat(there.network), flat(here.network))
 
 
-@pytest.mark.parametrize("window", [2, 4])
+@pytest.mark.parametrize("batches_in_flight", [2, 4])
 @pytest.mark.parametrize("rule", [sn.Nudged(), sn.Relax(sweeps=2)], ids=["nudged", "relax"])
-def test_a_window_takes_the_gradients_of_an_earlier_network(rule: sn.Rule, window: int) -> None:
+def test_batches_in_flight_take_the_gradients_of_an_earlier_network(
+    rule: sn.Rule, batches_in_flight: int
+) -> None:
     net, x, y = problem("softmax", 0)
     fit = sn.train(
         net, x, y, rule=rule, optimiser=sn.Sgd(0.2), rounds=10 * rule.sweeps, batch_size=2,
-        window=window, seed=5,
+        batches_in_flight=batches_in_flight, seed=5,
     )  # fmt: skip
     networks = [net]
     for step in range(10):
         columns = Shuffled(6, 2, seed=5).columns(step)
-        behind = networks[max(step - window + 1, 0)]
+        behind = networks[max(step - batches_in_flight + 1, 0)]
         step_taken = 0.2 * step_of(behind, x[:, columns], y[:, columns], rule)
         networks.append(moved(networks[-1], -step_taken))
     np.testing.assert_allclose(flat(fit.network), flat(networks[-1]), rtol=0, atol=1e-13)
@@ -247,9 +255,10 @@ def test_layers_work_on_different_batches_at_once() -> None:
     net = sn.ReluNetwork.random([4, 6, 6, 6, 6, 2], 0, "softmax")
     x, y = np.random.default_rng(0).standard_normal((4, 16)), np.arange(16) % 2
 
-    def takes(window: int) -> float:
+    def takes(batches_in_flight: int) -> float:
         fit = sn.train(
-            net, x, y, optimiser=sn.Adam(0.01), rounds=40, batch_size=4, window=window,
+            net, x, y, optimiser=sn.Adam(0.01), rounds=40, batch_size=4,
+            batches_in_flight=batches_in_flight,
             runtime=sn.Simulator(latency=sn.Constant(1.0)),
         )  # fmt: skip
         return fit.stats.virtual_time
@@ -268,8 +277,8 @@ def test_a_step_costs_one_message_each_way_and_says_nothing_else() -> None:
 
 
 @interpreted_only
-@pytest.mark.parametrize("window", [1, 4])
-def test_what_a_host_keeps_does_not_grow(window: int) -> None:
+@pytest.mark.parametrize("batches_in_flight", [1, 4])
+def test_what_a_host_keeps_does_not_grow(batches_in_flight: int) -> None:
     """Of a batch in flight a vertex has a word or two of each neighbour, and a stalk."""
     net, x, y = problem("identity", 0)
     heard: list[int] = []
@@ -285,11 +294,11 @@ def test_what_a_host_keeps_does_not_grow(window: int) -> None:
         patch.setattr(Host, "step", noted)
         sn.train(
             net, x, y, rule=sn.Relax(), optimiser=sn.Sgd(0.01), rounds=200, batch_size=3,
-            window=window,
+            batches_in_flight=batches_in_flight,
             runtime=sn.Simulator(loss=0.3, duplication=0.3, latency=sn.Exponential(4.0)),
         )  # fmt: skip
-    assert max(heard) <= 2 * window + 2
-    assert max(unsaid) <= 2 * window + 1
+    assert max(heard) <= 2 * batches_in_flight + 2
+    assert max(unsaid) <= 2 * batches_in_flight + 1
 
 
 def test_batches_are_a_pure_function_of_seed_and_step() -> None:
@@ -462,8 +471,12 @@ NET, X, Y = problem("softmax", 0)
         ({"rule": sn.Prox()}, RuleError, "Prox does not learn"),
         ({"every": 0}, InputError, "every is 0"),
         ({"patience": 0}, InputError, "patience is 0"),
-        ({"window": 0}, InputError, "window is 0"),
-        ({"rule": sn.Joint(1.0, 0.1, 0.1), "window": 2}, InputError, "leave window out"),
+        ({"batches_in_flight": 0}, InputError, "batches_in_flight is 0"),
+        (
+            {"rule": sn.Joint(1.0, 0.1, 0.1), "batches_in_flight": 2},
+            InputError,
+            "leave batches_in_flight out",
+        ),
         ({"label_smoothing": 1.0}, InputError, "label_smoothing is 1.0"),
         ({"y": np.full((2, 6), np.nan)}, NonFiniteError, "targets"),
         ({"y": np.zeros((3, 6))}, ShapeError, "targets: expected shape"),
@@ -522,9 +535,9 @@ def test_steps_are_for_training_only() -> None:
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda o: type(o).__name__)
 @pytest.mark.parametrize("rule", [sn.Nudged(), sn.Relax(sweeps=2)], ids=["nudged", "relax"])
-@pytest.mark.parametrize(("seed", "window"), [(0, 1), (1, 3)])
+@pytest.mark.parametrize(("seed", "batches_in_flight"), [(0, 1), (1, 3)])
 def test_hosts_that_crash_change_nothing(
-    rule: sn.Rule, optimiser: sn.Optimiser, seed: int, window: int
+    rule: sn.Rule, optimiser: sn.Optimiser, seed: int, batches_in_flight: int
 ) -> None:
     """All go back to the last snapshot, under another name, and take the same steps again."""
     task = golden.load_task("blobs")
@@ -534,7 +547,8 @@ def test_hosts_that_crash_change_nothing(
     def fit(runtime: sn.Simulator | sn.Lockstep) -> sn.Fit:
         return sn.train(
             task.network, *task.train, rule=rule, optimiser=optimiser,
-            epochs=3, batch_size=64, window=window, seed=1, every=4, runtime=runtime,
+            epochs=3, batch_size=64, batches_in_flight=batches_in_flight, seed=1, every=4,
+            runtime=runtime,
         )  # fmt: skip
 
     rough = sn.Simulator(seed=seed, restarts=tuple(crashes), **ROUGH)  # type: ignore[arg-type]
@@ -625,7 +639,8 @@ def test_a_slow_host_is_waited_for_and_one_that_is_cut_off_is_not() -> None:
 
     def fit(**network: Any) -> sn.Fit:
         return sn.train(
-            net, x, y, optimiser=sn.Sgd(0.01), rounds=1000, batch_size=2, window=2, every=500,
+            net, x, y, optimiser=sn.Sgd(0.01), rounds=1000, batch_size=2, batches_in_flight=2,
+            every=500,
             max_time=20_000.0, runtime=sn.Simulator(latency=sn.Constant(1.0), **network),
         )  # fmt: skip
 

@@ -147,7 +147,7 @@ class TrainJob:
             epochs=section.epochs,
             max_time=section.max_time,
             batch_size=section.batch_size,
-            window=section.window,
+            batches_in_flight=section.batches_in_flight,
             every=section.every,
             patience=section.patience,
             label_smoothing=section.label_smoothing,

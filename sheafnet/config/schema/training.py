@@ -98,9 +98,9 @@ class TrainingSection(Section):
         default=None, description="virtual time, or seconds on a cluster"
     )
     batch_size: PositiveInt | None = Field(default=None, description="by default all samples")
-    window: PositiveInt = Field(
+    batches_in_flight: PositiveInt = Field(
         default=1,
-        description="batches under way at a time, on maps up to one step less of them old",
+        description="batches at a time, on maps that are up to one step less than that old",
     )
     every: PositiveInt | None = Field(
         default=None,

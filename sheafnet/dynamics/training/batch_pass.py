@@ -116,7 +116,7 @@ class Passage(abc.ABC):
             self._going_up = True
             if last:
                 self.learning.step += 1
-                self.expect(self.batch + self.learning.plan.window)
+                self.expect(self.batch + self.learning.plan.batches_in_flight)
         return step
 
     def begin(self, inbox: Inbox) -> Step:

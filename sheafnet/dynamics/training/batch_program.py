@@ -34,7 +34,7 @@ Maker: TypeAlias = Callable[[Star, StalkPins | None, Learning, int], Passage]
 def passing(star: Star, plan: TrainingPlan, make: Maker) -> PassProgram:
     """Return the program of a vertex; ``make`` gives what passes its star, or one like it."""
     learning = Learning(plan, ends(star)[1])
-    stars = [star, *(star.twin() for _ in range(plan.window - 1))]
+    stars = [star, *(star.twin() for _ in range(plan.batches_in_flight - 1))]
     passages = [make(own, star.pins, learning, batch) for batch, own in enumerate(stars)]
     return PassProgram(learning, passages)
 

@@ -45,14 +45,14 @@ class Learning:
     def __init__(self, plan: TrainingPlan, above: Incidence | None) -> None:
         self.plan = plan
         self.step = 0
-        self.versions: deque[Affine] = deque(maxlen=plan.window)
+        self.versions: deque[Affine] = deque(maxlen=plan.batches_in_flight)
         self.edge_states: dict[StepEdge, EdgeState] = {}
         self.trouble: str | None = None
         self.draining = False
         self.edge = "" if above is None else above.edge
         self._learner = None
         if above is not None and isinstance(above.map, Affine):
-            self.versions.extend([above.map] * plan.window)
+            self.versions.extend([above.map] * plan.batches_in_flight)
             self._learner = plan.optimiser.start(plan.steps)
         # Edge vectors of the last step, from which statistics are made when somebody asks.
         self._seen: tuple[int, Array | None, Array, float] | None = None

@@ -37,15 +37,15 @@ class TrainingPlan:
         How many steps there are.
     evaluate_every
         Steps between two after which all maps are kept, to be evaluated.
-    window
-        How many batches may be under way at a time.
+    batches_in_flight
+        How many batches may be in flight at a time.
     """
 
     optimiser: Optimiser
     batches: Batches
     steps: int
     evaluate_every: int
-    window: int = 1
+    batches_in_flight: int = 1
 
     def evaluates_at(self, step: int) -> bool:
         """Return whether the network is evaluated after so many steps."""

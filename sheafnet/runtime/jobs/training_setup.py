@@ -71,7 +71,7 @@ def planned(
     rounds: int | None,
     epochs: float | None,
     batch_size: int | None,
-    window: int,
+    batches_in_flight: int,
     seed: int,
     every: int | None,
 ) -> TrainingPlan:
@@ -91,8 +91,8 @@ def planned(
     if isinstance(rule, Joint):
         if batch_size not in (None, samples):
             raise InputError("train: Joint has no batches; leave batch_size out")
-        if window > 1:
-            raise InputError("train: Joint has no batches; leave window out")
+        if batches_in_flight > 1:
+            raise InputError("train: Joint has no batches; leave batches_in_flight out")
         optimiser = optimiser or rule.optimiser(samples)
     if optimiser is None:
         raise InputError("train: give an optimiser: Sgd(…), Adam(…) or Kron(…)")
@@ -101,7 +101,7 @@ def planned(
     epoch = round(samples / size)
     usual = epoch if 1 < epoch < steps else max(steps // EVALUATIONS, 1)
     return TrainingPlan(
-        optimiser, Shuffled(samples, size, seed), steps, every or usual, int(window)
+        optimiser, Shuffled(samples, size, seed), steps, every or usual, int(batches_in_flight)
     )
 
 

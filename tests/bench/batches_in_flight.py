@@ -1,6 +1,6 @@
 """Several batches under way at a time: what it gains, what it costs, and what is kept for it.
 
-    OPENBLAS_NUM_THREADS=1 python -m tests.bench.window [simulator|cluster|memory] …
+    OPENBLAS_NUM_THREADS=1 python -m tests.bench.batches_in_flight [simulator|cluster|memory] …
 
 *simulator*, *cluster*: 64-32-32-32-32-32-32-32-10, eight affine layers, on the digits, with F = 1,
 2, 4 and 8 batches of 64 under way: batches per unit of virtual time, by layer, with a latency of
@@ -55,7 +55,7 @@ OPTIMISERS = {
 
 
 def fit(
-    window: int,
+    batches_in_flight: int,
     runtime: Any = None,
     *,
     optimiser: str = "kron",
@@ -68,7 +68,8 @@ def fit(
     net = sn.ReluNetwork.random(WIDTHS, 0, "softmax")
     return sn.train(
         net, data.x, data.labels, optimiser=OPTIMISERS[optimiser], epochs=epochs, batch_size=BATCH,
-        window=window, every=every, test=(data.xt, data.labels_t), runtime=runtime,
+        batches_in_flight=batches_in_flight, every=every, test=(data.xt, data.labels_t),
+        runtime=runtime,
         observer=observer,
     )  # fmt: skip
 
