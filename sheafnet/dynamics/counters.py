@@ -102,7 +102,7 @@ def total(accounts: Iterable[Account]) -> Account:
     staleness = [0] * STALENESS_CLASSES
     staleness_sum = max_staleness = frames = 0
     for account in accounts:
-        # Counters keep keys whose count is 0 when updated, unlike when added.
+        # Account keep keys whose count is 0 when updated, unlike when added.
         updates.update(account.updates)
         delivered.update(account.delivered)
         frame_bytes.update(account.frame_bytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, TypeAlias
 
 from sheafnet.core.maps import Affine
-from sheafnet.dynamics.optimisers.optimiser import Memory
+from sheafnet.dynamics.optimisers.optimiser import SavedState
 
 
 class EdgeStats(NamedTuple):
@@ -34,8 +34,8 @@ class EdgeState(NamedTuple):
 
     Attributes
     ----------
-    map, memory
-        The map, and what its optimiser knows; None where the map does not learn.
+    map, saved
+        The map, and the saved state of its optimiser; None where the map does not learn.
     stats
         Its statistics in that step; None where training begins.
     earlier
@@ -44,7 +44,7 @@ class EdgeState(NamedTuple):
     """
 
     map: Affine | None
-    memory: Memory | None
+    saved: SavedState | None
     stats: EdgeStats | None
     earlier: tuple[Affine, ...] = ()
 

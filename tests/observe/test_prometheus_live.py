@@ -69,7 +69,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Learning:
+class TrainedPlan:
     """Training of a classifier of digits on the cluster."""
 
     settings: TrainSettings
@@ -92,7 +92,7 @@ class Learning:
 
 
 SHOWN = ("lockstep", "simulator", "cluster")
-PLANS: dict[str, Plan | Learning] = {
+PLANS: dict[str, Plan | TrainedPlan] = {
     # What queries show: with steps so short, or a network so deep, that they are seen to fall.
     "lockstep": Plan.of(DEEP, stop=NEVER),
     "simulator": Plan.of(WIDE, stop=NEVER, rule=sn.Heat(dt=0.002), runtime=sn.Simulator()),
@@ -120,8 +120,8 @@ PLANS: dict[str, Plan | Learning] = {
     ),
     "killed": Plan.of(SMALL, stop=sn.Stop(stay=True), runtime=sn.Cluster()),
     # What is learned on the cluster, in steps and freely.
-    "relax": Learning({"rule": sn.Relax(0.1), "optimiser": sn.Adam(0.01)}),
-    "joint": Learning({"rule": sn.Joint(stalks=sn.Prox("keep")), "optimiser": sn.Adam(0.002)}),
+    "relax": TrainedPlan({"rule": sn.Relax(0.1), "optimiser": sn.Adam(0.01)}),
+    "joint": TrainedPlan({"rule": sn.Joint(stalks=sn.Prox("keep")), "optimiser": sn.Adam(0.002)}),
 }
 FAULTS = {
     "SheafnetNotConverging": ("too exact", "too short"),
@@ -159,7 +159,7 @@ class Begun:
     held: Held
 
     @classmethod
-    def of(cls, name: str, plan: Plan | Learning, folder: Path) -> Begun:
+    def of(cls, name: str, plan: Plan | TrainedPlan, folder: Path) -> Begun:
         directory = RunDirectory(folder / name)
         held = Held(folder / f"{name}.pipe")
         metrics = Metrics(0, linger=plan.linger, targets=directory.targets, run=name)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.core.assessment import assess
-from sheafnet.dynamics.training.map_learner import Learning
+from sheafnet.dynamics.training.map_learner import MapLearner
 from sheafnet.errors import InputError, NonFiniteError, RuleError, ShapeError, UnknownNameError
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.jobs.batches import Shuffled
@@ -200,10 +200,10 @@ def test_no_batch_is_skipped_or_taken_twice(
 ) -> None:
     """In every life of a map the batches follow each other, from the snapshot where it began."""
     net, x, y = problem("softmax", 0)
-    lives: dict[Learning, tuple[str, list[int]]] = {}
-    usual = Learning.learn
+    lives: dict[MapLearner, tuple[str, list[int]]] = {}
+    usual = MapLearner.learn
 
-    def noted(self: Learning, *edge: Any) -> Any:
+    def noted(self: MapLearner, *edge: Any) -> Any:
         lives.setdefault(self, (self.edge, []))[1].append(self.step)
         return usual(self, *edge)
 
@@ -215,7 +215,7 @@ def test_no_batch_is_skipped_or_taken_twice(
 
     here = fit(sn.Lockstep())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Learning, "learn", noted)
+        patch.setattr(MapLearner, "learn", noted)
         there = fit(
             sn.Simulator(
                 seed=seed, loss=lossy, latency=sn.Uniform(0.0, delay), duplication=0.3,

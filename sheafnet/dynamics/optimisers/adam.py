@@ -9,11 +9,11 @@ import numpy as np
 
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.optimisers.optimiser import (
-    NOTHING,
+    FRESH,
     Direction,
-    Memory,
     Moments,
     Optimiser,
+    SavedState,
     gradient,
 )
 
@@ -45,13 +45,13 @@ class Adam(Optimiser):
         rule = f"epsilon is {self.epsilon}; it must be positive"
         return {**super().checks(), **betas, rule: self.epsilon > 0.0}
 
-    def direction(self, memory: Memory = NOTHING) -> Direction:
-        return _AdamMoments(self, memory)
+    def direction(self, saved: SavedState = FRESH) -> Direction:
+        return _AdamMoments(self, saved)
 
 
 class _AdamMoments(Moments):
-    def __init__(self, settings: Adam, memory: Memory) -> None:
-        super().__init__(memory)
+    def __init__(self, settings: Adam, saved: SavedState) -> None:
+        super().__init__(saved)
         self._settings = settings
 
     def __call__(self, stalk: Array, tension: Array) -> Array:

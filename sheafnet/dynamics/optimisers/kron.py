@@ -9,9 +9,9 @@ import numpy as np
 import scipy
 
 from sheafnet.core.arrays import Array
-from sheafnet.dynamics.optimisers.optimiser import NOTHING, Direction, Memory, Moments, Optimiser
+from sheafnet.dynamics.optimisers.optimiser import FRESH, Direction, Moments, Optimiser, SavedState
 
-LONGEST_MEMORY = 0.95
+LARGEST_DECAY = 0.95
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class Kron(Optimiser):
             momentum: 0.0 <= self.momentum < 1.0,
         }
 
-    def direction(self, memory: Memory = NOTHING) -> Direction:
-        return _KronMoments(self, memory)
+    def direction(self, saved: SavedState = FRESH) -> Direction:
+        return _KronMoments(self, saved)
 
 
 class _KronMoments(Moments):
-    def __init__(self, settings: Kron, memory: Memory) -> None:
-        super().__init__(memory)
+    def __init__(self, settings: Kron, saved: SavedState) -> None:
+        super().__init__(saved)
         self._settings = settings
 
     def __call__(self, stalk: Array, tension: Array) -> Array:
@@ -65,9 +65,9 @@ class _KronMoments(Moments):
         if not self._arrays:
             self._arrays = {"stalks": A, "tensions": G, "mean": np.zeros_like(g)}
         stalks, tensions = self._arrays["stalks"], self._arrays["tensions"]
-        memory = min(1.0 - 1.0 / self._steps, LONGEST_MEMORY)
-        stalks += (1.0 - memory) * (A - stalks)
-        tensions += (1.0 - memory) * (G - tensions)
+        decay = min(1.0 - 1.0 / self._steps, LARGEST_DECAY)
+        stalks += (1.0 - decay) * (A - stalks)
+        tensions += (1.0 - decay) * (G - tensions)
         mean, momentum = self._arrays["mean"], self._settings.momentum
         mean *= momentum
         try:

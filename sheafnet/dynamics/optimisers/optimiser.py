@@ -21,8 +21,8 @@ SMALLEST = 0.1
 """Size that no map is taken to be below when its step is bounded."""
 
 
-class Memory(NamedTuple):
-    """What a learner knows besides its map.
+class SavedState(NamedTuple):
+    """The state of an optimiser of one map, to go on from.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Memory(NamedTuple):
     arrays: Mapping[str, Array]
 
 
-NOTHING = Memory(0, {})
+FRESH = SavedState(0, {})
 
 
 class Direction(Protocol):
@@ -60,9 +60,9 @@ class Direction(Protocol):
 class Moments:
     """Running means of one map, all there from the first step on, and how many steps there were."""
 
-    def __init__(self, memory: Memory) -> None:
-        self._steps = memory.steps
-        self._arrays = {name: array.copy() for name, array in memory.arrays.items()}
+    def __init__(self, saved: SavedState) -> None:
+        self._steps = saved.steps
+        self._arrays = {name: array.copy() for name, array in saved.arrays.items()}
 
     def arrays(self) -> dict[str, Array]:
         """Return them by name; see ``Direction``."""
@@ -122,12 +122,12 @@ class Optimiser(abc.ABC):
         }
 
     @abc.abstractmethod
-    def direction(self, memory: Memory = NOTHING) -> Direction:
-        """Return the state of a map that has seen this much."""
+    def direction(self, saved: SavedState = FRESH) -> Direction:
+        """Return the direction of a map from a saved state."""
 
-    def start(self, steps: int, memory: Memory = NOTHING) -> Learner:
-        """Return what teaches one map in so many steps, some of them taken already."""
-        return Learner(self, steps, memory)
+    def start(self, steps: int, saved: SavedState = FRESH) -> OptimiserState:
+        """Return the state of one map in a training of so many steps, new or saved."""
+        return OptimiserState(self, steps, saved)
 
     def rate_at(self, step: int, steps: int) -> float:
         """Return the rate of a step, from 0, of so many."""
@@ -146,24 +146,24 @@ class Learned(NamedTuple):
     step: float
 
 
-class Learner:
-    """One map's teacher, kept by the owner of the map."""
+class OptimiserState:
+    """The optimiser of one map at work, kept by the owner of the map."""
 
-    def __init__(self, optimiser: Optimiser, steps: int, memory: Memory = NOTHING) -> None:
+    def __init__(self, optimiser: Optimiser, steps: int, saved: SavedState = FRESH) -> None:
         self._optimiser = optimiser
         self._steps = steps
-        self._step = memory.steps
-        self._memory = memory
-        # Made from copies by whoever takes the first step: a learner may have travelled, and
+        self._step = saved.steps
+        self._saved = saved
+        # Made from copies by whoever takes the first step: a state may have travelled, and
         # arrays that have are read-only.
         self._direction: Direction | None = None
 
-    def memory(self) -> Memory:
-        """Return what it knows by now."""
+    def saved(self) -> SavedState:
+        """Return all that it takes to go on from here."""
         if self._direction is None:
-            return self._memory
+            return self._saved
         arrays = {name: array.copy() for name, array in self._direction.arrays().items()}
-        return Memory(self._step, arrays)
+        return SavedState(self._step, arrays)
 
     def step(self, before: Affine, stalk: Array, tension: Array) -> Learned:
         """Return the map after one more step; see ``Direction`` for the arrays."""
@@ -171,7 +171,7 @@ class Learner:
         rate = optimiser.rate_at(self._step, self._steps)
         self._step += 1
         if self._direction is None:
-            self._direction = optimiser.direction(self._memory)
+            self._direction = optimiser.direction(self._saved)
         move = self._direction(stalk, tension)
         move *= -rate
         length = norm(move)

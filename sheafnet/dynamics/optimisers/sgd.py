@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.optimisers.optimiser import (
-    NOTHING,
+    FRESH,
     Direction,
-    Memory,
     Optimiser,
+    SavedState,
     gradient,
 )
 
@@ -30,14 +30,14 @@ class Sgd(Optimiser):
         rule = f"momentum is {self.momentum}; it must be in [0, 1)"
         return {**super().checks(), rule: 0.0 <= self.momentum < 1.0}
 
-    def direction(self, memory: Memory = NOTHING) -> Direction:
-        return _Ball(self.momentum, memory)
+    def direction(self, saved: SavedState = FRESH) -> Direction:
+        return _Ball(self.momentum, saved)
 
 
 class _Ball:
-    def __init__(self, momentum: float, memory: Memory) -> None:
+    def __init__(self, momentum: float, saved: SavedState) -> None:
         self._momentum = momentum
-        velocity = memory.arrays.get("velocity")
+        velocity = saved.arrays.get("velocity")
         self._velocity = None if velocity is None else velocity.copy()
 
     def arrays(self) -> dict[str, Array]:

@@ -14,7 +14,7 @@ from sheafnet.dynamics.program import Program, Step
 from sheafnet.dynamics.rule import Rule, require_relaxation
 from sheafnet.dynamics.rules.heat import Heat
 from sheafnet.dynamics.star import Star
-from sheafnet.dynamics.training.plan import TrainingPlan, taught
+from sheafnet.dynamics.training.plan import TrainingPlan, require_plan
 from sheafnet.errors import RuleError
 
 
@@ -85,7 +85,7 @@ class Joint(Rule):
 
     def start(self, star: Star) -> Program:
         assert self.stalks is not None
-        return JointProgram(star, taught(self.plan), self.stalks)
+        return JointProgram(star, require_plan(self.plan), self.stalks)
 
 
 class JointProgram(Program):
@@ -94,7 +94,7 @@ class JointProgram(Program):
     def __init__(self, star: Star, plan: TrainingPlan, stalks: Rule) -> None:
         self._rule = stalks
         self._stalks: Program | None = None
-        self._learners = {
+        self._optimiser_states = {
             inc.edge: plan.optimiser.start(plan.steps)
             for inc in star.incidences
             if inc.is_tail and isinstance(inc.map, Affine)
@@ -109,10 +109,10 @@ class JointProgram(Program):
         for inc, own, heard in zip(
             star.incidences, star.projections, star.heard(inbox), strict=True
         ):
-            learner = self._learners.get(inc.edge)
-            if learner is not None and isinstance(inc.map, Affine):
+            optimiser_state = self._optimiser_states.get(inc.edge)
+            if optimiser_state is not None and isinstance(inc.map, Affine):
                 residual = inc.residual(own, heard)
-                maps[inc.edge] = learner.step(inc.map, star.stalk, residual).map
+                maps[inc.edge] = optimiser_state.step(inc.map, star.stalk, residual).map
         if star.pinned:
             return Step(None, maps=maps)
         if self._stalks is None:

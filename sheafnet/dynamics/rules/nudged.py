@@ -11,9 +11,9 @@ from sheafnet.dynamics.messages import Kind
 from sheafnet.dynamics.program import Letter, Program, Step
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Star
-from sheafnet.dynamics.training.batch_pass import Passage, ends
-from sheafnet.dynamics.training.batch_program import passing
-from sheafnet.dynamics.training.plan import TrainingPlan, taught, up_and_down
+from sheafnet.dynamics.training.batch_pass import BatchPass, ends
+from sheafnet.dynamics.training.batch_program import batch_program
+from sheafnet.dynamics.training.plan import TrainingPlan, require_plan, up_and_down
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Nudged(Rule):
         return up_and_down(sheaf)
 
     def start(self, star: Star) -> Program:
-        return passing(star, taught(self.plan), NudgedPassage)
+        return batch_program(star, require_plan(self.plan), NudgedPass)
 
 
-class NudgedPassage(Passage):
+class NudgedPass(BatchPass):
     """The stalk on the way up, a tension on the way down."""
 
     down_word = Kind.TENSION
@@ -60,7 +60,7 @@ class NudgedPassage(Passage):
         if above is not None:
             assert self._from_above is not None
             tension = inbox[self._from_above]
-            maps = self.learning.learn(star.stalk, None, tension)
+            maps = self.learner.learn(star.stalk, None, tension)
             if below is None:
                 return Step(None, maps=maps, edges=())
             pulled = above.map.pullback(star.stalk, tension)

@@ -17,10 +17,10 @@ from sheafnet.dynamics.program import Program, Step
 from sheafnet.dynamics.rule import Rule, require_relaxation
 from sheafnet.dynamics.rules.prox import Prox
 from sheafnet.dynamics.star import Star
-from sheafnet.dynamics.training.batch_pass import Passage, ends
-from sheafnet.dynamics.training.batch_program import passing
-from sheafnet.dynamics.training.map_learner import Learning
-from sheafnet.dynamics.training.plan import TrainingPlan, taught, up_and_down
+from sheafnet.dynamics.training.batch_pass import BatchPass, ends
+from sheafnet.dynamics.training.batch_program import batch_program
+from sheafnet.dynamics.training.map_learner import MapLearner
+from sheafnet.dynamics.training.plan import TrainingPlan, require_plan, up_and_down
 from sheafnet.errors import RuleError
 
 
@@ -73,18 +73,18 @@ class Relax(Rule):
         return up_and_down(sheaf)
 
     def start(self, star: Star) -> Program:
-        return passing(star, taught(self.plan), partial(RelaxPassage, self))
+        return batch_program(star, require_plan(self.plan), partial(RelaxPass, self))
 
 
-class RelaxPassage(Passage):
+class RelaxPass(BatchPass):
     """The stalk moves both ways."""
 
     down_word = Kind.PROJECTION
 
     def __init__(
-        self, rule: Relax, star: Star, data: StalkPins | None, learning: Learning, batch: int
+        self, rule: Relax, star: Star, data: StalkPins | None, learner: MapLearner, batch: int
     ) -> None:
-        super().__init__(star, data, learning, batch)
+        super().__init__(star, data, learner, batch)
         self.sweeps = rule.sweeps
         self._rule = rule
         self._stalks: Program | None = None
@@ -106,7 +106,7 @@ class RelaxPassage(Passage):
         if above is not None and learn:
             assert self._from_above is not None
             residual: Array = above.map.apply(stalk) - inbox[self._from_above]
-            maps = self.learning.learn(stalk, residual, residual / self._rule.strength)
+            maps = self.learner.learn(stalk, residual, residual / self._rule.strength)
         return Step(moved, maps=maps, edges=self._down_to, tag=self.batch)
 
     def _moved(self, inbox: Inbox) -> Array | None:

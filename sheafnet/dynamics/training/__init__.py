@@ -1,1 +1,1 @@
-"""Learning from batches: the plan, one pass of a batch, and the learner of one map."""
+"""Learning from batches: the plan, the pass of one batch, and the learner of one map."""

@@ -26,10 +26,10 @@ from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind
 from sheafnet.dynamics.program import Step
 from sheafnet.dynamics.star import Star
-from sheafnet.dynamics.training.map_learner import Learning
+from sheafnet.dynamics.training.map_learner import MapLearner
 
 
-class Passage(abc.ABC):
+class BatchPass(abc.ABC):
     """One batch at a time.
 
     Parameters
@@ -38,7 +38,7 @@ class Passage(abc.ABC):
         The vertex as this batch has it: its stalk, its pins and its maps.
     data
         The pins of all samples, at an end of the path.
-    learning
+    learner
         What the vertex learns, from these batches and from others.
     batch
         The first, from 0.
@@ -56,11 +56,11 @@ class Passage(abc.ABC):
     """What is said on the way down."""
 
     def __init__(
-        self, star: Star, data: StalkPins | None, learning: Learning, batch: int = 0
+        self, star: Star, data: StalkPins | None, learner: MapLearner, batch: int = 0
     ) -> None:
         self.batch = batch
         self.star = star
-        self.learning = learning
+        self.learner = learner
         self._data = data
         self._sweep = 0
         below, above = ends(star)
@@ -83,15 +83,15 @@ class Passage(abc.ABC):
 
     def ready(self, inbox: Inbox) -> bool:
         """Return whether the batch can go on here."""
-        learning = self.learning
+        learner = self.learner
         if self._going_up:
-            if self.batch >= learning.plan.steps:
+            if self.batch >= learner.plan.steps:
                 return False
             key, heard = self._from_below, self._heard_below
-            if key is None and self._sweep == 0 and learning.draining:
+            if key is None and self._sweep == 0 and learner.draining:
                 return False
         else:
-            if self._in_last_sweep and learning.step < self.batch:
+            if self._in_last_sweep and learner.step < self.batch:
                 return False
             key, heard = self._from_above, self._heard_above
         return key is None or inbox.sequence(key) > heard
@@ -111,12 +111,12 @@ class Passage(abc.ABC):
             self._heard_above = inbox.sequence(self._from_above)
         last = self._in_last_sweep
         step = self.sink(inbox, learn=last)
-        if self.learning.trouble is None:
+        if self.learner.trouble is None:
             self._sweep = 0 if last else self._sweep + 1
             self._going_up = True
             if last:
-                self.learning.step += 1
-                self.expect(self.batch + self.learning.plan.batches_in_flight)
+                self.learner.step += 1
+                self.expect(self.batch + self.learner.plan.batches_in_flight)
         return step
 
     def begin(self, inbox: Inbox) -> Step:
@@ -124,7 +124,7 @@ class Passage(abc.ABC):
         batch = self.batch
         pins = None
         if self._data is not None:
-            pins = self._data.samples(self.learning.plan.batches.columns(batch))
+            pins = self._data.samples(self.learner.plan.batches.columns(batch))
         if pins is not None and pins.whole:
             stalk = pins.value
         else:

@@ -24,86 +24,86 @@ from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.program import Program, Step
 from sheafnet.dynamics.star import Star
-from sheafnet.dynamics.training.batch_pass import Passage, ends
-from sheafnet.dynamics.training.map_learner import Learning
+from sheafnet.dynamics.training.batch_pass import BatchPass, ends
+from sheafnet.dynamics.training.map_learner import MapLearner
 from sheafnet.dynamics.training.plan import TrainingPlan
 
-Maker: TypeAlias = Callable[[Star, StalkPins | None, Learning, int], Passage]
+Maker: TypeAlias = Callable[[Star, StalkPins | None, MapLearner, int], BatchPass]
 
 
-def passing(star: Star, plan: TrainingPlan, make: Maker) -> PassProgram:
+def batch_program(star: Star, plan: TrainingPlan, make: Maker) -> BatchProgram:
     """Return the program of a vertex; ``make`` gives what passes its star, or one like it."""
-    learning = Learning(plan, ends(star)[1])
+    learner = MapLearner(plan, ends(star)[1])
     stars = [star, *(star.twin() for _ in range(plan.batches_in_flight - 1))]
-    passages = [make(own, star.pins, learning, batch) for batch, own in enumerate(stars)]
-    return PassProgram(learning, passages)
+    passes = [make(own, star.pins, learner, batch) for batch, own in enumerate(stars)]
+    return BatchProgram(learner, passes)
 
 
-class PassProgram(Program):
-    """The passages at one vertex, one for each batch in flight.
+class BatchProgram(Program):
+    """The passes at one vertex, one for each batch in flight.
 
     Parameters
     ----------
-    learning
+    learner
         What the vertex learns.
-    passages
+    passes
         Of the first batches, in order.
     """
 
     greets = False
 
-    def __init__(self, learning: Learning, passages: list[Passage]) -> None:
-        self._learning = learning
+    def __init__(self, learner: MapLearner, passes: list[BatchPass]) -> None:
+        self._learner = learner
         # The oldest batch first: it is the next to be learned from.
-        self._passages = deque(passages)
+        self._passes = deque(passes)
 
     def ready(self, star: Star, inbox: Inbox) -> bool:  # noqa: ARG002
         # Trouble is a reason to step, so that whoever steps the vertex sees it.
-        return self._learning.trouble is not None or self._due(inbox) is not None
+        return self._learner.trouble is not None or self._due(inbox) is not None
 
     def step(self, star: Star, inbox: Inbox) -> Step:  # noqa: ARG002
         """Let the oldest batch go on that can."""
-        passage = self._due(inbox)
-        if passage is None or self._learning.trouble is not None:
+        batch_pass = self._due(inbox)
+        if batch_pass is None or self._learner.trouble is not None:
             return Step(None, edges=())
-        inbox.release(self._passages[0].batch)
-        step = passage.step(inbox)
-        if self._passages[0].batch > self._passages[-1].batch:
-            self._passages.rotate(-1)
-        return step._replace(star=passage.star)
+        inbox.release(self._passes[0].batch)
+        step = batch_pass.step(inbox)
+        if self._passes[0].batch > self._passes[-1].batch:
+            self._passes.rotate(-1)
+        return step._replace(star=batch_pass.star)
 
-    def _due(self, inbox: Inbox) -> Passage | None:
-        for passage in self._passages:
-            if passage.ready(inbox):
-                return passage
+    def _due(self, inbox: Inbox) -> BatchPass | None:
+        for batch_pass in self._passes:
+            if batch_pass.ready(inbox):
+                return batch_pass
         return None
 
     @property
     def edge_states(self) -> Mapping[StepEdge, EdgeState]:
-        return self._learning.edge_states
+        return self._learner.edge_states
 
     @property
     def edge_stats(self) -> Mapping[str, EdgeStats]:
-        return self._learning.edge_stats
+        return self._learner.edge_stats
 
     def recall(self, step: int, state: EdgeState | None) -> None:
-        learning = self._learning
-        learning.recall(step, state)
-        for later, passage in enumerate(self._passages):
-            passage.expect(step + later)
-            if learning.versions:
-                passage.star.learn({learning.edge: learning.versions[later]})
+        learner = self._learner
+        learner.recall(step, state)
+        for later, batch_pass in enumerate(self._passes):
+            batch_pass.expect(step + later)
+            if learner.versions:
+                batch_pass.star.learn({learner.edge: learner.versions[later]})
 
     def drain(self) -> None:
-        self._learning.drain()
+        self._learner.drain()
 
     def forget(self, step: int) -> None:
-        self._learning.forget(step)
+        self._learner.forget(step)
 
     def unrest(self, star: Star, inbox: Inbox) -> float:  # noqa: ARG002
         """Return how many batches are left; infinite if a step was not finite."""
-        learning = self._learning
-        return math.inf if learning.trouble else float(learning.plan.steps - learning.step)
+        learner = self._learner
+        return math.inf if learner.trouble else float(learner.plan.steps - learner.step)
 
     def trouble(self) -> str | None:
-        return self._learning.trouble
+        return self._learner.trouble

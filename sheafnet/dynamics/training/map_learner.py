@@ -15,7 +15,7 @@ from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
 from sheafnet.dynamics.training.plan import TrainingPlan
 
 
-class Learning:
+class MapLearner:
     """The steps of one vertex, and of the map on the edge above it if that learns.
 
     Parameters
@@ -50,10 +50,10 @@ class Learning:
         self.trouble: str | None = None
         self.draining = False
         self.edge = "" if above is None else above.edge
-        self._learner = None
+        self._optimiser_state = None
         if above is not None and isinstance(above.map, Affine):
             self.versions.extend([above.map] * plan.batches_in_flight)
-            self._learner = plan.optimiser.start(plan.steps)
+            self._optimiser_state = plan.optimiser.start(plan.steps)
         # Edge vectors of the last step, from which statistics are made when somebody asks.
         self._seen: tuple[int, Array | None, Array, float] | None = None
 
@@ -75,8 +75,8 @@ class Learning:
         step = self.step + 1
         length = 0.0
         after = None
-        if self._learner is not None:
-            after, length = self._learner.step(self.versions[-1], stalk, tension)
+        if self._optimiser_state is not None:
+            after, length = self._optimiser_state.step(self.versions[-1], stalk, tension)
             if not math.isfinite(length):
                 self.trouble = f"step {step} of the map {self.edge!r} is not finite"
                 return {}
@@ -98,8 +98,8 @@ class Learning:
         """Keep all that it takes to go on from the last step."""
         stats = self.edge_stats[self.edge]
         *earlier, newest = self.versions or (None,)
-        memory = None if self._learner is None else self._learner.memory()
-        self.edge_states[stats.step, self.edge] = EdgeState(newest, memory, stats, tuple(earlier))
+        saved = None if self._optimiser_state is None else self._optimiser_state.saved()
+        self.edge_states[stats.step, self.edge] = EdgeState(newest, saved, stats, tuple(earlier))
 
     @property
     def edge_stats(self) -> Mapping[str, EdgeStats]:
@@ -113,10 +113,10 @@ class Learning:
     def recall(self, step: int, state: EdgeState | None) -> None:
         """Go on after so many steps, with what was kept of the edge above then."""
         self.step = step
-        if self._learner is not None and state is not None and state.map is not None:
-            assert state.memory is not None
+        if self._optimiser_state is not None and state is not None and state.map is not None:
+            assert state.saved is not None
             self.versions.extend([*state.earlier, state.map])
-            self._learner = self.plan.optimiser.start(self.plan.steps, state.memory)
+            self._optimiser_state = self.plan.optimiser.start(self.plan.steps, state.saved)
 
     def forget(self, step: int) -> None:
         """Drop what is kept up to that step."""

@@ -58,7 +58,7 @@ def up_and_down(sheaf: Sheaf) -> list[Sequence[str]]:
     return [[name] for name in (*names, *reversed(names))]
 
 
-def taught(plan: TrainingPlan | None) -> TrainingPlan:
+def require_plan(plan: TrainingPlan | None) -> TrainingPlan:
     """Return ``plan``; ``RuleError`` if there is none."""
     if plan is None:
         raise RuleError("a rule that learns from batches has none: use train(net, x, y, …)")

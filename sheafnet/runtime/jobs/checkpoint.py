@@ -18,7 +18,7 @@ from sheafnet.core.maps import Affine
 from sheafnet.core.npz import read_npz, write_npz
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.edge_state import EdgeState, EdgeStats
-from sheafnet.dynamics.optimisers import Memory
+from sheafnet.dynamics.optimisers import SavedState
 from sheafnet.errors import FileError, InputError
 from sheafnet.runtime.record import Evaluation
 from sheafnet.runtime.snapshot import Snapshot
@@ -70,12 +70,12 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     for edge, state in snapshot.edge_states.items():
         if state.stats is not None:
             arrays[f"{edge}/lesson"] = np.array(state.stats)
-        if state.map is not None and state.memory is not None:
+        if state.map is not None and state.saved is not None:
             arrays |= {f"{edge}/W": state.map.matrix, f"{edge}/b": state.map.bias}
-            arrays[f"{edge}/steps"] = state.memory.steps
+            arrays[f"{edge}/steps"] = state.saved.steps
             if state.earlier:
                 arrays[f"{edge}/earlier"] = np.stack([_extended(it) for it in state.earlier])
-            arrays |= {f"{edge}/memory/{name}": a for name, a in state.memory.arrays.items()}
+            arrays |= {f"{edge}/memory/{name}": a for name, a in state.saved.arrays.items()}
     for edge, learned in (checkpoint.best or {}).items():
         arrays[f"{edge}/best"] = _extended(learned)
     write_npz(path, arrays)
@@ -151,13 +151,13 @@ def _edge_state(arrays: Mapping[str, NDArray[Any]], sheaf: Sheaf, edge: str) -> 
     newest = _map(np.column_stack([arrays[f"{edge}/W"], arrays[f"{edge}/b"]]), sheaf, edge)
     earlier = tuple(_map(it, sheaf, edge) for it in arrays.get(f"{edge}/earlier", ()))
     mine = f"{edge}/memory/"
-    memory = {name.removeprefix(mine): a for name, a in arrays.items() if name.startswith(mine)}
+    saved = {name.removeprefix(mine): a for name, a in arrays.items() if name.startswith(mine)}
     dim, inner = newest.matrix.shape
     whole = {"stalks": (inner + 1, inner + 1), "tensions": (dim, dim)}
-    for name, array in memory.items():
+    for name, array in saved.items():
         if array.shape != whole.get(name, (dim, inner + 1)) or not np.isfinite(array).all():
             raise InputError(f"{name!r} of the optimiser of {edge!r} does not fit its map")
-    return EdgeState(newest, Memory(_count(arrays, f"{edge}/steps", 0), memory), stats, earlier)
+    return EdgeState(newest, SavedState(_count(arrays, f"{edge}/steps", 0), saved), stats, earlier)
 
 
 def _evaluation(*, train: dict[str, Any], test: dict[str, Any] | None, **rest: Any) -> Evaluation:
