@@ -1,4 +1,4 @@
-"""What vertices have done so far: numbers that only grow."""
+"""Counters of the work and the traffic of vertices: numbers that only grow."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class EdgeCost(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Account:
-    """The work of some vertices, in one life of theirs or summed over several.
+class Counters:
+    """The work of some vertices, in one incarnation of theirs or summed over several.
 
     Attributes
     ----------
@@ -91,8 +91,8 @@ class Account:
         return dict(ledger)
 
 
-def total(accounts: Iterable[Account]) -> Account:
-    """Return the sum of ``accounts``."""
+def sum_counters(parts: Iterable[Counters]) -> Counters:
+    """Return the sum of ``parts``."""
     updates: Counter[str] = Counter()
     delivered: Counter[tuple[str, str, str]] = Counter()
     frame_bytes: Counter[tuple[str, str]] = Counter()
@@ -101,19 +101,19 @@ def total(accounts: Iterable[Account]) -> Account:
     refused: Counter[str] = Counter()
     staleness = [0] * STALENESS_CLASSES
     staleness_sum = max_staleness = frames = 0
-    for account in accounts:
-        # Account keep keys whose count is 0 when updated, unlike when added.
-        updates.update(account.updates)
-        delivered.update(account.delivered)
-        frame_bytes.update(account.frame_bytes)
-        carried.update(account.carried)
-        carried_bytes.update(account.carried_bytes)
-        refused.update(account.refused)
-        staleness = [a + b for a, b in zip(staleness, account.staleness, strict=True)]
-        staleness_sum += account.staleness_sum
-        max_staleness = max(max_staleness, account.max_staleness)
-        frames += account.frames
-    return Account(
+    for counters in parts:
+        # A Counter keeps keys whose count is 0 when it is updated, unlike when it is added.
+        updates.update(counters.updates)
+        delivered.update(counters.delivered)
+        frame_bytes.update(counters.frame_bytes)
+        carried.update(counters.carried)
+        carried_bytes.update(counters.carried_bytes)
+        refused.update(counters.refused)
+        staleness = [a + b for a, b in zip(staleness, counters.staleness, strict=True)]
+        staleness_sum += counters.staleness_sum
+        max_staleness = max(max_staleness, counters.max_staleness)
+        frames += counters.frames
+    return Counters(
         updates=dict(updates),
         delivered=dict(delivered),
         staleness=tuple(staleness),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from sheafnet.core.arrays import Array
 from sheafnet.core.energy import discord
 from sheafnet.core.maps import RestrictionMap
-from sheafnet.dynamics.counters import Account
+from sheafnet.dynamics.counters import Counters
 from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
 from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.program import Program
@@ -196,10 +196,10 @@ class Group:
         for vertex in self.vertices.values():
             vertex.program.forget(step)
 
-    def account(self) -> Account:
+    def counters(self) -> Counters:
         """Return what the members have done so far."""
         inboxes = [vertex.inbox for vertex in self.vertices.values()]
-        return Account(
+        return Counters(
             updates={name: vertex.updates for name, vertex in self.vertices.items()},
             delivered={
                 (edge, sender, line.receiver.name): line.delivered

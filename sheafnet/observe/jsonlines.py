@@ -69,7 +69,7 @@ class JsonLines(Observer):
             "progress",
             rounds=progress.rounds,
             elapsed=progress.time,
-            updates=dict(progress.account.updates),
+            updates=dict(progress.counters.updates),
             messages=progress.messages,
             stationarity=dict(progress.stationarity),
             discord=dict(progress.discord),

@@ -272,27 +272,27 @@ class _Latest(Collector):
             yield _gauge("inactive_units", "Hidden units that fire for no sample.", inactive)
 
     def _work(self, progress: Progress) -> Iterator[Metric]:
-        names, account = self.names, progress.account
+        names, counters = self.names, progress.counters
         yield _counter(
             "vertex_updates",
             "Steps of a vertex.",
-            _grouped(account.updates, lambda v: (names.vertex[v],), sum),
+            _grouped(counters.updates, lambda v: (names.vertex[v],), sum),
         )
         messages: Counter[tuple[str, ...]] = Counter()
-        for (edge, sender, _), count in account.delivered.items():
+        for (edge, sender, _), count in counters.delivered.items():
             direction = "forward" if names.tails[edge] == sender else "backward"
             messages[names.edge[edge], direction] += count
         yield _counter("messages", "Messages that were news to their receiver.", messages)
-        counts = accumulate(account.staleness)
+        counts = accumulate(counters.staleness)
         yield HistogramMetricFamily(
             "sheafnet_message_staleness_updates",
             "Steps that a sender took between two messages kept from it, beyond the one told of.",
             buckets=[(bound, float(n)) for bound, n in zip(_BOUNDS, counts, strict=True)],
-            sum_value=float(account.staleness_sum),
+            sum_value=float(counters.staleness_sum),
         )
-        frame_bytes: Rows = {pair: float(n) for pair, n in account.frame_bytes.items()}
+        frame_bytes: Rows = {pair: float(n) for pair, n in counters.frame_bytes.items()}
         yield _counter("frame_bytes", "Bytes sent between hosts.", frame_bytes)
-        refused: Rows = {(reason,): float(n) for reason, n in account.refused.items()}
+        refused: Rows = {(reason,): float(n) for reason, n in counters.refused.items()}
         yield _counter("frames_refused", "Frames and messages that a host refused.", refused)
         restarts: Rows = {(host,): float(n) for host, n in progress.restarts.items()}
         yield _counter("host_restarts", "How often a host was lost and came back.", restarts)

@@ -1,9 +1,9 @@
-"""When a run has exploded."""
+"""The guard against runs that diverge."""
 
 from __future__ import annotations
 
 
-class Guard:
+class DivergenceGuard:
     """Tells a run that explodes from one that is merely far away.
 
     Parameters

@@ -19,7 +19,7 @@ from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.rule import Rule
 from sheafnet.errors import InputError, nearest
-from sheafnet.runtime.divergence import Guard
+from sheafnet.runtime.divergence import DivergenceGuard
 from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import Progress, Record, Stats
@@ -84,12 +84,12 @@ class _Rounds:
     def run(self, hooks: RunHooks) -> Record:
         self.group.deliver(self.group.start())
         self.measure()
-        guard = Guard(self.worst, self.problem.rule.growth_limit)
+        guard = DivergenceGuard(self.worst, self.problem.rule.growth_limit)
         while True:
             pins = hooks.new_pins()
             if pins is not None:
                 self.set_pins(pins)
-                guard = Guard(self.worst, self.problem.rule.growth_limit)
+                guard = DivergenceGuard(self.worst, self.problem.rule.growth_limit)
             if guard.trips(self.worst):
                 return self.record(Outcome.DIVERGED, self.divergence())
             self.keep()
@@ -173,7 +173,7 @@ class _Rounds:
             discord=self.group.discord(),
             pin_discord=discord(self.group.pin_residuals()),
             energy=self.group.energy(),
-            account=self.group.account(),
+            counters=self.group.counters(),
             time=float(self.rounds),
             maps=self.maps,
             edge_stats=self.group.edge_stats(),
@@ -194,14 +194,14 @@ class _Rounds:
             digest.update(cochain[vertex].tobytes())
         for learned in self.maps.values():
             digest.update(learned.contents())
-        account = self.group.account()
+        counters = self.group.counters()
         return Record(
             outcome=outcome,
             message=message,
             cochain=cochain,
-            stats=Stats.of(account, self.rounds, float(self.rounds)),
-            ledger=account.ledger,
-            edges=account.edges,
+            stats=Stats.of(counters, self.rounds, float(self.rounds)),
+            ledger=counters.ledger,
+            edges=counters.edges,
             trace_digest=digest.hexdigest(),
             pins=self.problem.pins,
             maps=self.maps,

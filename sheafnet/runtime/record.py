@@ -11,7 +11,7 @@ from sheafnet.core.assessment import Assessment
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.core.stalkpins import Pins
-from sheafnet.dynamics.counters import Account, EdgeCost
+from sheafnet.dynamics.counters import Counters, EdgeCost
 from sheafnet.dynamics.edge_state import EdgeStats
 from sheafnet.runtime.stop import Outcome
 
@@ -48,16 +48,16 @@ class Stats:
     max_staleness: int = 0
 
     @classmethod
-    def of(cls, account: Account, rounds: int, virtual_time: float) -> Stats:
-        """Return the stats of what ``account`` lists."""
+    def of(cls, counters: Counters, rounds: int, virtual_time: float) -> Stats:
+        """Return the stats of what ``counters`` lists."""
         return cls(
             rounds=rounds,
-            updates=sum(account.updates.values()),
-            messages=account.messages,
-            frames=account.frames,
-            bytes=sum(account.frame_bytes.values()),
+            updates=sum(counters.updates.values()),
+            messages=counters.messages,
+            frames=counters.frames,
+            bytes=sum(counters.frame_bytes.values()),
             virtual_time=virtual_time,
-            max_staleness=account.max_staleness,
+            max_staleness=counters.max_staleness,
         )
 
 
@@ -77,7 +77,7 @@ class Progress:
         The same of every soft pin, reported by its vertex.
     energy
         Of all edges, soft pins and samples; ½ Σ ‖r‖² but for a loss at the output.
-    account
+    counters
         What was done so far, in detail.
     time
         Virtual time; seconds on a cluster.
@@ -96,7 +96,7 @@ class Progress:
     discord: Mapping[str, float]
     pin_discord: Mapping[str, float]
     energy: float
-    account: Account
+    counters: Counters
     time: float
     restarts: Mapping[str, int] = field(default_factory=dict)
     converged: bool = False
@@ -106,12 +106,12 @@ class Progress:
     @property
     def updates(self) -> int:
         """Steps of single vertices."""
-        return sum(self.account.updates.values())
+        return sum(self.counters.updates.values())
 
     @property
     def messages(self) -> int:
         """Messages that were news to their receiver."""
-        return self.account.messages
+        return self.counters.messages
 
 
 @dataclass(frozen=True)

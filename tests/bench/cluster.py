@@ -90,7 +90,7 @@ def phases() -> None:
 
 def fairness(widths: tuple[int, ...], updates: int) -> None:
     """Print updates by vertex, and the memory of each host in the first and the last decile."""
-    busiest = Recorder(lambda p: max(p.account.updates.values()) >= updates)
+    busiest = Recorder(lambda p: max(p.counters.updates.values()) >= updates)
     run = sn.start(*network(widths, 16), runtime=sn.Cluster(), stop=NEVER, observer=busiest)
     hosts = [f"layer_{n}" for n in range(len(widths))]
     pids: dict[str, int] = {}
@@ -104,7 +104,7 @@ def fairness(widths: tuple[int, ...], updates: int) -> None:
 
     busiest.each = sample
     busiest.done.wait()
-    last = busiest.seen[-1][1].account.updates
+    last = busiest.seen[-1][1].counters.updates
     run.stop()
     run.result()
     free = {vertex: count for vertex, count in last.items() if vertex != "a0"}

@@ -92,7 +92,7 @@ class TestOnOneRay:
             frame = Frame(run, sender, receiver, 0, 1, 0, (), ())
             actor.push.remote(Codec().encode(frame))
         report = ray.get(actor.report.remote(StatusRequest(1)))
-        assert report.view.account.refused == {"stranger": 2, "run": 1}
+        assert report.view.counters.refused == {"stranger": 2, "run": 1}
         for each in (actor, silent):
             ray.kill(each)
 

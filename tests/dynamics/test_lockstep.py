@@ -13,7 +13,7 @@ from sheafnet.core.arrays import Array
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.errors import InputError
-from sheafnet.runtime.divergence import Guard
+from sheafnet.runtime.divergence import DivergenceGuard
 
 NETWORK = sn.ReluNetwork.random([2, 5, 4, 1], seed=1)
 SHEAF = NETWORK.to_sheaf()
@@ -190,10 +190,14 @@ class PoisonedGate(sn.ReluGate):
 
 
 def test_the_guard_trips_on_growth_and_never_on_distance() -> None:
-    assert not Guard(1e30, 1e12).trips(1e40)
-    assert Guard(1.0, 1e12).trips(3e12)
-    assert not Guard(1.0, math.inf).trips(1e149)
-    for guard in (Guard(1.0, 1e12), Guard(math.nan, 1e12), Guard(1.0, math.inf)):
+    assert not DivergenceGuard(1e30, 1e12).trips(1e40)
+    assert DivergenceGuard(1.0, 1e12).trips(3e12)
+    assert not DivergenceGuard(1.0, math.inf).trips(1e149)
+    for guard in (
+        DivergenceGuard(1.0, 1e12),
+        DivergenceGuard(math.nan, 1e12),
+        DivergenceGuard(1.0, math.inf),
+    ):
         assert guard.trips(math.nan)
         assert guard.trips(math.inf)
 
@@ -255,7 +259,7 @@ def test_messages_for_vertices_elsewhere_are_handed_back() -> None:
         ("weight_1", "z1"),
         ("weight_2", "a1"),
     ]
-    assert group.account().ledger == {
+    assert group.counters().ledger == {
         ("z1", "a1"): 1,
         ("a1", "z1"): 1,
         ("a0", "z1"): 0,
@@ -265,9 +269,9 @@ def test_messages_for_vertices_elsewhere_are_handed_back() -> None:
     assert group.step(["z1", "a1"]) == []
     told = Message(Key(Kind.PROJECTION, "weight_1", "a0"), 1, problem.start["z1"])
     group.deliver([told, told, told])
-    assert group.account().ledger["a0", "z1"] == 1  # repetition is no news
+    assert group.counters().ledger["a0", "z1"] == 1  # repetition is no news
     group.hand(told, incarnation=1)
-    assert group.account().ledger["a0", "z1"] == 2  # but a later life is
+    assert group.counters().ledger["a0", "z1"] == 2  # but a later life is
     stranger = Message(Key(Kind.PROJECTION, "weight_1", "a1"), 1, problem.start["z1"])
     assert group.deliver([stranger]) == [stranger]
     assert {m.key.sender for m in group.step(["z1", "a1"])} == {"z1"}

@@ -191,14 +191,14 @@ class _Waves:
         return time.monotonic() - self.began
 
     def record(self, finished: Finished) -> Record:
-        account = self.progress().account
+        counters = self.progress().counters
         return Record(
             outcome=finished.outcome,
             message=finished.message,
             cochain=finished.cochain,
-            stats=Stats.of(account, self.coordinator.rounds, 0.0),
-            ledger=account.ledger,
-            edges=account.edges,
+            stats=Stats.of(counters, self.coordinator.rounds, 0.0),
+            ledger=counters.ledger,
+            edges=counters.edges,
             trace_digest=None,
             pins=self.crew.deployment.problem.pins,
             maps=self.coordinator.maps,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.maps import RestrictionMap
-from sheafnet.dynamics.counters import Account
+from sheafnet.dynamics.counters import Counters
 from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint
@@ -49,7 +49,7 @@ class EdgeView:
         Of every soft pin here.
     energy
         Of these edges and pins.
-    account
+    counters
         What was done in this life of the host.
     edge_stats
         What was last seen of these edges, where maps learn in steps.
@@ -60,7 +60,7 @@ class EdgeView:
     discord: Mapping[str, float]
     pin_discord: Mapping[str, float]
     energy: float
-    account: Account
+    counters: Counters
     edge_stats: Mapping[str, EdgeStats] = field(default_factory=dict)
     maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
 

@@ -234,9 +234,9 @@ class Coordinator:
 
     def progress(self, time: float) -> Progress:
         """Return how far the run has come by now; the reports must hold views."""
-        accounts = [r.view.account for r in (*self.past, *self.reports.values()) if r.view]
+        counters = [r.view.counters for r in (*self.past, *self.reports.values()) if r.view]
         return survey(
-            self.rounds, self.reports.values(), accounts, time, settled=self.settled is not None
+            self.rounds, self.reports.values(), counters, time, settled=self.settled is not None
         )
 
     def times(self, elapsed: float) -> dict[str, HostTime]:
@@ -252,10 +252,10 @@ class Coordinator:
         elif stationary and idle:
             if self.settled is None:
                 self._ending = Outcome.CONVERGED
-                self._before = self._counters()
+                self._before = self._traffic()
             return None
         self.settled = None
-        self._stall.observe((idle, self._counters()), self._now)
+        self._stall.observe((idle, self._traffic()), self._now)
         if self._ending is None:
             if self.rounds >= self._problem.stop.max_rounds or self._dead:
                 self._ending = Outcome.BUDGET_EXHAUSTED
@@ -299,14 +299,14 @@ class Coordinator:
             for report in self._answers.values()
         )
 
-    def _counters(self) -> dict[str, tuple[int, int, int]]:
+    def _traffic(self) -> dict[str, tuple[int, int, int]]:
         return {name: (r.incarnation, r.sent, r.accepted) for name, r in self._answers.items()}
 
     def _finish(self, outcome: Outcome) -> Finished | Settled | SetThreshold | SetFrozen | None:
         cochain = self._assembled()
         if outcome is not Outcome.CONVERGED:
             return Finished(outcome, self._message(outcome), cochain)
-        if not (self._stationary() and self._idle()) or self._counters() != self._before:
+        if not (self._stationary() and self._idle()) or self._traffic() != self._before:
             self._ending = None
             return self._judge()
         return self._check(cochain)

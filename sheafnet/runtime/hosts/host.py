@@ -12,13 +12,13 @@ from dataclasses import replace
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.energy import discord
-from sheafnet.dynamics.counters import Account
+from sheafnet.dynamics.counters import Counters
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError, ProtocolError
-from sheafnet.runtime.divergence import Guard
+from sheafnet.runtime.divergence import DivergenceGuard
 from sheafnet.runtime.hosts.control import EdgeView, SetPins, StatusReport, StatusRequest
 from sheafnet.runtime.hosts.deferral import StepDeferral
 from sheafnet.runtime.hosts.outbox import Outbox
@@ -118,7 +118,7 @@ class Host:
             (edge, vertex): _Line(self._peers[host_of[neighbour]])
             for vertex, edge, neighbour in away
         }
-        self._guards: dict[str, Guard] = {}
+        self._guards: dict[str, DivergenceGuard] = {}
         self._exploded: str | None = None
         self._started = self._frozen = False
         self._deferral = StepDeferral()
@@ -264,11 +264,11 @@ class Host:
         """Have a vertex here take a push from outside, added to its stalk."""
         self._post(self.group.vertices[vertex].disturb(change))
 
-    def account(self) -> Account:
+    def counters(self) -> Counters:
         """Return what was done in this life of the host."""
         used = {route: line for route, line in self._lines.items() if line.messages}
         return replace(
-            self.group.account(),
+            self.group.counters(),
             frames=self.frames,
             frame_bytes={(self.name, name): peer.bytes for name, peer in self._peers.items()},
             carried={route: line.messages for route, line in used.items()},
@@ -282,7 +282,7 @@ class Host:
             discord=self.group.discord(),
             pin_discord=discord(self.group.pin_residuals()),
             energy=self.group.energy(),
-            account=self.account(),
+            counters=self.counters(),
             edge_stats=self.group.edge_stats(),
             maps=self.group.maps() if self._rule.learns and not self._rule.by_batch else {},
         )
@@ -348,8 +348,10 @@ class Host:
         """Return whether a vertex has a reason to step that cannot wait."""
         return vertex.runnable and not (awaits and self._deferral.defers(vertex.stationarity))
 
-    def _guard(self, vertex: Vertex) -> Guard:
-        guard = self._guards[vertex.name] = Guard(vertex.stationarity, self._rule.growth_limit)
+    def _guard(self, vertex: Vertex) -> DivergenceGuard:
+        guard = self._guards[vertex.name] = DivergenceGuard(
+            vertex.stationarity, self._rule.growth_limit
+        )
         return guard
 
     def _post(self, messages: list[Message]) -> None:

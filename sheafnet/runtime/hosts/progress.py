@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sheafnet.dynamics.counters import Account, total
+from sheafnet.dynamics.counters import Counters, sum_counters
 from sheafnet.runtime.hosts.control import StatusReport
 from sheafnet.runtime.record import HostTime, Progress
 
@@ -12,7 +12,7 @@ from sheafnet.runtime.record import HostTime, Progress
 def survey(
     rounds: int,
     reports: Iterable[StatusReport],
-    accounts: Iterable[Account],
+    counters: Iterable[Counters],
     time: float,
     *,
     settled: bool,
@@ -25,7 +25,7 @@ def survey(
         How many there were.
     reports
         One of each host.
-    accounts
+    counters
         Of every life of every host.
     time
         When.
@@ -40,7 +40,7 @@ def survey(
         discord={edge: value for view in views for edge, value in view.discord.items()},
         pin_discord={pin: value for view in views for pin, value in view.pin_discord.items()},
         energy=sum(view.energy for view in views),
-        account=total(accounts),
+        counters=sum_counters(counters),
         time=time,
         restarts={report.host: report.incarnation for report in reports},
         converged=settled,

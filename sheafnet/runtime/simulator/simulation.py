@@ -14,7 +14,7 @@ import numpy as np
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.stalkpins import Pins
-from sheafnet.dynamics.counters import total
+from sheafnet.dynamics.counters import sum_counters
 from sheafnet.errors import InputError
 from sheafnet.runtime.hosts.control import (
     Finished,
@@ -148,7 +148,7 @@ class Simulation:
         return survey(
             self.coordinator.rounds,
             [host.report(StatusRequest(0), with_view=True) for host in self.hosts.values()],
-            [host.account() for host in self._every_life()],
+            [host.counters() for host in self._every_life()],
             self.kernel.now,
             settled=self.coordinator.settled is not None,
         )
@@ -368,14 +368,14 @@ class Simulation:
         return [*self._crashed, *self.hosts.values()]
 
     def _record(self, finished: Finished) -> Record:
-        account = total(host.account() for host in self._every_life())
+        counters = sum_counters(host.counters() for host in self._every_life())
         return Record(
             outcome=finished.outcome,
             message=finished.message,
             cochain=finished.cochain,
-            stats=Stats.of(account, self.coordinator.rounds, self.kernel.now),
-            ledger=account.ledger,
-            edges=account.edges,
+            stats=Stats.of(counters, self.coordinator.rounds, self.kernel.now),
+            ledger=counters.ledger,
+            edges=counters.edges,
             hosts={name: sheet.total(self.kernel.now) for name, sheet in self._sheets.items()},
             rollbacks=self.coordinator.rollbacks,
             trace_digest=self.trace.digest(
