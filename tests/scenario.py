@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 import sheafnet as sn
-from sheafnet.dynamics.inbox import Word
+from sheafnet.dynamics.inbox import Entry
 from sheafnet.dynamics.messages import Key
 from sheafnet.runtime.hosts.control import StatusRequest
 from sheafnet.runtime.hosts.host import Host
@@ -55,7 +55,7 @@ def play(case: Scenario) -> str:
     ------
     FailedError
         If the run did not converge, reported a convergence that the oracle does not know, did
-        not fall silent, talked to strangers, took an older word for a newer or counted one twice.
+        not fall silent, talked to strangers, took an older message for newer or counted one twice.
     """
     try:
         return f"{case.name:28s} {_judged(case)}"
@@ -89,7 +89,7 @@ def _judged(case: Scenario) -> str:
     )
 
 
-class Words(dict[Key, Word]):
+class Words(dict[Key, Entry]):
     """What an inbox keeps of each key: it may only grow newer."""
 
     def __init__(self) -> None:
@@ -97,13 +97,13 @@ class Words(dict[Key, Word]):
         self.kept = 0
         self._newest: dict[Key, tuple[int, int]] = {}
 
-    def __setitem__(self, key: Key, word: Word) -> None:
-        stamp = word[:2]
+    def __setitem__(self, key: Key, entry: Entry) -> None:
+        stamp = entry[:2]
         if stamp <= self._newest.get(key, (-1, -1)):
-            raise FailedError(f"{key} went back to an older word")
+            raise FailedError(f"{key} went back to an older message")
         self._newest[key] = stamp
         self.kept += 1
-        super().__setitem__(key, word)
+        super().__setitem__(key, entry)
 
 
 @contextlib.contextmanager
@@ -114,7 +114,7 @@ def only_newer() -> Iterator[None]:
     def watched(self: HostSpec) -> Host:
         made = build(self)
         for vertex in made.group.vertices.values():
-            vertex.inbox._words = Words()
+            vertex.inbox.entries = Words()
         return made
 
     HostSpec.build = watched  # type: ignore[method-assign]
@@ -129,7 +129,7 @@ def check_counts(simulation: Simulation) -> None:
     for host in simulation._every_life():
         kept = 0
         for vertex in host.group.vertices.values():
-            words = vertex.inbox._words
+            words = vertex.inbox.entries
             assert isinstance(words, Words)
             kept += words.kept
         if host.group.messages != kept:

@@ -1,4 +1,4 @@
-"""The last word of each neighbour."""
+"""The inbox of a vertex: the newest message of each key."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sheafnet.dynamics.messages import Key, Message
 STALENESS_CLASSES: Final = 16
 """Class 0 counts a staleness of 0, class n one from 2ⁿ⁻¹ to 2ⁿ − 1, the last all the rest."""
 
-Word: TypeAlias = tuple[int, int, Array]
-"""Incarnation of the sender, sequence, and what it said: one entry for all three, since a key takes
-longer to hash than anything else here."""
+Entry: TypeAlias = tuple[int, int, Array]
+"""Incarnation of the sender, sequence and array of a message: one entry for all three, since a key
+takes longer to hash than anything else here."""
 
 
 class Inbox:
@@ -26,20 +26,22 @@ class Inbox:
         told fresh from stale.
     max_staleness
         Most steps that a sender took between two messages kept from it, beyond the one that
-        the newer tells of: how far a neighbour had moved on while its old word was in use.
+        the newer tells of: how far a neighbour had moved on while its old message was in use.
     staleness
         How many messages were kept of each class of staleness.
     staleness_sum
         Their staleness, summed.
     floor
         Messages of a tag below this are of no more use, and are not kept.
+    entries
+        Key → the newest message of it.
     """
 
     def __init__(self) -> None:
         self.version = 0
         self.max_staleness = self.staleness_sum = self.floor = 0
         self.staleness = [0] * STALENESS_CLASSES
-        self._words: dict[Key, Word] = {}
+        self.entries: dict[Key, Entry] = {}
 
     def accept(self, message: Message, incarnation: int = 0) -> bool:
         """Keep ``message`` unless one of its key that is as new is here already.
@@ -49,7 +51,7 @@ class Inbox:
         message
             What arrived.
         incarnation
-            How often the sender has been restarted; a later life outranks any sequence.
+            How often the sender has been restarted; a later incarnation outranks any sequence.
 
         Returns
         -------
@@ -59,7 +61,7 @@ class Inbox:
         key, sequence = message.key, message.sequence
         if key.tag < self.floor:
             return False
-        before = self._words.get(key)
+        before = self.entries.get(key)
         if before is not None:
             life, heard, _ = before
             if incarnation < life or (incarnation == life and sequence <= heard):
@@ -72,7 +74,7 @@ class Inbox:
                     self.max_staleness = max(missed, self.max_staleness)
                 else:
                     self.staleness[0] += 1
-        self._words[key] = incarnation, sequence, message.array
+        self.entries[key] = incarnation, sequence, message.array
         self.version += 1
         return True
 
@@ -81,17 +83,17 @@ class Inbox:
         if floor == self.floor:
             return
         self.floor = floor
-        for key in [key for key in self._words if key.tag < floor]:
-            del self._words[key]
+        for key in [key for key in self.entries if key.tag < floor]:
+            del self.entries[key]
 
     def __getitem__(self, key: Key) -> Array:
-        return self._words[key][2]
+        return self.entries[key][2]
 
     def sequence(self, key: Key) -> int:
         """Return the sequence of what is kept under ``key``; 0 if there is nothing."""
-        word = self._words.get(key)
-        return 0 if word is None else word[1]
+        entry = self.entries.get(key)
+        return 0 if entry is None else entry[1]
 
     def has(self, keys: Iterable[Key]) -> bool:
         """Return whether there is a message for every one of ``keys``."""
-        return all(key in self._words for key in keys)
+        return all(key in self.entries for key in keys)

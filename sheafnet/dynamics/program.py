@@ -19,7 +19,7 @@ from sheafnet.dynamics.star import Star
 NOTHING_LEARNED: Mapping[str, RestrictionMap] = MappingProxyType({})
 
 
-class Letter(NamedTuple):
+class EdgeMessage(NamedTuple):
     """Something a program says across an edge beside the projections."""
 
     kind: Kind
@@ -36,7 +36,7 @@ class Step(NamedTuple):
     stalk
         The new stalk, or None if the vertex did not move. A vertex that moved tells every
         neighbour its new projection without being asked to, unless ``edges`` says whom.
-    letters
+    messages
         Whatever else is to be said.
     at_least
         Least sequence of what is said, where the rule counts turns by it.
@@ -56,7 +56,7 @@ class Step(NamedTuple):
     """
 
     stalk: Array | None
-    letters: tuple[Letter, ...] = ()
+    messages: tuple[EdgeMessage, ...] = ()
     at_least: int = 0
     final: bool = False
     maps: Mapping[str, RestrictionMap] = NOTHING_LEARNED

@@ -158,7 +158,7 @@ class Vertex:
             send_threshold == 0.0
             or self.star.stationarity(self.inbox) > NEAR_STATIONARY * send_threshold
         )
-        stalk, letters, at_least, final, maps, edges, tag, pins, own = self.program.step(
+        stalk, edge_messages, at_least, final, maps, edges, tag, pins, own = self.program.step(
             self.star, self.inbox
         )
         if own is not None:
@@ -181,7 +181,7 @@ class Vertex:
             messages = []
         else:
             messages = self._everything() if far else self._news()
-        for kind, edge, tag, array in letters:
+        for kind, edge, tag, array in edge_messages:
             messages.append(Message(Key(kind, edge, self.name, tag), self.star.sequence, array))
         return messages
 

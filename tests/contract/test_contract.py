@@ -52,7 +52,7 @@ class Objecting(Program):
         return self._program.ready(star, inbox)
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        stamps = {key: word[:2] for key, word in inbox._words.items()}
+        stamps = {key: entry[:2] for key, entry in inbox.entries.items()}
         assert all(stamps[key] >= stamp for key, stamp in self._stamps.items())
         assert set(stamps) == set(star.heard_keys)
         self._stamps = stamps

@@ -145,7 +145,7 @@ def restarted(group: Group, task: Problem, names: Sequence[str]) -> Group:
     for name in names:
         old, new = vertices[name], task.vertex_spec(name).build()
         new.star.sequence = old.star.sequence  # the group knows no incarnations
-        for key, (_, sequence, array) in old.inbox._words.items():
+        for key, (_, sequence, array) in old.inbox.entries.items():
             if key.sender not in names:
                 new.receive(Message(key, sequence, array))
         vertices[name] = new

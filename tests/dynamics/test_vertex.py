@@ -16,7 +16,7 @@ from sheafnet.core.stalkpins import StalkPins
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind, Message
-from sheafnet.dynamics.program import Hold, Letter, Program, Step
+from sheafnet.dynamics.program import EdgeMessage, Hold, Program, Step
 from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError
@@ -125,7 +125,7 @@ def test_a_program_may_say_more_than_projections() -> None:
 
         def step(self, star: Star, inbox: Inbox) -> Step:
             del inbox
-            return Step(None, (Letter(Kind.TENSION, "e", 4, star.stalk[None]),))
+            return Step(None, (EdgeMessage(Kind.TENSION, "e", 4, star.stalk[None]),))
 
     star = Star("v", [Incidence("e", "u", sn.Identity(), is_tail=True)], np.ones((1, 1)))
     vertex = Vertex(star, Teller())

@@ -60,8 +60,8 @@ def duplicate_counted_twice(patch: pytest.MonkeyPatch) -> None:
     accept = Inbox.accept
 
     def again(self: Inbox, message: Message, incarnation: int = 0) -> bool:
-        word = self._words.get(message.key)
-        same = word is not None and word[:2] == (incarnation, message.sequence)
+        entry = self.entries.get(message.key)
+        same = entry is not None and entry[:2] == (incarnation, message.sequence)
         return accept(self, message, incarnation) or same
 
     patch.setattr(Inbox, "accept", again)

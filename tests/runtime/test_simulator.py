@@ -128,7 +128,7 @@ def test_restarted_hosts_lose_their_stalks_and_are_told_again() -> None:
 
 
 def test_an_idle_host_has_its_timer_set_for_no_later_than_it_is_due() -> None:
-    """Word from a peer that was silent brings the timer forward."""
+    """A message from a peer that was silent brings the timer forward."""
     simulator = sn.Simulator(
         seed=1, latency=sn.Exponential(3.0), loss=0.3, window=2,
         partitions=(sn.Partition(("layer_1",), start=30.0, end=400.0),),
@@ -223,7 +223,7 @@ def test_after_a_failed_check_everyone_is_woken_and_the_run_goes_on(
 
 def older_accepted(patch: pytest.MonkeyPatch) -> None:
     def accept(self: Inbox, message: Message, incarnation: int = 0) -> bool:
-        self._words.pop(message.key, None)
+        self.entries.pop(message.key, None)
         return original(self, message, incarnation)
 
     original = Inbox.accept

@@ -279,14 +279,14 @@ def test_a_step_costs_one_message_each_way_and_says_nothing_else() -> None:
 @interpreted_only
 @pytest.mark.parametrize("batches_in_flight", [1, 4])
 def test_what_a_host_keeps_does_not_grow(batches_in_flight: int) -> None:
-    """Of a batch in flight a vertex has a word or two of each neighbour, and a stalk."""
+    """Of a batch in flight a vertex has a message or two of each neighbour, and a stalk."""
     net, x, y = problem("identity", 0)
     heard: list[int] = []
     unsaid: list[int] = []
     usual = Host.step
 
     def noted(self: Host, now: float) -> Any:
-        heard.extend(len(vertex.inbox._words) for vertex in self.group.vertices.values())
+        heard.extend(len(vertex.inbox.entries) for vertex in self.group.vertices.values())
         unsaid.extend(len(peer.outbox._said) for peer in self._peers.values())
         return usual(self, now)
 

@@ -13,13 +13,13 @@ from sheafnet.dynamics.elimination.blocks import (
     Value,
     half_square,
 )
-from sheafnet.dynamics.elimination.port import Side
+from sheafnet.dynamics.elimination.port import Port
 from sheafnet.dynamics.elimination.program import InnerProgram, moved
 from sheafnet.dynamics.elimination.sweep import (
     CANDIDATES,
     SOLVE,
-    Tally,
-    Word,
+    SampleState,
+    SweepMessage,
     chosen,
     grain_of,
 )
@@ -43,8 +43,8 @@ class LayerProgram(InnerProgram):
 
     def __init__(self, star: Star, below: Incidence, above: Incidence, rounds: int) -> None:
         super().__init__(
-            Side(star, above, vectors=2, curvature=True),
-            Side(star, below, vectors=1 + 2 * CANDIDATES),
+            Port(star, above, vectors=2, curvature=True),
+            Port(star, below, vectors=1 + 2 * CANDIDATES),
             rounds,
         )
         assert isinstance(above.map, Linear)
@@ -59,39 +59,39 @@ class LayerProgram(InnerProgram):
         self._gate: Array | None = None
         self._head: Array = star.stalk
 
-    def _down(self, star: Star, inbox: Inbox, word: Word) -> Step:
+    def _down(self, star: Star, inbox: Inbox, message: SweepMessage) -> Step:
         """Take or drop the candidate, or step; tell the value of what is above."""
-        tally = word.tally
-        assert word.curvature is not None
-        self._head, slope = word.vectors
+        state = message.state
+        assert message.curvature is not None
+        self._head, slope = message.vectors
         if self._gate is None:
             self._gate = self._below.projection(inbox)
-        a = self._stepped(tally, chosen(tally, self._candidates, star.stalk))
+        a = self._stepped(state, chosen(state, self._candidates, star.stalk))
         pull = self._matrix.T @ (self._applied(a) - self._head)
-        above = Value(word.curvature, slope).through(self._matrix)
-        rounding = self._grain(a) + grain_of(self._head, a.dtype) + tally.grain
-        tally = replace(tally, grain=self._largest_column * rounding)
+        above = Value(message.curvature, slope).through(self._matrix)
+        rounding = self._grain(a) + grain_of(self._head, a.dtype) + state.grain
+        state = replace(state, grain=self._largest_column * rounding)
         vectors = np.stack([a, pull, above.slope])
-        told = replace(word, tally=tally, vectors=vectors, curvature=above.curvature)
-        return Step(moved(star, a), (self._below.letter(told),))
+        sent = replace(message, state=state, vectors=vectors, curvature=above.curvature)
+        return Step(moved(star, a), (self._below.outgoing(sent),))
 
-    def _up(self, star: Star, word: Word) -> Step:
+    def _up(self, star: Star, message: SweepMessage) -> Step:
         """Put the candidates in place, or step; tell where the map leads from there."""
-        tally = word.tally
-        self._gate = word.vectors[0]
-        targets, gates = word.vectors[1 : 1 + CANDIDATES], word.vectors[1 + CANDIDATES :]
-        a = self._stepped(tally, star.stalk)
-        self._candidates = np.where(tally.plan == SOLVE, targets, a).astype(a.dtype)
-        after = tally.after + half_square(gates - self._candidates)
-        tally = replace(tally, after=after, grain=self._grain(a))
+        state = message.state
+        self._gate = message.vectors[0]
+        targets, gates = message.vectors[1 : 1 + CANDIDATES], message.vectors[1 + CANDIDATES :]
+        a = self._stepped(state, star.stalk)
+        self._candidates = np.where(state.plan == SOLVE, targets, a).astype(a.dtype)
+        after = state.after + half_square(gates - self._candidates)
+        state = replace(state, after=after, grain=self._grain(a))
         # One by one: a map takes no stack.
         vectors = np.stack([self._map.apply(x) for x in (a, *self._candidates)])
-        told = replace(word, tally=tally, vectors=vectors)
-        return Step(moved(star, a), (self._above.letter(told),))
+        sent = replace(message, state=state, vectors=vectors)
+        return Step(moved(star, a), (self._above.outgoing(sent),))
 
-    def _stepped(self, tally: Tally, a: Array) -> Array:
+    def _stepped(self, state: SampleState, a: Array) -> Array:
         """Return ``a``, but at the minimum of the energy around it where a sample steps."""
-        stepping = tally.plan > 0.0
+        stepping = state.plan > 0.0
         if self._gate is None or not stepping.any():
             return a
         force = a - self._gate + self._matrix.T @ (self._applied(a) - self._head)

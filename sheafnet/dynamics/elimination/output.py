@@ -12,13 +12,13 @@ from sheafnet.dynamics.elimination.blocks import (
     half_square,
     held_end,
 )
-from sheafnet.dynamics.elimination.port import Side
+from sheafnet.dynamics.elimination.port import Port
 from sheafnet.dynamics.elimination.program import PathProgram, moved
 from sheafnet.dynamics.elimination.sweep import (
     CANDIDATES,
     SOLVE,
-    Tally,
-    Word,
+    SampleState,
+    SweepMessage,
     chosen,
     grain_of,
 )
@@ -41,7 +41,7 @@ class OutputProgram(PathProgram):
     """
 
     def __init__(self, star: Star, below: Incidence, rounds: int) -> None:
-        super().__init__(Side(star, below, vectors=1 + CANDIDATES), rounds)
+        super().__init__(Port(star, below, vectors=1 + CANDIDATES), rounds)
         self._precision = float(np.finfo(star.stalk.dtype).eps)
 
     def _has_news(self, inbox: Inbox) -> bool:
@@ -50,34 +50,36 @@ class OutputProgram(PathProgram):
     def step(self, star: Star, inbox: Inbox) -> Step:
         heard = self._below.number(inbox)
         if not heard:
-            number, tally = 1, Tally.blank(self._below.batch).planned(SOLVE)
-            c, c_grain = self._below.projection(inbox), tally.grain
+            number, state = 1, SampleState.blank(self._below.batch).planned(SOLVE)
+            c, c_grain = self._below.projection(inbox), state.grain
         else:
-            word = self._below.word(inbox)
+            message = self._below.latest(inbox)
             number = heard + 1 if self.number else heard + 3
-            tally = self._judged(star, word)
-            c = chosen(tally, word.vectors[1:], word.vectors[0]).astype(star.stalk.dtype)
-            c_grain = word.tally.grain
+            state = self._judged(star, message)
+            c = chosen(state, message.vectors[1:], message.vectors[0]).astype(star.stalk.dtype)
+            c_grain = message.state.grain
         z = star.stalk if star.pinned else c
-        if tally.at_rest:
+        if state.settled:
             self.number = heard
             return Step(moved(star, z))
-        self.number, self.solves = number, int(tally.solves.max())
-        tally = replace(
-            tally,
+        self.number, self.solves = number, int(state.solves.max())
+        state = replace(
+            state,
             before=half_square(c - z),
             blur=(c_grain + grain_of(c)) * np.abs(c - z).sum(axis=0),
             scale=np.maximum(grain_of(c), grain_of(z)),
         )
         end = (held_end if star.pinned else free_end)(self._below.dim, self._below.batch)
-        told = Word(number, number, tally, np.stack([z, end.slope]), end.curvature)
-        return Step(moved(star, z), (self._below.letter(told),))
+        sent = SweepMessage(number, number, state, np.stack([z, end.slope]), end.curvature)
+        return Step(moved(star, z), (self._below.outgoing(sent),))
 
-    def _judged(self, star: Star, word: Word) -> Tally:
+    def _judged(self, star: Star, message: SweepMessage) -> SampleState:
         """Return what follows from a sweep up, or from one that did not begin here."""
-        if word.origin != self.number:
-            return word.tally.planned(self._rounds)
-        tally = word.tally
+        if message.origin != self.number:
+            return message.state.planned(self._rounds)
+        state = message.state
         if star.pinned:  # a free output takes off whatever the last edge has
-            tally = replace(tally, after=tally.after + half_square(word.vectors[1:] - star.stalk))
-        return tally.judged(self._rounds, self._precision)
+            state = replace(
+                state, after=state.after + half_square(message.vectors[1:] - star.stalk)
+            )
+        return state.judged(self._rounds, self._precision)

@@ -1,18 +1,18 @@
-"""One side of a vertex of a path, and the words that pass there."""
+"""The port of a vertex of a path at one of its edges, and the messages that pass there."""
 
 from __future__ import annotations
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.incidence import Incidence
-from sheafnet.dynamics.elimination.sweep import HEAD, Word, number_of, unpacked
+from sheafnet.dynamics.elimination.sweep import HEAD, SweepMessage, number_of, unpacked
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind
-from sheafnet.dynamics.program import Letter
+from sheafnet.dynamics.program import EdgeMessage
 from sheafnet.dynamics.star import Star
 
 
-class Side:
-    """The edge on one side of a vertex: what is heard from there, and said to there.
+class Port:
+    """The edge on one side of a vertex: the latest message from there, and messages to there.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Side:
     incidence
         Its end of the edge.
     vectors
-        How many a word from there has.
+        How many a message from there has.
     curvature
         Whether it has a curvature.
 
@@ -48,16 +48,16 @@ class Side:
         return inbox[self._projection]
 
     def number(self, inbox: Inbox) -> int:
-        """Return the number of the neighbour's last word; 0 if there is none that fits."""
+        """Return the number of the neighbour's latest message; 0 if there is none that fits."""
         if not inbox.has((self._key,)):
             return 0
         packed = inbox[self._key]
         return number_of(packed) if packed.shape == self._shape else 0
 
-    def word(self, inbox: Inbox) -> Word:
-        """Return the neighbour's last word."""
+    def latest(self, inbox: Inbox) -> SweepMessage:
+        """Return the neighbour's latest message."""
         return unpacked(inbox[self._key], self.dim, self._vectors)
 
-    def letter(self, word: Word) -> Letter:
-        """Return ``word`` as it is said to the neighbour."""
-        return Letter(Kind.ELIMINATION, self._edge, 0, word.packed())
+    def outgoing(self, message: SweepMessage) -> EdgeMessage:
+        """Return ``message`` as it is sent to the neighbour."""
+        return EdgeMessage(Kind.ELIMINATION, self._edge, 0, message.packed())

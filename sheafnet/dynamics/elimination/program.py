@@ -3,7 +3,7 @@
 The path is input – unit – layer – unit – … – layer – output: a *unit* is the tail of a gate, a
 *layer* that of an affine map, the *output* is held or free, and the input is held and takes no
 part. Every vertex keeps the number of the last sweep that it has handled, its *own*, and is *new*
-while that is 0. It handles a word only if its number is higher::
+while that is 0. It handles a message only if its number is higher::
 
     vertex       hears                      does                                  says
     output       new: nothing               begins                                DOWN 1
@@ -16,18 +16,18 @@ while that is 0. It handles a word only if its number is higher::
     layer, unit  new: DOWN n > 1            lets every sample step                DOWN n + 2
     layer, unit  UP n > own, not new        puts candidates in place, or steps    UP n
     first unit   DOWN n                     the same, and then as on UP           UP n + 1 or n + 3
-    first unit   another word of the input  lets every sample step                UP own + 2
+    first unit   another value of the input lets every sample step                UP own + 2
 
 One sweep is under way at a time, and when the output says nothing all is silent. What a vertex
-says replaces what it said before, so that repetition and loss do no harm and nothing piles up. A
-word is complete in itself: it does not lean on projections, which may come later.
+sends replaces what it sent before, so that repetition and loss do no harm and nothing piles up. A
+message is complete in itself: it does not lean on projections, which may come later.
 
-A vertex that is new when others are not has been restarted. Its stalk is where the run began, and
-a sweep may have been lost with it, so it sends the last word from above, n, down again, under a
-number that is news to all: those below have handled that word, or have answered it with n + 1, or
-else a higher number is on its way up to them. Two sweeps may then be under way for a while; where
-they meet, the lower one ends. Such a sweep lets the samples step, which is right from wherever
-they are, and only a sweep that has come all the way from the output and back is judged.
+A vertex that is new when others are not has been restarted. Its stalk is where the run began, and a
+sweep may have been lost with it, so it sends the latest message from above, n, down again, under a
+number that is news to all: those below have handled that message, or have answered it with n + 1,
+or else a higher number is on its way up to them. Two sweeps may then be under way for a while;
+where they meet, the lower one ends. Such a sweep lets the samples step, which is right from
+wherever they are, and only a sweep that has come all the way from the output and back is judged.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from dataclasses import replace
 import numpy as np
 
 from sheafnet.core.arrays import Array
-from sheafnet.dynamics.elimination.port import Side
+from sheafnet.dynamics.elimination.port import Port
 from sheafnet.dynamics.elimination.sweep import (
-    Word,
+    SweepMessage,
 )
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.program import Program, Step
@@ -53,7 +53,7 @@ class PathProgram(Program):
     Parameters
     ----------
     below
-        The side of the input.
+        The port to the input.
     rounds
         Proximal rounds where a solve fails.
 
@@ -65,7 +65,7 @@ class PathProgram(Program):
         How often the sample that was solved most often has been solved, as far as is known here.
     """
 
-    def __init__(self, below: Side, rounds: int) -> None:
+    def __init__(self, below: Port, rounds: int) -> None:
         self.number = self.solves = 0
         self._below = below
         self._rounds = float(rounds)
@@ -84,12 +84,12 @@ class InnerProgram(PathProgram):
     Parameters
     ----------
     above, below
-        The sides of the output and of the input.
+        The ports to the output and to the input.
     rounds
         Proximal rounds where a solve fails.
     """
 
-    def __init__(self, above: Side, below: Side, rounds: int) -> None:
+    def __init__(self, above: Port, below: Port, rounds: int) -> None:
         super().__init__(below, rounds)
         self._above = above
         # The sweep up that left the candidates.
@@ -110,28 +110,28 @@ class InnerProgram(PathProgram):
         up = self._below.number(inbox) if self.number else 0
         if self._above.number(inbox) > up:
             return self._down(star, inbox, self._coming_down(inbox))
-        word = self._below.word(inbox)
-        self.number = self._candidates_of = word.number
-        return self._up(star, word)
+        message = self._below.latest(inbox)
+        self.number = self._candidates_of = message.number
+        return self._up(star, message)
 
-    def _coming_down(self, inbox: Inbox) -> Word:
-        """Return the word from above as it is to be handled here, and take its number."""
-        word = self._above.word(inbox)
-        tally = word.tally
-        restarted = not self.number and word.number > 1
+    def _coming_down(self, inbox: Inbox) -> SweepMessage:
+        """Return the message from above as it is to be handled here, and take its number."""
+        message = self._above.latest(inbox)
+        state = message.state
+        restarted = not self.number and message.number > 1
         if restarted:
-            tally = tally.planned(self._rounds)
-        elif word.number != self._candidates_of + 1:
-            tally = replace(tally, taken=np.zeros_like(tally.taken))
-        self.solves = int(tally.solves.max())
-        self.number = word.number + 2 * restarted
-        return replace(word, number=self.number, tally=tally)
+            state = state.planned(self._rounds)
+        elif message.number != self._candidates_of + 1:
+            state = replace(state, taken=np.zeros_like(state.taken))
+        self.solves = int(state.solves.max())
+        self.number = message.number + 2 * restarted
+        return replace(message, number=self.number, state=state)
 
     @abc.abstractmethod
-    def _down(self, star: Star, inbox: Inbox, word: Word) -> Step: ...
+    def _down(self, star: Star, inbox: Inbox, message: SweepMessage) -> Step: ...
 
     @abc.abstractmethod
-    def _up(self, star: Star, word: Word) -> Step: ...
+    def _up(self, star: Star, message: SweepMessage) -> Step: ...
 
 
 def moved(star: Star, stalk: Array) -> Array | None:

@@ -1,4 +1,4 @@
-"""What neighbours on a path tell each other as a sweep passes, and what its upper end makes of it.
+"""The messages of a sweep along a path, and what its upper end decides from them.
 
 A sweep goes down the path and is answered by one that goes up. Each sample has a plan of its own
 for the two:
@@ -48,7 +48,7 @@ SLACK = 4.0
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class SampleState:
     """What a sweep carries of every sample; arrays of shape (batch,) but for ``after``.
 
     Attributes
@@ -72,7 +72,7 @@ class Tally:
     last
         Largest force before the last solve; infinite before the first.
     grain
-        What rounding makes of the vectors of this word; for the next vertex only.
+        What rounding makes of the vectors of this message; for the next vertex only.
     same
         1 while the candidates of the whole way have kept the pattern on the way up.
     after
@@ -93,17 +93,17 @@ class Tally:
     after: Array
 
     @classmethod
-    def blank(cls, batch: int) -> Tally:
-        """Return the tally of samples that are all to be solved."""
+    def blank(cls, batch: int) -> SampleState:
+        """Return the state of samples that are all to be solved."""
         rows = np.zeros((len(fields(cls)) - 1, batch))
         blank = cls(*[*rows, np.zeros((CANDIDATES, batch))])
         return replace(blank, force=np.full(batch, np.inf))
 
-    def planned(self, plan: Array | float, taken: Array | float = 0.0) -> Tally:
-        """Return the tally with which a sweep of that plan begins."""
+    def planned(self, plan: Array | float, taken: Array | float = 0.0) -> SampleState:
+        """Return the state with which a sweep of that plan begins."""
         blank = np.zeros_like(self.plan)
         plan = blank + plan
-        return Tally(
+        return SampleState(
             plan=plan,
             solves=self.solves + (plan == SOLVE),
             taken=blank + taken,
@@ -118,8 +118,8 @@ class Tally:
             after=np.zeros_like(self.after),
         )
 
-    def judged(self, rounds: float, precision: float) -> Tally:
-        """Return the tally of the next sweep down, after one that has come up.
+    def judged(self, rounds: float, precision: float) -> SampleState:
+        """Return the state of the next sweep down, after one that has come up.
 
         Parameters
         ----------
@@ -145,17 +145,17 @@ class Tally:
         return self.planned(plan, np.where(solving & lower & ~settled, lowest + 1.0, 0.0))
 
     @property
-    def at_rest(self) -> bool:
+    def settled(self) -> bool:
         """Whether no sample is to move."""
         return bool((self.plan == HOLD).all())
 
 
-HEAD = 2 + len(fields(Tally)) - 1 + CANDIDATES
-"""Numbers of every sample in front of the vectors of a word."""
+HEAD = 2 + len(fields(SampleState)) - 1 + CANDIDATES
+"""Numbers of every sample in front of the vectors of a message."""
 
 
 @dataclass(frozen=True, eq=False)
-class Word:
+class SweepMessage:
     """What one vertex tells the next.
 
     Attributes
@@ -164,7 +164,7 @@ class Word:
         Of the sweep.
     origin
         The number with which it began at the output; 0 for one that did not.
-    tally
+    state
         What is carried of every sample.
     vectors
         Edge vectors, shape (vectors, dim, batch).
@@ -174,14 +174,14 @@ class Word:
 
     number: int
     origin: int
-    tally: Tally
+    state: SampleState
     vectors: Array = field(default_factory=lambda: np.empty((0, 0, 0)))
     curvature: Array | None = None
 
     def packed(self) -> Array:
         """Return it as one array with a row for each sample, so that it cannot arrive in parts."""
-        batch = len(self.tally.plan)
-        rows = [getattr(self.tally, part.name) for part in fields(Tally)]
+        batch = len(self.state.plan)
+        rows = [getattr(self.state, part.name) for part in fields(SampleState)]
         numbers = [np.full(batch, float(n)) for n in (self.number, self.origin)]
         parts = [np.vstack([*numbers, *rows]).T, self.vectors.transpose(2, 0, 1)]
         if self.curvature is not None:
@@ -191,37 +191,37 @@ class Word:
 
 
 def number_of(packed: Array) -> int:
-    """Return the number of a packed word."""
+    """Return the number of a packed message."""
     return int(packed[0, 0])
 
 
-def unpacked(packed: Array, dim: int, vectors: int) -> Word:
-    """Return the word that was packed."""
+def unpacked(packed: Array, dim: int, vectors: int) -> SweepMessage:
+    """Return the message that was packed."""
     batch = len(packed)
     head, rest = packed[:, :HEAD].T, packed[:, HEAD:]
-    rows, split = len(fields(Tally)) + 1, vectors * dim
-    return Word(
+    rows, split = len(fields(SampleState)) + 1, vectors * dim
+    return SweepMessage(
         number=number_of(packed),
         origin=int(head[1, 0]),
-        tally=Tally(*[*head[2:rows], head[rows:]]),
+        state=SampleState(*[*head[2:rows], head[rows:]]),
         vectors=rest[:, :split].reshape(batch, vectors, dim).transpose(1, 2, 0),
         curvature=rest[:, split:].reshape(batch, dim, dim) if rest.shape[1] > split else None,
     )
 
 
-def chosen(tally: Tally, candidates: Array, otherwise: Array) -> Array:
+def chosen(state: SampleState, candidates: Array, otherwise: Array) -> Array:
     """Return the candidate that was taken in each sample, or what there is ``otherwise``.
 
     Parameters
     ----------
-    tally
+    state
         Says which.
     candidates
         Shape (shares, dim, batch).
     otherwise
         Shape (dim, batch).
     """
-    taken = tally.taken.astype(np.intp)
+    taken = state.taken.astype(np.intp)
     best = np.take_along_axis(candidates, np.maximum(taken - 1, 0)[None, None, :], axis=0)[0]
     return np.where(taken > 0, best, otherwise)
 

@@ -14,15 +14,15 @@ from sheafnet.dynamics.elimination.blocks import (
     half_square,
     pattern,
 )
-from sheafnet.dynamics.elimination.port import Side
+from sheafnet.dynamics.elimination.port import Port
 from sheafnet.dynamics.elimination.program import InnerProgram, moved
 from sheafnet.dynamics.elimination.sweep import (
     CANDIDATES,
     ROUNDING,
     SHARES,
     SOLVE,
-    Tally,
-    Word,
+    SampleState,
+    SweepMessage,
     chosen,
     grain_of,
 )
@@ -46,8 +46,8 @@ class UnitProgram(InnerProgram):
 
     def __init__(self, star: Star, below: Incidence, above: Incidence, rounds: int) -> None:
         super().__init__(
-            Side(star, above, vectors=3, curvature=True),
-            Side(star, below, vectors=1 + CANDIDATES),
+            Port(star, above, vectors=3, curvature=True),
+            Port(star, below, vectors=1 + CANDIDATES),
             rounds,
         )
         self._gate = above.map
@@ -67,8 +67,8 @@ class UnitProgram(InnerProgram):
         if not self._input_is_news(inbox):
             return super()._handle(star, inbox)
         self.number += 2
-        tally = Tally.blank(self._below.batch).planned(self._rounds)
-        return self._answer(star, inbox, Word(self.number, 0, tally), star.stalk)
+        state = SampleState.blank(self._below.batch).planned(self._rounds)
+        return self._answer(star, inbox, SweepMessage(self.number, 0, state), star.stalk)
 
     def _input_is_news(self, inbox: Inbox) -> bool:
         """Return whether the input has another value than in the last sweep."""
@@ -77,68 +77,68 @@ class UnitProgram(InnerProgram):
         c = self._below.projection(inbox)
         return c is not self._c and not np.array_equal(c, self._c)
 
-    def _down(self, star: Star, inbox: Inbox, word: Word) -> Step:
+    def _down(self, star: Star, inbox: Inbox, message: SweepMessage) -> Step:
         """Step, which reads off the pattern; tell the value of all that is above."""
-        tally = word.tally
-        assert word.curvature is not None
+        state = message.state
+        assert message.curvature is not None
         if self._c is None or self._is_first:
             self._c = self._below.projection(inbox)
         else:
-            self._c = chosen(tally, self._candidates, self._c)
-        c, (a, pull, push) = self._c, word.vectors
+            self._c = chosen(state, self._candidates, self._c)
+        c, (a, pull, push) = self._c, message.vectors
         self._a = a = a.astype(c.dtype)
         z = self._best(c, a, star.stalk)
         gap = a - self._gate.apply(z)
         force = pull + gap
-        self._units = Gate(z, Value(word.curvature, push + force))
+        self._units = Gate(z, Value(message.curvature, push + force))
         grain = self._c_grain + grain_of(c) + grain_of(a)
         largest = np.abs(force).max(axis=0)
-        tally = replace(
-            tally,
-            before=tally.before + half_square(c - z) + half_square(gap),
-            blur=tally.blur + grain * (np.abs(c - z) + np.abs(gap)).sum(axis=0),
-            scale=np.maximum(tally.scale, np.maximum(grain_of(c), grain_of(a))),
-            force=np.maximum(tally.force, largest),
-            excess=np.maximum(tally.excess, largest - ROUNDING * (tally.grain + grain)),
+        state = replace(
+            state,
+            before=state.before + half_square(c - z) + half_square(gap),
+            blur=state.blur + grain * (np.abs(c - z) + np.abs(gap)).sum(axis=0),
+            scale=np.maximum(state.scale, np.maximum(grain_of(c), grain_of(a))),
+            force=np.maximum(state.force, largest),
+            excess=np.maximum(state.excess, largest - ROUNDING * (state.grain + grain)),
             grain=grain,
         )
         if self._is_first:
             self.number += 1
-            return self._answer(star, inbox, replace(word, number=self.number, tally=tally), z)
+            return self._answer(star, inbox, replace(message, number=self.number, state=state), z)
         below = self._units.below
         vectors = np.stack([z, below.slope])
-        told = replace(word, tally=tally, vectors=vectors, curvature=below.curvature)
-        return Step(moved(star, z), (self._below.letter(told),))
+        sent = replace(message, state=state, vectors=vectors, curvature=below.curvature)
+        return Step(moved(star, z), (self._below.outgoing(sent),))
 
-    def _answer(self, star: Star, inbox: Inbox, word: Word, z: Array) -> Step:
+    def _answer(self, star: Star, inbox: Inbox, message: SweepMessage, z: Array) -> Step:
         """Begin a sweep up, above an input that stays as it is."""
         self._candidates_of = self.number
         self._c = c = self._below.projection(inbox)
         return self._rise(
-            star, replace(word, vectors=np.repeat(c[None], 1 + CANDIDATES, axis=0)), z
+            star, replace(message, vectors=np.repeat(c[None], 1 + CANDIDATES, axis=0)), z
         )
 
-    def _up(self, star: Star, word: Word) -> Step:
-        self._c = word.vectors[0].astype(star.stalk.dtype)
-        self._c_grain = word.tally.grain
-        return self._rise(star, word, star.stalk)
+    def _up(self, star: Star, message: SweepMessage) -> Step:
+        self._c = message.vectors[0].astype(star.stalk.dtype)
+        self._c_grain = message.state.grain
+        return self._rise(star, message, star.stalk)
 
-    def _rise(self, star: Star, word: Word, z: Array) -> Step:
+    def _rise(self, star: Star, message: SweepMessage, z: Array) -> Step:
         """Find the best a and z for each candidate of c; or step, from ``z``."""
-        tally, a = word.tally, self._a
-        self._candidates = word.vectors[1:].astype(z.dtype)
+        state, a = message.state, self._a
+        self._candidates = message.vectors[1:].astype(z.dtype)
         targets = np.repeat(a[None], CANDIDATES, axis=0)
         if self._units is not None:
-            change = self._units.change(self._candidates - word.vectors[0], SHARES)
-            targets = np.where(tally.plan == SOLVE, a + change, targets).astype(z.dtype)
+            change = self._units.change(self._candidates - message.vectors[0], SHARES)
+            targets = np.where(state.plan == SOLVE, a + change, targets).astype(z.dtype)
         best = self._best(self._candidates, targets, z)
-        stalk = np.where(tally.plan > 0.0, best[0], z)
+        stalk = np.where(state.plan > 0.0, best[0], z)
         same = (pattern(best[0]) == pattern(z)).all(axis=0)
-        after = tally.after + half_square(self._candidates - best)
-        tally = replace(tally, same=tally.same * same, after=after)
+        after = state.after + half_square(self._candidates - best)
+        state = replace(state, same=state.same * same, after=after)
         vectors = np.concatenate([self._gate.apply(stalk)[None], targets, self._gate.apply(best)])
-        told = replace(word, tally=tally, vectors=vectors, curvature=None)
-        return Step(moved(star, stalk), (self._above.letter(told),))
+        sent = replace(message, state=state, vectors=vectors, curvature=None)
+        return Step(moved(star, stalk), (self._above.outgoing(sent),))
 
     def _best(self, c: Array, a: Array, z: Array) -> Array:
         """Return the exact minimiser between c and a, the lowest of two."""

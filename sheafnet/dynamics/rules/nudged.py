@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Kind
-from sheafnet.dynamics.program import Letter, Program, Step
+from sheafnet.dynamics.program import EdgeMessage, Program, Step
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Star
 from sheafnet.dynamics.training.batch_pass import BatchPass, ends
@@ -48,7 +48,7 @@ class Nudged(Rule):
 class NudgedPass(BatchPass):
     """The stalk on the way up, a tension on the way down."""
 
-    down_word = Kind.TENSION
+    down_kind = Kind.TENSION
 
     def rise(self, inbox: Inbox) -> Step:
         raise NotImplementedError("one sweep is all")
@@ -73,5 +73,5 @@ class NudgedPass(BatchPass):
                 pulled = inbox[self._from_below] - star.stalk
             else:
                 pulled = star.pins.pull(star.stalk)
-        letter = Letter(Kind.TENSION, below.edge, self.batch, pulled)
-        return Step(None, (letter,), maps=maps, edges=())
+        message = EdgeMessage(Kind.TENSION, below.edge, self.batch, pulled)
+        return Step(None, (message,), maps=maps, edges=())

@@ -79,7 +79,7 @@ class Relax(Rule):
 class RelaxPass(BatchPass):
     """The stalk moves both ways."""
 
-    down_word = Kind.PROJECTION
+    down_kind = Kind.PROJECTION
 
     def __init__(
         self, rule: Relax, star: Star, data: StalkPins | None, learner: MapLearner, batch: int

@@ -52,7 +52,7 @@ class BatchPass(abc.ABC):
     sweeps: int = 1
     """How often a batch goes up and down."""
 
-    down_word: ClassVar[Kind]
+    down_kind: ClassVar[Kind]
     """What is said on the way down."""
 
     def __init__(
@@ -68,7 +68,7 @@ class BatchPass(abc.ABC):
         self._down_to: tuple[str, ...] = () if below is None else (below.edge,)
         self._keys = (
             None if below is None else Key(Kind.PROJECTION, below.edge, below.neighbour),
-            None if above is None else Key(self.down_word, above.edge, above.neighbour),
+            None if above is None else Key(self.down_kind, above.edge, above.neighbour),
         )
         self.expect(batch)
 
