@@ -25,19 +25,19 @@ def outbox(timeout: float = 10.0, window: int = 4) -> Outbox:
 
 def test_what_is_put_is_sent_once_and_settled_when_acknowledged() -> None:
     box = outbox()
-    assert box.settled
+    assert box.all_acknowledged
     assert not box.may_send
     box.put(message())
     assert box.may_send
-    assert not box.settled
+    assert not box.all_acknowledged
     number, sent = box.take(now=0.0)
     assert (number, [m.sequence for m in sent]) == (1, [1])
     assert not box.may_send
-    assert not box.settled
+    assert not box.all_acknowledged
     box.acknowledge([1], now=3.0)
-    assert box.settled
+    assert box.all_acknowledged
     box.acknowledge([1], now=4.0)  # an acknowledgement that comes twice
-    assert box.settled
+    assert box.all_acknowledged
 
 
 def test_the_newest_of_a_key_replaces_the_older_and_other_keys_stay() -> None:
@@ -57,7 +57,7 @@ def test_an_acknowledgement_of_an_older_value_does_not_settle_the_newer() -> Non
     second, sent = box.take(1.0)
     assert [m.sequence for m in sent] == [2]
     box.acknowledge([second], 2.0)
-    assert box.settled
+    assert box.all_acknowledged
 
 
 def test_what_is_not_acknowledged_is_sent_again_at_its_time_and_backed_off() -> None:
@@ -77,7 +77,7 @@ def test_what_is_not_acknowledged_is_sent_again_at_its_time_and_backed_off() -> 
     assert waits == [min(10.0 * 2**n, 10.0 * LONGEST_BACKOFF) for n in range(9)]
     number, _ = box.take(now)
     box.acknowledge([number], now + 1.0)
-    assert box.settled
+    assert box.all_acknowledged
 
 
 def test_while_there_is_word_from_the_peer_a_loss_is_an_accident_and_no_timeout_grows() -> None:
@@ -87,7 +87,7 @@ def test_while_there_is_word_from_the_peer_a_loss_is_an_accident_and_no_timeout_
     for hears in (False, False, True, True, True, False, False):
         box.take(now)
         if hears:
-            box.hear()
+            box.peer_alive()
         assert box.due is not None
         waits.append(box.due - now)
         now = box.due
@@ -108,7 +108,7 @@ def test_a_late_acknowledgement_settles_what_it_names_and_teaches_the_timer() ->
     assert box.due is not None
     assert box.due - 100.0 >= 100.0
     box.acknowledge([number], 101.0)
-    assert box.settled
+    assert box.all_acknowledged
 
 
 def test_what_is_sent_again_is_not_in_the_queue_once_the_first_frame_turns_out_heard() -> None:
@@ -118,13 +118,13 @@ def test_what_is_sent_again_is_not_in_the_queue_once_the_first_frame_turns_out_h
     box.expire(10.0)
     again, _ = box.take(10.0)
     box.acknowledge([late], 11.0)
-    assert not box.settled  # a frame is on its way that will be acknowledged
+    assert not box.all_acknowledged  # a frame is on its way that will be acknowledged
     assert box.due is not None
     box.expire(box.due)
     assert not box.may_send
-    assert box.settled
+    assert box.all_acknowledged
     box.acknowledge([again], 100.0)
-    assert box.settled
+    assert box.all_acknowledged
 
 
 def test_a_round_trip_of_a_hundred_timeouts_is_learnt_while_there_is_always_news() -> None:
@@ -132,7 +132,7 @@ def test_a_round_trip_of_a_hundred_timeouts_is_learnt_while_there_is_always_news
     for now in range(20_000):
         while answers and answers[0][0] <= now:
             box.acknowledge([answers.popleft()[1]], float(now))
-        box.hear()
+        box.peer_alive()
         if now < 15_000:
             box.put(message(sequence=now + 1))
         box.expire(float(now))
@@ -141,7 +141,7 @@ def test_a_round_trip_of_a_hundred_timeouts_is_learnt_while_there_is_always_news
             answers.append((now + 800.0, box.take(float(now))[0]))
     # Four at a time are 75; before anything is known, four go out in every timeout.
     assert frames <= 2 * (75 + 400)
-    assert box.settled
+    assert box.all_acknowledged
 
 
 def test_of_all_that_a_peer_acknowledges_after_a_pause_the_newest_is_measured() -> None:
@@ -149,7 +149,7 @@ def test_of_all_that_a_peer_acknowledges_after_a_pause_the_newest_is_measured() 
     numbers = []
     for now in range(0, 1000, 10):
         box.put(message(sequence=now + 1))
-        box.hear()
+        box.peer_alive()
         box.expire(float(now))
         if box.may_send:
             numbers.append(box.take(float(now))[0])
@@ -198,7 +198,7 @@ def test_renewal_says_everything_again_what_was_settled_included() -> None:
     box.acknowledge([box.take(0.0)[0]], 1.0)
     box.put(message("f"))
     late, _ = box.take(1.0)
-    box.renew()
+    box.peer_restarted()
     assert box.due is None
     box.acknowledge([late], 2.0)  # for a life that is over
     assert {m.key.edge for m in box.take(2.0)[1]} == {"e", "f"}
@@ -239,18 +239,18 @@ class Story:
             self.now = max(self.now, self.box.due)
             self.box.expire(self.now)
 
-    def hear(self) -> None:
-        self.box.hear()
+    def peer_alive(self) -> None:
+        self.box.peer_alive()
 
-    def renew(self) -> None:
-        self.box.renew()
+    def peer_restarted(self) -> None:
+        self.box.peer_restarted()
         self.flying.clear()
         self.known = 0
 
 
 HAPPENINGS = (
-    Story.put, Story.take, Story.first, Story.last, Story.lose, Story.expire, Story.hear,
-    Story.renew,
+    Story.put, Story.take, Story.first, Story.last, Story.lose, Story.expire, Story.peer_alive,
+    Story.peer_restarted,
 )  # fmt: skip
 
 
@@ -263,11 +263,11 @@ def test_whatever_happens_only_what_is_known_settles_and_the_last_value_is_in_th
     for event in happened:
         story.now += 1.0
         event(story)
-        assert not box.settled or story.known == story.sequence
-        assert not box.may_send or len(box._flights) < 2
+        assert not box.all_acknowledged or story.known == story.sequence
+        assert not box.may_send or len(box._in_flight) < 2
     for _ in range(100):
         story.take()
         story.last()
         story.expire()
-    assert box.settled
+    assert box.all_acknowledged
     assert story.known == story.sequence

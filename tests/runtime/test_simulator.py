@@ -261,7 +261,7 @@ def _once(holds: Callable[[Coordinator], bool]) -> Callable[[Coordinator], bool]
 
 
 def restarted_not_told(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Outbox, "renew", lambda *_: None)
+    patch.setattr(Outbox, "peer_restarted", lambda *_: None)
 
 
 @interpreted_only

@@ -143,8 +143,8 @@ class Host:
         if frame.incarnation > peer.incarnation:
             peer.incarnation = frame.incarnation
             peer.unacknowledged.clear()
-            peer.outbox.renew()
-        peer.outbox.hear()
+            peer.outbox.peer_restarted()
+        peer.outbox.peer_alive()
         if frame.heard == self.incarnation:
             peer.outbox.acknowledge(frame.acks, now)
         if frame.number:
@@ -213,7 +213,7 @@ class Host:
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do, and everything said is known to have been heard."""
-        return not self.runnable and all(p.outbox.settled for p in self._peers.values())
+        return not self.runnable and all(p.outbox.all_acknowledged for p in self._peers.values())
 
     def step(self, now: float) -> list[tuple[str, bytes]]:
         """Do what there is to do; return the frames to send, each with its receiver.
