@@ -112,7 +112,7 @@ def follows(name: str) -> bool:
     return apart <= CURVES_APART
 
 
-def told(found: Sequence[float | None]) -> str:
+def described(found: Sequence[float | None]) -> str:
     """Return what was found, the median and the worst."""
     numbers = [float("inf") if each is None else each for each in found]
     listed = ", ".join("never" if each is None else f"{each:,.0f}" for each in found)
@@ -128,7 +128,7 @@ def run(what: str, name: str) -> bool:
         "free": lambda net, seed: freely(name, task, net, seed),
     }
     found = [ways[what](net, seed) for seed, net in enumerate(starts(task))]
-    line = f"{what:8}  {name:10}  {told(found)}"
+    line = f"{what:8}  {name:10}  {described(found)}"
     if what == "free":
         beside = [in_step(task, net, KEEP, LOCAL_ADAM, 3000) or math.inf for net in starts(task)]
         ticks = np.median([each or math.inf for each in found])

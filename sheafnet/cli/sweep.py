@@ -108,7 +108,7 @@ class Row(NamedTuple):
 
 
 class Energies(Observer):
-    """Keeps the energy of every report of progress, once every vertex has heard its neighbours."""
+    """Keeps the energy of every report of progress, once every projection has been received."""
 
     interval = 0.0
 

@@ -99,7 +99,7 @@ def _seen(
     """Return what a vertex would see: the arguments of the functions in ``local``."""
     incidences = sheaf.incidences(vertex)
     own = [inc.map.apply(cochain[vertex]) for inc in incidences]
-    heard = [
+    latest = [
         sheaf.map_at(inc.edge, inc.neighbour).apply(cochain[inc.neighbour]) for inc in incidences
     ]
-    return incidences, pins.get(vertex), cochain[vertex], own, heard
+    return incidences, pins.get(vertex), cochain[vertex], own, latest

@@ -38,8 +38,8 @@ class Incidence:
         # Compiled, an object that cannot be changed cannot be filled after it was made either.
         return type(self), (self.edge, self.neighbour, self.map, self.is_tail, self.leads)
 
-    def force(self, stalk: Array, projection: Array, heard: Array) -> Array:
-        """Return this edge's part of ∇E at the vertex, DFᵀ (F x − heard).
+    def force(self, stalk: Array, projection: Array, latest: Array) -> Array:
+        """Return this edge's part of ∇E at the vertex, DFᵀ (F x − latest).
 
         The formula is the same at both ends: the sign of the residual and the sign with
         which the map enters it cancel.
@@ -50,7 +50,7 @@ class Incidence:
             x, shape (vertex dim, batch).
         projection
             F x, shape (edge dim, batch).
-        heard
+        latest
             The neighbour's projection onto the same edge stalk.
 
         Returns
@@ -58,8 +58,8 @@ class Incidence:
         numpy.ndarray
             A new array, which the caller may change.
         """
-        return self.map.pullback(stalk, projection - heard)
+        return self.map.pullback(stalk, projection - latest)
 
-    def residual(self, projection: Array, heard: Array) -> Array:
+    def residual(self, projection: Array, latest: Array) -> Array:
         """Return r of the edge, tail's projection minus head's, shape (edge dim, batch)."""
-        return projection - heard if self.is_tail else heard - projection
+        return projection - latest if self.is_tail else latest - projection

@@ -20,7 +20,7 @@ def gradient(
     pins: StalkPins | None,
     stalk: Array,
     projections: Sequence[Array],
-    heard: Sequence[Array],
+    latest: Sequence[Array],
 ) -> Array:
     """Return ∇E at the vertex, shape (dim, batch), as a new array.
 
@@ -34,12 +34,12 @@ def gradient(
         Its pins; soft ones pull, hard ones do not matter here.
     stalk
         x, shape (dim, batch).
-    projections, heard
+    projections, latest
         F x of the vertex and of the neighbour, one for each incidence.
     """
     total: Array | None = None
     for end, inc in enumerate(incidences):
-        force = inc.force(stalk, projections[end], heard[end])
+        force = inc.force(stalk, projections[end], latest[end])
         if total is None:
             total = force
         else:
@@ -56,7 +56,7 @@ def descent(
     pins: StalkPins | None,
     stalk: Array,
     projections: Sequence[Array],
-    heard: Sequence[Array],
+    latest: Sequence[Array],
 ) -> Array:
     """Return the part of ∇E that can move the vertex: 0 where it is held or settled on a kink.
 
@@ -66,12 +66,12 @@ def descent(
 
     Takes what ``gradient`` does; a new array as well.
     """
-    force = gradient(incidences, pins, stalk, projections, heard)
+    force = gradient(incidences, pins, stalk, projections, latest)
     kinks = [inc.map.kink for inc in incidences]
     # Asked in every step: hardly ever is a coordinate exactly 0.
     if any(kinks) and has_zero(stalk):
         at = np.flatnonzero(stalk == 0.0)
-        to_right, to_left = _sides(kinks, at, projections, heard, force)
+        to_right, to_left = _sides(kinks, at, projections, latest, force)
         upward = -to_right >= to_left
         force.flat[at] = np.where(upward, np.minimum(to_right, 0.0), np.maximum(to_left, 0.0))
     if pins is not None:
@@ -84,15 +84,15 @@ def resting_on_kinks(
     pins: StalkPins | None,
     stalk: Array,
     projections: Sequence[Array],
-    heard: Sequence[Array],
+    latest: Sequence[Array],
 ) -> NDArray[np.bool_]:
     """Return which coordinates and samples rest on a kink: at 0, where ∇E jumps over 0."""
     resting = np.zeros(stalk.shape, dtype=bool)
     kinks = [inc.map.kink for inc in incidences]
     if any(kinks):
-        right = gradient(incidences, pins, stalk, projections, heard)
+        right = gradient(incidences, pins, stalk, projections, latest)
         at = np.flatnonzero(stalk == 0.0)
-        to_right, to_left = _sides(kinks, at, projections, heard, right)
+        to_right, to_left = _sides(kinks, at, projections, latest, right)
         resting.flat[at] = (to_left <= 0.0) & (to_right >= 0.0) & (to_left < to_right)
     return resting if pins is None else resting & ~pins.held[:, None]
 
@@ -101,13 +101,13 @@ def _sides(
     kinks: Sequence[float],
     at: NDArray[np.intp],
     projections: Sequence[Array],
-    heard: Sequence[Array],
+    latest: Sequence[Array],
     right: Array,
 ) -> tuple[Array, Array]:
     """Return ∇E to the right and to the left where the flattened stalk is 0, at ``at``."""
     to_right = right.flat[at]
     to_left = to_right
-    for kink, own, other in zip(kinks, projections, heard, strict=True):
+    for kink, own, other in zip(kinks, projections, latest, strict=True):
         if kink:
             to_left = to_left - kink * (own.flat[at] - other.flat[at])
     return to_right, to_left

@@ -95,7 +95,7 @@ class Group:
         return messages
 
     def stationarity(self) -> dict[str, float]:
-        """Return the largest |∇E| of every member, each from what it has heard."""
+        """Return the largest |∇E| of every member, each from the latest projections there."""
         return {name: vertex.stationarity for name, vertex in self.vertices.items()}
 
     def set_pins(
@@ -106,7 +106,7 @@ class Group:
         Returns
         -------
         list of Message
-            What is to be told of it, undelivered.
+            What is to be sent for it, undelivered.
         """
         return [
             message
@@ -130,19 +130,19 @@ class Group:
         edge_stats = self.edge_stats()
         if edge_stats:
             return {edge: stats.discord for edge, stats in edge_stats.items()}
-        return discord(self.residuals()) if self.heard_all else {}
+        return discord(self.residuals()) if self.received_all else {}
 
     @property
-    def heard_all(self) -> bool:
-        """Whether every member has heard all its neighbours."""
-        return all(vertex.star.heard_all(vertex.inbox) for vertex in self.vertices.values())
+    def received_all(self) -> bool:
+        """Whether every member has received a projection on every incidence."""
+        return all(vertex.star.received_all(vertex.inbox) for vertex in self.vertices.values())
 
     def energy(self) -> float:
         """Return the energy of every edge whose tail is a member, and of their soft pins.
 
-        0 before all have heard their neighbours.
+        0 before every member has received all projections.
         """
-        if not self.heard_all:
+        if not self.received_all:
             return 0.0
         total = 0.0
         for vertex in self.vertices.values():

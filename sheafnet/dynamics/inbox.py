@@ -63,11 +63,11 @@ class Inbox:
             return False
         before = self.entries.get(key)
         if before is not None:
-            life, heard, _ = before
-            if incarnation < life or (incarnation == life and sequence <= heard):
+            newest, seen, _ = before
+            if incarnation < newest or (incarnation == newest and sequence <= seen):
                 return False
-            if incarnation == life:
-                missed = sequence - heard - 1
+            if incarnation == newest:
+                missed = sequence - seen - 1
                 if missed:
                     self.staleness[min(missed.bit_length(), STALENESS_CLASSES - 1)] += 1
                     self.staleness_sum += missed

@@ -88,11 +88,11 @@ class Program(abc.ABC):
     def unrest(self, star: Star, inbox: Inbox) -> float:
         """Return how far the vertex is from being done: the largest force that can move it.
 
-        Infinite before it has heard everyone, NaN or infinite if it explodes.
+        Infinite before it has received every projection, NaN or infinite if it explodes.
         """
         if star.pinned:
             return 0.0
-        return star.stationarity(inbox) if star.heard_all(inbox) else math.inf
+        return star.stationarity(inbox) if star.received_all(inbox) else math.inf
 
     def trouble(self) -> str | None:
         """Say what exploded; None for the force on the vertex."""

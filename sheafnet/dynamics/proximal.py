@@ -60,7 +60,7 @@ def proximal(star: Star, *, keep: bool) -> Proximal:
 
 
 class MeanProximal(Proximal):
-    """Goes to the mean of what was heard and of the soft pins, where every map is the identity.
+    """Goes to the mean of the latest projections and the soft pins, where all maps are identities.
 
     As ``LinearProximal``, but coordinates do not meet: it takes no more than a stalk, of which
     there may be very wide ones.
@@ -153,7 +153,7 @@ class FoldedProximal(Proximal):
         return self._only_identities and self._coordinates_apart and offered
 
     def minimiser(self, star: Star, inbox: Inbox) -> Array:
-        pins, keys = star.pins, star.heard_keys
+        pins, keys = star.pins, star.latest_keys
         others = [inbox[keys[place]] for place in self._others]
         if self._lone:
             (centre,) = others
@@ -178,12 +178,12 @@ class MajorisedProximal(Proximal):
         self._step = star.longest_step
 
     def minimiser(self, star: Star, inbox: Inbox) -> Array:
-        force, heard = star.descent(inbox), star.heard(inbox)
-        before = star.energy_at(star.stalk, heard)
+        force, latest = star.descent(inbox), star.latest(inbox)
+        before = star.energy_at(star.stalk, latest)
         step = self._step
         for _ in range(HALVINGS):
             x = star.stalk - step * force
-            if star.energy_at(x, heard) <= before:
+            if star.energy_at(x, latest) <= before:
                 return np.asarray(x)
             step *= 0.5
         return star.stalk

@@ -1,6 +1,6 @@
 """The star of a vertex: all that it can see.
 
-Its own stalk, its own restriction maps, its own projections, and through an inbox the last
+Its own stalk, its own restriction maps, its own projections, and through an inbox the latest
 projection of each neighbour. The local energy and its gradient need nothing else, which is
 the whole claim of locality.
 """
@@ -60,15 +60,15 @@ class Star:
         A force or a change of a projection that is no larger than this is not worth a step or
         a message, so that a converged network falls silent. 0 acts on everything.
     sequence
-        Of the last word said.
+        Of the last message that was sent.
     tag
-        Which computation the stalk belongs to; what is heard is of the same one.
-    heard_keys
-        Of the word of each neighbour about it.
+        Which computation the stalk belongs to; the latest projections are of the same one.
+    latest_keys
+        Key of the latest projection of each neighbour, in the order of the incidences.
     has_kinks
         Whether the energy around the vertex has a derivative that jumps at 0.
     turns
-        For each neighbour that can move, the key of its word and 1 if this vertex goes first.
+        For each neighbour that can move, the key of its projection and 1 if this vertex goes first.
     """
 
     def __init__(
@@ -81,12 +81,12 @@ class Star:
         self.name = name
         self.incidences = tuple(incidences)
         self.tag = 0
-        self.heard_keys = self._keys()
+        self.latest_keys = self._keys()
         self.constrain(constraint)
         self.send_threshold = 0.0
         self.sequence = 0
         self.has_kinks = any(inc.map.kink for inc in self.incidences)
-        self._heard_all = False
+        self._received_all = False
         # Version of the inbox that the force was worked out from; none since the last move.
         self._seen = -1
         self.move(stalk)
@@ -100,7 +100,7 @@ class Star:
         self.constraint = constraint
         self.turns = tuple(
             (key, int(inc.leads))
-            for inc, key in zip(self.incidences, self.heard_keys, strict=True)
+            for inc, key in zip(self.incidences, self.latest_keys, strict=True)
             if inc.neighbour not in constraint.held_neighbours
         )
 
@@ -118,8 +118,8 @@ class Star:
         """Belong to another computation from now on."""
         if tag != self.tag:
             self.tag = tag
-            self.heard_keys = self._keys()
-            self._heard_all = False
+            self.latest_keys = self._keys()
+            self._received_all = False
 
     def _keys(self) -> tuple[Key, ...]:
         return tuple(
@@ -170,15 +170,15 @@ class Star:
             )
         return 1.0 / curvature if curvature > 0.0 else 0.0
 
-    def heard_all(self, inbox: Inbox) -> bool:
-        """Return whether every neighbour has said its projection at least once."""
-        self._heard_all = self._heard_all or inbox.has(self.heard_keys)
-        return self._heard_all
+    def received_all(self, inbox: Inbox) -> bool:
+        """Return whether a projection has arrived on every incidence."""
+        self._received_all = self._received_all or inbox.has(self.latest_keys)
+        return self._received_all
 
     def descent(self, inbox: Inbox) -> Array:
         """Return the part of ∇E that can move the vertex, shape (dim, batch).
 
-        From the last word of each neighbour; see ``core.local.descent``.
+        From the latest projection of each neighbour; see ``core.local.descent``.
         """
         if self._seen != inbox.version:
             self._look(inbox)
@@ -192,25 +192,25 @@ class Star:
 
     def _look(self, inbox: Inbox) -> None:
         """Work out the force, and the largest part of it."""
-        ends, pins, heard = self.incidences, self.constraint.pins, self.heard(inbox)
+        ends, pins, latest = self.incidences, self.constraint.pins, self.latest(inbox)
         if pins is None and not self.has_kinks:
-            force = local.gradient(ends, None, self.stalk, self.projections, heard)
+            force = local.gradient(ends, None, self.stalk, self.projections, latest)
         else:
-            force = local.descent(ends, pins, self.stalk, self.projections, heard)
+            force = local.descent(ends, pins, self.stalk, self.projections, latest)
         # Before it is frozen: NumPy searches a copy of what it may not write to.
         self._stationarity = largest(force)
         self._descent: Array = frozen(force)
         self._seen = inbox.version
 
-    def heard(self, inbox: Inbox) -> list[Array]:
-        """Return the last projection of the neighbour on every incidence."""
-        return [inbox[key] for key in self.heard_keys]
+    def latest(self, inbox: Inbox) -> list[Array]:
+        """Return the latest projection of the neighbour on every incidence."""
+        return [inbox[key] for key in self.latest_keys]
 
     def energy(self, inbox: Inbox) -> float:
         """Return the energy of the edges that this vertex is the tail of, and of its pins."""
         total = 0.0
         for inc, own, other in zip(
-            self.incidences, self.projections, self.heard(inbox), strict=True
+            self.incidences, self.projections, self.latest(inbox), strict=True
         ):
             if inc.is_tail:
                 total += inc.map.energy(self.stalk, own, other)
@@ -218,10 +218,10 @@ class Star:
             total += 0.5 * float((residual * residual).sum())
         return total
 
-    def energy_at(self, x: Array, heard: Sequence[Array]) -> float:
+    def energy_at(self, x: Array, latest: Sequence[Array]) -> float:
         """Return the energy of all edges and pins of the vertex, if its stalk were ``x``."""
         total = 0.0
-        for inc, other in zip(self.incidences, heard, strict=True):
+        for inc, other in zip(self.incidences, latest, strict=True):
             total += inc.map.energy(x, inc.map.apply(x), other)
         if self.pins is not None:
             for spring in self.pins.springs:
@@ -238,7 +238,7 @@ class Star:
         return {
             inc.edge: inc.residual(own, other)
             for inc, own, other in zip(
-                self.incidences, self.projections, self.heard(inbox), strict=True
+                self.incidences, self.projections, self.latest(inbox), strict=True
             )
             if inc.is_tail
         }

@@ -151,7 +151,7 @@ class Vertex:
         return self._everything()
 
     def step(self) -> list[Message]:
-        """Run the program once; return what the neighbours are to be told."""
+        """Run the program once; return the messages to the neighbours."""
         self._acted_on = self.inbox.version
         send_threshold = self.star.send_threshold
         far = (
@@ -201,7 +201,7 @@ class Vertex:
         return [Message(key, sequence, said[end]) for end, key in enumerate(self._own_keys)]
 
     def _news(self) -> list[Message]:
-        """Return the projections that differ enough from what the neighbours were told."""
+        """Return the projections that differ enough from those that were sent last."""
         said, messages = list(self._said), []
         for end, key in enumerate(self._own_keys):
             projection = self.star.projections[end]

@@ -26,12 +26,12 @@ class ProgressLine(Observer):
         self._bar = ProgressBar(
             BarColumn(),
             TextColumn("round {task.fields[rounds]:,}"),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[text]}"),
             TimeElapsedColumn(),
             console=console,
             transient=True,
         )
-        self._task = self._bar.add_task("", total=1.0, rounds=0, told="")
+        self._task = self._bar.add_task("", total=1.0, rounds=0, text="")
         self._first: float | None = None
         self._problem: Problem | None = None
 
@@ -58,15 +58,15 @@ class ProgressLine(Observer):
             self._task,
             completed=min(max(gone / way, 0.0), 1.0) if way else 1.0,
             rounds=progress.rounds,
-            told=f"stationarity {worst:.1e}, energy {progress.energy:.3g}",
+            text=f"stationarity {worst:.1e}, energy {progress.energy:.3g}",
         )
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Show the loss."""
-        told = f"loss {evaluation.train.loss:.4g}"
+        text = f"loss {evaluation.train.loss:.4g}"
         if evaluation.test is not None:
-            told += f", {evaluation.test.loss:.4g} on other samples"
-        self._bar.update(self._task, told=told)
+            text += f", {evaluation.test.loss:.4g} on other samples"
+        self._bar.update(self._task, text=text)
 
     def trained(self, fit: Fit) -> None:  # noqa: ARG002
         """Take the line away."""

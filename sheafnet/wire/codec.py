@@ -9,8 +9,8 @@ A frame is sixteen bytes of prefix, a msgpack header and the arrays::
          4     4  checksum of everything after it: the low 32 bits of its XXH3-64
          8     4  size of the header
         12     4  size of the arrays
-        16        header: [run, sender, receiver, incarnation, number, heard, acks, messages],
-                  each message [kind, edge, vertex, tag, sequence, type, shape];
+        16        header: [run, sender, receiver, incarnation, number, ack_incarnation, acks,
+                  messages], each message [kind, edge, vertex, tag, sequence, type, shape];
                   padded with zeros to a multiple of eight
                   arrays in the order of the messages, little-endian, C order, each padded
                   to a multiple of eight
@@ -142,7 +142,7 @@ class Codec:
                 frame.receiver,
                 frame.incarnation,
                 frame.number,
-                frame.heard,
+                frame.ack_incarnation,
                 frame.acks,
                 described,
             )
@@ -189,13 +189,13 @@ class Codec:
             raise ProtocolError(f"the header cannot be read: {error}", "header") from None
         if type(fields) is not tuple or len(fields) != _FIELDS:
             raise ProtocolError("the header does not have its eight fields", "header")
-        run, sender, receiver, incarnation, number, heard, acks, described = fields
+        run, sender, receiver, incarnation, number, ack_incarnation, acks, described = fields
         # Spelled out, here and for messages: this is in the path of every frame.
         if not (
             type(run) is type(sender) is type(receiver) is str
             and type(acks) is type(described) is tuple
-            and type(incarnation) is type(number) is type(heard) is int
-            and not (incarnation | number | heard) >> COUNT_BITS
+            and type(incarnation) is type(number) is type(ack_incarnation) is int
+            and not (incarnation | number | ack_incarnation) >> COUNT_BITS
             and _are_counts(acks)
         ):
             raise ProtocolError(_ILL_FORMED, "header")
@@ -206,7 +206,9 @@ class Codec:
             messages.append(message)
         if at != end:
             raise ProtocolError(f"{end - at} bytes after the last array", "size")
-        return Frame(run, sender, receiver, incarnation, number, heard, acks, tuple(messages))
+        return Frame(
+            run, sender, receiver, incarnation, number, ack_incarnation, acks, tuple(messages)
+        )
 
     def _check_prefix(self, data: bytes) -> tuple[int, int, int]:
         """Return the size of the header, where the arrays begin, and where they end."""

@@ -7,7 +7,7 @@ from typing import Final
 from sheafnet.dynamics.messages import Message
 
 FIELDS: Final = (
-    "run", "sender", "receiver", "incarnation", "number", "heard", "acks", "messages",
+    "run", "sender", "receiver", "incarnation", "number", "ack_incarnation", "acks", "messages",
 )  # fmt: skip
 
 
@@ -25,7 +25,7 @@ class Frame:
     number
         Counts the frames from this sender, in this incarnation, to this receiver; 0 for a
         frame that carries acknowledgements only and is not acknowledged itself.
-    heard
+    ack_incarnation
         Incarnation of the receiver whose frames ``acks`` acknowledges.
     acks
         Numbers of frames that have arrived since the sender last wrote.
@@ -42,7 +42,7 @@ class Frame:
         receiver: str,
         incarnation: int,
         number: int,
-        heard: int,
+        ack_incarnation: int,
         acks: tuple[int, ...],
         messages: tuple[Message, ...],
     ) -> None:
@@ -51,7 +51,7 @@ class Frame:
         self.receiver = receiver
         self.incarnation = incarnation
         self.number = number
-        self.heard = heard
+        self.ack_incarnation = ack_incarnation
         self.acks = acks
         self.messages = messages
 

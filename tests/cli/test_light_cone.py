@@ -26,17 +26,17 @@ def test_a_table_a_picture_and_figures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "expected"),
     [
         (PUSH, "a light cone is that of a simulated network"),
         ([*SIMULATED, *PUSH, "--set", "light_cone.vertex=z9"], "no vertex 'z9'"),
     ],
 )
 def test_a_push_that_cannot_be_is_refused_before_the_run(
-    settings: list[str], told: str, tmp_path: Path
+    settings: list[str], expected: str, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     done = CliRunner().invoke(main, ["run", "quickstart", *settings, "--out", str(out)])
     assert done.exit_code == 2
-    assert told in done.output
+    assert expected in done.output
     assert not out.exists()

@@ -88,7 +88,7 @@ def test_lockstep_is_swept_over_starts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (("--seeds", "5:5"), "'5:5' is not A:B"),
         (("--seeds", "5"), "'5' is not A:B"),
@@ -103,10 +103,10 @@ def test_lockstep_is_swept_over_starts() -> None:
     ],
 )
 def test_bad_requests_are_refused_before_anything_is_run(
-    arguments: tuple[str, ...], told: str
+    arguments: tuple[str, ...], expected: str
 ) -> None:
     Path("there.csv").write_text("")
     refused = sheafnet("sweep", "quickstart", *SIMULATED, *arguments)
     assert refused.exit_code == 2, refused.output
-    assert told in refused.output
+    assert expected in refused.output
     assert not Path("sweep.csv").exists()

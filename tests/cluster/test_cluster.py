@@ -233,8 +233,8 @@ class TestWarm:
     ) -> None:
         apart = replace(warm_cluster, cluster=sn.Cluster(placement=APART))
         # The home is that of the user, not the one that Ray was started with.
-        told = re.escape(f"host 'v' failed: ZeroDivisionError('at apply 6 in {Path.home()}'")
-        with pytest.raises(ClusterError, match=told):
+        expected = re.escape(f"host 'v' failed: ZeroDivisionError('at apply 6 in {Path.home()}'")
+        with pytest.raises(ClusterError, match=expected):
             sn.infer(chain(Failing(after=5)), ONE, runtime=apart, stop=ENDLESS)
         solution = sn.infer(chain(sn.Identity()), ONE, rule="sor", runtime=apart)
         assert solution.outcome is sn.Outcome.CONVERGED

@@ -54,7 +54,7 @@ class Objecting(Program):
     def step(self, star: Star, inbox: Inbox) -> Step:
         stamps = {key: entry[:2] for key, entry in inbox.entries.items()}
         assert all(stamps[key] >= stamp for key, stamp in self._stamps.items())
-        assert set(stamps) == set(star.heard_keys)
+        assert set(stamps) == set(star.latest_keys)
         self._stamps = stamps
         return self._program.step(star, inbox)
 

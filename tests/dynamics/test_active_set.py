@@ -93,9 +93,9 @@ def solved(pattern: tuple[int, ...], c: Array, W2: Array, y: Array) -> float | N
     """The least energy with the units in ``pattern``; None if it is not in that pattern."""
     signs = np.array(pattern)[:, None]
     cost = np.where(signs > 0, 0.25, 0.5)
-    told = np.where(signs > 0, c, 0.0)
+    copied = np.where(signs > 0, c, 0.0)
     A = np.vstack([np.diag(np.sqrt(2.0 * cost[:, 0])), W2])
-    b = np.vstack([np.sqrt(2.0 * cost) * told, y])
+    b = np.vstack([np.sqrt(2.0 * cost) * copied, y])
     a = np.linalg.lstsq(A, b, rcond=None)[0]
     z = np.where(signs > 0, (c + a) / 2.0, np.where(signs < 0, c, 0.0))
     if not np.array_equal(np.sign(z), signs):

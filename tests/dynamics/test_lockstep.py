@@ -267,10 +267,10 @@ def test_messages_for_vertices_elsewhere_are_handed_back() -> None:
     }
     # Nobody steps before every neighbour has been heard.
     assert group.step(["z1", "a1"]) == []
-    told = Message(Key(Kind.PROJECTION, "weight_1", "a0"), 1, problem.start["z1"])
-    group.deliver([told, told, told])
+    message = Message(Key(Kind.PROJECTION, "weight_1", "a0"), 1, problem.start["z1"])
+    group.deliver([message, message, message])
     assert group.counters().ledger["a0", "z1"] == 1  # repetition is no news
-    group.hand(told, incarnation=1)
+    group.hand(message, incarnation=1)
     assert group.counters().ledger["a0", "z1"] == 2  # but a later life is
     stranger = Message(Key(Kind.PROJECTION, "weight_1", "a1"), 1, problem.start["z1"])
     assert group.deliver([stranger]) == [stranger]

@@ -65,7 +65,7 @@ def test_the_newest_word_counts_whatever_the_order_of_arrival() -> None:
     assert vertex.receive(projection("activation_1", "z1", 5, [5.0, 5.0]))
     assert not vertex.receive(projection("activation_1", "z1", 4, [4.0, 4.0]))  # late
     assert not vertex.receive(projection("activation_1", "z1", 5, [6.0, 6.0]))  # a duplicate
-    key = vertex.star.heard_keys[0]
+    key = vertex.star.latest_keys[0]
     np.testing.assert_array_equal(vertex.inbox[key], [[5.0], [5.0]])
     # A restarted sender counts from the beginning, in a later life.
     assert vertex.receive(projection("activation_1", "z1", 1, [1.0, 1.0]), incarnation=1)

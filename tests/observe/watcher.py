@@ -40,7 +40,7 @@ class Sample(NamedTuple):
 
 
 class Alert(NamedTuple):
-    """What an Alertmanager is told."""
+    """What an Alertmanager is sent."""
 
     name: str
     labels: Mapping[str, str]
@@ -100,8 +100,8 @@ class Inbox:
         with self._more:
             found = self._more.wait_for(first, seconds)
         if found is None:
-            told = sorted({(each.name, each.labels.get("run", "")) for each in self._alerts})
-            raise AssertionError(f"no {name} about {run} within {seconds:g} s; there were {told}")
+            seen = sorted({(each.name, each.labels.get("run", "")) for each in self._alerts})
+            raise AssertionError(f"no {name} about {run} within {seconds:g} s; there were {seen}")
         return found
 
     def about(self, run: str, name: str | None = None) -> list[Alert]:

@@ -24,21 +24,21 @@ ENDLESS = sn.Stop(stationarity=1e-300, max_rounds=10**9)
 
 
 class Recorder(sn.Observer):
-    """Keeps what it is told, and lets a test wait for it."""
+    """Keeps the calls to it, and lets a test wait for it."""
 
     def __init__(self) -> None:
-        self.told: list[object] = []
+        self.calls: list[object] = []
         self.moving = threading.Event()
 
     def started(self, problem: Problem) -> None:
-        self.told.append(problem)
+        self.calls.append(problem)
 
     def progressed(self, progress: sn.Progress) -> None:
-        self.told.append(progress)
+        self.calls.append(progress)
         self.moving.set()
 
     def ended(self, solution: sn.Solution) -> None:
-        self.told.append(solution)
+        self.calls.append(solution)
 
 
 def test_a_solution_is_computed_from_its_cochain() -> None:
@@ -57,7 +57,7 @@ def test_a_solution_is_computed_from_its_cochain() -> None:
 def test_an_observer_hears_of_start_progress_and_end() -> None:
     recorder = Recorder()
     solution = sn.infer(SHEAF, PINS, observer=recorder)
-    problem, *between, end = recorder.told
+    problem, *between, end = recorder.calls
     assert isinstance(problem, Problem)
     assert end is solution
     first = between[0]
@@ -82,7 +82,7 @@ def test_a_run_in_the_background_reports_and_stops_and_keeps_its_cochain() -> No
     solution = run.result(timeout=30)
     assert solution.outcome is sn.Outcome.STOPPED
     np.testing.assert_array_equal(solution.cochain["a0"], X)
-    assert recorder.told[-1] is solution
+    assert recorder.calls[-1] is solution
 
 
 def test_a_background_run_finds_what_infer_finds() -> None:
@@ -104,7 +104,7 @@ def test_what_an_observer_raises_ends_the_run_and_comes_out_of_result() -> None:
 def stalks_at_start(**arguments: object) -> sn.Cochain:
     recorder = Recorder()
     sn.infer(SHEAF, PINS, stop=sn.Stop(max_rounds=1), observer=recorder, **arguments)  # type: ignore[arg-type]
-    problem = recorder.told[0]
+    problem = recorder.calls[0]
     assert isinstance(problem, Problem)
     return problem.start
 
@@ -118,7 +118,7 @@ def test_random_starts_have_one_stream_a_vertex() -> None:
     recorder = Recorder()
     sn.infer(other, [sn.Pin("a0", np.ones((3, 4)))], stop=sn.Stop(max_rounds=1), seed=5,
              observer=recorder)  # fmt: skip
-    problem = recorder.told[0]
+    problem = recorder.calls[0]
     assert isinstance(problem, Problem)
     np.testing.assert_array_equal(problem.start["z1"], start["z1"])
 

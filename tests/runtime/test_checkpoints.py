@@ -178,10 +178,10 @@ def test_what_is_no_checkpoint_of_this_training_is_refused_by_name(tmp_path: Pat
     good = read_npz(path)
     other = sn.ReluNetwork.random([2, 7, 4], 0, "softmax").to_sheaf()
     deep = sn.ReluNetwork.random([2, 7, 7, 4], 0, "softmax").to_sheaf()
-    for sheaf, told in ((other, "a map of 'weight_1' has shape"), (deep, "with other edges")):
-        with pytest.raises(FileError, match=told):
+    for sheaf, expected in ((other, "a map of 'weight_1' has shape"), (deep, "with other edges")):
+        with pytest.raises(FileError, match=expected):
             load_checkpoint(path, sheaf)
-    for change, told in (
+    for change, expected in (
         ({"format_version": np.array(1)}, "checkpoint format version 1; this is 2"),
         ({"weight_1/W": np.full((25, 2), np.nan)}, "not a checkpoint of this training"),
         ({"weight_1/memory/mean": np.zeros((1, 1))}, "does not fit its map"),
@@ -195,7 +195,7 @@ def test_what_is_no_checkpoint_of_this_training_is_refused_by_name(tmp_path: Pat
         ({"weight_1/earlier": np.zeros((1, 25, 3))}, "equally many earlier maps"),
     ):
         write_npz(path, good | change)
-        with pytest.raises(FileError, match=told) as caught:
+        with pytest.raises(FileError, match=expected) as caught:
             load_checkpoint(path, SHEAF)
         assert "point.npz" in str(caught.value) or "weight_1" in str(caught.value)
     with pytest.raises(InputError, match="training with batches_in_flight 1, not 2"):

@@ -112,13 +112,13 @@ def test_a_vertex_apart_from_the_others_is_never_reached() -> None:
 
 def test_a_push_must_be_possible() -> None:
     down: dict[str, Any] = {"restarts": (sn.Restart("layer_1", 40.0, 20.0),)}
-    for push, settings, error, told in (
+    for push, settings, error, expected in (
         (sn.Push("z9", at=1.0), {}, UnknownNameError, "z9"),
         (sn.Push("a0", at=1.0), {}, InputError, "held by a pin"),
         (sn.Push("z1", at=1.0, coordinate=6), {}, InputError, "0 to 5"),
         (sn.Push("z1", at=50.0), down, InputError, "is down"),
     ):
-        with pytest.raises(error, match=told):
+        with pytest.raises(error, match=expected):
             cone(push, **settings)
     with pytest.raises(InputError, match="at must be"):
         sn.Push("z1", at=-1.0)

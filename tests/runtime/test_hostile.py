@@ -89,7 +89,7 @@ def stranger_read(patch: pytest.MonkeyPatch) -> None:
 
 @interpreted_only
 @pytest.mark.parametrize(
-    ("plant", "told"),
+    ("plant", "expected"),
     [
         (incarnation_kept, "budget|rounds|crossed|idle"),
         (only_acknowledgements_partitioned, "crossed the partition"),
@@ -98,7 +98,7 @@ def stranger_read(patch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_planted_bugs_are_caught_by_the_mix(
-    plant: Callable[[pytest.MonkeyPatch], None], told: str, monkeypatch: pytest.MonkeyPatch
+    plant: Callable[[pytest.MonkeyPatch], None], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.hostile.LONGEST", 1e5)  # the longest of these takes a third of it
     with monkeypatch.context() as patch:
@@ -106,7 +106,7 @@ def test_planted_bugs_are_caught_by_the_mix(
         found = next(filter(None, map(failure, SMALL)), None)
     assert found is not None, f"not caught within {WITHIN} seeds"
     seed, message = found
-    assert re.search(told, message)
+    assert re.search(expected, message)
     hostile.play(seed)  # it was the bug, and not the seed
 
 

@@ -51,13 +51,13 @@ def test_measured_delays_come_from_a_file_and_no_others_are_drawn(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [("80\nfast\n", "not a file of delays"), ("# none\n", "at least one"), ("-1\n", "negative")],
 )
-def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str, told: str) -> None:
+def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str, expected: str) -> None:
     file = tmp_path / "delays.txt"
     file.write_text(text)
-    with pytest.raises(InputError, match=rf"delays\.txt: .*{told}"):
+    with pytest.raises(InputError, match=rf"delays\.txt: .*{expected}"):
         sn.Empirical.load(file)
     with pytest.raises(InputError, match="not a file of delays"):
         sn.Empirical.load(tmp_path / "missing.txt")
@@ -141,7 +141,7 @@ def test_a_cut_parts_two_sides_for_its_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "expected"),
     [
         (lambda: sn.Partition((), 0.0, 1.0), "nobody has no hosts"),
         (lambda: sn.Partition(("a",), 0.0, 1.0, others=("b", "a")), "hosts on both sides"),
@@ -155,9 +155,9 @@ def test_a_cut_parts_two_sides_for_its_time() -> None:
         (lambda: sn.Simulator(pauses=(sn.Pause("a", 0.0, math.inf),)), "pauses"),
     ],
 )
-def test_what_cannot_be_is_refused(make: object, told: str) -> None:
+def test_what_cannot_be_is_refused(make: object, expected: str) -> None:
     assert callable(make)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=expected):
         make()
 
 

@@ -281,16 +281,16 @@ def test_planted_bugs_are_caught(
 
 def test_the_kernel_keeps_time_priority_and_order() -> None:
     kernel = Kernel()
-    told: list[str] = []
-    kernel.at(2.0, Priority.STEP, told.append, ("late",))
-    kernel.at(1.0, Priority.STEP, told.append, ("step",))
-    kernel.at(1.0, Priority.ARRIVAL, told.append, ("first arrival",))
-    kernel.at(1.0, Priority.ARRIVAL, told.append, ("second arrival",))
+    happened: list[str] = []
+    kernel.at(2.0, Priority.STEP, happened.append, ("late",))
+    kernel.at(1.0, Priority.STEP, happened.append, ("step",))
+    kernel.at(1.0, Priority.ARRIVAL, happened.append, ("first arrival",))
+    kernel.at(1.0, Priority.ARRIVAL, happened.append, ("second arrival",))
     while kernel.advance():
         pass
-    assert told == ["first arrival", "second arrival", "step", "late"]
+    assert happened == ["first arrival", "second arrival", "step", "late"]
     assert (kernel.now, kernel.events) == (2.0, 4)
-    kernel.at(0.5, Priority.FAULT, told.append, ("past",))
+    kernel.at(0.5, Priority.FAULT, happened.append, ("past",))
     kernel.advance()
     assert kernel.now == 2.0
 

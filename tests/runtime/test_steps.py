@@ -450,7 +450,7 @@ NET, X, Y = problem("softmax", 0)
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "told"),
+    ("change", "error", "expected"),
     [
         ({"batch_size": 7}, InputError, "batch_size is 7; it must be from 1 to 6"),
         ({"batch_size": 0}, InputError, "batch_size is 0"),
@@ -493,15 +493,15 @@ NET, X, Y = problem("softmax", 0)
     ],
 )
 def test_what_cannot_be_learned_is_refused(
-    change: dict[str, Any], error: type[Exception], told: str
+    change: dict[str, Any], error: type[Exception], expected: str
 ) -> None:
     arguments: dict[str, Any] = {"x": X, "y": Y, "optimiser": sn.Adam(0.1), "rounds": 10} | change
-    with pytest.raises(error, match=told):
+    with pytest.raises(error, match=expected):
         sn.train(NET, **arguments)
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "expected"),
     [
         (lambda: sn.Adam(0.0), "adam: rate is 0.0"),
         (lambda: sn.Adam(0.1, beta1=1.0), "beta1 is 1.0"),
@@ -522,8 +522,8 @@ def test_what_cannot_be_learned_is_refused(
         (sn.Joint, "give dt, or a rule for the stalks"),
     ],
 )
-def test_settings_are_checked(make: Any, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_settings_are_checked(make: Any, expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
         make()
 
 

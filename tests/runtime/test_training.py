@@ -115,7 +115,7 @@ def test_without_order_and_under_loss_it_learns_as_well(
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "told"),
+    ("change", "error", "expected"),
     [
         ({"y": LABELS + 1}, InputError, "labels run to 3, but there are 3 classes"),
         ({"y": LABELS - 1}, InputError, "labels run from -1"),
@@ -129,10 +129,10 @@ def test_without_order_and_under_loss_it_learns_as_well(
     ],
 )
 def test_what_cannot_be_learned_is_refused(
-    change: dict[str, Any], error: type[Exception], told: str
+    change: dict[str, Any], error: type[Exception], expected: str
 ) -> None:
     arguments: dict[str, Any] = {"x": X, "y": LABELS, "rule": RULE, "rounds": 10} | change
-    with pytest.raises(error, match=told):
+    with pytest.raises(error, match=expected):
         sn.train(NET, **arguments)
 
 

@@ -48,19 +48,19 @@ class OutputProgram(PathProgram):
         return not self.number or self._below.number(inbox) > self.number
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        heard = self._below.number(inbox)
-        if not heard:
+        latest = self._below.number(inbox)
+        if not latest:
             number, state = 1, SampleState.blank(self._below.batch).planned(SOLVE)
             c, c_grain = self._below.projection(inbox), state.grain
         else:
             message = self._below.latest(inbox)
-            number = heard + 1 if self.number else heard + 3
+            number = latest + 1 if self.number else latest + 3
             state = self._judged(star, message)
             c = chosen(state, message.vectors[1:], message.vectors[0]).astype(star.stalk.dtype)
             c_grain = message.state.grain
         z = star.stalk if star.pinned else c
         if state.settled:
-            self.number = heard
+            self.number = latest
             return Step(moved(star, z))
         self.number, self.solves = number, int(state.solves.max())
         state = replace(

@@ -37,7 +37,7 @@ class Port:
         place = star.incidences.index(incidence)
         self.dim, self.batch = star.projections[place].shape
         self._edge = incidence.edge
-        self._projection = star.heard_keys[place]
+        self._projection = star.latest_keys[place]
         self._key = Key(Kind.ELIMINATION, incidence.edge, incidence.neighbour)
         self._vectors = vectors
         row = HEAD + vectors * self.dim + (self.dim**2 if curvature else 0)

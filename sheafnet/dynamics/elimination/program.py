@@ -71,7 +71,7 @@ class PathProgram(Program):
         self._rounds = float(rounds)
 
     def ready(self, star: Star, inbox: Inbox) -> bool:
-        return star.heard_all(inbox) and self._has_news(inbox)
+        return star.received_all(inbox) and self._has_news(inbox)
 
     @abc.abstractmethod
     def _has_news(self, inbox: Inbox) -> bool:

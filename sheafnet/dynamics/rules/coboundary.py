@@ -50,7 +50,7 @@ class Coboundary(Rule):
             return Hold()
         incoming = [
             key
-            for key, inc in zip(star.heard_keys, star.incidences, strict=True)
+            for key, inc in zip(star.latest_keys, star.incidences, strict=True)
             if not inc.is_tail
         ]
         return CoboundaryProgram(incoming[0])
@@ -63,9 +63,9 @@ class CoboundaryProgram(Program):
     incoming: Key
 
     def ready(self, star: Star, inbox: Inbox) -> bool:
-        return star.heard_all(inbox)
+        return star.received_all(inbox)
 
     def step(self, star: Star, inbox: Inbox) -> Step:
         """Return the tail's projection as the new stalk, unless it is the stalk already."""
-        told = inbox[self.incoming]
-        return Step(None if np.array_equal(told, star.stalk) else told)
+        latest = inbox[self.incoming]
+        return Step(None if np.array_equal(latest, star.stalk) else latest)

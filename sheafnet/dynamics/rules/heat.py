@@ -49,7 +49,7 @@ class Heat(Rule):
 
 
 class HeatProgram(Program):
-    """The heat step of one vertex; ready once every neighbour was heard.
+    """The heat step of one vertex; ready once every projection was received.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class HeatProgram(Program):
         self._passed: NDArray[np.bool_] | bool = False
 
     def ready(self, star: Star, inbox: Inbox) -> bool:
-        return star.heard_all(inbox)
+        return star.received_all(inbox)
 
     def step(self, star: Star, inbox: Inbox) -> Step:
         """Return x − η ∇E, or no move where the force is too small to matter."""

@@ -101,17 +101,17 @@ class JointProgram(Program):
         }
 
     def ready(self, star: Star, inbox: Inbox) -> bool:
-        return star.heard_all(inbox)
+        return star.received_all(inbox)
 
     def step(self, star: Star, inbox: Inbox) -> Step:
         """Return the stalk and the maps after one step."""
         maps = {}
-        for inc, own, heard in zip(
-            star.incidences, star.projections, star.heard(inbox), strict=True
+        for inc, own, latest in zip(
+            star.incidences, star.projections, star.latest(inbox), strict=True
         ):
             optimiser_state = self._optimiser_states.get(inc.edge)
             if optimiser_state is not None and isinstance(inc.map, Affine):
-                residual = inc.residual(own, heard)
+                residual = inc.residual(own, latest)
                 maps[inc.edge] = optimiser_state.step(inc.map, star.stalk, residual).map
         if star.pinned:
             return Step(None, maps=maps)

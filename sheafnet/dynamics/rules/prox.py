@@ -71,14 +71,14 @@ class Prox(Rule):
 
 @dataclass(frozen=True)
 class ProxProgram(Program):
-    """The proximal step of one vertex; ready once every neighbour was heard."""
+    """The proximal step of one vertex; ready once every projection was received."""
 
     proximal: Proximal
     damping: float
     rounding: float
 
     def ready(self, star: Star, inbox: Inbox) -> bool:
-        return star.heard_all(inbox)
+        return star.received_all(inbox)
 
     def step(self, star: Star, inbox: Inbox) -> Step:
         """Return the minimiser, or no move where the force is too small to matter."""

@@ -108,7 +108,7 @@ class SorProgram(Program):
     relaxation: Relaxation
 
     def ready(self, star: Star, inbox: Inbox) -> bool:
-        if not star.heard_all(inbox):
+        if not star.received_all(inbox):
             return False
         for key, leads in star.turns:  # noqa: SIM110 - asked often, and a loop is faster
             if inbox.sequence(key) + leads <= star.sequence:

@@ -77,7 +77,7 @@ class BatchPass(abc.ABC):
         below, above = self._keys
         self.batch = batch
         self._going_up = True
-        self._heard_below = self._heard_above = 0
+        self._handled_below = self._handled_above = 0
         self._from_below = None if below is None else below._replace(tag=batch)
         self._from_above = None if above is None else above._replace(tag=batch)
 
@@ -87,14 +87,14 @@ class BatchPass(abc.ABC):
         if self._going_up:
             if self.batch >= learner.plan.steps:
                 return False
-            key, heard = self._from_below, self._heard_below
+            key, handled = self._from_below, self._handled_below
             if key is None and self._sweep == 0 and learner.draining:
                 return False
         else:
             if self._in_last_sweep and learner.step < self.batch:
                 return False
-            key, heard = self._from_above, self._heard_above
-        return key is None or inbox.sequence(key) > heard
+            key, handled = self._from_above, self._handled_above
+        return key is None or inbox.sequence(key) > handled
 
     @property
     def _in_last_sweep(self) -> bool:
@@ -105,10 +105,10 @@ class BatchPass(abc.ABC):
         if self._going_up:
             self._going_up = False
             if self._from_below is not None:
-                self._heard_below = inbox.sequence(self._from_below)
+                self._handled_below = inbox.sequence(self._from_below)
             return self.begin(inbox) if self._sweep == 0 else self.rise(inbox)
         if self._from_above is not None:
-            self._heard_above = inbox.sequence(self._from_above)
+            self._handled_above = inbox.sequence(self._from_above)
         last = self._in_last_sweep
         step = self.sink(inbox, learn=last)
         if self.learner.trouble is None:

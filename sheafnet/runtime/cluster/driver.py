@@ -97,7 +97,7 @@ def _attend(
     hooks: RunHooks,
 ) -> Record:
     """Carry wishes to the conductor and news back, until the run ends."""
-    told = stopping = False
+    reported = stopping = False
     head = Head(ray.get_runtime_context().gcs_address)
     while not ray.wait([execution], timeout=POLL)[0]:
         head.check()
@@ -110,12 +110,12 @@ def _attend(
         pins = hooks.new_pins()
         if pins is not None:
             ray.get(conductor.obey.remote(pins), timeout=silence)
-            told = False
-        if stay and not told:
+            reported = False
+        if stay and not reported:
             record = ray.get(conductor.settled.remote(), timeout=silence)
             if record is not None:
                 hooks.on_settled(record)
-                told = True
+                reported = True
     record = ray.get(execution)
     assert isinstance(record, Record)
     return record

@@ -150,19 +150,19 @@ def _live(host: Host, peers: Mapping[str, Handle], mail: Mail, life: _Life) -> N
             while True:
                 items = _awaited(mail, host, rests_until)
                 arrived = time.monotonic()
-                heard = False
+                has_frame = False
                 for item in items:
                     if item is None:
                         return
                     if isinstance(item, bytes):
                         host.receive(item, arrived)
-                        heard = True
+                        has_frame = True
                     else:
                         item(host)
                 now = time.monotonic()
                 due = host.due
                 # Questions and orders are no news of a neighbour: only frames cut the rest short.
-                may_step = host.runnable and (heard or now >= rests_until)
+                may_step = host.runnable and (has_frame or now >= rests_until)
                 if may_step or (due is not None and due <= now):
                     for peer, data in host.step(now):
                         send[peer](*in_parts(data))

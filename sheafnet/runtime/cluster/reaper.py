@@ -85,11 +85,11 @@ def main(folder: str, driver: str) -> None:
         sources.append(os.pidfd_open(int(driver)))
     handles: list[int] = []
     while select.select(sources, [], [])[0] == sources[:1]:
-        told = os.read(sources[0], select.PIPE_BUF)
-        for pid in told.split():  # handles and not numbers, which may be another's by then
+        line = os.read(sources[0], select.PIPE_BUF)
+        for pid in line.split():  # handles and not numbers, which may be another's by then
             with contextlib.suppress(ProcessLookupError):
                 handles.append(os.pidfd_open(int(pid)))
-        if told in (b"", b"\n") or told.endswith(b"\n\n"):
+        if line in (b"", b"\n") or line.endswith(b"\n\n"):
             break
     for handle in handles:
         with contextlib.suppress(ProcessLookupError):

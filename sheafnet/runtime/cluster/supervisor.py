@@ -85,7 +85,7 @@ class Crew:
         """
         pending = {self._actors[name].report.remote(request): name for name in self._actors}
         later: dict[str, float] = {}
-        heard = dict.fromkeys(self._actors, time.monotonic())
+        answered_at = dict.fromkeys(self._actors, time.monotonic())
         while pending or later:
             if pending:
                 done, _ = ray.wait(list(pending), num_returns=len(pending), timeout=TICK)
@@ -107,7 +107,7 @@ class Crew:
                 lost_at = self._lost_at.get(name)
                 if lost_at is not None and now - lost_at > self._cluster.startup:
                     raise self._not_there(name)
-                if lost_at is None and now - heard[name] > self._cluster.silence:
+                if lost_at is None and now - answered_at[name] > self._cluster.silence:
                     raise ClusterError(
                         f"host {name!r} has not answered for {self._cluster.silence:g} s; "
                         "is its machine there, and does a map take that long?"

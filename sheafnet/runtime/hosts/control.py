@@ -44,7 +44,7 @@ class EdgeView:
     Attributes
     ----------
     discord
-        Of every edge whose tail lives here; empty before all here have heard their neighbours.
+        Of every edge whose tail lives here; empty before every projection has been received.
     pin_discord
         Of every soft pin here.
     energy
@@ -83,7 +83,7 @@ class StatusReport:
         Messages for other hosts, and from them that were news. Two equal pairs in a row mean
         that nothing happened in between.
     stationarity
-        Largest |∇E| of each vertex, from what it has heard.
+        Largest |∇E| of each vertex, from the latest projections of its neighbours.
     messages
         Messages kept so far, from members as well.
     pins_version

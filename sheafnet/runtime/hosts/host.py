@@ -145,7 +145,7 @@ class Host:
             peer.unacknowledged.clear()
             peer.outbox.peer_restarted()
         peer.outbox.peer_alive()
-        if frame.heard == self.incarnation:
+        if frame.ack_incarnation == self.incarnation:
             peer.outbox.acknowledge(frame.acks, now)
         if frame.number:
             peer.unacknowledged.append(frame.number)
@@ -194,9 +194,9 @@ class Host:
 
     @property
     def improves_by_waiting(self) -> bool:
-        """Whether a step may be better for what is heard before it; not where it needs all that.
+        """Whether a step may gain from what arrives before it; not where it needs all of that.
 
-        Vertices that learn from batches step when they have heard what they wait for.
+        Vertices that learn from batches step when what they wait for has arrived.
         """
         return not self._rule.by_batch
 
@@ -212,7 +212,7 @@ class Host:
 
     @property
     def idle(self) -> bool:
-        """Whether there is nothing to do, and everything said is known to have been heard."""
+        """Whether there is nothing to do, and everything that was sent has been acknowledged."""
         return not self.runnable and all(p.outbox.all_acknowledged for p in self._peers.values())
 
     def step(self, now: float) -> list[tuple[str, bytes]]:
