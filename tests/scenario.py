@@ -126,7 +126,7 @@ def only_newer() -> Iterator[None]:
 
 def check_counts(simulation: Simulation) -> None:
     """Require of every host that was ever up that it counted what it kept, once each."""
-    for host in simulation._every_life():
+    for host in simulation.every_incarnation():
         kept = 0
         for vertex in host.group.vertices.values():
             words = vertex.inbox.entries
@@ -153,7 +153,7 @@ def watch_waves(simulation: Simulation) -> list[Wave]:
     begin_wave = simulation.coordinator.begin_wave
 
     def watched() -> StatusRequest:
-        everyone = simulation.hosts.keys() == simulation.lives.keys()
+        everyone = simulation.hosts.keys() == simulation.incarnations.keys()
         at_rest = everyone and all(map(is_at_rest, simulation.hosts.values()))
         waves.append(Wave(simulation.kernel.now, at_rest))
         return begin_wave()
@@ -174,7 +174,7 @@ def is_at_rest(host: Host) -> bool:
 
 def watch_partitions(simulation: Simulation) -> None:
     """Have a frame that crosses a partition end the run."""
-    hosts = simulation.lives.keys()
+    hosts = simulation.incarnations.keys()
     between: dict[tuple[str, str], list[sn.Partition]] = defaultdict(list)
     for partition in simulation.settings.partitions:
         for near, far in itertools.product(

@@ -153,14 +153,14 @@ class Evaluation:
 
 
 class Process(NamedTuple):
-    """Where a host lived: the address of the machine, and the process there."""
+    """Where a host ran: the address of the machine, and the process there."""
 
     node: str
     pid: int
 
 
 class Recovery(NamedTuple):
-    """A host that was lost, the life that it came back in, and the seconds until it had."""
+    """A host that was lost, the incarnation that it came back as, and the seconds until it had."""
 
     host: str
     incarnation: int
@@ -211,7 +211,7 @@ class Record:
     pins
         The pins that were in force at the end.
     processes
-        Host → the process that it lived in at the end, where hosts have their own.
+        Host → the process that it ran in at the end, where hosts have their own.
     recoveries
         Every host that was lost and came back.
     edges

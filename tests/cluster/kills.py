@@ -135,9 +135,9 @@ def pid_of(host: str) -> int:
 
     for actor in ray.util.list_named_actors(all_namespaces=True):
         handle: Any = ray.get_actor(actor["name"], namespace=actor["namespace"])
-        lives = ray.get(handle.whereabouts.remote())
-        if lives is not None and lives[0] == host:
-            pid: int = lives[1]
+        whereabouts = ray.get(handle.whereabouts.remote())
+        if whereabouts is not None and whereabouts[0] == host:
+            pid: int = whereabouts[1]
             return pid
     raise AssertionError(f"no host {host!r}")
 

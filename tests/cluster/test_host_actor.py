@@ -45,9 +45,9 @@ def test_a_frame_makes_a_host_step_that_rests_and_a_question_does_not(
     hosts = Deployment(problem, "run", "by-layer", PATIENT).hosts()
     mail: host_actor.Mail = SimpleQueue()
     neighbours = {"layer_0": Neighbour(), "layer_2": Neighbour()}
-    life = host_actor._Life()
+    state = host_actor.ThreadState()
     living = threading.Thread(
-        target=host_actor._live, args=(hosts["layer_1"], neighbours, mail, life)
+        target=host_actor.run_host, args=(hosts["layer_1"], neighbours, mail, state)
     )
     living.start()
 
@@ -74,7 +74,7 @@ def test_a_frame_makes_a_host_step_that_rests_and_a_question_does_not(
     finally:
         mail.put(None)
         living.join()
-    assert life.failure is None
+    assert state.failure is None
 
 
 @pytest.mark.parametrize("size", [0, 1, 98_304, 98_305, 3 * 98_304, 1_048_700, 1_500_000])

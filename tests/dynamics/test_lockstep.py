@@ -271,7 +271,7 @@ def test_messages_for_vertices_elsewhere_are_handed_back() -> None:
     group.deliver([message, message, message])
     assert group.counters().ledger["a0", "z1"] == 1  # repetition is no news
     group.hand(message, incarnation=1)
-    assert group.counters().ledger["a0", "z1"] == 2  # but a later life is
+    assert group.counters().ledger["a0", "z1"] == 2  # but a later incarnation is
     stranger = Message(Key(Kind.PROJECTION, "weight_1", "a1"), 1, problem.start["z1"])
     assert group.deliver([stranger]) == [stranger]
     assert {m.key.sender for m in group.step(["z1", "a1"])} == {"z1"}

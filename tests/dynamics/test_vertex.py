@@ -67,7 +67,7 @@ def test_the_newest_word_counts_whatever_the_order_of_arrival() -> None:
     assert not vertex.receive(projection("activation_1", "z1", 5, [6.0, 6.0]))  # a duplicate
     key = vertex.star.latest_keys[0]
     np.testing.assert_array_equal(vertex.inbox[key], [[5.0], [5.0]])
-    # A restarted sender counts from the beginning, in a later life.
+    # A restarted sender counts from the beginning, in a later incarnation.
     assert vertex.receive(projection("activation_1", "z1", 1, [1.0, 1.0]), incarnation=1)
     np.testing.assert_array_equal(vertex.inbox[key], [[1.0], [1.0]])
     assert not vertex.receive(projection("activation_1", "z1", 9, [9.0, 9.0]), incarnation=0)

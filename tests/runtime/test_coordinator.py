@@ -212,10 +212,10 @@ def test_what_cannot_be_drained_ends_all_the_same() -> None:
     assert waves == DEAD_AFTER + 1
 
 
-def test_the_time_of_hosts_is_summed_over_their_lives() -> None:
+def test_the_time_of_hosts_is_summed_over_their_incarnations() -> None:
     judge = coordinator(LEARNING)
-    answer(judge, worked=2.0, lived=5.0, **LEFT)
+    answer(judge, busy=2.0, uptime=5.0, **LEFT)
     judge.roll_back("run+1")
-    answer(judge, run="run+1", worked=1.0, lived=3.0, **LEFT)
+    answer(judge, run="run+1", busy=1.0, uptime=3.0, **LEFT)
     assert judge.times(10.0)["layer_1"] == HostTime(busy=3.0, waiting=5.0, away=2.0)
     assert judge.times(10.0)["layer_1"].load == 0.375

@@ -193,7 +193,7 @@ def test_a_restarted_host_is_heard_and_told_again_what_it_missed() -> None:
             np.testing.assert_allclose(stalk, forward[vertex], atol=1e-7)
 
 
-def test_a_frame_of_an_earlier_life_is_refused() -> None:
+def test_a_frame_of_an_earlier_incarnation_is_refused() -> None:
     plan = deployment()
     hosts = plan.hosts()
     (_, old), *_ = hosts["layer_0"].step(0.0)
@@ -202,7 +202,7 @@ def test_a_frame_of_an_earlier_life_is_refused() -> None:
     assert hosts["layer_1"].refused == {"incarnation": 1}
 
 
-def test_an_acknowledgement_of_an_earlier_life_settles_nothing() -> None:
+def test_an_acknowledgement_of_an_earlier_incarnation_settles_nothing() -> None:
     plan = deployment()
     host = plan.host_spec("layer_0", incarnation=1).build()
     host.step(0.0)

@@ -200,7 +200,7 @@ def test_renewal_says_everything_again_what_was_settled_included() -> None:
     late, _ = box.take(1.0)
     box.peer_restarted()
     assert box.due is None
-    box.acknowledge([late], 2.0)  # for a life that is over
+    box.acknowledge([late], 2.0)  # for an incarnation that is over
     assert {m.key.edge for m in box.take(2.0)[1]} == {"e", "f"}
 
 

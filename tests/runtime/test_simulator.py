@@ -123,7 +123,7 @@ def test_restarted_hosts_lose_their_stalks_and_are_told_again() -> None:
     solution = sn.infer(SMALL.sheaf, SMALL.pins, runtime=runtime)
     assert solution.outcome is sn.Outcome.CONVERGED
     assert sum(" crash " in line for line in lines) == 3
-    assert sum(" rise " in line for line in lines) == 3
+    assert sum(" start " in line for line in lines) == 3
     np.testing.assert_allclose(solution.cochain["z2"], SMALL.arrays["output"], atol=1e-6)
 
 

@@ -198,13 +198,13 @@ def test_no_batch_is_skipped_or_taken_twice(
     batches_in_flight: int,
     crashes: list[sn.Restart],
 ) -> None:
-    """In every life of a map the batches follow each other, from the snapshot where it began."""
+    """In every incarnation the batches of a map follow each other, from its snapshot on."""
     net, x, y = problem("softmax", 0)
-    lives: dict[MapLearner, tuple[str, list[int]]] = {}
+    incarnations: dict[MapLearner, tuple[str, list[int]]] = {}
     usual = MapLearner.learn
 
     def noted(self: MapLearner, *edge: Any) -> Any:
-        lives.setdefault(self, (self.edge, []))[1].append(self.step)
+        incarnations.setdefault(self, (self.edge, []))[1].append(self.step)
         return usual(self, *edge)
 
     def fit(runtime: sn.Simulator | sn.Lockstep) -> sn.Fit:
@@ -223,7 +223,7 @@ def test_no_batch_is_skipped_or_taken_twice(
             )
         )  # fmt: skip
     finished = set()
-    for edge, batches in lives.values():
+    for edge, batches in incarnations.values():
         assert batches == list(range(batches[0], batches[-1] + 1))
         assert batches[0] % 2 == 0
         if batches[-1] == 8:

@@ -85,9 +85,9 @@ def test_a_timesheet_adds_up_whatever_comes_in_between() -> None:
     assert sheet.free_at == 13.0
     assert sheet.total(9.0) == (5.0, 0.0, 4.0)
     sheet.work(20.0, 6.0)
-    sheet.fall(22.0)  # four units of work are lost
+    sheet.crash(22.0)  # four units of work are lost
     assert sheet.total(23.0) == (7.0, 7.0, 9.0)
-    sheet.rise(30.0)
+    sheet.restart(30.0)
     assert sheet.total(32.0) == (7.0, 9.0, 16.0)
 
 

@@ -114,16 +114,16 @@ class UnitProgram(InnerProgram):
         """Begin a sweep up, above an input that stays as it is."""
         self._candidates_of = self.number
         self._c = c = self._below.projection(inbox)
-        return self._rise(
+        return self._go_up(
             star, replace(message, vectors=np.repeat(c[None], 1 + CANDIDATES, axis=0)), z
         )
 
     def _up(self, star: Star, message: SweepMessage) -> Step:
         self._c = message.vectors[0].astype(star.stalk.dtype)
         self._c_grain = message.state.grain
-        return self._rise(star, message, star.stalk)
+        return self._go_up(star, message, star.stalk)
 
-    def _rise(self, star: Star, message: SweepMessage, z: Array) -> Step:
+    def _go_up(self, star: Star, message: SweepMessage, z: Array) -> Step:
         """Find the best a and z for each candidate of c; or step, from ``z``."""
         state, a = message.state, self._a
         self._candidates = message.vectors[1:].astype(z.dtype)

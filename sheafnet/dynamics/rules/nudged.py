@@ -50,10 +50,10 @@ class NudgedPass(BatchPass):
 
     down_kind = Kind.TENSION
 
-    def rise(self, inbox: Inbox) -> Step:
+    def go_up(self, inbox: Inbox) -> Step:
         raise NotImplementedError("one sweep is all")
 
-    def sink(self, inbox: Inbox, *, learn: bool) -> Step:  # noqa: ARG002
+    def go_down(self, inbox: Inbox, *, learn: bool) -> Step:  # noqa: ARG002
         """Hand the tension on, pulled back; at the output, make it."""
         star = self.star
         below, above = ends(star)

@@ -94,10 +94,10 @@ class RelaxPass(BatchPass):
         self._stalks = None
         return super().begin(inbox)
 
-    def rise(self, inbox: Inbox) -> Step:
+    def go_up(self, inbox: Inbox) -> Step:
         return Step(self._moved(inbox), edges=self._up_to, tag=self.batch)
 
-    def sink(self, inbox: Inbox, *, learn: bool) -> Step:
+    def go_down(self, inbox: Inbox, *, learn: bool) -> Step:
         """Move, and learn from what is left."""
         _, above = ends(self.star)
         moved = self._moved(inbox)

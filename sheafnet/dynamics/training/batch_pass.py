@@ -106,11 +106,11 @@ class BatchPass(abc.ABC):
             self._going_up = False
             if self._from_below is not None:
                 self._handled_below = inbox.sequence(self._from_below)
-            return self.begin(inbox) if self._sweep == 0 else self.rise(inbox)
+            return self.begin(inbox) if self._sweep == 0 else self.go_up(inbox)
         if self._from_above is not None:
             self._handled_above = inbox.sequence(self._from_above)
         last = self._in_last_sweep
-        step = self.sink(inbox, learn=last)
+        step = self.go_down(inbox, learn=last)
         if self.learner.trouble is None:
             self._sweep = 0 if last else self._sweep + 1
             self._going_up = True
@@ -133,11 +133,11 @@ class BatchPass(abc.ABC):
         return Step(stalk, edges=self._up_to, tag=batch, pins=pins)
 
     @abc.abstractmethod
-    def rise(self, inbox: Inbox) -> Step:
+    def go_up(self, inbox: Inbox) -> Step:
         """Go up in a later sweep."""
 
     @abc.abstractmethod
-    def sink(self, inbox: Inbox, *, learn: bool) -> Step:
+    def go_down(self, inbox: Inbox, *, learn: bool) -> Step:
         """Go down, and learn if that is due."""
 
 

@@ -24,7 +24,7 @@ RESTED_WITHIN = 1.0
 
 @contextlib.contextmanager
 def staffed(cluster: ClusterSettings) -> Iterator[Staff]:
-    """Be connected to Ray, with actors that live no longer than the context.
+    """Be connected to Ray, with actors that end with the context.
 
     Raises
     ------

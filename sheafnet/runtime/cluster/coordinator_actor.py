@@ -87,7 +87,7 @@ class Conductor:
 
 
 class Waves:
-    """The runtime inside the conductor: hosts that live as actors, asked in waves.
+    """The runtime inside the actor of the coordinator: hosts as actors, asked in waves.
 
     Attributes
     ----------

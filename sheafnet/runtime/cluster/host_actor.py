@@ -31,7 +31,7 @@ Handle: TypeAlias = Any
 """Of a Ray actor, whose methods Ray makes up."""
 
 Item: TypeAlias = bytes | Callable[[Host], None] | None
-"""A frame, something to do with the host, or the word that its life is over."""
+"""A frame, something to do with the host, or None: the host is to end."""
 
 Mail: TypeAlias = SimpleQueue[Item]
 
@@ -54,12 +54,12 @@ MOST_IN_PARTS = 1_500_000
 """Bytes of a frame up to which the detour takes longer than its parts do."""
 
 
-class _Life:
-    """When a host began to live, for how many seconds it has stepped, and how it failed."""
+class ThreadState:
+    """When the thread of a host began, for how many seconds it has stepped, and how it failed."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()
-        self.worked = 0.0
+        self.busy = 0.0
         self.failure: Exception | None = None
 
 
@@ -68,17 +68,20 @@ class HostActor:
 
     def __init__(self) -> None:
         self._mail: Mail = SimpleQueue()
-        self._life: _Life | None = None
+        self._state: ThreadState | None = None
         self._thread: threading.Thread | None = None
 
     def bind(self, spec: HostSpec, peers: Mapping[str, Handle]) -> Process:
-        """Begin to live as the host of ``spec``; one before it ends, and is forgotten."""
+        """Become the host of ``spec``; one that was here before ends, and is forgotten."""
         host = spec.build()
         self._mail.put(None)
         self._mail = SimpleQueue()
-        self._life = _Life()
+        self._state = ThreadState()
         self._thread = threading.Thread(
-            target=_live, args=(host, peers, self._mail, self._life), name=host.name, daemon=True
+            target=run_host,
+            args=(host, peers, self._mail, self._state),
+            name=host.name,
+            daemon=True,
         )
         self._thread.start()
         return Process(node_address(), os.getpid())
@@ -88,10 +91,10 @@ class HostActor:
         self._mail.put(None)
         if self._thread is not None:
             self._thread.join()
-        self._mail, self._life, self._thread = SimpleQueue(), None, None
+        self._mail, self._state, self._thread = SimpleQueue(), None, None
 
     def whereabouts(self) -> tuple[str, int] | None:
-        """Return the name of the host and the process it lives in; None while there is none."""
+        """Return the name of the host and its process; None while there is none."""
         return None if self._thread is None else (self._thread.name, os.getpid())
 
     def push(self, *parts: bytes) -> None:
@@ -100,24 +103,24 @@ class HostActor:
 
     def report(self, request: StatusRequest) -> StatusReport | None:
         """Have the host obey and report; None if there is no host yet, as after a restart."""
-        life = self._life
-        if life is None:
+        state = self._state
+        if state is None:
             return None
         answer: Future[StatusReport] = Future()
 
         def report(host: Host) -> None:
             host.obey(request)
             found = host.report(request, with_view=True)
-            lived = time.monotonic() - life.began
-            answer.set_result(replace(found, worked=life.worked, lived=lived))
+            uptime = time.monotonic() - state.began
+            answer.set_result(replace(found, busy=state.busy, uptime=uptime))
 
         self._mail.put(report)
         while True:
             try:
                 return answer.result(POLL)
             except TimeoutError:
-                if life.failure is not None:
-                    raise life.failure from None
+                if state.failure is not None:
+                    raise state.failure from None
 
     def set_threshold(self, threshold: float) -> None:
         """Have the host act on anything larger than ``threshold`` from now on."""
@@ -139,8 +142,8 @@ def in_parts(data: bytes) -> Sequence[bytes]:
     return (data,)
 
 
-def _live(host: Host, peers: Mapping[str, Handle], mail: Mail, life: _Life) -> None:
-    """Step the host until its life is over; the thread of an actor."""
+def run_host(host: Host, peers: Mapping[str, Handle], mail: Mail, state: ThreadState) -> None:
+    """Step the host until it is to end; the thread of an actor."""
     # Without a return value there is nothing to keep for a call whose end nobody awaits.
     send = {name: peer.push.options(num_returns=0).remote for name, peer in peers.items()}
     try:
@@ -168,11 +171,11 @@ def _live(host: Host, peers: Mapping[str, Handle], mail: Mail, life: _Life) -> N
                         send[peer](*in_parts(data))
                     ended = time.monotonic()
                     took = ended - now
-                    life.worked += took
+                    state.busy += took
                     if host.improves_by_waiting:
                         rests_until = ended + max(PACE, STEPS_WAITED * took)
     except Exception as error:  # raised again by report()
-        life.failure = error
+        state.failure = error
 
 
 def _awaited(mail: Mail, host: Host, rests_until: float) -> list[Item]:

@@ -36,7 +36,7 @@ class Crew:
     Parameters
     ----------
     deployment
-        Who lives where. To be replaced when the pins change.
+        Which vertices each host has. Replaced when the pins change.
     actors
         Host → its actor.
     cluster
@@ -47,7 +47,7 @@ class Crew:
     send_threshold
         What vertices may leave unsaid by now.
     processes
-        Where each host lives.
+        The process of each host.
     recoveries
         Hosts that were lost and came back.
     forgotten
@@ -63,7 +63,7 @@ class Crew:
         self.recoveries: list[Recovery] = []
         self.forgotten: set[str] = set()
         self._cluster = cluster
-        self._lives = dict.fromkeys(actors, 0)
+        self._incarnations = dict.fromkeys(actors, 0)
         self._lost_at: dict[str, float] = {}
         self._actors = actors
 
@@ -132,7 +132,7 @@ class Crew:
             actor.set_pins.remote(deployment.pins_order(name))
 
     def rest(self) -> None:
-        """Have every host live no more; its actor can be another one later."""
+        """Have every host end; its actor can be another one later."""
         for actor in self._actors.values():
             actor.rest.remote()
 
@@ -144,7 +144,7 @@ class Crew:
 
     def _begin(self, name: str) -> ray.ObjectRef[Process]:
         """Tell one actor; return what it will answer."""
-        spec = self.deployment.host_spec(name, self._lives[name], self.send_threshold)
+        spec = self.deployment.host_spec(name, self._incarnations[name], self.send_threshold)
         peers = {peer: self._actors[peer] for peer in spec.peers}
         process: ray.ObjectRef[Process] = self._actors[name].bind.remote(spec, peers)
         return process
@@ -176,16 +176,16 @@ class Crew:
             raise ClusterError(f"host {name!r} failed: {error.cause!r}") from error
         if report is None:
             self._lose(name)
-            self._lives[name] += 1
+            self._incarnations[name] += 1
             if self.deployment.problem.rule.by_batch:
                 self.forgotten.add(name)
             self._confirm(name, self._begin(name))
             return None
         lost_at = self._lost_at.pop(name, None)
         if lost_at is not None:
-            recovery = Recovery(name, self._lives[name], time.monotonic() - lost_at)
+            recovery = Recovery(name, self._incarnations[name], time.monotonic() - lost_at)
             self.recoveries.append(recovery)
-            LOGGER.warning("host %s is back after %.1f s, in life %d", name, recovery.seconds,
+            LOGGER.warning("host %s is back after %.1f s, incarnation %d", name, recovery.seconds,
                            recovery.incarnation)  # fmt: skip
         return report
 
@@ -202,6 +202,6 @@ class Crew:
 
     def _gone(self, name: str, error: ActorDiedError) -> ClusterError:
         return ClusterError(
-            f"host {name!r} is lost for good, after {self._lives[name]} restarts of at most "
+            f"host {name!r} is lost for good, after {self._incarnations[name]} restarts of at most "
             f"{self._cluster.max_restarts}: {str(error).splitlines()[0]}"
         )

@@ -50,7 +50,7 @@ class EdgeView:
     energy
         Of these edges and pins.
     counters
-        What was done in this life of the host.
+        What was done in this incarnation of the host.
     edge_stats
         What was last seen of these edges, where maps learn in steps.
     maps
@@ -74,7 +74,7 @@ class StatusReport:
     run
         Which; another after a rollback.
     host, incarnation
-        Who, and in which life.
+        Which host, and how often it had been restarted.
     wave
         The question that this answers.
     idle
@@ -98,8 +98,8 @@ class StatusReport:
         The maps at the tails here, if the stalks were asked for and vertices learn.
     edge_states
         What is kept here of past steps of training, until it is known to have arrived.
-    worked, lived
-        Seconds that this life has been busy, and in all, where a runtime takes the time.
+    busy, uptime
+        Seconds that this incarnation has been busy, and in all, where a runtime takes the time.
     """
 
     run: str
@@ -117,12 +117,12 @@ class StatusReport:
     view: EdgeView | None = None
     maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
     edge_states: Mapping[StepEdge, EdgeState] = field(default_factory=dict)
-    worked: float = 0.0
-    lived: float = 0.0
+    busy: float = 0.0
+    uptime: float = 0.0
 
     @property
-    def life(self) -> tuple[str, int]:
-        """Which life of the host this is of: a rollback begins another as well."""
+    def incarnation_id(self) -> tuple[str, int]:
+        """Run and incarnation of the host: a rollback begins another run."""
         return self.run, self.incarnation
 
 

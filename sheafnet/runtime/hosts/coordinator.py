@@ -86,7 +86,7 @@ class Coordinator:
     reports
         The last report of every host.
     past
-        The last report of every earlier life of a host.
+        The last report of every earlier incarnation of a host.
     failed_checks
         How often hosts were idle but the assembled cochain was not stationary.
     waves
@@ -191,7 +191,7 @@ class Coordinator:
         self.latest = fresh[-1] if fresh else self.latest
         self.snapshots += fresh
         before = self.reports.get(report.host)
-        if before is not None and before.life != report.life:
+        if before is not None and before.incarnation_id != report.incarnation_id:
             self.past.append(before)
         self.reports[report.host] = self._answers[report.host] = report
         if not self.complete:

@@ -76,13 +76,13 @@ class Deployment:
         return SetPins(self.pins_version, constraints, problem.fitted_rule)
 
     def hosts(self) -> dict[str, Host]:
-        """Return every host in its first life."""
+        """Return every host in its first incarnation."""
         return {name: self.host_spec(name).build() for name in self.members}
 
     def host_spec(
         self, name: str, incarnation: int = 0, send_threshold: float | None = None
     ) -> HostSpec:
-        """Return what one host is made from, for a given life."""
+        """Return what one host is built from, for a given incarnation."""
         vertices = tuple(self.problem.vertex_spec(vertex) for vertex in self.members[name])
         near = dict.fromkeys(i.neighbour for vertex in vertices for i in vertex.incidences)
         return HostSpec(

@@ -173,7 +173,9 @@ class Host:
                 f"a frame from {frame.sender!r} to {frame.receiver!r}, not for here", "stranger"
             )
         if frame.incarnation < peer.incarnation:
-            raise ProtocolError(f"a frame of an earlier life of {frame.sender!r}", "incarnation")
+            raise ProtocolError(
+                f"a frame of an earlier incarnation of {frame.sender!r}", "incarnation"
+            )
         return peer
 
     @property
@@ -265,7 +267,7 @@ class Host:
         self._post(self.group.vertices[vertex].disturb(change))
 
     def counters(self) -> Counters:
-        """Return what was done in this life of the host."""
+        """Return what was done in this incarnation of the host."""
         used = {route: line for route, line in self._lines.items() if line.messages}
         return replace(
             self.group.counters(),

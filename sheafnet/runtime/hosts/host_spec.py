@@ -13,7 +13,7 @@ from sheafnet.runtime.hosts.send_policy import SendPolicy
 
 @dataclass(frozen=True, eq=False)
 class HostSpec:
-    """One host at the start of a life.
+    """One host at the start of an incarnation.
 
     Attributes
     ----------

@@ -26,7 +26,7 @@ def survey(
     reports
         One of each host.
     counters
-        Of every life of every host.
+        Of every incarnation of every host.
     time
         When.
     settled
@@ -50,18 +50,18 @@ def survey(
 
 
 def times(reports: Sequence[StatusReport], elapsed: float) -> dict[str, HostTime]:
-    """Return host → what it did with its time, from the last report of each of its lives.
+    """Return host → what it did with its time, from the last report of each incarnation.
 
     Parameters
     ----------
     reports
-        With the seconds that each life has worked, and lasted.
+        With the seconds that each incarnation has been busy, and has lasted.
     elapsed
-        Seconds in all; in those that no life accounts for a host was away.
+        Seconds in all; in those that no incarnation accounts for, a host was away.
     """
     found = {}
     for name in dict.fromkeys(report.host for report in reports):
-        lives = [report for report in reports if report.host == name]
-        busy, there = sum(it.worked for it in lives), sum(it.lived for it in lives)
+        incarnations = [report for report in reports if report.host == name]
+        busy, there = sum(it.busy for it in incarnations), sum(it.uptime for it in incarnations)
         found[name] = HostTime(busy, max(there - busy, 0.0), max(elapsed - there, 0.0))
     return found

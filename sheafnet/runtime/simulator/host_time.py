@@ -78,12 +78,12 @@ class Timesheet:
             self._busy -= ahead
         self.free_at = now
 
-    def fall(self, now: float) -> None:
+    def crash(self, now: float) -> None:
         """Be down from now on."""
         self.drop(now)
         self._down_since = now
 
-    def rise(self, now: float) -> None:
+    def restart(self, now: float) -> None:
         """Be up again."""
         assert self._down_since is not None
         self._away += now - self._down_since

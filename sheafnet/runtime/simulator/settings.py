@@ -17,7 +17,7 @@ from sheafnet.runtime.simulator.latency import Constant, Latency
 
 @dataclass(frozen=True)
 class Restart:
-    """A host loses everything at a time, and comes back later in its next life.
+    """A host loses everything at a time, and comes back later as its next incarnation.
 
     Attributes
     ----------

@@ -51,7 +51,7 @@ class Simulation:
     settings
         The network to simulate.
     deployment
-        Who lives where.
+        Which vertices each host has.
     trace
         Takes every event.
 
@@ -63,12 +63,12 @@ class Simulation:
         Decides when the run ends.
     kernel
         Virtual time.
-    lives
+    incarnations
         How often each host has been restarted.
     settings
         The network that is simulated.
     deployment
-        Who lives where.
+        Which vertices each host has.
     trace
         Has taken every event.
     """
@@ -87,7 +87,7 @@ class Simulation:
         self._links: dict[tuple[str, str], Link] = {}
         self._finished: Finished | None = None
         self._crashed: list[Host] = []
-        self.lives = dict.fromkeys(self.hosts, 0)
+        self.incarnations = dict.fromkeys(self.hosts, 0)
         self._sheets = {name: Timesheet() for name in self.hosts}
         self._workers = {
             name: Worker(settings.seed, name, settings.work, settings.slow.get(name, 1.0))
@@ -148,7 +148,7 @@ class Simulation:
         return survey(
             self.coordinator.rounds,
             [host.report(StatusRequest(0), with_view=True) for host in self.hosts.values()],
-            [host.counters() for host in self._every_life()],
+            [host.counters() for host in self.every_incarnation()],
             self.kernel.now,
             settled=self.coordinator.settled is not None,
         )
@@ -178,7 +178,7 @@ class Simulation:
     def _set_pins(self, pins: Pins) -> None:
         self.deployment = self.deployment.with_pins(pins)
         self.coordinator.set_pins(self.deployment.problem, self.deployment.pins_version)
-        for name in self.lives:
+        for name in self.incarnations:
             self._order(name, partial(Host.set_pins, order=self.deployment.pins_order(name)))
 
     def _order(self, name: str, order: Callable[[Host], None]) -> None:
@@ -257,30 +257,30 @@ class Simulation:
                 self._schedule_timer(host)
 
     def _pause(self, name: str, lasts: float) -> None:
-        self.trace.note(self.kernel.now, What.PAUSE, name, self.lives[name])
+        self.trace.note(self.kernel.now, What.PAUSE, name, self.incarnations[name])
         self._sheets[name].pause(self.kernel.now, lasts)
 
     def _crash(self, name: str, down: float) -> None:
         host = self.hosts.pop(name, None)
         if host is None:
             return  # it is down already
-        self.trace.note(self.kernel.now, What.CRASH, name, self.lives[name])
+        self.trace.note(self.kernel.now, What.CRASH, name, self.incarnations[name])
         self._crashed.append(host)
-        self._sheets[name].fall(self.kernel.now)
-        self.kernel.at(self.kernel.now + down, Priority.FAULT, self._rise, (name,))
+        self._sheets[name].crash(self.kernel.now)
+        self.kernel.at(self.kernel.now + down, Priority.FAULT, self._restart, (name,))
 
-    def _rise(self, name: str) -> None:
-        self.lives[name] += 1
-        self._sheets[name].rise(self.kernel.now)
+    def _restart(self, name: str) -> None:
+        self.incarnations[name] += 1
+        self._sheets[name].restart(self.kernel.now)
         if self.deployment.problem.rule.by_batch:
             self._roll_back()
-        self._live(name)
+        self._start_host(name)
 
-    def _live(self, name: str) -> None:
-        """Begin a life of a host."""
-        self.trace.note(self.kernel.now, What.RISE, name, self.lives[name])
+    def _start_host(self, name: str) -> None:
+        """Begin an incarnation of a host."""
+        self.trace.note(self.kernel.now, What.START, name, self.incarnations[name])
         host = self.hosts[name] = self.deployment.host_spec(
-            name, self.lives[name], self._send_threshold
+            name, self.incarnations[name], self._send_threshold
         ).build()
         self._schedule_step(host)
 
@@ -299,7 +299,7 @@ class Simulation:
         """Have a host begin anew, unless it is down or there has been a later word of that."""
         if name in self.hosts and run == self.deployment.run:
             self._crashed.append(self.hosts[name])
-            self._live(name)
+            self._start_host(name)
 
     def _link(self, sender: str, receiver: str) -> Link:
         link = self._links.get((sender, receiver))
@@ -322,7 +322,7 @@ class Simulation:
     def _wave(self) -> None:
         """Begin a wave, or ask those again who were down when it was asked."""
         request = self.coordinator.begin_wave()
-        for name in self.lives:
+        for name in self.incarnations:
             self.kernel.at(
                 self._control(CONTROL, name), Priority.CONTROL, self._answer, (name, request)
             )
@@ -349,10 +349,10 @@ class Simulation:
                 return
             case SetThreshold(threshold):
                 self._send_threshold = threshold
-                for name in self.lives:
+                for name in self.incarnations:
                     self._order(name, partial(Host.set_threshold, threshold=threshold))
             case SetFrozen(frozen):
-                for name in self.lives:
+                for name in self.incarnations:
                     self._order(name, partial(Host.set_frozen, frozen=frozen))
             case Settled() | None:
                 pass
@@ -363,12 +363,12 @@ class Simulation:
 
     # The end.
 
-    def _every_life(self) -> list[Host]:
+    def every_incarnation(self) -> list[Host]:
         """Return the hosts that are up and those that have crashed."""
         return [*self._crashed, *self.hosts.values()]
 
     def _record(self, finished: Finished) -> Record:
-        counters = sum_counters(host.counters() for host in self._every_life())
+        counters = sum_counters(host.counters() for host in self.every_incarnation())
         return Record(
             outcome=finished.outcome,
             message=finished.message,

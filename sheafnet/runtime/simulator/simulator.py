@@ -74,7 +74,7 @@ class Simulator(SimulatorSettings):
         return Simulation(self, deployment, Trace(deployment.members, follower))
 
     def deployment(self, problem: Problem) -> Deployment:
-        """Return who of ``problem`` lives where.
+        """Return the deployment of ``problem``.
 
         Raises
         ------

@@ -16,7 +16,7 @@ class What(IntEnum):
     STEP = 1
     SEND = 2
     CRASH = 3
-    RISE = 4
+    START = 4
     FINISH = 5
     PAUSE = 6
     PUSH = 7
