@@ -1,4 +1,4 @@
-"""The actors of runs: asked for, kept from one run to the next where that is wanted, and ended."""
+"""The pool of actors: started for a run, kept for the next one where that is wanted, killed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sheafnet.errors import ClusterError
-from sheafnet.runtime.cluster.coordinator_actor import Conductor
+from sheafnet.runtime.cluster.coordinator_actor import CoordinatorActor
 from sheafnet.runtime.cluster.host_actor import Handle, HostActor
 from sheafnet.runtime.cluster.session import session
 from sheafnet.runtime.cluster.settings import ClusterSettings
 
 CALLS_AT_A_TIME = 4
 
-RESTED_WITHIN = 1.0
-"""Seconds in which an actor must have come to rest to be kept."""
+QUIESCED_WITHIN = 1.0
+"""Seconds in which an actor must have quiesced to be kept."""
 
 
 @contextlib.contextmanager
-def staffed(cluster: ClusterSettings) -> Iterator[Staff]:
+def open_pool(cluster: ClusterSettings) -> Iterator[ActorPool]:
     """Be connected to Ray, with actors that end with the context.
 
     Raises
@@ -31,12 +31,12 @@ def staffed(cluster: ClusterSettings) -> Iterator[Staff]:
     ClusterError
         If Ray cannot be started or joined.
     """
-    with session(cluster.address), contextlib.closing(Staff(cluster)) as staff:
-        yield staff
+    with session(cluster.address), contextlib.closing(ActorPool(cluster)) as pool:
+        yield pool
 
 
-class Staff:
-    """Actors for run after run: conductors, and hosts with the name that each had last.
+class ActorPool:
+    """Actors for run after run: coordinators, and hosts with the name that each had last.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Staff:
     def __init__(self, cluster: ClusterSettings) -> None:
         self._cluster = cluster
         self._lock = threading.Lock()
-        self._conductors: list[Handle] = []
+        self._coordinators: list[Handle] = []
         self._hosts: list[tuple[str, Handle]] = []
         self._closed = False
 
@@ -56,12 +56,12 @@ class Staff:
         if self._closed:
             raise ClusterError("the warm cluster is closed; run inside its with block")
 
-    def conductor(self) -> Handle:
+    def coordinator(self) -> Handle:
         """Return one that is there, or on its way."""
         with self._lock:
-            idle, self._conductors = self._conductors[-1:], self._conductors[:-1]
-        well = rested(idle)
-        return well[0] if well else self._new_conductor()
+            idle, self._coordinators = self._coordinators[-1:], self._coordinators[:-1]
+        well = quiesced(idle)
+        return well[0] if well else self._new_coordinator()
 
     def hosts(self, names: Iterable[str], run: str) -> dict[str, Handle]:
         """Return an actor for each host of a run, all of which are there or on their way.
@@ -70,7 +70,7 @@ class Staff:
         """
         with self._lock:
             idle, self._hosts = self._hosts, []
-        well = rested([actor for _, actor in idle])
+        well = quiesced([actor for _, actor in idle])
         free = [(name, actor) for name, actor in idle if actor in well]
         hosts: dict[str, Handle | None] = dict.fromkeys(names)
         for name, actor in free[::-1]:  # of several, who had it last
@@ -85,12 +85,12 @@ class Staff:
             self._hosts += free
         return found
 
-    def keep(self, conductor: Handle, hosts: Mapping[str, Handle]) -> None:
-        """Take back those whose run went well; who does not come to rest is ended."""
-        well = rested([conductor, *hosts.values()])
+    def release(self, coordinator: Handle, hosts: Mapping[str, Handle]) -> None:
+        """Take back those whose run went well; who does not quiesce is killed."""
+        well = quiesced([coordinator, *hosts.values()])
         with self._lock:
-            if conductor in well:
-                self._conductors.append(conductor)
+            if coordinator in well:
+                self._coordinators.append(coordinator)
             self._hosts += [(name, actor) for name, actor in hosts.items() if actor in well]
         if self._closed:
             self.close()
@@ -99,13 +99,13 @@ class Staff:
         """End all that are idle; those at work follow when their run is over."""
         self._closed = True
         with self._lock:
-            dismiss([*self._conductors, *(actor for _, actor in self._hosts)])
-            self._conductors, self._hosts = [], []
+            kill([*self._coordinators, *(actor for _, actor in self._hosts)])
+            self._coordinators, self._hosts = [], []
 
-    def _new_conductor(self) -> Handle:
+    def _new_coordinator(self) -> Handle:
         here = ray.get_runtime_context().get_node_id()
         return (
-            ray.remote(Conductor)
+            ray.remote(CoordinatorActor)
             .options(
                 num_cpus=0,
                 max_concurrency=CALLS_AT_A_TIME,
@@ -130,25 +130,25 @@ class Staff:
         )
 
 
-def rested(actors: Sequence[Handle]) -> list[Handle]:
-    """Have actors come to rest; return those that have, in their order, and end the others."""
-    resting = []
+def quiesced(actors: Sequence[Handle]) -> list[Handle]:
+    """Have actors quiesce; return those that have, in their order, and kill the others."""
+    quiescing = []
     for actor in actors:
         with contextlib.suppress(RayError):
-            resting.append((actor, actor.rest.remote()))
-    if resting:
-        refs = [ref for _, ref in resting]
-        ray.wait(refs, num_returns=len(refs), timeout=RESTED_WITHIN)
+            quiescing.append((actor, actor.quiesce.remote()))
+    if quiescing:
+        refs = [ref for _, ref in quiescing]
+        ray.wait(refs, num_returns=len(refs), timeout=QUIESCED_WITHIN)
     well = []
-    for actor, ref in resting:
+    for actor, ref in quiescing:
         with contextlib.suppress(RayError):  # it died, or takes too long
             ray.get(ref, timeout=0)
             well.append(actor)
-    dismiss(actor for actor in actors if actor not in well)
+    kill(actor for actor in actors if actor not in well)
     return well
 
 
-def dismiss(actors: Iterable[Handle]) -> None:
+def kill(actors: Iterable[Handle]) -> None:
     """End every actor that has not ended yet."""
     for actor in actors:
         if ray.is_initialized():  # to kill without it would start one

@@ -18,7 +18,7 @@ from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import Record
 
 if TYPE_CHECKING:
-    from sheafnet.runtime.cluster.actor_pool import Staff
+    from sheafnet.runtime.cluster.actor_pool import ActorPool
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class Cluster(ClusterSettings):
         ClusterError
             If Ray is missing, or cannot be started or joined.
         """
-        with _module("actor_pool").staffed(self) as staff:
-            yield WarmCluster(self, staff)
+        with _module("actor_pool").open_pool(self) as pool:
+            yield WarmCluster(self, pool)
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,12 @@ class WarmCluster:
     ----------
     cluster
         Its settings, of which those of its actors are taken when the context begins.
-    staff
+    pool
         Its actors.
     """
 
     cluster: Cluster
-    staff: Staff
+    pool: ActorPool
 
     def run(self, problem: Problem, hooks: RunHooks) -> Record:
         """Run ``problem`` to its end; see ``Cluster.run``."""
@@ -106,7 +106,7 @@ class WarmCluster:
 
     def attended(self, observer: Observer) -> AttendedCluster:
         """Return the runtime with ``observer`` beside the coordinator."""
-        return AttendedCluster(self.cluster, self.staff, observer)
+        return AttendedCluster(self.cluster, self.pool, observer)
 
 
 @dataclass(frozen=True)
@@ -114,13 +114,13 @@ class AttendedCluster:
     """A cluster, with actors or none yet, and an observer that is told by its coordinator."""
 
     cluster: Cluster
-    staff: Staff | None
+    pool: ActorPool | None
     observer: Observer
 
     def run(self, problem: Problem, hooks: RunHooks) -> Record:
         """Run ``problem`` to its end; see ``Cluster.run``."""
         drive = _module("driver").drive
-        record: Record = drive(problem, self.cluster, self.observer, hooks, self.staff)
+        record: Record = drive(problem, self.cluster, self.observer, hooks, self.pool)
         return record
 
 

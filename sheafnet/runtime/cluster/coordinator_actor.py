@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from sheafnet.core.stalkpins import Pins
 from sheafnet.runtime.cluster.host_actor import Handle
 from sheafnet.runtime.cluster.settings import ClusterSettings
-from sheafnet.runtime.cluster.supervisor import Crew
+from sheafnet.runtime.cluster.supervisor import HostSupervisor
 from sheafnet.runtime.hosts.control import Finished, SetFrozen, SetThreshold, Settled
 from sheafnet.runtime.hosts.coordinator import Coordinator
 from sheafnet.runtime.hosts.deployment import Deployment
@@ -30,14 +30,18 @@ MIN_TIMEOUT = 0.25
 """Seconds before a frame is sent again, at first and at least."""
 
 
-class Conductor:
+class CoordinatorActor:
     """One run at a time, and the calls that reach it from the driver while it goes on."""
 
-    _waves: Waves
     _job: Run | Training
 
     def prepare(
-        self, problem: Problem, cluster: ClusterSettings, run: str, observer: Observer
+        self,
+        problem: Problem,
+        cluster: ClusterSettings,
+        run: str,
+        observer: Observer,
+        actors: Mapping[str, Handle],
     ) -> None:
         """Take on a run.
 
@@ -51,17 +55,17 @@ class Conductor:
             Name of the run.
         observer
             Told from here.
+        actors
+            Host → its actor, which may still be on its way.
         """
-        self._waves = Waves(cluster, run)
-        self._job = job_of(problem, self._waves, observer)
+        self._job = job_of(problem, Waves(cluster, run, actors), observer)
 
-    def rest(self) -> None:
+    def quiesce(self) -> None:
         """Forget the run, if there was one."""
         vars(self).clear()
 
-    def execute(self, actors: Mapping[str, Handle]) -> Record:
-        """Run to the end, on an actor for each host."""
-        self._waves.actors = actors
+    def execute(self) -> Record:
+        """Run to the end, on the actors of the hosts."""
         return self._job.execute().record
 
     def progress(self) -> Progress | None:
@@ -89,41 +93,48 @@ class Conductor:
 class Waves:
     """The runtime inside the actor of the coordinator: hosts as actors, asked in waves.
 
-    Attributes
+    Parameters
     ----------
+    cluster
+        How long hosts may take and be silent, and how they send.
+    run
+        Name of the run.
     actors
-        Host → its actor; to be set before anything runs.
+        Host → its actor.
     """
 
-    def __init__(self, cluster: ClusterSettings, run: str) -> None:
-        self.actors: Mapping[str, Handle] = {}
+    def __init__(self, cluster: ClusterSettings, run: str, actors: Mapping[str, Handle]) -> None:
         self._cluster = cluster
         self._run = run
+        self._actors = actors
 
     def run(self, problem: Problem, hooks: RunHooks) -> Record:
         """Run ``problem`` to its end."""
         cluster = self._cluster
         send_policy = SendPolicy(FIRST_TIMEOUT, cluster.window, MIN_TIMEOUT)
         deployment = Deployment(problem, self._run, cluster.placement, send_policy)
-        crew = Crew(deployment, self.actors, cluster)
+        supervisor = HostSupervisor(deployment, self._actors, cluster)
         try:
-            crew.bind()
-            return _Waves(crew, cluster.report_interval, hooks).run()
+            supervisor.bind()
+            return _Run(supervisor, cluster.report_interval, hooks).run()
         finally:
             # The driver sees to the actors, but only once the observers have had their time.
-            crew.rest()
+            supervisor.quiesce()
 
 
-class _Waves:
+class _Run:
     """The state of one run."""
 
-    def __init__(self, crew: Crew, interval: float, hooks: RunHooks) -> None:
-        problem = crew.deployment.problem
-        self.crew = crew
+    def __init__(self, supervisor: HostSupervisor, interval: float, hooks: RunHooks) -> None:
+        problem = supervisor.deployment.problem
+        self.supervisor = supervisor
         self.interval = interval
         self.hooks = hooks
         self.coordinator = Coordinator(
-            problem, crew.deployment.members, crew.send_threshold, crew.deployment.run
+            problem,
+            supervisor.deployment.members,
+            supervisor.send_threshold,
+            supervisor.deployment.run,
         )
         self.began = time.monotonic()
         self.deadline = self.began + (problem.stop.max_time or float("inf"))
@@ -132,7 +143,7 @@ class _Waves:
         while True:
             began = time.monotonic()
             finished = self.wave()
-            if self.crew.forgotten:
+            if self.supervisor.forgotten:
                 self.roll_back()
             for snapshot in self.coordinator.take_snapshots():
                 self.hooks.on_snapshot(snapshot)
@@ -146,7 +157,7 @@ class _Waves:
     def wave(self) -> Finished | None:
         """Ask every host once, and do what follows."""
         finished = None
-        for report in self.crew.reports(self.coordinator.begin_wave()):
+        for report in self.supervisor.reports(self.coordinator.begin_wave()):
             if report is None:
                 continue
             match self.coordinator.receive(report, self.elapsed):
@@ -156,18 +167,18 @@ class _Waves:
                     outcome = Outcome.CONVERGED
                     self.hooks.on_settled(self.record(Finished(outcome, outcome.value, cochain)))
                 case SetThreshold(threshold):
-                    self.crew.set_threshold(threshold)
+                    self.supervisor.set_threshold(threshold)
                 case SetFrozen(frozen):
-                    self.crew.set_frozen(frozen)
+                    self.supervisor.set_frozen(frozen)
                 case None:
                     pass
         return finished
 
     def roll_back(self) -> None:
         """Have every host go on from the last snapshot: one has come back without its maps."""
-        deployment = self.crew.deployment.resumed(self.coordinator.latest)
+        deployment = self.supervisor.deployment.resumed(self.coordinator.latest)
         self.coordinator.roll_back(deployment.run)
-        self.crew.begin_anew(deployment)
+        self.supervisor.begin_anew(deployment)
 
     def poll(self) -> Finished | None:
         """Call the hooks, and do what they want."""
@@ -178,9 +189,9 @@ class _Waves:
             return self.coordinator.end(Outcome.BUDGET_EXHAUSTED)
         pins = self.hooks.new_pins()
         if pins is not None:
-            deployment = self.crew.deployment.with_pins(pins)
+            deployment = self.supervisor.deployment.with_pins(pins)
             self.coordinator.set_pins(deployment.problem, deployment.pins_version)
-            self.crew.set_pins(deployment)
+            self.supervisor.set_pins(deployment)
         return None
 
     def progress(self) -> Progress:
@@ -200,10 +211,10 @@ class _Waves:
             ledger=counters.ledger,
             edges=counters.edges,
             trace_digest=None,
-            pins=self.crew.deployment.problem.pins,
+            pins=self.supervisor.deployment.problem.pins,
             maps=self.coordinator.maps,
-            processes=dict(self.crew.processes),
-            recoveries=tuple(self.crew.recoveries),
+            processes=dict(self.supervisor.processes),
+            recoveries=tuple(self.supervisor.recoveries),
             hosts=self.coordinator.times(self.elapsed),
             rollbacks=self.coordinator.rollbacks,
         )

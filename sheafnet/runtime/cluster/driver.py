@@ -1,4 +1,4 @@
-"""The driver's side of a cluster run."""
+"""The driver of a cluster run: starts it, carries wishes and news, and ends what it started."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from sheafnet.errors import ClusterError
-from sheafnet.runtime.cluster.actor_pool import Staff, dismiss, staffed
-from sheafnet.runtime.cluster.cluster import Cluster
+from sheafnet.runtime.cluster.actor_pool import ActorPool, kill, open_pool
 from sheafnet.runtime.cluster.host_actor import Handle
-from sheafnet.runtime.cluster.session import knock, session
+from sheafnet.runtime.cluster.session import require_reachable, session
+from sheafnet.runtime.cluster.settings import ClusterSettings
 from sheafnet.runtime.hosts.placement import place
 from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.jobs.observer import Observer
@@ -32,33 +32,33 @@ HEAD_GONE_AFTER = 10.0
 
 def drive(
     problem: Problem,
-    cluster: Cluster,
+    cluster: ClusterSettings,
     observer: Observer,
     hooks: RunHooks,
-    staff: Staff | None = None,
+    pool: ActorPool | None = None,
 ) -> Record:
-    """Run ``problem`` on actors of ``staff``, or on some of its own; see ``Cluster.run``."""
-    if staff is None:
-        with staffed(cluster) as own:
+    """Run ``problem`` on actors of ``pool``, or on some of its own; see ``Cluster.run``."""
+    if pool is None:
+        with open_pool(cluster) as own:
             return drive(problem, cluster, observer, hooks, own)
-    staff.require_open()
+    pool.require_open()
     run = f"cluster-{secrets.token_hex(4)}"
     with session(cluster.address), _errors_of_ours():
-        conductor = staff.conductor()
+        coordinator = pool.coordinator()
         hosts: dict[str, Handle] = {}
         try:
-            ready = conductor.prepare.remote(problem, cluster, run, observer)
-            # Asked for here and not by the conductor, so that all start side by side.
-            hosts = staff.hosts(place(problem.sheaf, cluster.placement), run)
+            # Asked for here and not by the coordinator, so that all start side by side.
+            hosts = pool.hosts(place(problem.sheaf, cluster.placement), run)
+            ready = coordinator.prepare.remote(problem, cluster, run, observer, hosts)
             _await(ready, cluster.startup)
-            execution = conductor.execute.remote(hosts)
-            record = _attend(conductor, execution, problem.stop.stay, cluster.silence, hooks)
+            execution = coordinator.execute.remote()
+            record = _attend(coordinator, execution, problem.stop.stay, cluster.silence, hooks)
             # Who was lost has a restart fewer, and is not kept.
-            dismiss(hosts.pop(name) for name in {lost.host for lost in record.recoveries})
+            kill(hosts.pop(name) for name in {lost.host for lost in record.recoveries})
         except BaseException:
-            dismiss([conductor, *hosts.values()])
+            kill([coordinator, *hosts.values()])
             raise
-        staff.keep(conductor, hosts)
+        pool.release(coordinator, hosts)
         return record
 
 
@@ -79,7 +79,7 @@ def _errors_of_ours() -> Iterator[None]:
 
 
 def _await(ready: ray.ObjectRef[None], startup: float) -> None:
-    """Wait until the conductor is there."""
+    """Wait until the coordinator is there."""
     try:
         ray.get(ready, timeout=startup)
     except GetTimeoutError as error:
@@ -90,29 +90,29 @@ def _await(ready: ray.ObjectRef[None], startup: float) -> None:
 
 
 def _attend(
-    conductor: Handle,
+    coordinator: Handle,
     execution: ray.ObjectRef[Record],
     stay: bool,
     silence: float,
     hooks: RunHooks,
 ) -> Record:
-    """Carry wishes to the conductor and news back, until the run ends."""
+    """Carry wishes to the coordinator and news back, until the run ends."""
     reported = stopping = False
-    head = Head(ray.get_runtime_context().gcs_address)
+    head = HeadMonitor(ray.get_runtime_context().gcs_address)
     while not ray.wait([execution], timeout=POLL)[0]:
         head.check()
-        progress = ray.get(conductor.progress.remote(), timeout=silence)
+        progress = ray.get(coordinator.progress.remote(), timeout=silence)
         if progress is not None:
             hooks.on_round(progress.rounds, partial(_given, progress))
         if hooks.stopping and not stopping:
             stopping = True
-            conductor.stop.remote()
+            coordinator.stop.remote()
         pins = hooks.new_pins()
         if pins is not None:
-            ray.get(conductor.obey.remote(pins), timeout=silence)
+            ray.get(coordinator.obey.remote(pins), timeout=silence)
             reported = False
         if stay and not reported:
-            record = ray.get(conductor.settled.remote(), timeout=silence)
+            record = ray.get(coordinator.settled.remote(), timeout=silence)
             if record is not None:
                 hooks.on_settled(record)
                 reported = True
@@ -121,7 +121,7 @@ def _attend(
     return record
 
 
-class Head:
+class HeadMonitor:
     """Tells when the head of the cluster has gone.
 
     Actors can talk to each other for a while without it, until Ray ends this process, without
@@ -139,7 +139,7 @@ class Head:
             return
         self._next = now + HEAD_INTERVAL
         try:
-            knock(self._address)
+            require_reachable(self._address)
         except OSError as error:
             if now - self._seen > HEAD_GONE_AFTER:
                 raise ClusterError(

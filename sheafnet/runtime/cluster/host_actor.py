@@ -86,7 +86,7 @@ class HostActor:
         self._thread.start()
         return Process(node_address(), os.getpid())
 
-    def rest(self) -> None:
+    def quiesce(self) -> None:
         """Live no more, until bound again; returns when nothing more is sent."""
         self._mail.put(None)
         if self._thread is not None:
@@ -149,9 +149,9 @@ def run_host(host: Host, peers: Mapping[str, Handle], mail: Mail, state: ThreadS
     try:
         # What overflows is the host's to report.
         with np.errstate(over="ignore", invalid="ignore"):
-            rests_until = 0.0
+            pauses_until = 0.0
             while True:
-                items = _awaited(mail, host, rests_until)
+                items = _awaited(mail, host, pauses_until)
                 arrived = time.monotonic()
                 has_frame = False
                 for item in items:
@@ -164,8 +164,8 @@ def run_host(host: Host, peers: Mapping[str, Handle], mail: Mail, state: ThreadS
                         item(host)
                 now = time.monotonic()
                 due = host.due
-                # Questions and orders are no news of a neighbour: only frames cut the rest short.
-                may_step = host.runnable and (has_frame or now >= rests_until)
+                # Questions and orders are no news of a neighbour: only frames cut the pause short.
+                may_step = host.runnable and (has_frame or now >= pauses_until)
                 if may_step or (due is not None and due <= now):
                     for peer, data in host.step(now):
                         send[peer](*in_parts(data))
@@ -173,14 +173,14 @@ def run_host(host: Host, peers: Mapping[str, Handle], mail: Mail, state: ThreadS
                     took = ended - now
                     state.busy += took
                     if host.improves_by_waiting:
-                        rests_until = ended + max(PACE, STEPS_WAITED * took)
+                        pauses_until = ended + max(PACE, STEPS_WAITED * took)
     except Exception as error:  # raised again by report()
         state.failure = error
 
 
-def _awaited(mail: Mail, host: Host, rests_until: float) -> list[Item]:
+def _awaited(mail: Mail, host: Host, pauses_until: float) -> list[Item]:
     """Return all mail, after waiting for some or until the host has something else to do."""
-    until = rests_until if host.runnable else host.due
+    until = pauses_until if host.runnable else host.due
     timeout = None if until is None else max(until - time.monotonic(), 0.0)
     items: list[Item] = []
     try:

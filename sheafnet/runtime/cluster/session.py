@@ -97,7 +97,7 @@ def _start(stack: contextlib.ExitStack) -> None:
     ray_is_there()
 
 
-def knock(address: str) -> None:
+def require_reachable(address: str) -> None:
     """Raise ``OSError`` if nobody accepts a connection at ``host:port``."""
     host, _, port = address.rpartition(":")
     socket.create_connection((host.strip("[]"), int(port)), REACHABLE_WITHIN).close()
@@ -108,7 +108,7 @@ def _join(address: str) -> None:
     if ":" in known and "/" not in known:
         # Ray itself would try for a long time.
         try:
-            knock(known)
+            require_reachable(known)
         except OSError as error:
             raise ClusterError(
                 f"no Ray head at {known}: {error}; start one with 'ray start --head', "

@@ -1,4 +1,4 @@
-"""The actors of a run: told who they are, asked, and brought back when they are lost."""
+"""The supervisor of a run's actors: binds them, asks them, and brings back those that are lost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RETRY = 0.2
 """Seconds between questions to a host that is being restarted."""
 
 
-class Crew:
+class HostSupervisor:
     """One actor for each host of a deployment.
 
     Parameters
@@ -131,10 +131,10 @@ class Crew:
         for name, actor in self._actors.items():
             actor.set_pins.remote(deployment.pins_order(name))
 
-    def rest(self) -> None:
+    def quiesce(self) -> None:
         """Have every host end; its actor can be another one later."""
         for actor in self._actors.values():
-            actor.rest.remote()
+            actor.quiesce.remote()
 
     def begin_anew(self, deployment: Deployment) -> None:
         """Have every host begin as ``deployment`` has it, and forget what it was."""
