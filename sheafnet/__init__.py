@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from sheafnet.runtime.lockstep import Lockstep
     from sheafnet.runtime.record import Evaluation, Progress, Stats
     from sheafnet.runtime.simulator.channel import Channel, Partition
-    from sheafnet.runtime.simulator.compute import Work
+    from sheafnet.runtime.simulator.compute import ComputeTime
     from sheafnet.runtime.simulator.latency import (
         Constant,
         Empirical,
@@ -101,7 +101,7 @@ _HOMES = {
     "sheafnet.runtime.lockstep": ("Lockstep",),
     "sheafnet.runtime.record": ("Evaluation", "Progress", "Stats"),
     "sheafnet.runtime.simulator.channel": ("Channel", "Partition"),
-    "sheafnet.runtime.simulator.compute": ("Work",),
+    "sheafnet.runtime.simulator.compute": ("ComputeTime",),
     "sheafnet.runtime.simulator.latency": (
         "Constant",
         "Empirical",
@@ -125,6 +125,7 @@ __all__ = [
     "Cluster",
     "Coboundary",
     "Cochain",
+    "ComputeTime",
     "Constant",
     "Edge",
     "Empirical",
@@ -169,7 +170,6 @@ __all__ = [
     "Stop",
     "Training",
     "Uniform",
-    "Work",
     "coboundary",
     "error_bound",
     "harmonic_extension",

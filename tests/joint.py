@@ -72,7 +72,7 @@ def freely(name: str, task: golden.Task, net: sn.ReluNetwork, seed: int) -> floa
     simulator = sn.Simulator(
         seed=seed,
         latency=sn.Uniform(0.0, 8.0),
-        compute=sn.Work(time=sn.Exponential(2.0)),
+        compute=sn.ComputeTime(time=sn.Exponential(2.0)),
         window=8,
         placement="by-vertex",
         report_interval=50.0,

@@ -24,7 +24,7 @@ from sheafnet.runtime.hosts.host_spec import HostSpec
 from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.simulator.simulation import Simulation
-from sheafnet.runtime.simulator.trace import Sent, What
+from sheafnet.runtime.simulator.trace import EventKind, FrameSent
 
 CLOSE = 1e-6
 AHEAD = 8
@@ -183,16 +183,16 @@ def watch_partitions(simulation: Simulation) -> None:
             between[near, far].append(partition)
             between[far, near].append(partition)
 
-    simulation.trace.follower = PartitionWatch(between)
+    simulation.trace.sink = PartitionWatch(between)
 
 
 @dataclass(frozen=True)
 class PartitionWatch:
-    """The follower that lets no frame cross a partition."""
+    """The sink that lets no frame cross a partition."""
 
     between: Mapping[tuple[str, str], Sequence[sn.Partition]]
 
-    def send(self, sent: Sent) -> None:
+    def send(self, sent: FrameSent) -> None:
         if sent.delay is None:
             return
         for partition in self.between.get((sent.sender, sent.receiver), ()):
@@ -203,7 +203,7 @@ class PartitionWatch:
             if 0.0 <= since < partition.end - partition.start:
                 raise FailedError(f"a frame of {sent.sender} crossed the partition at {sent.at}")
 
-    def note(self, now: float, what: What, host: str, number: int) -> None:
+    def note(self, now: float, what: EventKind, host: str, number: int) -> None:
         pass
 
 

@@ -19,8 +19,8 @@ from sheafnet.config.builders.job import InferJob, TrainJob, build_job
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.config.schema.job import MetricsSection
 from sheafnet.config.shipped import find_config
-from sheafnet.observe.checkpoint_writer import Checkpoints, last_checkpoint
-from sheafnet.observe.composite import Several
+from sheafnet.observe.checkpoint_writer import CheckpointWriter, last_checkpoint
+from sheafnet.observe.composite import CompositeObserver
 from sheafnet.observe.pictures import draw_light_cone, draw_losses
 from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.rundir import RunDirectory
@@ -140,7 +140,7 @@ def _train(
 ) -> bool:
     """Train, write and show what came of it; return whether all is well."""
     last = last_checkpoint(directory.path, job.network.to_sheaf()) if again else None
-    observer = Several([observer, Checkpoints(directory.path)])
+    observer = CompositeObserver([observer, CheckpointWriter(directory.path)])
     fit = _finish(job.prepare(observer, write_line, last))
     try:
         directory.write_fit(fit, fit_summary(fit))
@@ -160,7 +160,7 @@ def _observer(metrics: MetricsSection, directory: RunDirectory) -> Observer:
         observers += [build_metrics(metrics, directory), Announcement(directory.targets[0])]
     if terminal.is_terminal:
         observers.append(ProgressLine(terminal))
-    return Several(observers)
+    return CompositeObserver(observers)
 
 
 class Announcement(Observer):

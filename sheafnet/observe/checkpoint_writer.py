@@ -19,7 +19,7 @@ KEPT = 3
 NAME = re.compile(r"checkpoint-(\d+)\.npz")
 
 
-class Checkpoints(Observer):
+class CheckpointWriter(Observer):
     """Writes ``checkpoint-<step>.npz``, and keeps the last ones.
 
     Parameters

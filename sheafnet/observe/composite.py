@@ -11,7 +11,7 @@ from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import Evaluation, Progress
 
 
-class Several(Observer):
+class CompositeObserver(Observer):
     """Tells each of ``observers`` in turn."""
 
     def __init__(self, observers: Iterable[Observer]) -> None:
@@ -22,7 +22,9 @@ class Several(Observer):
 
     def parted(self) -> tuple[Observer, Observer]:
         parts = [observer.parted() for observer in self.observers]
-        return Several(stays for stays, _ in parts), Several(goes for _, goes in parts)
+        return CompositeObserver(stays for stays, _ in parts), CompositeObserver(
+            goes for _, goes in parts
+        )
 
     def started(self, problem: Problem) -> None:
         for observer in self.observers:

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import sheafnet as sn
-from sheafnet.observe.composite import Several
+from sheafnet.observe.composite import CompositeObserver
 from sheafnet.observe.prometheus import Metrics
 from sheafnet.runtime.cluster import environment
 from sheafnet.runtime.interface import Runtime
@@ -162,7 +162,7 @@ def compare(name: str, runtime: Runtime, folder: Path, port: int, watcher: Watch
         rule=RULE,
         runtime=runtime,
         stop=sn.Stop(max_rounds=10**9),
-        observer=Several([until, InTurns(port, until.path)]),
+        observer=CompositeObserver([until, InTurns(port, until.path)]),
     )
     began = time.monotonic()
     until.known.wait()

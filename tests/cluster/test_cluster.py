@@ -128,11 +128,11 @@ class TestOnOneRay:
     def test_a_host_that_may_not_come_back_ends_the_run(self, tmp_path: Path) -> None:
         moving = Moving()
         log = JsonLines(tmp_path / "events.jsonl")
-        from sheafnet.observe.composite import Several
+        from sheafnet.observe.composite import CompositeObserver
 
         run = sn.start(
             SMALL.sheaf, SMALL.pins, runtime=sn.Cluster(max_restarts=0), stop=ENDLESS,
-            observer=Several([moving, log]),
+            observer=CompositeObserver([moving, log]),
         )  # fmt: skip
         assert moving.moving.wait(60)
         os.kill(pid_of("layer_1"), signal.SIGKILL)
@@ -141,13 +141,13 @@ class TestOnOneRay:
         assert '"event": "run_failed"' in (tmp_path / "events.jsonl").read_text(encoding="utf-8")
 
     def test_a_coordinator_that_is_killed_ends_the_run(self, tmp_path: Path) -> None:
-        from sheafnet.observe.composite import Several
+        from sheafnet.observe.composite import CompositeObserver
 
         moving, note = Moving(), tmp_path / "pid"
         before = actors()
         run = sn.start(
             SMALL.sheaf, SMALL.pins, runtime=sn.Cluster(), stop=ENDLESS,
-            observer=Several([moving, Noting(note)]),
+            observer=CompositeObserver([moving, Noting(note)]),
         )  # fmt: skip
         assert moving.moving.wait(60)
         os.kill(int(note.read_text(encoding="ascii")), signal.SIGKILL)

@@ -22,7 +22,7 @@ import yaml
 import sheafnet as sn
 from sheafnet.api import InferSettings, TrainSettings
 from sheafnet.config.shipped import find_config
-from sheafnet.observe.composite import Several
+from sheafnet.observe.composite import CompositeObserver
 from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.runtime.cluster.cluster import WarmCluster
@@ -163,7 +163,7 @@ class Begun:
         directory = RunDirectory(folder / name)
         held = Held(folder / f"{name}.pipe")
         metrics = Metrics(0, linger=plan.linger, targets=directory.targets, run=name)
-        return cls(plan.prepare(Several([metrics, held])), directory, held)
+        return cls(plan.prepare(CompositeObserver([metrics, held])), directory, held)
 
     @contextlib.contextmanager
     def going(self) -> Iterator[Any]:

@@ -17,7 +17,7 @@ import sheafnet as sn
 from sheafnet.cli import main
 from sheafnet.core.npz import read_npz, write_npz
 from sheafnet.errors import FileError, InputError, RuleError
-from sheafnet.observe.checkpoint_writer import Checkpoints, checkpoints, last_checkpoint
+from sheafnet.observe.checkpoint_writer import CheckpointWriter, checkpoints, last_checkpoint
 from sheafnet.observe.jsonlines import JsonLines
 from sheafnet.runtime.jobs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from tests import golden
@@ -141,7 +141,7 @@ def test_what_is_stopped_goes_on_from_where_it_was(
 def test_the_last_ones_are_kept_and_a_broken_one_is_passed_over(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    train(sn.Nudged(), sn.Adam(0.05), sn.Lockstep(), Checkpoints(tmp_path, pause=0.0))
+    train(sn.Nudged(), sn.Adam(0.05), sn.Lockstep(), CheckpointWriter(tmp_path, pause=0.0))
     assert [step for step, _ in checkpoints(tmp_path)] == [10, 15, 19]
     newest, middle = tmp_path / "checkpoint-19.npz", tmp_path / "checkpoint-15.npz"
     newest.write_bytes(newest.read_bytes()[:-100])
@@ -164,7 +164,7 @@ def test_checkpoints_that_cannot_be_used_do_not_crowd_out_new_ones(
     with caplog.at_level(logging.WARNING):
         assert last_checkpoint(tmp_path, SHEAF) is None
     assert "training begins anew" in caplog.text
-    train(sn.Nudged(), sn.Adam(0.05), sn.Lockstep(), Checkpoints(tmp_path, pause=0.0))
+    train(sn.Nudged(), sn.Adam(0.05), sn.Lockstep(), CheckpointWriter(tmp_path, pause=0.0))
     last = last_checkpoint(tmp_path, SHEAF)
     assert last is not None
     assert last.snapshot.step == 19

@@ -17,7 +17,7 @@ from sheafnet.config.schema.simulator import (
     UniformLatency,
 )
 from sheafnet.runtime.simulator.channel import Channel, Partition
-from sheafnet.runtime.simulator.compute import Work
+from sheafnet.runtime.simulator.compute import ComputeTime
 from sheafnet.runtime.simulator.latency import (
     Constant,
     Empirical,
@@ -62,10 +62,10 @@ def build_simulator(
     )
 
 
-def build_compute(section: float | ComputeSection) -> float | Work:
+def build_compute(section: float | ComputeSection) -> float | ComputeTime:
     """Return the time of an update that ``section`` describes."""
     if isinstance(section, ComputeSection):
-        return Work(build_latency(section.time), section.per_element)
+        return ComputeTime(build_latency(section.time), section.per_element)
     return section
 
 

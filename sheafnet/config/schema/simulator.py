@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from sheafnet.config.schema.section import ExistingFile, Hosts, Section, expecting
-from sheafnet.runtime.simulator.compute import Work
+from sheafnet.runtime.simulator.compute import ComputeTime
 from sheafnet.runtime.simulator.latency import LARGEST_SIGMA
 from sheafnet.runtime.simulator.settings import Restart
 from sheafnet.runtime.simulator.simulator import Simulator
@@ -79,7 +79,7 @@ class ComputeSection(Section):
         default=ConstantLatency(kind="constant", time=1.0), description="drawn for each update"
     )
     per_element: NonNegativeFloat = Field(
-        default=Work.per_element, description="added for each number in the stalk"
+        default=ComputeTime.per_element, description="added for each number in the stalk"
     )
 
 

@@ -1,4 +1,4 @@
-"""How long an update takes: what a user says of it."""
+"""The time that an update takes, as a setting."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEFAULT_TIME = Constant(1.0)
 
 
 @dataclass(frozen=True)
-class Work:
+class ComputeTime:
     """The virtual time that one update of a vertex takes.
 
     A step in which a host only sends or acknowledges takes as long as one of a vertex without

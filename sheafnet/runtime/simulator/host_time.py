@@ -1,15 +1,15 @@
-"""How long an update takes: drawn, and put down to the time of a host."""
+"""The time of a simulated host: what its updates take, and what it did with its time."""
 
 from __future__ import annotations
 
 from sheafnet.runtime.random_streams import stream
 from sheafnet.runtime.record import HostTime
-from sheafnet.runtime.simulator.compute import Work
+from sheafnet.runtime.simulator.compute import ComputeTime
 from sheafnet.runtime.simulator.latency import Constant
 from sheafnet.runtime.simulator.link import endless
 
 
-class Worker:
+class ComputeTimer:
     """Draws how long one host takes.
 
     Parameters
@@ -18,17 +18,17 @@ class Worker:
         Of the run.
     host
         Its name, which names the random stream.
-    work
+    compute_time
         What an update takes.
     factor
         By which everything takes longer here.
     """
 
-    def __init__(self, seed: int, host: str, work: Work, factor: float) -> None:
+    def __init__(self, seed: int, host: str, compute_time: ComputeTime, factor: float) -> None:
         self._factor = factor
-        self._per_element = work.per_element
-        self._constant = work.time.time if isinstance(work.time, Constant) else None
-        self._times = endless(work.time, stream(seed, "compute", host))
+        self._per_element = compute_time.per_element
+        self._constant = compute_time.time.time if isinstance(compute_time.time, Constant) else None
+        self._times = endless(compute_time.time, stream(seed, "compute", host))
 
     def takes(self, updates: int, elements: int) -> float:
         """Return the time for a step of so many updates, of stalks of so many numbers in all."""
@@ -56,7 +56,7 @@ class Timesheet:
         self._paused = False
         self._down_since: float | None = None
 
-    def work(self, now: float, takes: float) -> None:
+    def busy(self, now: float, takes: float) -> None:
         """Be busy from now on for so long."""
         self.free_at = now + takes
         self._busy += takes

@@ -24,7 +24,7 @@ from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.simulator.kernel import Priority
 from sheafnet.runtime.simulator.simulation import Simulation
 from sheafnet.runtime.simulator.simulator import Simulator
-from sheafnet.runtime.simulator.trace import Sent, Trace, What
+from sheafnet.runtime.simulator.trace import EventKind, FrameSent, Trace
 
 NEVER = (math.inf, 0)
 
@@ -113,22 +113,22 @@ class LightCone:
         return tuple(vertex for vertex, it in self.arrivals.items() if not it.lawful)
 
 
-class _Course:
-    """The follower that keeps what happens to every stalk, and every frame."""
+class _Recorder:
+    """The sink that records every change of a stalk, and every frame."""
 
     def __init__(self, problem: Problem, simulator: Simulator) -> None:
         deployment = simulator.deployment(problem)
         self.stalks: dict[str, list[tuple[float, Array]]] = {}
-        self.sent: list[Sent] = []
+        self.sent: list[FrameSent] = []
         self.simulation = Simulation(simulator, deployment, Trace(deployment.members, self))
         for host in self.simulation.hosts.values():
             self.record(0.0, host)
 
-    def send(self, sent: Sent) -> None:
+    def send(self, sent: FrameSent) -> None:
         """Keep a frame on its way."""
         self.sent.append(sent)
 
-    def note(self, now: float, what: What, host: str, number: int) -> None:  # noqa: ARG002
+    def note(self, now: float, kind: EventKind, host: str, number: int) -> None:  # noqa: ARG002
         """Keep what the stalks of a host are after whatever happened to it."""
         if host in self.simulation.hosts:
             self.record(now, self.simulation.hosts[host])
@@ -212,9 +212,9 @@ class _Twins:
     """
 
     def __init__(self, problem: Problem, simulator: Simulator, push: Push) -> None:
-        self._courses = tuple(_Course(problem, simulator) for _ in range(2))
+        self._recorders = tuple(_Recorder(problem, simulator) for _ in range(2))
         self._alike = dict.fromkeys(problem.sheaf.vertices, 0)
-        simulation = self._courses[1].simulation
+        simulation = self._recorders[1].simulation
         change = np.zeros_like(problem.start[push.vertex])
         change[push.coordinate] = push.by
         simulation.kernel.at(push.at, Priority.FAULT, simulation.disturb, (push.vertex, change))
@@ -224,7 +224,7 @@ class _Twins:
 
     def advance_to(self, time: float) -> None:
         """Let both go on until then, and compare them."""
-        for course in self._courses:
+        for course in self._recorders:
             course.simulation.advance_to(time)
         self._spread_word()
         for vertex in self._alike.keys() - self.changed.keys():
@@ -238,16 +238,16 @@ class _Twins:
         A frame that arrives carries word if it is sent where there is word, with the push or
         without: what is not sent tells as much.
         """
-        for sent in heapq.merge(*(course.sent for course in self._courses), key=itemgetter(0)):
+        for sent in heapq.merge(*(course.sent for course in self._recorders), key=itemgetter(0)):
             since, frames = self.word.get(sent.sender, NEVER)
             if since <= sent.at and sent.arrives < self.word.get(sent.receiver, NEVER)[0]:
                 self.word[sent.receiver] = (sent.arrives, frames + 1)
-        for course in self._courses:
+        for course in self._recorders:
             course.sent.clear()
 
     def _first_difference(self, vertex: str) -> float | None:
         """Return when the stalk first differed; None if it has not so far."""
-        one, other = (course.stalks[vertex] for course in self._courses)
+        one, other = (course.stalks[vertex] for course in self._recorders)
         shorter = min(len(one), len(other))
         for place in range(self._alike[vertex], shorter):
             (then, before), (now, after) = one[place], other[place]

@@ -11,7 +11,7 @@ from sheafnet.errors import InputError
 from sheafnet.runtime.hosts.placement import Placement
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.simulator.channel import DEFAULT_LATENCY, Channel, Partition
-from sheafnet.runtime.simulator.compute import Work
+from sheafnet.runtime.simulator.compute import ComputeTime
 from sheafnet.runtime.simulator.latency import Constant, Latency
 
 
@@ -72,7 +72,7 @@ class SimulatorSettings:
     bandwidth: float | None = None
     channels: Mapping[tuple[str, str], Channel] = field(default_factory=dict)
     partitions: tuple[Partition, ...] = ()
-    compute: float | Work = 1.0
+    compute: float | ComputeTime = 1.0
     slow: Mapping[str, float] = field(default_factory=dict)
     restarts: tuple[Restart, ...] = ()
     pauses: tuple[Pause, ...] = ()
@@ -87,7 +87,7 @@ class SimulatorSettings:
         unbox(self)
         # They complain of what they do not like.
         self.channel("", "")
-        self.work  # noqa: B018
+        self.compute_time  # noqa: B018
         factors = list(self.slow.values())
         checks = {
             "seed must be 0 or more": self.seed >= 0,
@@ -111,9 +111,13 @@ class SimulatorSettings:
         return own or Channel(self.latency, self.loss, self.duplication, self.bandwidth)
 
     @property
-    def work(self) -> Work:
+    def compute_time(self) -> ComputeTime:
         """What one update of a vertex takes."""
-        return self.compute if isinstance(self.compute, Work) else Work(Constant(self.compute))
+        return (
+            self.compute
+            if isinstance(self.compute, ComputeTime)
+            else ComputeTime(Constant(self.compute))
+        )
 
     @property
     def _named(self) -> list[str]:
@@ -132,7 +136,7 @@ class SimulatorSettings:
         """Return how long a frame and the update that follows take, where it takes longest."""
         sheaf = problem.sheaf
         largest = problem.start.batch * max(sheaf.stalk_dim(vertex) for vertex in sheaf.vertices)
-        update = self.work.time.expected() + self.work.per_element * largest
+        update = self.compute_time.time.expected() + self.compute_time.per_element * largest
         latencies = [self.latency, *(channel.latency for channel in self.channels.values())]
         longest = max(latency.expected() for latency in latencies)
         return longest + update * max(self.slow.values(), default=1.0)

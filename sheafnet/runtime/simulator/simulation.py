@@ -32,11 +32,11 @@ from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.random_streams import stream
 from sheafnet.runtime.record import Progress, Record, Stats
 from sheafnet.runtime.simulator.channel import Channel
-from sheafnet.runtime.simulator.host_time import Timesheet, Worker
+from sheafnet.runtime.simulator.host_time import ComputeTimer, Timesheet
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
 from sheafnet.runtime.simulator.link import Link, endless
 from sheafnet.runtime.simulator.settings import SimulatorSettings
-from sheafnet.runtime.simulator.trace import Trace, What
+from sheafnet.runtime.simulator.trace import EventKind, Trace
 from sheafnet.runtime.stop import Outcome
 from sheafnet.wire.codec import fingerprint
 
@@ -89,8 +89,10 @@ class Simulation:
         self._crashed: list[Host] = []
         self.incarnations = dict.fromkeys(self.hosts, 0)
         self._sheets = {name: Timesheet() for name in self.hosts}
-        self._workers = {
-            name: Worker(settings.seed, name, settings.work, settings.slow.get(name, 1.0))
+        self._compute_timers = {
+            name: ComputeTimer(
+                settings.seed, name, settings.compute_time, settings.slow.get(name, 1.0)
+            )
             for name in self.hosts
         }
         # Hosts for which a step is scheduled, and for when their timer is set.
@@ -139,7 +141,7 @@ class Simulation:
         if host is None:
             raise InputError(f"push of {vertex!r}: its host {name!r} is down at {self.kernel.now}")
         host.disturb(vertex, change)
-        self.trace.note(self.kernel.now, What.PUSH, name, 0)
+        self.trace.note(self.kernel.now, EventKind.PUSH, name, 0)
         self._sheets[name].drop(self.kernel.now)
         self._step(host)
 
@@ -216,11 +218,11 @@ class Simulation:
         updates_before, elements_before = host.updates, host.elements
         frames = host.step(kernel.now)
         updates = host.updates - updates_before
-        self.trace.note(kernel.now, What.STEP, name, updates)
+        self.trace.note(kernel.now, EventKind.STEP, name, updates)
         for receiver, data in frames:
             self._send(name, receiver, data)
-        takes = self._workers[name].takes(updates, host.elements - elements_before)
-        self._sheets[name].work(kernel.now, takes)
+        takes = self._compute_timers[name].takes(updates, host.elements - elements_before)
+        self._sheets[name].busy(kernel.now, takes)
         self._schedule(host)
 
     def _send(self, sender: str, receiver: str, data: bytes) -> None:
@@ -257,14 +259,14 @@ class Simulation:
                 self._schedule_timer(host)
 
     def _pause(self, name: str, lasts: float) -> None:
-        self.trace.note(self.kernel.now, What.PAUSE, name, self.incarnations[name])
+        self.trace.note(self.kernel.now, EventKind.PAUSE, name, self.incarnations[name])
         self._sheets[name].pause(self.kernel.now, lasts)
 
     def _crash(self, name: str, down: float) -> None:
         host = self.hosts.pop(name, None)
         if host is None:
             return  # it is down already
-        self.trace.note(self.kernel.now, What.CRASH, name, self.incarnations[name])
+        self.trace.note(self.kernel.now, EventKind.CRASH, name, self.incarnations[name])
         self._crashed.append(host)
         self._sheets[name].crash(self.kernel.now)
         self.kernel.at(self.kernel.now + down, Priority.FAULT, self._restart, (name,))
@@ -278,7 +280,7 @@ class Simulation:
 
     def _start_host(self, name: str) -> None:
         """Begin an incarnation of a host."""
-        self.trace.note(self.kernel.now, What.START, name, self.incarnations[name])
+        self.trace.note(self.kernel.now, EventKind.START, name, self.incarnations[name])
         host = self.hosts[name] = self.deployment.host_spec(
             name, self.incarnations[name], self._send_threshold
         ).build()
@@ -344,7 +346,7 @@ class Simulation:
     def _hear(self, report: StatusReport) -> None:
         match self.coordinator.receive(report, self.kernel.now):
             case Finished() as finished:
-                self.trace.note(self.kernel.now, What.FINISH, finished.outcome.name, 0)
+                self.trace.note(self.kernel.now, EventKind.FINISH, finished.outcome.name, 0)
                 self._finished = finished
                 return
             case SetThreshold(threshold):

@@ -12,7 +12,7 @@ from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import Record
 from sheafnet.runtime.simulator.settings import SimulatorSettings
 from sheafnet.runtime.simulator.simulation import Simulation
-from sheafnet.runtime.simulator.trace import Lines, Trace
+from sheafnet.runtime.simulator.trace import TextSink, Trace
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Simulator(SimulatorSettings):
     partitions
         Times in which some hosts do not reach others. The coordinator reaches everybody.
     compute
-        Virtual time that one update of a vertex takes: always the same, or see ``Work``.
+        Virtual time that one update of a vertex takes: always the same, or see ``ComputeTime``.
     slow
         Host → by what factor its updates take longer.
     restarts
@@ -70,8 +70,8 @@ class Simulator(SimulatorSettings):
     def simulation(self, problem: Problem) -> Simulation:
         """Return the run of ``problem`` at its start, to be looked into event by event."""
         deployment = self.deployment(problem)
-        follower = None if self.trace is None else Lines(self.trace)
-        return Simulation(self, deployment, Trace(deployment.members, follower))
+        sink = None if self.trace is None else TextSink(self.trace)
+        return Simulation(self, deployment, Trace(deployment.members, sink))
 
     def deployment(self, problem: Problem) -> Deployment:
         """Return the deployment of ``problem``.

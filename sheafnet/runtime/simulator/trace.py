@@ -1,4 +1,4 @@
-"""What happened, event by event: always as a digest, and for whoever wants to follow it."""
+"""The trace of a simulated run: a digest of its events, and the events for a sink."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple, Protocol
 
 
-class What(IntEnum):
+class EventKind(IntEnum):
     """Kinds of events in a trace."""
 
     STEP = 1
@@ -22,12 +22,12 @@ class What(IntEnum):
     PUSH = 7
 
 
-_SENT: Final = float(What.SEND)
+_SENT: Final = float(EventKind.SEND)
 _SEND: Final = struct.Struct("=7d")
 _NOTE: Final = struct.Struct("=4d")
 
 
-class Sent(NamedTuple):
+class FrameSent(NamedTuple):
     """A copy of a frame on its way, or a frame that is lost if it has no delay."""
 
     at: float
@@ -43,31 +43,31 @@ class Sent(NamedTuple):
         return math.inf if self.delay is None else self.at + self.delay
 
 
-class Follower(Protocol):
+class TraceSink(Protocol):
     """Is told of every event."""
 
-    def send(self, sent: Sent) -> None:
+    def send(self, sent: FrameSent) -> None:
         """Take note of a frame."""
 
-    def note(self, now: float, what: What, host: str, number: int) -> None:
+    def note(self, now: float, kind: EventKind, host: str, number: int) -> None:
         """Take note of anything else that happened to a host."""
 
 
-class Lines:
-    """The follower that hands on every event as a line of text, without line end."""
+class TextSink:
+    """Writes every event as a line of text, without line end."""
 
-    def __init__(self, sink: Callable[[str], None]) -> None:
-        self._sink = sink
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
 
-    def send(self, sent: Sent) -> None:
-        """Hand on the line of a frame."""
+    def send(self, sent: FrameSent) -> None:
+        """Write the line of a frame."""
         at, sender, receiver, size, checksum, delay = sent
         fate = "lost" if delay is None else repr(delay)
-        self._sink(f"{at!r} send {sender} {receiver} {size} {checksum:08x} {fate}")
+        self._write(f"{at!r} send {sender} {receiver} {size} {checksum:08x} {fate}")
 
-    def note(self, now: float, what: What, host: str, number: int) -> None:
-        """Hand on the line of anything else."""
-        self._sink(f"{now!r} {what.name.lower()} {host} {number}")
+    def note(self, now: float, kind: EventKind, host: str, number: int) -> None:
+        """Write the line of anything else."""
+        self._write(f"{now!r} {kind.name.lower()} {host} {number}")
 
 
 class Trace:
@@ -78,31 +78,31 @@ class Trace:
     Parameters
     ----------
     hosts
-        Names; an event has a host's place in them.
-    follower
+        Names; an event has the position of its host in them.
+    sink
         Is told of every event too.
     """
 
-    def __init__(self, hosts: Iterable[str], follower: Follower | None = None) -> None:
-        self.follower = follower
-        self._places = {host: float(place) for place, host in enumerate(hosts)}
+    def __init__(self, hosts: Iterable[str], sink: TraceSink | None = None) -> None:
+        self.sink = sink
+        self._positions = {host: float(position) for position, host in enumerate(hosts)}
         self._hash = hashlib.blake2b(digest_size=16)
 
     def send(
         self, now: float, sender: str, receiver: str, size: int, checksum: int, delay: float | None
     ) -> None:
         """Add a copy of a frame on its way, or a frame that is lost if it has no delay."""
-        source, target = self._places[sender], self._places[receiver]
+        source, target = self._positions[sender], self._positions[receiver]
         fate = -1.0 if delay is None else delay
         self._hash.update(_SEND.pack(now, _SENT, source, target, size, checksum, fate))
-        if self.follower is not None:
-            self.follower.send(Sent(now, sender, receiver, size, checksum, delay))
+        if self.sink is not None:
+            self.sink.send(FrameSent(now, sender, receiver, size, checksum, delay))
 
-    def note(self, now: float, what: What, host: str, number: int) -> None:
+    def note(self, now: float, kind: EventKind, host: str, number: int) -> None:
         """Add anything else that happened to a host."""
-        self._hash.update(_NOTE.pack(now, what, self._places.get(host, -1.0), number))
-        if self.follower is not None:
-            self.follower.note(now, what, host, number)
+        self._hash.update(_NOTE.pack(now, kind, self._positions.get(host, -1.0), number))
+        if self.sink is not None:
+            self.sink.note(now, kind, host, number)
 
     def digest(self, *more: bytes) -> str:
         """Return the fingerprint of all events, and of ``more`` after them."""

@@ -6,7 +6,7 @@ import pytest
 import sheafnet as sn
 from sheafnet.errors import InputError
 from sheafnet.runtime.interface import RunHooks
-from sheafnet.runtime.simulator.host_time import Timesheet, Worker
+from sheafnet.runtime.simulator.host_time import ComputeTimer, Timesheet
 
 SHEAF = sn.Sheaf(
     {"a": 3, "b": 3, "c": 3},
@@ -18,7 +18,7 @@ SHEAF = sn.Sheaf(
 PINS = [sn.Pin("a", np.ones((3, 4)))]
 
 
-def steps(work: float | sn.Work, slow: float = 1.0) -> list[float]:
+def steps(work: float | sn.ComputeTime, slow: float = 1.0) -> list[float]:
     """Return the times at which b steps."""
     lines: list[str] = []
     simulator = sn.Simulator(
@@ -26,17 +26,19 @@ def steps(work: float | sn.Work, slow: float = 1.0) -> list[float]:
     )
     sn.infer(SHEAF, PINS, runtime=simulator, stop=sn.Stop(max_rounds=20))
     fields = [line.split() for line in lines]
-    return [float(time) for time, what, host, *_ in fields if (what, host) == ("step", "b")]
+    return [float(time) for time, kind, host, *_ in fields if (kind, host) == ("step", "b")]
 
 
 def test_an_update_takes_its_time_for_each_number_and_longer_on_a_slow_host() -> None:
-    worker = Worker(0, "h", sn.Work(sn.Constant(2.0), per_element=0.5), factor=3.0)
+    worker = ComputeTimer(0, "h", sn.ComputeTime(sn.Constant(2.0), per_element=0.5), factor=3.0)
     assert worker.takes(updates=2, elements=10) == 3.0 * (2 * 2.0 + 10 * 0.5)
     assert worker.takes(updates=0, elements=0) == 3.0 * 2.0
 
 
 def test_drawn_times_have_the_mean_of_their_law_and_their_own_stream() -> None:
-    worker, other = (Worker(0, host, sn.Work(sn.Exponential(2.0)), 1.0) for host in "hi")
+    worker, other = (
+        ComputeTimer(0, host, sn.ComputeTime(sn.Exponential(2.0)), 1.0) for host in "hi"
+    )
     times = [worker.takes(updates=5, elements=0) for _ in range(4000)]
     assert np.mean(times) == pytest.approx(10.0, rel=0.03)
     assert np.std(times) == pytest.approx(np.sqrt(5) * 2.0, rel=0.05)
@@ -46,21 +48,21 @@ def test_drawn_times_have_the_mean_of_their_law_and_their_own_stream() -> None:
 @pytest.mark.parametrize("slow", [1.0, 4.0])
 def test_no_step_begins_before_the_one_before_is_done(slow: float) -> None:
     # Twelve numbers in a stalk: an update takes 1 + 12 / 4 = 4 units.
-    gaps = np.diff(steps(sn.Work(sn.Constant(1.0), per_element=0.25), slow))
+    gaps = np.diff(steps(sn.ComputeTime(sn.Constant(1.0), per_element=0.25), slow))
     assert gaps.min() >= slow * 1.0
     assert gaps.max() >= slow * 4.0
 
 
 def test_one_number_is_short_for_the_same_time_always() -> None:
-    assert steps(2.0) == steps(sn.Work(sn.Constant(2.0)))
-    assert steps(2.0) != steps(sn.Work(sn.Uniform(1.0, 3.0)))
+    assert steps(2.0) == steps(sn.ComputeTime(sn.Constant(2.0)))
+    assert steps(2.0) != steps(sn.ComputeTime(sn.Uniform(1.0, 3.0)))
 
 
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (lambda: sn.Work(per_element=-1.0), "per_element"),
-        (lambda: sn.Work(sn.Constant(0.0)), "compute must be positive"),
+        (lambda: sn.ComputeTime(per_element=-1.0), "per_element"),
+        (lambda: sn.ComputeTime(sn.Constant(0.0)), "compute must be positive"),
         (lambda: sn.Simulator(compute=-1.0), "time must be finite"),
     ],
 )
@@ -71,7 +73,7 @@ def test_settings_out_of_range_are_refused(make: Callable[[], object], match: st
 
 def test_a_run_with_drawn_times_repeats_itself() -> None:
     def digest(seed: int) -> str | None:
-        work = sn.Work(sn.Exponential(1.0), per_element=0.1)
+        work = sn.ComputeTime(sn.Exponential(1.0), per_element=0.1)
         run = sn.prepare(SHEAF, PINS, runtime=sn.Simulator(seed=seed, compute=work))
         return sn.Simulator(seed=seed, compute=work).run(run.problem, RunHooks()).trace_digest
 
@@ -80,11 +82,11 @@ def test_a_run_with_drawn_times_repeats_itself() -> None:
 
 def test_a_timesheet_adds_up_whatever_comes_in_between() -> None:
     sheet = Timesheet()
-    sheet.work(0.0, 5.0)
+    sheet.busy(0.0, 5.0)
     sheet.pause(3.0, 10.0)  # what was begun is done by 5
     assert sheet.free_at == 13.0
     assert sheet.total(9.0) == (5.0, 0.0, 4.0)
-    sheet.work(20.0, 6.0)
+    sheet.busy(20.0, 6.0)
     sheet.crash(22.0)  # four units of work are lost
     assert sheet.total(23.0) == (7.0, 7.0, 9.0)
     sheet.restart(30.0)
