@@ -20,7 +20,7 @@ from sheafnet.config.schema.job import (
     Config,
     FileNetwork,
     LockstepRuntime,
-    Network,
+    NetworkSection,
     RandomNetwork,
 )
 from sheafnet.core.network import ReluNetwork
@@ -227,7 +227,7 @@ def _build_training(
     return job
 
 
-def build_network(section: Network, dtype: str) -> ReluNetwork:
+def build_network(section: NetworkSection, dtype: str) -> ReluNetwork:
     """Return the network that ``section`` describes, in a precision."""
     match section:
         case FileNetwork(path=path):

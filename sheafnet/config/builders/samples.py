@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sheafnet.config.faults import Faults
-from sheafnet.config.schema.data import CsvData, Data, FileData, InlineData, TaskData, TestData
+from sheafnet.config.schema.data import (
+    CsvData,
+    DataSection,
+    FileData,
+    InlineData,
+    TaskData,
+    TestSection,
+)
 from sheafnet.core.arrays import Array, checked_samples
 from sheafnet.core.npz import read_npz
 from sheafnet.datasets import task
@@ -45,7 +52,7 @@ class Samples:
             )
 
 
-def build_samples(data: Data, faults: Faults) -> Samples | None:
+def build_samples(data: DataSection, faults: Faults) -> Samples | None:
     """Return the samples that ``data`` describes; None, and the faults, if it cannot be done."""
     match data:
         case FileData():
@@ -61,7 +68,7 @@ def build_samples(data: Data, faults: Faults) -> Samples | None:
             return _from_task(data, 0)
 
 
-def build_test(data: Data, test: TestData | None, faults: Faults) -> Samples | None:
+def build_test(data: DataSection, test: TestSection | None, faults: Faults) -> Samples | None:
     """Return the samples that training is tested on; None if there are none, or with faults."""
     if isinstance(data, TaskData):
         if test is not None:

@@ -10,7 +10,7 @@ from sheafnet.config.schema.job import (
     ConstantSheaf,
     EdgesGraph,
     ErdosRenyiGraph,
-    Graph,
+    GraphSection,
     GridGraph,
     RegularGraph,
     StarGraph,
@@ -34,7 +34,7 @@ def build_sheaf(section: ConstantSheaf) -> Sheaf:
     return Sheaf(dict.fromkeys(vertices, section.dim), edges)
 
 
-def build_graph(section: Graph) -> tuple[list[str], list[tuple[str, str]]]:
+def build_graph(section: GraphSection) -> tuple[list[str], list[tuple[str, str]]]:
     """Return the vertices and the edges that ``section`` describes.
 
     Raises

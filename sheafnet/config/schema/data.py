@@ -80,7 +80,7 @@ class TaskData(Section):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-class TestData(Section):
+class TestSection(Section):
     """Other samples of the same data."""
 
     __test__ = False  # for pytest
@@ -89,10 +89,12 @@ class TestData(Section):
     path: ExistingFile | None = Field(default=None, description="of another file of that kind")
 
     @model_validator(mode="after")
-    def _something(self) -> TestData:
+    def _something(self) -> TestSection:
         if self.subset is None and self.path is None:
             raise ValueError("name a subset of the data, or another file")
         return self
 
 
-Data: TypeAlias = Annotated[FileData | CsvData | InlineData | TaskData, Field(discriminator="kind")]
+DataSection: TypeAlias = Annotated[
+    FileData | CsvData | InlineData | TaskData, Field(discriminator="kind")
+]

@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from sheafnet.config.schema.data import Data
+from sheafnet.config.schema.data import DataSection
 from sheafnet.config.schema.section import ExistingFile, Hosts, Section, expecting
 from sheafnet.config.schema.simulator import SimulatorRuntime
 from sheafnet.config.schema.training import (
@@ -94,7 +94,7 @@ class EdgesGraph(Section):
     edges: Annotated[tuple[tuple[str, str], ...], Field(min_length=1)]
 
 
-Graph: TypeAlias = Annotated[
+GraphSection: TypeAlias = Annotated[
     GridGraph | RegularGraph | ErdosRenyiGraph | StarGraph | EdgesGraph,
     Field(discriminator="kind"),
 ]
@@ -104,7 +104,7 @@ class ConstantSheaf(Section):
     """The same stalk everywhere and the identity for every map: neighbours are to agree."""
 
     kind: Literal["constant"]
-    graph: Graph
+    graph: GraphSection
     dim: PositiveInt = Field(default=1, description="of every stalk")
 
 
@@ -252,8 +252,8 @@ class LightConeSection(Section):
     by: float = Push.by
 
 
-Network: TypeAlias = Annotated[FileNetwork | RandomNetwork, Field(discriminator="kind")]
-Rule: TypeAlias = Annotated[
+NetworkSection: TypeAlias = Annotated[FileNetwork | RandomNetwork, Field(discriminator="kind")]
+RuleSection: TypeAlias = Annotated[
     ProxRule
     | SorRule
     | HeatRule
@@ -265,7 +265,7 @@ Rule: TypeAlias = Annotated[
     Field(discriminator="kind"),
     BeforeValidator(_kind),
 ]
-Runtime: TypeAlias = Annotated[
+RuntimeSection: TypeAlias = Annotated[
     LockstepRuntime | SimulatorRuntime | ClusterRuntime,
     Field(discriminator="kind"),
     BeforeValidator(_kind),
@@ -282,8 +282,8 @@ class Config(Section):
     sheaf: ConstantSheaf | None = Field(
         default=None, description="instead of a network and its data"
     )
-    network: Network | None = Field(default=None, validate_default=True)
-    data: Data | None = Field(default=None, validate_default=True)
+    network: NetworkSection | None = Field(default=None, validate_default=True)
+    data: DataSection | None = Field(default=None, validate_default=True)
     pins: tuple[PinSection, ...] = Field(
         default=(),
         description="by default the data at the input of a network, nothing of another sheaf",
@@ -293,13 +293,13 @@ class Config(Section):
         description="of an output activation: by default that of the cross-entropy where the "
         "output is pinned hard, of the squared residual elsewhere",
     )
-    rule: Rule = Field(
+    rule: RuleSection = Field(
         default=ProxRule(kind="prox"), description="by default prox to infer, nudged to train"
     )
     training: TrainingSection | None = Field(
         default=None, description="for the job train", validate_default=True
     )
-    runtime: Runtime = LockstepRuntime(kind="lockstep")
+    runtime: RuntimeSection = LockstepRuntime(kind="lockstep")
     stop: StopSection = StopSection()
     light_cone: LightConeSection | None = Field(
         default=None, description="for the simulator: how fast a change spreads"
@@ -334,7 +334,7 @@ class Config(Section):
 
     @field_validator("rule")
     @classmethod
-    def _fits_the_job(cls, rule: Rule, info: ValidationInfo) -> Rule:
+    def _fits_the_job(cls, rule: RuleSection, info: ValidationInfo) -> RuleSection:
         """Have a rule that learns to train, and none to infer."""
         trains, learns = info.data.get("job") == "train", isinstance(rule, LEARNING)
         if trains and not learns:

@@ -53,7 +53,7 @@ class EmpiricalLatency(Section):
 AnyLatency: TypeAlias = (
     ConstantLatency | UniformLatency | ExponentialLatency | LognormalLatency | EmpiricalLatency
 )
-Latency: TypeAlias = Annotated[AnyLatency, Field(discriminator="kind")]
+LatencySection: TypeAlias = Annotated[AnyLatency, Field(discriminator="kind")]
 
 
 class RestartSection(Section):
@@ -75,7 +75,7 @@ class PauseSection(Section):
 class ComputeSection(Section):
     """How long an update of a vertex takes."""
 
-    time: Latency = Field(
+    time: LatencySection = Field(
         default=ConstantLatency(kind="constant", time=1.0), description="drawn for each update"
     )
     per_element: NonNegativeFloat = Field(
@@ -92,7 +92,7 @@ class ChannelSection(Section):
 
     sender: str
     receiver: str
-    latency: Latency | None = None
+    latency: LatencySection | None = None
     loss: Loss | None = None
     duplication: Probability | None = None
     bandwidth: PositiveFloat | None = None
@@ -117,7 +117,7 @@ class SimulatorRuntime(Section):
 
     kind: Literal["simulator"]
     seed: Annotated[int, Field(ge=0)] = 0
-    latency: Latency = ConstantLatency(kind="constant", time=1.0)
+    latency: LatencySection = ConstantLatency(kind="constant", time=1.0)
     loss: Loss = Simulator.loss
     duplication: Probability = Simulator.duplication
     bandwidth: PositiveFloat | None = Field(
@@ -136,7 +136,7 @@ class SimulatorRuntime(Section):
     placement: Hosts = "by-layer"
     window: PositiveInt = Simulator.window
     report_interval: PositiveFloat = Simulator.report_interval
-    report_latency: Latency | None = None
+    report_latency: LatencySection | None = None
     shuffle_ties: bool = Field(
         default=Simulator.shuffle_ties, description="draw the order of events at the same time"
     )

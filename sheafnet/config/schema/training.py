@@ -6,14 +6,14 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from sheafnet.config.schema.data import TestData
+from sheafnet.config.schema.data import TestSection
 from sheafnet.config.schema.section import Section
 from sheafnet.dynamics.optimisers import Adam, Kron, Optimiser, Schedule, Sgd
 
 Share: TypeAlias = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-class _Optimiser(Section):
+class _OptimiserSettings(Section):
     rate: PositiveFloat
     schedule: Schedule = Optimiser.schedule
     warmup: Annotated[int, Field(ge=0)] = Optimiser.warmup
@@ -23,14 +23,14 @@ class _Optimiser(Section):
     )
 
 
-class SgdSection(_Optimiser):
+class SgdSection(_OptimiserSettings):
     """Gradient descent, with momentum if wanted."""
 
     kind: Literal["sgd"]
     momentum: Share = Sgd.momentum
 
 
-class AdamSection(_Optimiser):
+class AdamSection(_OptimiserSettings):
     """Steps of about the rate in every number."""
 
     kind: Literal["adam"]
@@ -39,7 +39,7 @@ class AdamSection(_Optimiser):
     epsilon: PositiveFloat = Adam.epsilon
 
 
-class KronSection(_Optimiser):
+class KronSection(_OptimiserSettings):
     """A natural gradient from the second moments of the stalk and the tension of the edge."""
 
     kind: Literal["kron"]
@@ -110,7 +110,7 @@ class TrainingSection(Section):
         default=None, description="stop after so many evaluations without a better loss"
     )
     label_smoothing: Share = 0.0
-    test: TestData | None = Field(default=None, description="samples that are evaluated as well")
+    test: TestSection | None = Field(default=None, description="samples that are evaluated as well")
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainingSection:
