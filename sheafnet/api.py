@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TypedDict, Unpack
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from sheafnet.core.cochain import Cochain
 from sheafnet.core.network import ReluNetwork
-from sheafnet.core.pins import Pin, resolve_pins
+from sheafnet.core.pins import Pin
 from sheafnet.core.sheaf import Sheaf
-from sheafnet.core.stalkpins import wholly_held
 from sheafnet.core.targets import Split
 from sheafnet.dynamics.optimisers import Optimiser
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules import as_rule
-from sheafnet.dynamics.rules.joint import Joint
-from sheafnet.dynamics.rules.nudged import Nudged
-from sheafnet.dynamics.rules.relax import Relax
 from sheafnet.errors import InputError, RuleError
 from sheafnet.runtime.interface import Runtime
 from sheafnet.runtime.jobs.checkpoint import Checkpoint
-from sheafnet.runtime.jobs.initial import Init, initial_cochain
+from sheafnet.runtime.jobs.inference_setup import relaxation_problem
+from sheafnet.runtime.jobs.initial import Init
 from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.jobs.results import Fit, Solution
 from sheafnet.runtime.jobs.run import Run
-from sheafnet.runtime.jobs.training import Training, TrainingProblem
-from sheafnet.runtime.jobs.training_setup import (
-    other_split,
-    planned,
-    require_settings,
-    softened,
-    split,
-)
+from sheafnet.runtime.jobs.training import Training
+from sheafnet.runtime.jobs.training_setup import TrainingSettings, training_problem
 from sheafnet.runtime.lockstep import Lockstep
-from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.simulator.light_cone import LightCone, Push, spread
 from sheafnet.runtime.simulator.simulator import Simulator
 from sheafnet.runtime.stop import Stop
@@ -117,25 +103,10 @@ def prepare(
 
     The arguments and errors are those of ``infer``.
     """
-    problem = _problem(sheaf, pins, rule, stop or Stop(), init, seed)
-    if problem.rule.learns:
+    problem = relaxation_problem(sheaf, pins, as_rule(rule), stop or Stop(), init, seed)
+    if problem.learns:
         raise RuleError("the rule changes the maps, which is to train: use train(net, x, y, …)")
     return Run(problem, runtime or Lockstep(), observer or Observer())
-
-
-def _problem(
-    sheaf: Sheaf, pins: Iterable[Pin], rule: str | Rule, stop: Stop, init: Init, seed: int
-) -> Problem:
-    """Check what is asked for and return the problem that it is."""
-    # Values that are the same for all samples take the batch of a start that is given.
-    resolved = resolve_pins(sheaf, pins, init.batch if isinstance(init, Cochain) else None)
-    sheaf = sheaf.facing(wholly_held(resolved))
-    chosen = as_rule(rule)
-    chosen.check(sheaf, resolved)
-    at = initial_cochain(sheaf, resolved, init, seed)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is the run's to report
-        sheaf.require_maps(at)
-    return Problem(sheaf=sheaf, pins=resolved, start=at, rule=chosen, stop=stop)
 
 
 class TrainSettings(TypedDict, total=False):
@@ -251,69 +222,29 @@ def prepare_training(
     The arguments and errors are those of ``train``.
     """
     runtime = runtime or Lockstep()
-    rule = as_rule(rule)
-    if isinstance(rule, Joint) and isinstance(runtime, Simulator) and runtime.restarts:
-        raise InputError(
-            "train: Joint has no steps to go back to, and a host that crashes forgets its maps; "
-            "leave restarts out, or use Nudged or Relax"
-        )
-    if not isinstance(rule, Joint | Nudged | Relax):
-        raise RuleError(f"train: {type(rule).__name__} does not learn; use Nudged, Relax or Joint")
-    if init != "forward" and not isinstance(rule, Joint):
-        raise InputError("train: every batch starts on its forward pass; init is for Joint")
-    if resumed is not None and isinstance(rule, Joint):
-        raise RuleError("train: Joint has no snapshots to go on from")
-    counts = {
-        "rounds": rounds, "batch_size": batch_size, "batches_in_flight": batches_in_flight,
-        "every": every,
-        "patience": patience,
-    }  # fmt: skip
-    require_settings(optimiser, counts)
-    train_split = split(net, x, y, "")
-    test_split = None if test is None else other_split(net, test)
-    aims = softened(net, train_split.y, label_smoothing)
-    plan = planned(
-        rule, train_split, optimiser, rounds, epochs, batch_size, batches_in_flight, seed, every
+    settings = TrainingSettings(
+        rule=as_rule(rule),
+        optimiser=optimiser,
+        rounds=rounds,
+        epochs=epochs,
+        max_time=max_time,
+        batch_size=batch_size,
+        batches_in_flight=batches_in_flight,
+        seed=seed,
+        init=init,
+        test=test,
+        every=every,
+        patience=patience,
+        label_smoothing=label_smoothing,
+        resumed=resumed,
     )
-    snapshot = None if resumed is None else resumed.snapshot
-    if snapshot is not None and snapshot.batches_in_flight not in (None, batches_in_flight):
+    problem = training_problem(net, x, y, settings)
+    if isinstance(runtime, Simulator) and runtime.restarts and not problem.learns_in_steps:
         raise InputError(
-            "train: the checkpoint is of a training with batches_in_flight "
-            f"{snapshot.batches_in_flight}, not {batches_in_flight}"
+            f"train: {type(problem.rule).__name__} has no steps to go back to, and a host that "
+            "crashes forgets its maps; leave restarts out, or use Nudged or Relax"
         )
-    rule = replace(rule, plan=plan)
-    pull, strength = _pull(rule, net)
-    sheaf = net.to_sheaf("auto", strength)
-    pins = [Pin("a0", train_split.x), Pin(net.output_vertex, aims, strength=pull)]
-    if isinstance(rule, Joint):
-        # Stalks at rest are no reason to end while maps move.
-        stop = Stop(sys.float_info.min, plan.steps, max_time)
-        start = _problem(sheaf, pins, rule, stop, init, seed)
-    else:
-        resolved = resolve_pins(sheaf, pins)
-        sheaf = sheaf.facing(wholly_held(resolved))
-        blank = {v: np.zeros((sheaf.stalk_dim(v), plan.batches.size)) for v in sheaf.vertices}
-        nothing = Cochain({v: x.astype(sheaf.dtype) for v, x in blank.items()})
-        # It ends with its last step, however many messages that takes.
-        start = Problem(sheaf, resolved, nothing, rule, Stop(None, sys.maxsize, max_time))
-    problem = TrainingProblem(
-        start.sheaf, start.pins, start.start, start.rule, start.stop, snapshot,
-        network=net, train=train_split, test=test_split, plan=plan, patience=patience,
-        past=resumed,
-    )  # fmt: skip
     return Training(problem, runtime, observer or Observer())
-
-
-def _pull(rule: Joint | Nudged | Relax, net: ReluNetwork) -> tuple[float | None, float]:
-    """Return the strength of the pin at an output without activation, and that of its loss.
-
-    The paper's flow pulls the output as an edge would, with strength 1; the loss of a sample is
-    ‖z − y‖²/n_out, twice the energy of a pin of strength 1 by n_out.
-    """
-    strength = rule.strength if isinstance(rule, Relax) else 1.0
-    if net.output != "identity":
-        return None, strength
-    return (1.0 if isinstance(rule, Joint) else 2.0 * strength / net.widths[-1]), 1.0
 
 
 def light_cone(run: Run, push: Push, *, to_the_last: bool = True) -> LightCone:

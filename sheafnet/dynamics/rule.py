@@ -42,15 +42,6 @@ class Rule(abc.ABC):
     """Whether every step of a vertex lowers the energy around it and needs nothing but the last
     projections of its neighbours, so that a rule that learns can move the stalks by it."""
 
-    learns: bool = False
-    """Whether vertices change their maps."""
-
-    by_batch: bool = False
-    """Whether that is in steps, one for each batch: such a run ends with the last of them."""
-
-    sweeps: int = 1
-    """Rounds to a step."""
-
     takes_turns: bool = False
     """Whether neighbours never step at once, and always say something: such a run does not fall
     silent, but is frozen when all is stationary."""

@@ -10,6 +10,7 @@ from sheafnet.core.incidence import Incidence
 from sheafnet.dynamics.edge_state import EdgeState
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint, Star
+from sheafnet.dynamics.training.learning_rule import BatchRule
 from sheafnet.dynamics.vertex import Vertex
 
 
@@ -48,7 +49,7 @@ class VertexSpec:
         star = Star(self.name, self.incidences, self.stalk, self.constraint)
         star.learn({edge: it.map for edge, it in self.edge_states.items() if it.map is not None})
         program = self.rule.start(star)
-        if self.rule.by_batch:
+        if isinstance(self.rule, BatchRule):
             # They are of all samples: the program has them, and pins the star to each batch.
             star.constrain(star.constraint._replace(pins=None))
         if self.step is not None:

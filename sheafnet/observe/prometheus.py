@@ -152,7 +152,7 @@ class Metrics(Observer):
         InputError
             If the port or the address cannot be had.
         """
-        self._latest = _Latest(Names.of(problem, self._most_series), problem.rule.learns)
+        self._latest = _Latest(Names.of(problem, self._most_series), problem.learns)
         registry = CollectorRegistry()
         registry.register(self._latest)
         try:

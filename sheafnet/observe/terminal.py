@@ -47,8 +47,8 @@ class ProgressLine(Observer):
             return
         worst = max(progress.stationarity.values())
         self._first = self._first or worst
-        if problem.rule.learns:
-            left = worst / self._first if problem.rule.by_batch and self._first else None
+        if problem.learns:
+            left = worst / self._first if problem.learns_in_steps and self._first else None
             share = progress.rounds / problem.stop.max_rounds if left is None else 1.0 - left
             self._bar.update(self._task, completed=share, rounds=progress.rounds)
             return

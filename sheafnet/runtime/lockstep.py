@@ -101,7 +101,7 @@ class _Rounds:
                 if not hooks.stopping:
                     continue
             if outcome is not None:
-                if self.problem.rule.by_batch and outcome is not Outcome.CONVERGED:
+                if self.problem.learns_in_steps and outcome is not Outcome.CONVERGED:
                     self.drain(hooks)
                     if guard.trips(self.worst):
                         return self.record(Outcome.DIVERGED, self.divergence())
@@ -132,20 +132,20 @@ class _Rounds:
 
     def keep(self) -> None:
         """Keep what has been found to be finite: in the middle of a step nobody knows."""
-        if not self.problem.rule.by_batch or self.worst < self.before:
+        if not self.problem.learns_in_steps or self.worst < self.before:
             self.finite, self.maps = self.group.stalks(), self.learned()
         self.before = self.worst
 
     def hand_over(self, hooks: RunHooks) -> None:
         """Hand over the maps of the steps that were asked for."""
-        if self.problem.rule.by_batch:
+        if self.problem.learns_in_steps:
             for snapshot in self.snapshots.add(self.group.edge_states(), float(self.rounds)):
                 hooks.on_snapshot(snapshot)
                 self.group.forget(snapshot.step)
 
     def learned(self) -> dict[str, RestrictionMap]:
         """Return the maps, if they change."""
-        return self.group.maps() if self.problem.rule.learns else {}
+        return self.group.maps() if self.problem.learns else {}
 
     def measure(self) -> None:
         """Take every vertex's stationarity, once all messages of the round are delivered."""
@@ -157,7 +157,7 @@ class _Rounds:
 
     def outcome(self, hooks: RunHooks) -> Outcome | None:
         stop = self.problem.stop
-        if self.problem.rests and self.worst <= self.problem.tolerance:
+        if self.problem.ends_when_stationary and self.worst <= self.problem.tolerance:
             return Outcome.CONVERGED
         if self.rounds >= stop.max_rounds:
             return Outcome.BUDGET_EXHAUSTED

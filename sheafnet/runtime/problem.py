@@ -10,6 +10,7 @@ from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Pins, wholly_held
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint
+from sheafnet.dynamics.training.learning_rule import BatchRule, LearningRule
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.dynamics.vertex_spec import VertexSpec
 from sheafnet.runtime.snapshot import Snapshot
@@ -88,11 +89,23 @@ class Problem:
         return replace(self, pins=pins, start=Cochain(start))
 
     @property
-    def rests(self) -> bool:
+    def ends_when_stationary(self) -> bool:
         """Whether the run is over when every vertex is done; not where maps move all the time."""
-        return self.rule.by_batch or not self.rule.learns
+        return self.learns_in_steps or not self.learns
+
+    @property
+    def learns(self) -> bool:
+        """Whether vertices change their maps."""
+        return isinstance(self.rule, LearningRule)
+
+    @property
+    def learns_in_steps(self) -> bool:
+        """Whether vertices change their maps in steps, one for each batch."""
+        return isinstance(self.rule, BatchRule)
 
     def divergence(self, trouble: str) -> str:
         """Say what blew up, and what to do."""
-        kept = "maps of the last evaluation are" if self.rule.by_batch else "last finite cochain is"
+        kept = (
+            "maps of the last evaluation are" if self.learns_in_steps else "last finite cochain is"
+        )
         return f"diverged: {trouble}; {self.rule.remedy}. The {kept} kept"

@@ -31,6 +31,7 @@ import numpy as np
 
 import sheafnet as sn
 from sheafnet.core.arrays import Array
+from sheafnet.dynamics.training.learning_rule import LearningRule
 from tests import golden
 from tests.digits import Digits, digits
 
@@ -50,7 +51,7 @@ class Way:
     """A rule and an optimiser."""
 
     title: str
-    rule: sn.Rule
+    rule: LearningRule
     optimiser: sn.Optimiser
     rounds: int = ROUNDS
 
@@ -93,7 +94,9 @@ def reached(
 ) -> tuple[int | None, bool]:
     """Return the round in which the loss was first there, and whether it is in the last."""
     history = way.fit(net, task, way.rounds, EVALUATE_EVERY).history
-    first = next((it.step * way.rule.sweeps for it in history if it.train_loss <= target), None)
+    first = next(
+        (it.step * way.rule.rounds_per_step for it in history if it.train_loss <= target), None
+    )
     return first, history[-1].train_loss <= target
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.core.assessment import assess
+from sheafnet.dynamics.training.learning_rule import LearningRule
 from sheafnet.dynamics.training.map_learner import MapLearner
 from sheafnet.errors import InputError, NonFiniteError, RuleError, ShapeError, UnknownNameError
 from sheafnet.runtime.hosts.host import Host
@@ -39,9 +40,9 @@ def problem(output: str, seed: int, widths: tuple[int, ...] = (3, 5, 4, 2)) -> t
     return net, x, y
 
 
-def step_of(net: sn.ReluNetwork, x: Array, y: Array, rule: sn.Rule, **more: Any) -> Array:
+def step_of(net: sn.ReluNetwork, x: Array, y: Array, rule: LearningRule, **more: Any) -> Array:
     """Return what one step of rate 1 took off all weights and biases, flattened."""
-    fit = sn.train(net, x, y, rule=rule, optimiser=sn.Sgd(1.0), rounds=rule.sweeps, **more)
+    fit = sn.train(net, x, y, rule=rule, optimiser=sn.Sgd(1.0), rounds=rule.rounds_per_step, **more)
     return flat(net) - flat(fit.network)
 
 
@@ -141,7 +142,7 @@ ROUGH = {"loss": 0.3, "duplication": 0.1, "latency": sn.Uniform(0.0, 8.0), "slow
     ("placement", "batches_in_flight"), [("by-layer", 1), ("by-vertex", 1), ("by-layer", 3)]
 )
 def test_delay_and_loss_change_nothing(
-    rule: sn.Rule,
+    rule: LearningRule,
     optimiser: sn.Optimiser,
     placement: Literal["by-layer", "by-vertex"],
     batches_in_flight: int,
@@ -235,11 +236,11 @@ def test_no_batch_is_skipped_or_taken_twice(
 @pytest.mark.parametrize("batches_in_flight", [2, 4])
 @pytest.mark.parametrize("rule", [sn.Nudged(), sn.Relax(sweeps=2)], ids=["nudged", "relax"])
 def test_batches_in_flight_take_the_gradients_of_an_earlier_network(
-    rule: sn.Rule, batches_in_flight: int
+    rule: LearningRule, batches_in_flight: int
 ) -> None:
     net, x, y = problem("softmax", 0)
     fit = sn.train(
-        net, x, y, rule=rule, optimiser=sn.Sgd(0.2), rounds=10 * rule.sweeps, batch_size=2,
+        net, x, y, rule=rule, optimiser=sn.Sgd(0.2), rounds=10 * rule.rounds_per_step, batch_size=2,
         batches_in_flight=batches_in_flight, seed=5,
     )  # fmt: skip
     networks = [net]
@@ -537,7 +538,7 @@ def test_steps_are_for_training_only() -> None:
 @pytest.mark.parametrize("rule", [sn.Nudged(), sn.Relax(sweeps=2)], ids=["nudged", "relax"])
 @pytest.mark.parametrize(("seed", "batches_in_flight"), [(0, 1), (1, 3)])
 def test_hosts_that_crash_change_nothing(
-    rule: sn.Rule, optimiser: sn.Optimiser, seed: int, batches_in_flight: int
+    rule: LearningRule, optimiser: sn.Optimiser, seed: int, batches_in_flight: int
 ) -> None:
     """All go back to the last snapshot, under another name, and take the same steps again."""
     task = golden.load_task("blobs")

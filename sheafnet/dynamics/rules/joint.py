@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from sheafnet.core.maps import Affine
 from sheafnet.core.sheaf import Sheaf
@@ -14,12 +14,13 @@ from sheafnet.dynamics.program import Program, Step
 from sheafnet.dynamics.rule import Rule, require_relaxation
 from sheafnet.dynamics.rules.heat import Heat
 from sheafnet.dynamics.star import Star
-from sheafnet.dynamics.training.plan import TrainingPlan, require_plan
+from sheafnet.dynamics.training.learning_rule import LearningRule
+from sheafnet.dynamics.training.plan import TrainingPlan
 from sheafnet.errors import RuleError
 
 
 @dataclass(frozen=True)
-class Joint(Rule):
+class Joint(LearningRule):
     """ẋ = −α ∇ₓE and Ẇ = −β ∇_W E at once (Bosca & Ghrist 2026).
 
     A vertex moves its stalk, and the affine maps that it is the tail of, all from what it had
@@ -46,11 +47,7 @@ class Joint(Rule):
     beta: float | None = None
     dt: float | None = None
     stalks: Rule | None = None
-    plan: TrainingPlan | None = field(default=None, repr=False)
-    """Given by ``train``."""
 
-    may_withhold = False
-    learns = True
     remedy = "lower dt, or beta or the rate where it is the maps that grow"
 
     def __post_init__(self) -> None:
@@ -65,7 +62,11 @@ class Joint(Rule):
             if self.stalks.takes_turns:
                 raise RuleError("joint: stalks cannot take turns; use Prox or Heat")
 
-    def optimiser(self, samples: int) -> Optimiser:
+    def output_strength(self, outputs: int) -> float:  # noqa: ARG002
+        """Return 1: the paper's flow pulls the output as an edge would."""
+        return 1.0
+
+    def default_optimiser(self, samples: int) -> Optimiser:
         """Return the Euler steps of the maps, which sum over so many samples.
 
         Raises
@@ -85,7 +86,7 @@ class Joint(Rule):
 
     def start(self, star: Star) -> Program:
         assert self.stalks is not None
-        return JointProgram(star, require_plan(self.plan), self.stalks)
+        return JointProgram(star, self.require_plan(), self.stalks)
 
 
 class JointProgram(Program):

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Kind
 from sheafnet.dynamics.program import EdgeMessage, Program, Step
-from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Star
 from sheafnet.dynamics.training.batch_pass import BatchPass, ends
 from sheafnet.dynamics.training.batch_program import batch_program
-from sheafnet.dynamics.training.plan import TrainingPlan, require_plan, up_and_down
+from sheafnet.dynamics.training.learning_rule import BatchRule
 
 
 @dataclass(frozen=True)
-class Nudged(Rule):
+class Nudged(BatchRule):
     """Learn from the tension of each edge, the residual that a vanishing pull would leave there.
 
     With a pin of strength γ at the output, the residuals of the equilibrium are γ t + O(γ²). The
@@ -30,19 +27,8 @@ class Nudged(Rule):
     a gradient. Stalks sit on the forward pass, so that discord is 0 throughout.
     """
 
-    plan: TrainingPlan | None = field(default=None, repr=False)
-    """Given by ``train``."""
-
-    learns = True
-    by_batch = True
-    may_withhold = False
-    remedy = "lower the rate of the optimiser, or set its clip"
-
-    def turns(self, sheaf: Sheaf) -> list[Sequence[str]]:
-        return up_and_down(sheaf)
-
     def start(self, star: Star) -> Program:
-        return batch_program(star, require_plan(self.plan), NudgedPass)
+        return batch_program(star, self.require_plan(), NudgedPass)
 
 
 class NudgedPass(BatchPass):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sheafnet.core.arrays import Array
@@ -19,13 +18,13 @@ from sheafnet.dynamics.rules.prox import Prox
 from sheafnet.dynamics.star import Star
 from sheafnet.dynamics.training.batch_pass import BatchPass, ends
 from sheafnet.dynamics.training.batch_program import batch_program
+from sheafnet.dynamics.training.learning_rule import BatchRule
 from sheafnet.dynamics.training.map_learner import MapLearner
-from sheafnet.dynamics.training.plan import TrainingPlan, require_plan, up_and_down
 from sheafnet.errors import RuleError
 
 
 @dataclass(frozen=True)
-class Relax(Rule):
+class Relax(BatchRule):
     """Learn from the discord of each edge after some sweeps under a soft pin at the output.
 
     Each batch begins on its forward pass. The output is pulled towards the targets with strength
@@ -51,13 +50,6 @@ class Relax(Rule):
     strength: float = 0.1
     sweeps: int = 1
     stalks: Rule = Prox("keep")
-    plan: TrainingPlan | None = field(default=None, repr=False)
-    """Given by ``train``."""
-
-    learns = True
-    by_batch = True
-    may_withhold = False
-    remedy = "lower the rate of the optimiser, or set its clip"
 
     def __post_init__(self) -> None:
         if not 0.0 < self.strength < math.inf:
@@ -69,11 +61,16 @@ class Relax(Rule):
     def fitted(self, sheaf: Sheaf, pins: Pins) -> Rule:
         return replace(self, stalks=self.stalks.fitted(sheaf, pins))
 
-    def turns(self, sheaf: Sheaf) -> list[Sequence[str]]:
-        return up_and_down(sheaf)
+    @property
+    def rounds_per_step(self) -> int:
+        return self.sweeps
+
+    @property
+    def loss_weight(self) -> float:
+        return self.strength
 
     def start(self, star: Star) -> Program:
-        return batch_program(star, require_plan(self.plan), partial(RelaxPass, self))
+        return batch_program(star, self.require_plan(), partial(RelaxPass, self))
 
 
 class RelaxPass(BatchPass):

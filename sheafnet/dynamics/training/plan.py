@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Columns
 from sheafnet.dynamics.optimisers.optimiser import Optimiser
-from sheafnet.errors import RuleError
 
 
 class Batches(Protocol):
@@ -50,16 +47,3 @@ class TrainingPlan:
     def evaluates_at(self, step: int) -> bool:
         """Return whether the network is evaluated after so many steps."""
         return step % self.evaluate_every == 0 or step == self.steps
-
-
-def up_and_down(sheaf: Sheaf) -> list[Sequence[str]]:
-    """Return the vertices of a path from the input to the output and back, each a turn."""
-    names = sheaf.vertices
-    return [[name] for name in (*names, *reversed(names))]
-
-
-def require_plan(plan: TrainingPlan | None) -> TrainingPlan:
-    """Return ``plan``; ``RuleError`` if there is none."""
-    if plan is None:
-        raise RuleError("a rule that learns from batches has none: use train(net, x, y, …)")
-    return plan

@@ -177,7 +177,7 @@ class HostSupervisor:
         if report is None:
             self._lose(name)
             self._incarnations[name] += 1
-            if self.deployment.problem.rule.by_batch:
+            if self.deployment.problem.learns_in_steps:
                 self.forgotten.add(name)
             self._confirm(name, self._begin(name))
             return None

@@ -152,7 +152,7 @@ class Coordinator:
             return Finished(Outcome.CONVERGED, Outcome.CONVERGED.value, self.settled)
         if self._ending is Outcome.DIVERGED:
             return None
-        if not self._problem.rule.by_batch:
+        if not self._problem.learns_in_steps:
             self._ending = outcome
         elif self._draining is None:
             self._draining = outcome
@@ -293,7 +293,7 @@ class Coordinator:
         return all(report.idle for report in self._answers.values())
 
     def _stationary(self) -> bool:
-        return self._problem.rests and all(
+        return self._problem.ends_when_stationary and all(
             report.pins_version == self._pins_version
             and max(report.stationarity.values()) <= self._problem.tolerance
             for report in self._answers.values()
@@ -316,7 +316,7 @@ class Coordinator:
 
         Where training in steps is over it is over: its stalks are those of the last batch.
         """
-        if self._problem.rule.by_batch:
+        if self._problem.learns_in_steps:
             return Finished(Outcome.CONVERGED, Outcome.CONVERGED.value, cochain)
         with np.errstate(over="ignore", invalid="ignore"):
             forces = stationarity(self._problem.sheaf, cochain, self._problem.pins)

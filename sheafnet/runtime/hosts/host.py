@@ -16,6 +16,7 @@ from sheafnet.dynamics.counters import Counters
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.rule import Rule
+from sheafnet.dynamics.training.learning_rule import BatchRule, LearningRule
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError, ProtocolError
 from sheafnet.runtime.divergence import DivergenceGuard
@@ -104,6 +105,7 @@ class Host:
         self.frames = self.sent = self.accepted = self.updates = self.elements = 0
         self._run = run
         self._rule = rule
+        self._learns = isinstance(rule, LearningRule)
         self._codec = Codec(limits)
         self._members = tuple(self.group.vertices.values())
         away = [
@@ -200,7 +202,7 @@ class Host:
 
         Vertices that learn from batches step when what they wait for has arrived.
         """
-        return not self._rule.by_batch
+        return not isinstance(self._rule, BatchRule)
 
     @property
     def due(self) -> float | None:
@@ -286,7 +288,9 @@ class Host:
             energy=self.group.energy(),
             counters=self.counters(),
             edge_stats=self.group.edge_stats(),
-            maps=self.group.maps() if self._rule.learns and not self._rule.by_batch else {},
+            maps=self.group.maps()
+            if self._learns and not isinstance(self._rule, BatchRule)
+            else {},
         )
 
     def obey(self, request: StatusRequest) -> None:
@@ -310,7 +314,7 @@ class Host:
             pins_version=self.pins_version,
             exploded=self._exploded,
             stalks=self.group.stalks() if request.with_stalks else None,
-            maps=self.group.maps() if request.with_stalks and self._rule.learns else {},
+            maps=self.group.maps() if request.with_stalks and self._learns else {},
             view=self.view() if with_view else None,
             edge_states=self.group.edge_states(),
         )

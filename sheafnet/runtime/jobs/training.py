@@ -79,7 +79,7 @@ class Training(Job[Fit]):
         if not record.history:  # nobody evaluated it where the coordinator is
             record = self._hooks.concluded(record)
         stopped = record.outcome is Outcome.STOPPED
-        if self.problem.rule.by_batch and record.outcome is not Outcome.DIVERGED:
+        if self.problem.learns_in_steps and record.outcome is not Outcome.DIVERGED:
             # Not by the outcome: hosts may be done before they hear that they need not be.
             stopped = record.history[-1].step < self.problem.plan.steps
         fit = Fit(
@@ -146,7 +146,7 @@ class _TrainingHooks(JobHooks):
 
     def on_round(self, rounds: int, progress: Callable[[], Progress]) -> None:
         super().on_round(rounds, progress)
-        free = self._evaluates and not self._closed and not self._problem.rule.by_batch
+        free = self._evaluates and not self._closed and not self._problem.learns_in_steps
         if free and rounds >= self._due:
             every = self._problem.plan.evaluate_every
             self._due = rounds - rounds % every + every
@@ -174,7 +174,7 @@ class _TrainingHooks(JobHooks):
     def concluded(self, record: Record) -> Record:
         """Return the record with the history, and with the maps that count."""
         # In the middle of a step maps are of different steps: there the last evaluation counts.
-        free = not self._problem.rule.by_batch and record.outcome is not Outcome.DIVERGED
+        free = not self._problem.learns_in_steps and record.outcome is not Outcome.DIVERGED
         stats = record.stats
         if free and not self._closed and stats.rounds > self._history[-1].step:
             network = learned(self._problem.network, record.maps)

@@ -3,46 +3,151 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import sys
+from dataclasses import dataclass
 from numbers import Integral
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from sheafnet.core.arrays import Array, checked_samples
+from sheafnet.core.cochain import Cochain
 from sheafnet.core.network import ReluNetwork
+from sheafnet.core.pins import Pin, resolve_pins
+from sheafnet.core.sheaf import Sheaf
+from sheafnet.core.stalkpins import wholly_held
 from sheafnet.core.targets import Split, smoothed, targets
 from sheafnet.dynamics.optimisers import Optimiser
-from sheafnet.dynamics.rules.joint import Joint
-from sheafnet.dynamics.rules.nudged import Nudged
-from sheafnet.dynamics.rules.relax import Relax
+from sheafnet.dynamics.rule import Rule
+from sheafnet.dynamics.training.learning_rule import BatchRule, LearningRule
 from sheafnet.dynamics.training.plan import TrainingPlan
-from sheafnet.errors import InputError
+from sheafnet.errors import InputError, RuleError
 from sheafnet.runtime.jobs.batches import Shuffled
+from sheafnet.runtime.jobs.checkpoint import Checkpoint
+from sheafnet.runtime.jobs.inference_setup import relaxation_problem
+from sheafnet.runtime.jobs.initial import Init
+from sheafnet.runtime.jobs.training import TrainingProblem
+from sheafnet.runtime.problem import Problem
+from sheafnet.runtime.stop import Stop
 
 EVALUATIONS = 10
+"""Evaluations of a training of less than an epoch, where it is not said how many."""
+
 EXACT = 6
 """Digits behind the point of a number of steps; what is beyond is rounding."""
 
 
-def split(net: ReluNetwork, x: ArrayLike, y: ArrayLike, which: str) -> Split:
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """What ``api.train`` documents, beside the network, inputs and targets."""
+
+    rule: Rule
+    optimiser: Optimiser | None
+    rounds: int | None
+    epochs: float | None
+    max_time: float | None
+    batch_size: int | None
+    batches_in_flight: int
+    seed: int
+    init: Init
+    test: Split | tuple[ArrayLike, ArrayLike] | None
+    every: int | None
+    patience: int | None
+    label_smoothing: float
+    resumed: Checkpoint | None
+
+    def __post_init__(self) -> None:
+        for name in ("rounds", "batch_size", "batches_in_flight", "every", "patience"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, Integral):
+                raise InputError(f"train: {name} is {value!r}; it must be a whole number")
+            if int(value) < 1:
+                raise InputError(f"train: {name} is {value}; it must be at least 1")
+        if self.optimiser is not None and not isinstance(self.optimiser, Optimiser):
+            raise InputError(
+                f"train: {self.optimiser!r} is no optimiser; give Sgd(…), Adam(…) or Kron(…)"
+            )
+
+
+def training_problem(
+    net: ReluNetwork, x: ArrayLike, y: ArrayLike, settings: TrainingSettings
+) -> TrainingProblem:
+    """Check what is to be learned and return the problem that it is; see ``api.train``.
+
+    Raises
+    ------
+    InputError
+        If something given is wrong; the subclass and the message say what.
+    """
+    learning = _learning_rule(settings)
+    train = _split(net, x, y, "")
+    test = None if settings.test is None else _test_split(net, settings.test)
+    aims = _softened(net, train.y, settings.label_smoothing)
+    plan = _plan(learning, train.x.shape[1], settings)
+    rule = learning.with_plan(plan)
+    identity = net.output == "identity"
+    # A classification output has its loss on its edge, not on a pin.
+    sheaf = net.to_sheaf("auto", 1.0 if identity else rule.loss_weight)
+    pull = rule.output_strength(net.widths[-1]) if identity else None
+    pins = [Pin("a0", train.x), Pin(net.output_vertex, aims, strength=pull)]
+    if isinstance(rule, BatchRule):
+        start = _batch_problem(sheaf, pins, rule, plan, settings.max_time)
+    else:
+        # That stalks are stationary is no reason to end while maps move.
+        stop = Stop(sys.float_info.min, plan.steps, settings.max_time)
+        start = relaxation_problem(sheaf, pins, rule, stop, settings.init, settings.seed)
+    resumed = settings.resumed
+    return TrainingProblem(
+        start.sheaf, start.pins, start.start, start.rule, start.stop,
+        None if resumed is None else resumed.snapshot,
+        network=net, train=train, test=test, plan=plan, patience=settings.patience, past=resumed,
+    )  # fmt: skip
+
+
+def _learning_rule(settings: TrainingSettings) -> LearningRule:
+    """Return the rule, if it learns and the other settings are for it."""
+    rule, name = settings.rule, type(settings.rule).__name__
+    if not isinstance(rule, LearningRule):
+        raise RuleError(f"train: {name} does not learn; use Nudged, Relax or Joint")
+    if isinstance(rule, BatchRule):
+        if settings.init != "forward":
+            raise InputError("train: every batch starts on its forward pass; init is for Joint")
+    else:
+        if settings.resumed is not None:
+            raise RuleError(f"train: {name} has no snapshots to go on from")
+        if settings.batches_in_flight > 1:
+            raise InputError(f"train: {name} has no batches; leave batches_in_flight out")
+    snapshot = None if settings.resumed is None else settings.resumed.snapshot
+    given = settings.batches_in_flight
+    if snapshot is not None and snapshot.batches_in_flight not in (None, given):
+        raise InputError(
+            "train: the checkpoint is of a training with batches_in_flight "
+            f"{snapshot.batches_in_flight}, not {given}"
+        )
+    return rule
+
+
+def _split(net: ReluNetwork, x: ArrayLike, y: ArrayLike, which: str) -> Split:
     """Return checked inputs and targets; ``which`` begins what is said of them in an error."""
     inputs = checked_samples(f"{which}inputs", x, net.widths[0])
     return Split(inputs, targets(net, y, inputs.shape[1], which))
 
 
-def other_split(net: ReluNetwork, test: Split | tuple[ArrayLike, ArrayLike]) -> Split:
+def _test_split(net: ReluNetwork, test: Split | tuple[ArrayLike, ArrayLike]) -> Split:
     """Return checked samples of a pair of inputs and targets; ``InputError`` if it is none."""
     if isinstance(test, Split):
-        return split(net, test.x, test.y, "test ")
+        return _split(net, test.x, test.y, "test ")
     try:
         inputs, aims = test
     except (TypeError, ValueError):
         raise InputError("train: test is to be a pair of inputs and targets") from None
-    return split(net, inputs, aims, "test ")
+    return _split(net, inputs, aims, "test ")
 
 
-def softened(net: ReluNetwork, y: Array, share: float) -> Array:
-    """Return targets with a share spread over all classes; see ``api.train``."""
+def _softened(net: ReluNetwork, y: Array, share: float) -> Array:
+    """Return targets with a share spread over all classes."""
     if not 0.0 <= share < 1.0 or (share and net.output == "identity"):
         raise InputError(
             f"train: label_smoothing is {share}; it must be in [0, 1), and 0 for an output without "
@@ -51,63 +156,31 @@ def softened(net: ReluNetwork, y: Array, share: float) -> Array:
     return smoothed(net.output, y, share) if share else y
 
 
-def require_settings(optimiser: object, counts: Mapping[str, object]) -> None:
-    """Raise ``InputError`` unless counts are whole and positive, and an optimiser is one."""
-    for name, value in counts.items():
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, Integral):
-            raise InputError(f"train: {name} is {value!r}; it must be a whole number")
-        if int(value) < 1:
-            raise InputError(f"train: {name} is {value}; it must be at least 1")
-    if optimiser is not None and not isinstance(optimiser, Optimiser):
-        raise InputError(f"train: {optimiser!r} is no optimiser; give Sgd(…), Adam(…) or Kron(…)")
-
-
-def planned(
-    rule: Joint | Nudged | Relax,
-    train: Split,
-    optimiser: Optimiser | None,
-    rounds: int | None,
-    epochs: float | None,
-    batch_size: int | None,
-    batches_in_flight: int,
-    seed: int,
-    every: int | None,
-) -> TrainingPlan:
-    """Return the plan; see ``api.train`` for the arguments.
-
-    Raises
-    ------
-    InputError
-        If they contradict each other or are out of range.
-    """
-    samples = train.x.shape[1]
+def _plan(rule: LearningRule, samples: int, settings: TrainingSettings) -> TrainingPlan:
+    """Return the plan for so many samples."""
+    batch_size = settings.batch_size
     if batch_size is not None and batch_size > samples:
         raise InputError(
             f"train: batch_size is {batch_size}; it must be from 1 to {samples}, the samples there "
             "are"
         )
-    if isinstance(rule, Joint):
-        if batch_size not in (None, samples):
-            raise InputError("train: Joint has no batches; leave batch_size out")
-        if batches_in_flight > 1:
-            raise InputError("train: Joint has no batches; leave batches_in_flight out")
-        optimiser = optimiser or rule.optimiser(samples)
-    if optimiser is None:
-        raise InputError("train: give an optimiser: Sgd(…), Adam(…) or Kron(…)")
+    if not isinstance(rule, BatchRule) and batch_size not in (None, samples):
+        raise InputError(f"train: {type(rule).__name__} has no batches; leave batch_size out")
     size = batch_size or samples
-    steps = _steps(rule, samples / size, rounds, epochs)
+    optimiser = settings.optimiser or rule.default_optimiser(size)
+    steps = _steps(rule, samples / size, settings.rounds, settings.epochs)
     epoch = round(samples / size)
     usual = epoch if 1 < epoch < steps else max(steps // EVALUATIONS, 1)
     return TrainingPlan(
-        optimiser, Shuffled(samples, size, seed), steps, every or usual, int(batches_in_flight)
+        optimiser,
+        Shuffled(samples, size, settings.seed),
+        steps,
+        settings.every or usual,
+        int(settings.batches_in_flight),
     )
 
 
-def _steps(
-    rule: Joint | Nudged | Relax, epoch: float, rounds: int | None, epochs: float | None
-) -> int:
+def _steps(rule: LearningRule, epoch: float, rounds: int | None, epochs: float | None) -> int:
     """Return how many steps there are, with so many to an epoch."""
     if (rounds is None) == (epochs is None):
         raise InputError("train: give either rounds or epochs")
@@ -116,6 +189,18 @@ def _steps(
             raise InputError(f"train: epochs is {epochs}; it must be positive")
         return math.ceil(round(epochs * epoch, EXACT))
     assert rounds is not None
-    if rounds < rule.sweeps:
-        raise InputError(f"train: rounds is {rounds}; a step takes {rule.sweeps}")
-    return rounds // rule.sweeps
+    if rounds < rule.rounds_per_step:
+        raise InputError(f"train: rounds is {rounds}; a step takes {rule.rounds_per_step}")
+    return rounds // rule.rounds_per_step
+
+
+def _batch_problem(
+    sheaf: Sheaf, pins: list[Pin], rule: BatchRule, plan: TrainingPlan, max_time: float | None
+) -> Problem:
+    """Return the problem of learning in steps: every batch brings its own stalks."""
+    resolved = resolve_pins(sheaf, pins)
+    sheaf = sheaf.facing(wholly_held(resolved))
+    blank = {v: np.zeros((sheaf.stalk_dim(v), plan.batches.size)) for v in sheaf.vertices}
+    nothing = Cochain({v: x.astype(sheaf.dtype) for v, x in blank.items()})
+    # It ends with its last step, however many messages that takes.
+    return Problem(sheaf, resolved, nothing, rule, Stop(None, sys.maxsize, max_time))

@@ -274,7 +274,7 @@ class Simulation:
     def _restart(self, name: str) -> None:
         self.incarnations[name] += 1
         self._sheets[name].restart(self.kernel.now)
-        if self.deployment.problem.rule.by_batch:
+        if self.deployment.problem.learns_in_steps:
             self._roll_back()
         self._start_host(name)
 
