@@ -28,42 +28,53 @@ class EdgeMessage(NamedTuple):
     array: Array
 
 
+class BatchStep(NamedTuple):
+    """What a step is besides, where a vertex has several batches in flight.
+
+    Attributes
+    ----------
+    edges
+        Onto which the projection is sent, moved or not.
+    tag
+        The batch that the stalk and its messages belong to.
+    pins
+        The pins of the stalk from now on; None for those that it has.
+    star
+        The star of the batch; None for the star that was given.
+    """
+
+    edges: tuple[str, ...] = ()
+    tag: int = 0
+    pins: StalkPins | None = None
+    star: Star | None = None
+
+
 class Step(NamedTuple):
     """What came of one step.
 
     Attributes
     ----------
     stalk
-        The new stalk, or None if the vertex did not move. A vertex that moved tells every
-        neighbour its new projection without being asked to, unless ``edges`` says whom.
+        The new stalk, or None if the vertex did not move. A vertex that moved sends every
+        neighbour its new projection without being asked to, unless ``batch`` says whom.
     messages
-        Whatever else is to be said.
-    at_least
-        Least sequence of what is said, where the rule counts turns by it.
+        Whatever else is to be sent.
     final
         Whether another step would change nothing before there is news from a neighbour.
     maps
         Edge → the vertex's own map there from now on, where it has learned.
-    edges
-        Onto which the projection is said, moved or not; None for all if it moved.
-    tag
-        Which computation the stalk and what is said of it belong to.
-    pins
-        The pins of the stalk from now on; None for those that it has.
-    star
-        Whose step it was, where a vertex has one for each of several computations; None for the
-        star that was given.
+    at_least
+        Least sequence of what is sent, where the rule counts turns by it.
+    batch
+        Which batch it was a step of, where vertices learn from batches.
     """
 
     stalk: Array | None
     messages: tuple[EdgeMessage, ...] = ()
-    at_least: int = 0
     final: bool = False
     maps: Mapping[str, RestrictionMap] = NOTHING_LEARNED
-    edges: tuple[str, ...] | None = None
-    tag: int = 0
-    pins: StalkPins | None = None
-    star: Star | None = None
+    at_least: int = 0
+    batch: BatchStep | None = None
 
 
 class Program(abc.ABC):

@@ -8,7 +8,7 @@ from typing import Final
 from sheafnet.core.arrays import Array, largest
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind, Message
-from sheafnet.dynamics.program import Program
+from sheafnet.dynamics.program import BatchStep, Program
 from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.errors import DeliveryError
 
@@ -158,11 +158,11 @@ class Vertex:
             send_threshold == 0.0
             or self.star.stationarity(self.inbox) > NEAR_STATIONARY * send_threshold
         )
-        stalk, edge_messages, at_least, final, maps, edges, tag, pins, own = self.program.step(
+        stalk, edge_messages, final, maps, at_least, batch = self.program.step(
             self.star, self.inbox
         )
-        if own is not None:
-            self.star = own
+        if batch is not None and batch.star is not None:
+            self.star = batch.star
         star = self.star
         self.updates += 1
         star.sequence = max(star.sequence + 1, at_least)
@@ -170,28 +170,29 @@ class Vertex:
             self._restless = (stalk is not None or bool(maps)) and not final
         if maps:
             star.learn(maps)
-        if pins is not None:
-            star.constrain(star.constraint._replace(pins=pins))
-        if stalk is not None or (maps and edges is None):
-            star.turn_to(tag)
-            star.move(star.stalk if stalk is None else stalk)
-        if edges is not None:
-            messages = self._said_onto(edges, tag)
+        if batch is not None:
+            messages = self._step_of_batch(stalk, batch)
         elif stalk is None and not maps:
             messages = []
         else:
+            star.move(star.stalk if stalk is None else stalk)
             messages = self._everything() if far else self._news()
         for kind, edge, tag, array in edge_messages:
-            messages.append(Message(Key(kind, edge, self.name, tag), self.star.sequence, array))
+            messages.append(Message(Key(kind, edge, self.name, tag), star.sequence, array))
         return messages
 
-    def _said_onto(self, edges: tuple[str, ...], tag: int) -> list[Message]:
-        """Return the projections onto some edges."""
+    def _step_of_batch(self, stalk: Array | None, batch: BatchStep) -> list[Message]:
+        """Take what a step of a batch brings; return the projections onto its edges."""
         star = self.star
+        if batch.pins is not None:
+            star.constrain(star.constraint._replace(pins=batch.pins))
+        if stalk is not None:
+            star.turn_to(batch.tag)
+            star.move(stalk)
         return [
-            Message(Key(Kind.PROJECTION, inc.edge, self.name, tag), star.sequence, projection)
+            Message(Key(Kind.PROJECTION, inc.edge, self.name, batch.tag), star.sequence, projection)
             for inc, projection in zip(star.incidences, star.projections, strict=True)
-            if inc.edge in edges
+            if inc.edge in batch.edges
         ]
 
     def _everything(self) -> list[Message]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Kind
-from sheafnet.dynamics.program import EdgeMessage, Program, Step
+from sheafnet.dynamics.program import BatchStep, EdgeMessage, Program, Step
 from sheafnet.dynamics.star import Star
 from sheafnet.dynamics.training.batch_pass import BatchPass, ends
 from sheafnet.dynamics.training.batch_program import batch_program
@@ -48,7 +48,7 @@ class NudgedPass(BatchPass):
             tension = inbox[self._from_above]
             maps = self.learner.learn(star.stalk, None, tension)
             if below is None:
-                return Step(None, maps=maps, edges=())
+                return Step(None, maps=maps, batch=BatchStep())
             pulled = above.map.pullback(star.stalk, tension)
         else:
             assert below is not None
@@ -60,4 +60,4 @@ class NudgedPass(BatchPass):
             else:
                 pulled = star.pins.pull(star.stalk)
         message = EdgeMessage(Kind.TENSION, below.edge, self.batch, pulled)
-        return Step(None, (message,), maps=maps, edges=())
+        return Step(None, (message,), maps=maps, batch=BatchStep())

@@ -12,7 +12,7 @@ from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Pins, StalkPins
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Kind
-from sheafnet.dynamics.program import Program, Step
+from sheafnet.dynamics.program import BatchStep, Program, Step
 from sheafnet.dynamics.rule import Rule, require_relaxation
 from sheafnet.dynamics.rules.prox import Prox
 from sheafnet.dynamics.star import Star
@@ -92,7 +92,7 @@ class RelaxPass(BatchPass):
         return super().begin(inbox)
 
     def go_up(self, inbox: Inbox) -> Step:
-        return Step(self._moved(inbox), edges=self._up_to, tag=self.batch)
+        return Step(self._moved(inbox), batch=BatchStep(self._up_to, self.batch))
 
     def go_down(self, inbox: Inbox, *, learn: bool) -> Step:
         """Move, and learn from what is left."""
@@ -104,7 +104,7 @@ class RelaxPass(BatchPass):
             assert self._from_above is not None
             residual: Array = above.map.apply(stalk) - inbox[self._from_above]
             maps = self.learner.learn(stalk, residual, residual / self._rule.strength)
-        return Step(moved, maps=maps, edges=self._down_to, tag=self.batch)
+        return Step(moved, maps=maps, batch=BatchStep(self._down_to, self.batch))
 
     def _moved(self, inbox: Inbox) -> Array | None:
         """Return where the rule for the stalks moves the vertex; None if it stays."""

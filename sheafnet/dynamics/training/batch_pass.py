@@ -24,7 +24,7 @@ from sheafnet.core.incidence import Incidence
 from sheafnet.core.stalkpins import StalkPins
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Key, Kind
-from sheafnet.dynamics.program import Step
+from sheafnet.dynamics.program import BatchStep, Step
 from sheafnet.dynamics.star import Star
 from sheafnet.dynamics.training.map_learner import MapLearner
 
@@ -130,7 +130,7 @@ class BatchPass(abc.ABC):
         else:
             assert self._from_below is not None
             stalk = inbox[self._from_below]
-        return Step(stalk, edges=self._up_to, tag=batch, pins=pins)
+        return Step(stalk, batch=BatchStep(self._up_to, batch, pins))
 
     @abc.abstractmethod
     def go_up(self, inbox: Inbox) -> Step:

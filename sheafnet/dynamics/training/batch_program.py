@@ -22,7 +22,7 @@ from typing import TypeAlias
 from sheafnet.core.stalkpins import StalkPins
 from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
 from sheafnet.dynamics.inbox import Inbox
-from sheafnet.dynamics.program import Program, Step
+from sheafnet.dynamics.program import BatchStep, Program, Step
 from sheafnet.dynamics.star import Star
 from sheafnet.dynamics.training.batch_pass import BatchPass, ends
 from sheafnet.dynamics.training.map_learner import MapLearner
@@ -65,12 +65,13 @@ class BatchProgram(Program):
         """Let the oldest batch go on that can."""
         batch_pass = self._due(inbox)
         if batch_pass is None or self._learner.trouble is not None:
-            return Step(None, edges=())
+            return Step(None, batch=BatchStep())
         inbox.release(self._passes[0].batch)
         step = batch_pass.step(inbox)
         if self._passes[0].batch > self._passes[-1].batch:
             self._passes.rotate(-1)
-        return step._replace(star=batch_pass.star)
+        assert step.batch is not None
+        return step._replace(batch=step.batch._replace(star=batch_pass.star))
 
     def _due(self, inbox: Inbox) -> BatchPass | None:
         for batch_pass in self._passes:
