@@ -98,6 +98,10 @@ class Group:
         """Return the largest |∇E| of every member, each from the latest projections there."""
         return {name: vertex.stationarity for name, vertex in self.vertices.items()}
 
+    def batches_left(self) -> dict[str, int]:
+        """Return how many batches every member has not learned from yet."""
+        return {name: vertex.batches_left for name, vertex in self.vertices.items()}
+
     def set_pins(
         self, constraints: Mapping[str, Constraint], start: Callable[[Star], Program]
     ) -> list[Message]:

@@ -96,14 +96,19 @@ class Program(abc.ABC):
     def step(self, star: Star, inbox: Inbox) -> Step:
         """Compute one step from what the vertex sees. The star is not to be changed."""
 
-    def unrest(self, star: Star, inbox: Inbox) -> float:
-        """Return how far the vertex is from being done: the largest force that can move it.
+    def stationarity(self, star: Star, inbox: Inbox) -> float:
+        """Return the largest force that can move the vertex.
 
         Infinite before it has received every projection, NaN or infinite if it explodes.
         """
         if star.pinned:
             return 0.0
         return star.stationarity(inbox) if star.received_all(inbox) else math.inf
+
+    @property
+    def batches_left(self) -> int:
+        """How many batches the vertex has not learned from yet; 0 where it learns from none."""
+        return 0
 
     def trouble(self) -> str | None:
         """Say what exploded; None for the force on the vertex."""

@@ -95,8 +95,13 @@ class Vertex:
 
     @property
     def stationarity(self) -> float:
-        """How far the vertex is from being done, as far as it knows; see ``Program.unrest``."""
-        return self.program.unrest(self.star, self.inbox)
+        """The largest force that can move the vertex, as far as it knows; see ``Program``."""
+        return self.program.stationarity(self.star, self.inbox)
+
+    @property
+    def batches_left(self) -> int:
+        """How many batches the vertex has not learned from yet; see ``Program``."""
+        return self.program.batches_left
 
     @property
     def trouble(self) -> str:

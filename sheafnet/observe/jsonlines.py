@@ -72,6 +72,7 @@ class JsonLines(Observer):
             updates=dict(progress.counters.updates),
             messages=progress.messages,
             stationarity=dict(progress.stationarity),
+            batches_left=progress.batches_left,
             discord=dict(progress.discord),
             pin_discord=dict(progress.pin_discord),
             energy=progress.energy,

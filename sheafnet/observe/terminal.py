@@ -45,13 +45,15 @@ class ProgressLine(Observer):
         problem = self._problem
         if problem is None:
             return
-        worst = max(progress.stationarity.values())
-        self._first = self._first or worst
         if problem.learns:
-            left = worst / self._first if problem.learns_in_steps and self._first else None
-            share = progress.rounds / problem.stop.max_rounds if left is None else 1.0 - left
+            self._first = self._first or progress.batches_left
+            share = progress.rounds / problem.stop.max_rounds
+            if problem.learns_in_steps and self._first:
+                share = 1.0 - progress.batches_left / self._first
             self._bar.update(self._task, completed=share, rounds=progress.rounds)
             return
+        worst = max(progress.stationarity.values())
+        self._first = self._first or worst
         way = math.log(self._first / problem.tolerance) if self._first > problem.tolerance else 0.0
         gone = math.log(self._first / worst) if worst > 0.0 else way
         self._bar.update(

@@ -132,9 +132,11 @@ class _Rounds:
 
     def keep(self) -> None:
         """Keep what has been found to be finite: in the middle of a step nobody knows."""
-        if not self.problem.learns_in_steps or self.worst < self.before:
+        if not self.problem.learns_in_steps or (
+            np.isfinite(self.worst) and self.left < self.before
+        ):
             self.finite, self.maps = self.group.stalks(), self.learned()
-        self.before = self.worst
+        self.before = self.left
 
     def hand_over(self, hooks: RunHooks) -> None:
         """Hand over the maps of the steps that were asked for."""
@@ -148,16 +150,19 @@ class _Rounds:
         return self.group.maps() if self.problem.learns else {}
 
     def measure(self) -> None:
-        """Take every vertex's stationarity, once all messages of the round are delivered."""
-        self.stationarity = self.group.stationarity()
+        """Take how far every vertex has come, once all messages of the round are delivered."""
+        self.stationarity, left = self.group.stationarity(), self.group.batches_left()
         values = self.stationarity.values()
         # NaN compares with nothing, so it would hide in a maximum.
         self.worst = max(np.inf if value != value else value for value in values)
-        self.digest.update(struct.pack(f"<{len(values)}d", *values))
+        self.left = max(left.values())
+        ahead = [max(force, left[name]) for name, force in self.stationarity.items()]
+        self.digest.update(struct.pack(f"<{len(ahead)}d", *ahead))
 
     def outcome(self, hooks: RunHooks) -> Outcome | None:
         stop = self.problem.stop
-        if self.problem.ends_when_stationary and self.worst <= self.problem.tolerance:
+        done = self.worst <= self.problem.tolerance and not self.left
+        if self.problem.ends_when_stationary and done:
             return Outcome.CONVERGED
         if self.rounds >= stop.max_rounds:
             return Outcome.BUDGET_EXHAUSTED
@@ -170,6 +175,7 @@ class _Rounds:
         return Progress(
             rounds=self.rounds,
             stationarity=self.stationarity,
+            batches_left=self.left,
             discord=self.group.discord(),
             pin_discord=discord(self.group.pin_residuals()),
             energy=self.group.energy(),

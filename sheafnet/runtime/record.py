@@ -70,7 +70,9 @@ class Progress:
     rounds
         As in ``Stats``.
     stationarity
-        Largest |∇E| of every vertex; batches left, under a rule that learns in steps.
+        Largest |∇E| of every vertex; 0 under a rule that learns in steps.
+    batches_left
+        How many batches the vertex that is furthest behind has not learned from yet.
     discord
         Mean over the batch of ‖r‖² of every edge, reported by its tail.
     pin_discord
@@ -93,6 +95,7 @@ class Progress:
 
     rounds: int
     stationarity: Mapping[str, float]
+    batches_left: int
     discord: Mapping[str, float]
     pin_discord: Mapping[str, float]
     energy: float

@@ -119,7 +119,7 @@ def test_what_is_stopped_goes_on_from_where_it_was(
         interval = 0.0
 
         def progressed(self, progress: sn.Progress) -> None:
-            if min(progress.stationarity.values()) <= 35:  # batches left of 43
+            if progress.batches_left <= 35:  # of 43
                 job.stop()
 
     impatient = Impatient()

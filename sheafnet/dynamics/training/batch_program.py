@@ -101,10 +101,13 @@ class BatchProgram(Program):
     def forget(self, step: int) -> None:
         self._learner.forget(step)
 
-    def unrest(self, star: Star, inbox: Inbox) -> float:  # noqa: ARG002
-        """Return how many batches are left; infinite if a step was not finite."""
-        learner = self._learner
-        return math.inf if learner.trouble else float(learner.plan.steps - learner.step)
+    def stationarity(self, star: Star, inbox: Inbox) -> float:  # noqa: ARG002
+        """Return 0: batches put the stalks where they are; infinite if a step was not finite."""
+        return math.inf if self._learner.trouble else 0.0
+
+    @property
+    def batches_left(self) -> int:
+        return self._learner.plan.steps - self._learner.step
 
     def trouble(self) -> str | None:
         return self._learner.trouble

@@ -84,6 +84,8 @@ class StatusReport:
         that nothing happened in between.
     stationarity
         Largest |∇E| of each vertex, from the latest projections of its neighbours.
+    batches_left
+        How many batches the vertex here that is furthest behind has not learned from yet.
     messages
         Messages kept so far, from members as well.
     pins_version
@@ -117,6 +119,7 @@ class StatusReport:
     view: EdgeView | None = None
     maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
     edge_states: Mapping[StepEdge, EdgeState] = field(default_factory=dict)
+    batches_left: int = 0
     busy: float = 0.0
     uptime: float = 0.0
 

@@ -296,6 +296,7 @@ class Coordinator:
         return self._problem.ends_when_stationary and all(
             report.pins_version == self._pins_version
             and max(report.stationarity.values()) <= self._problem.tolerance
+            and not report.batches_left
             for report in self._answers.values()
         )
 
@@ -340,7 +341,7 @@ class Coordinator:
         for report in self._answers.values():
             if outcome is Outcome.DIVERGED and report.exploded:
                 return self._problem.divergence(report.exploded)
-        if outcome is Outcome.BUDGET_EXHAUSTED and self._dead:
+        if outcome is Outcome.BUDGET_EXHAUSTED and self._dead and not self._problem.learns:
             forces = [max(report.stationarity.values()) for report in self._answers.values()]
             return _beyond_precision(max(forces))
         return outcome.value

@@ -310,6 +310,7 @@ class Host:
             sent=self.sent,
             accepted=self.accepted,
             stationarity=self.group.stationarity(),
+            batches_left=max(self.group.batches_left().values()),
             messages=self.group.messages,
             pins_version=self.pins_version,
             exploded=self._exploded,

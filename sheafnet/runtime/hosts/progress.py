@@ -37,6 +37,7 @@ def survey(
     return Progress(
         rounds=rounds,
         stationarity={v: s for report in reports for v, s in report.stationarity.items()},
+        batches_left=max(report.batches_left for report in reports),
         discord={edge: value for view in views for edge, value in view.discord.items()},
         pin_discord={pin: value for view in views for pin, value in view.pin_discord.items()},
         energy=sum(view.energy for view in views),
