@@ -11,6 +11,7 @@ import scipy
 from numpy.typing import ArrayLike
 
 from sheafnet.core.arrays import Array
+from sheafnet.core.naming import preactivation
 from sheafnet.core.network import ReluNetwork
 from sheafnet.errors import NonFiniteError
 
@@ -50,8 +51,8 @@ def assess(network: ReluNetwork, x: ArrayLike, y: Array) -> Assessment:
             cochain = network.forward_cochain(x)
         except NonFiniteError:
             return Assessment(math.inf)
-        cost = _loss(network.output, cochain[f"z{last}"], y)
-    hidden = [f"z{layer}" for layer in range(1, last)]
+        cost = _loss(network.output, cochain[preactivation(last)], y)
+    hidden = [preactivation(layer) for layer in range(1, last)]
     inactive = {v: int((cochain[v] < 0.0).all(axis=1).sum()) for v in hidden}
     if network.output == "identity":
         return Assessment(cost, None, inactive)

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from sheafnet.core import naming
 from sheafnet.core.arrays import FLOAT_TYPES, Array, checked_samples
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.forward import forward_cochain
@@ -155,26 +156,28 @@ class ReluNetwork:
     def _build_sheaf(self, output_force: OutputForce, output_strength: float = 1.0) -> Sheaf:
         widths = self.widths
         last = len(self.layers)
-        stalks = {"a0": widths[0]}
+        stalks = {naming.INPUT: widths[0]}
         edges = []
         same = Identity()
         for layer, affine in enumerate(self.layers, 1):
-            z, a = f"z{layer}", f"a{layer}"
+            z, a = naming.preactivation(layer), naming.activation(layer)
             stalks[z] = widths[layer]
-            edges.append(Edge(f"weight_{layer}", f"a{layer - 1}", z, affine, same))
+            tail = naming.activation(layer - 1)
+            edges.append(Edge(naming.weight_edge(layer), tail, z, affine, same))
             output = OUTPUTS[self.output]
             if layer < last:
                 stalks[a] = widths[layer]
-                edges.append(Edge(f"activation_{layer}", z, a, ReluGate(), same))
+                edges.append(Edge(naming.activation_edge(layer), z, a, ReluGate(), same))
             elif output is not None:
                 stalks[a] = widths[layer]
-                edges.append(Edge("output", z, a, output(output_force, output_strength), same))
+                phi = output(output_force, output_strength)
+                edges.append(Edge(naming.OUTPUT_EDGE, z, a, phi, same))
         return Sheaf(stalks, edges)
 
     def forward_cochain(self, x: ArrayLike) -> Cochain:
         """Return every intermediate quantity of the forward pass of ``x`` (n_0, batch)."""
         inputs = checked_samples("input x", x, self.widths[0])
-        return forward_cochain(self._sheaf, {"a0": inputs.astype(self._sheaf.dtype)})
+        return forward_cochain(self._sheaf, {naming.INPUT: inputs.astype(self._sheaf.dtype)})
 
     def forward(self, x: ArrayLike) -> Array:
         """Return the output, shape (n_{k+1}, batch), for ``x`` of shape (n_0, batch)."""

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from sheafnet.core.coboundary import coboundary
 from sheafnet.core.laplacian import harmonic_extension, laplacian
+from sheafnet.core.naming import INPUT
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin
 from sheafnet.core.spectrum import relative_cohomology
@@ -56,7 +57,7 @@ def check_theorems(network: ReluNetwork, x: ArrayLike, *, tolerance: float = 1e-
     network = network.astype(np.float64)
     sheaf = network.to_sheaf()
     forward = network.forward_cochain(x)
-    pins = [Pin("a0", forward["a0"])]
+    pins = [Pin(INPUT, forward[INPUT])]
     size = sum(sheaf.stalk_dim(v) for v in sheaf.vertices) - network.widths[0]
     if size > LARGEST_DENSE:
         raise InputError(
@@ -66,7 +67,7 @@ def check_theorems(network: ReluNetwork, x: ArrayLike, *, tolerance: float = 1e-
     triangular, determinant, lowest, condition = True, 0.0, np.inf, 0.0
     cohomology = set()
     for sample in range(forward.batch):
-        delta = coboundary(sheaf, forward, pinned=["a0"], sample=sample).toarray()
+        delta = coboundary(sheaf, forward, pinned=[INPUT], sample=sample).toarray()
         unit = bool((np.diag(delta) == 1.0).all()) and not np.triu(delta, 1).any()
         triangular = triangular and unit
         determinant = max(determinant, abs(float(np.linalg.det(delta)) - 1.0))

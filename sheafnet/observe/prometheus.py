@@ -7,7 +7,6 @@ has a registry and a server of its own; its series are gone when it is over.
 from __future__ import annotations
 
 import logging
-import re
 import socket
 import threading
 from collections import Counter
@@ -28,6 +27,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 import sheafnet
+from sheafnet.core.naming import edge_operation, vertex_layer
 from sheafnet.dynamics.inbox import STALENESS_CLASSES
 from sheafnet.errors import InputError
 from sheafnet.observe.files import write_text
@@ -62,8 +62,9 @@ MOST_SERIES = 2000
 ANYWHERE = ("", "0.0.0.0", "::")
 Rows: TypeAlias = Mapping[tuple[str, ...], float]
 
-_EDGE = re.compile(r"(weight|activation)_(\d+)")
-_VERTEX = re.compile(r"[az](\d+)")
+OTHER = "other"
+"""Stands for the layer of what is in none."""
+
 _BOUNDS = [*(str(float(2**n - 1)) for n in range(STALENESS_CLASSES - 1)), "+Inf"]
 
 
@@ -98,8 +99,8 @@ class Names:
             len(sheaf.vertices),
         )
         return cls(
-            {e: f"layer_{_layer(_EDGE, e, 2)}" for e in tails},
-            {v: f"layer_{_layer(_VERTEX, v, 1)}" for v in sheaf.vertices},
+            {e: f"layer_{edge_operation(e).layer or OTHER}" for e in tails},
+            {v: f"layer_{vertex_layer(v) or OTHER}" for v in sheaf.vertices},
             tails,
         )
 
@@ -242,7 +243,7 @@ class _Latest(Collector):
         yield _gauge(
             "edge_discord",
             "Mean over the batch of ‖r‖².",
-            _grouped(now.discord, lambda e: (names.edge[e], *_operation(e)), sum),
+            _grouped(now.discord, lambda e: (names.edge[e], *edge_operation(e)), sum),
         )
         if self.learns:  # nothing is to come to rest
             return
@@ -267,7 +268,7 @@ class _Latest(Collector):
             losses: Rows = {(split,): it.loss for split, it in splits.items() if it is not None}
             yield _gauge("training_loss", "Mean loss, when it was last evaluated.", losses)
             inactive: Rows = {
-                (_layer(_VERTEX, v, 1),): float(n) for v, n in evaluation.train.inactive.items()
+                (vertex_layer(v) or OTHER,): float(n) for v, n in evaluation.train.inactive.items()
             }
             yield _gauge("inactive_units", "Hidden units that fire for no sample.", inactive)
 
@@ -323,16 +324,3 @@ def _grouped(
     for name, value in values.items():
         groups.setdefault(label(name), []).append(value)
     return {labels: join(group) for labels, group in groups.items()}
-
-
-def _operation(edge: str) -> tuple[str, str]:
-    """Return the operation and the layer of an edge of a network; of others, nothing."""
-    match = _EDGE.fullmatch(edge)
-    if match:
-        return match[1], match[2]
-    return ("output", "") if edge == "output" else ("", "")
-
-
-def _layer(pattern: re.Pattern[str], name: str, group: int) -> str:
-    match = pattern.fullmatch(name)
-    return match[group] if match else "other"

@@ -25,6 +25,7 @@ from sheafnet.config.schema.training import (
     RelaxRule,
     TrainingSection,
 )
+from sheafnet.core.naming import INPUT
 from sheafnet.core.outputs import OutputForce
 from sheafnet.dynamics.rules.active_set import ActiveSet
 from sheafnet.dynamics.rules.prox import Branch, Prox
@@ -372,5 +373,5 @@ class Config(Section):
     def _pinned(self) -> Config:
         """Pin the input of a network if nothing is said of pins."""
         if self.job == "infer" and self.sheaf is None and "pins" not in self.model_fields_set:
-            object.__setattr__(self, "pins", (PinSection(vertex="a0", data="inputs"),))
+            object.__setattr__(self, "pins", (PinSection(vertex=INPUT, data="inputs"),))
         return self

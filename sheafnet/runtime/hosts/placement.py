@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias, get_args
 
+from sheafnet.core.naming import vertex_layer
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.errors import InputError, nearest
 
@@ -13,8 +13,6 @@ Scheme = Literal["by-layer", "by-vertex"]
 
 Placement: TypeAlias = Scheme | Mapping[str, Sequence[str]]
 """A scheme, or host → its vertices."""
-
-_LAYERED = re.compile(r"[az](\d+)")
 
 
 def place(sheaf: Sheaf, placement: Placement) -> dict[str, tuple[str, ...]]:
@@ -46,7 +44,7 @@ def _host_of(sheaf: Sheaf, placement: Placement) -> dict[str, str]:
         return {vertex: vertex for vertex in sheaf.vertices}
     if placement == "by-layer":
         return {
-            vertex: f"layer_{layered[1]}" if (layered := _LAYERED.fullmatch(vertex)) else vertex
+            vertex: f"layer_{layer}" if (layer := vertex_layer(vertex)) else vertex
             for vertex in sheaf.vertices
         }
     hint = nearest(str(placement), get_args(Scheme))

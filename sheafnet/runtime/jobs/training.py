@@ -10,6 +10,7 @@ from typing import cast
 from sheafnet.core import energy as energies
 from sheafnet.core.assessment import assess
 from sheafnet.core.maps import Affine, RestrictionMap
+from sheafnet.core.naming import weight_edge
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.targets import Split
 from sheafnet.dynamics.edge_state import EdgeStats
@@ -225,7 +226,7 @@ class _TrainingHooks(JobHooks):
 
 
 def _weights(network: ReluNetwork) -> list[str]:
-    return [f"weight_{layer}" for layer in range(1, len(network.layers) + 1)]
+    return [weight_edge(layer) for layer in range(1, len(network.layers) + 1)]
 
 
 def learned(network: ReluNetwork, maps: Mapping[str, RestrictionMap]) -> ReluNetwork:

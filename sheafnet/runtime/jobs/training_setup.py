@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from sheafnet.core.arrays import Array, checked_samples
 from sheafnet.core.cochain import Cochain
+from sheafnet.core.naming import INPUT
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin, resolve_pins
 from sheafnet.core.sheaf import Sheaf
@@ -91,7 +92,7 @@ def training_problem(
     # A classification output has its loss on its edge, not on a pin.
     sheaf = net.to_sheaf("auto", 1.0 if identity else rule.loss_weight)
     pull = rule.output_strength(net.widths[-1]) if identity else None
-    pins = [Pin("a0", train.x), Pin(net.output_vertex, aims, strength=pull)]
+    pins = [Pin(INPUT, train.x), Pin(net.output_vertex, aims, strength=pull)]
     if isinstance(rule, BatchRule):
         start = _batch_problem(sheaf, pins, rule, plan, settings.max_time)
     else:
