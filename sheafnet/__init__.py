@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from sheafnet.runtime.jobs.run import Run
     from sheafnet.runtime.jobs.training import Training
     from sheafnet.runtime.lockstep import Lockstep
-    from sheafnet.runtime.record import Evaluation, Progress, Stats
+    from sheafnet.runtime.progress import Progress
+    from sheafnet.runtime.record import Evaluation, Stats
     from sheafnet.runtime.simulator.channel import Channel, Partition
     from sheafnet.runtime.simulator.compute import ComputeTime
     from sheafnet.runtime.simulator.latency import (
@@ -99,7 +100,8 @@ _HOMES = {
     "sheafnet.runtime.jobs.run": ("Run",),
     "sheafnet.runtime.jobs.training": ("Training",),
     "sheafnet.runtime.lockstep": ("Lockstep",),
-    "sheafnet.runtime.record": ("Evaluation", "Progress", "Stats"),
+    "sheafnet.runtime.progress": ("Progress",),
+    "sheafnet.runtime.record": ("Evaluation", "Stats"),
     "sheafnet.runtime.simulator.channel": ("Channel", "Partition"),
     "sheafnet.runtime.simulator.compute": ("ComputeTime",),
     "sheafnet.runtime.simulator.latency": (

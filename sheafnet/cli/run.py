@@ -27,7 +27,7 @@ from sheafnet.observe.rundir import RunDirectory
 from sheafnet.observe.terminal import ProgressLine
 from sheafnet.runtime.jobs.job import Job, Result
 from sheafnet.runtime.jobs.observer import Observer
-from sheafnet.runtime.record import Progress
+from sheafnet.runtime.progress import Progress
 from sheafnet.runtime.simulator.light_cone import LightCone
 from sheafnet.runtime.stop import Outcome
 

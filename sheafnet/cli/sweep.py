@@ -35,7 +35,7 @@ from sheafnet.config.shipped import find_config
 from sheafnet.errors import FileError, SheafnetError
 from sheafnet.observe.pictures import draw_energies
 from sheafnet.runtime.jobs.observer import Observer
-from sheafnet.runtime.record import Progress
+from sheafnet.runtime.progress import Progress
 from sheafnet.runtime.stop import Outcome
 
 ONLY_INFER = "a sweep repeats the job infer; a job that trains is run by itself"

@@ -13,7 +13,8 @@ from typing import Any
 from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.jobs.results import Fit, Solution
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.record import Evaluation, Progress
+from sheafnet.runtime.progress import Progress
+from sheafnet.runtime.record import Evaluation
 
 LOGGER = logging.getLogger("sheafnet")
 

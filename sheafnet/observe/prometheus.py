@@ -35,7 +35,8 @@ from sheafnet.observe.jsonlines import to_json
 from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.jobs.results import Fit, Solution
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.record import Evaluation, Progress
+from sheafnet.runtime.progress import Progress
+from sheafnet.runtime.record import Evaluation
 from sheafnet.runtime.stop import Outcome
 
 LOGGER = logging.getLogger("sheafnet")

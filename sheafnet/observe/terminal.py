@@ -11,7 +11,8 @@ from rich.progress import Progress as ProgressBar
 from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.jobs.results import Fit, Solution
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.record import Evaluation, Progress
+from sheafnet.runtime.progress import Progress
+from sheafnet.runtime.record import Evaluation
 
 
 class ProgressLine(Observer):

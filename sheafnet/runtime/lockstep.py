@@ -12,7 +12,6 @@ import numpy as np
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
-from sheafnet.core.energy import discord
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.stalkpins import Pins
@@ -22,7 +21,8 @@ from sheafnet.errors import InputError, nearest
 from sheafnet.runtime.divergence import DivergenceGuard
 from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.record import Progress, Record, Stats
+from sheafnet.runtime.progress import EdgeView, Progress
+from sheafnet.runtime.record import Record, record_of
 from sheafnet.runtime.snapshot import SnapshotAssembler
 from sheafnet.runtime.stop import Outcome
 
@@ -172,17 +172,14 @@ class _Rounds:
         return Outcome.STOPPED if hooks.stopping else None
 
     def progress(self) -> Progress:
-        return Progress(
+        view = EdgeView.of(self.group, self.group.counters(), self.maps)
+        return Progress.of(
+            [view],
+            [view.counters],
             rounds=self.rounds,
             stationarity=self.stationarity,
             batches_left=self.left,
-            discord=self.group.discord(),
-            pin_discord=discord(self.group.pin_residuals()),
-            energy=self.group.energy(),
-            counters=self.group.counters(),
             time=float(self.rounds),
-            maps=self.maps,
-            edge_stats=self.group.edge_stats(),
         )
 
     def divergence(self) -> str:
@@ -200,14 +197,13 @@ class _Rounds:
             digest.update(cochain[vertex].tobytes())
         for learned in self.maps.values():
             digest.update(learned.contents())
-        counters = self.group.counters()
-        return Record(
+        return record_of(
+            self.group.counters(),
+            self.rounds,
+            float(self.rounds),
             outcome=outcome,
             message=message,
             cochain=cochain,
-            stats=Stats.of(counters, self.rounds, float(self.rounds)),
-            ledger=counters.ledger,
-            edges=counters.edges,
             trace_digest=digest.hexdigest(),
             pins=self.problem.pins,
             maps=self.maps,

@@ -1,10 +1,11 @@
-"""What a run says while it goes on and when it has ended."""
+"""The record of a run: what a runtime hands back, with evaluations, recoveries and costs."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sheafnet.core.assessment import Assessment
@@ -12,7 +13,6 @@ from sheafnet.core.cochain import Cochain
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.counters import Counters, EdgeCost
-from sheafnet.dynamics.edge_state import EdgeStats
 from sheafnet.runtime.stop import Outcome
 
 
@@ -59,62 +59,6 @@ class Stats:
             virtual_time=virtual_time,
             max_staleness=counters.max_staleness,
         )
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run has come, as its vertices report it.
-
-    Attributes
-    ----------
-    rounds
-        As in ``Stats``.
-    stationarity
-        Largest |∇E| of every vertex; 0 under a rule that learns in steps.
-    batches_left
-        How many batches the vertex that is furthest behind has not learned from yet.
-    discord
-        Mean over the batch of ‖r‖² of every edge, reported by its tail.
-    pin_discord
-        The same of every soft pin, reported by its vertex.
-    energy
-        Of all edges, soft pins and samples; ½ Σ ‖r‖² but for a loss at the output.
-    counters
-        What was done so far, in detail.
-    time
-        Virtual time; seconds on a cluster.
-    restarts
-        Host → how often it was restarted; empty in lockstep, which has no hosts.
-    converged
-        Whether a run that stays has converged under the pins of now, and nothing has moved since.
-    maps
-        Edge → the map at its tail, under a rule that learns.
-    edge_stats
-        Edge → what its tail saw last, under a rule that learns in steps.
-    """
-
-    rounds: int
-    stationarity: Mapping[str, float]
-    batches_left: int
-    discord: Mapping[str, float]
-    pin_discord: Mapping[str, float]
-    energy: float
-    counters: Counters
-    time: float
-    restarts: Mapping[str, int] = field(default_factory=dict)
-    converged: bool = False
-    maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
-    edge_stats: Mapping[str, EdgeStats] = field(default_factory=dict)
-
-    @property
-    def updates(self) -> int:
-        """Steps of single vertices."""
-        return sum(self.counters.updates.values())
-
-    @property
-    def messages(self) -> int:
-        """Messages that were news to their receiver."""
-        return self.counters.messages
 
 
 @dataclass(frozen=True)
@@ -244,3 +188,47 @@ class Record:
     maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
     history: tuple[Evaluation, ...] = ()
     rollbacks: int = 0
+
+
+def record_of(
+    counters: Counters,
+    rounds: int,
+    virtual_time: float,
+    *,
+    outcome: Outcome,
+    message: str,
+    cochain: Cochain,
+    trace_digest: str | None,
+    pins: Pins,
+    maps: Mapping[str, RestrictionMap],
+    hosts: Mapping[str, HostTime] = MappingProxyType({}),
+    processes: Mapping[str, Process] = MappingProxyType({}),
+    recoveries: tuple[Recovery, ...] = (),
+    rollbacks: int = 0,
+) -> Record:
+    """Return the record of a run from the counters of all its vertices.
+
+    Parameters
+    ----------
+    counters
+        Of every incarnation of every host.
+    rounds, virtual_time
+        See ``Stats``.
+    outcome, message, cochain, trace_digest, pins, maps, hosts, processes, recoveries, rollbacks
+        See ``Record``.
+    """
+    return Record(
+        outcome=outcome,
+        message=message,
+        cochain=cochain,
+        stats=Stats.of(counters, rounds, virtual_time),
+        ledger=counters.ledger,
+        edges=counters.edges,
+        trace_digest=trace_digest,
+        pins=pins,
+        maps=maps,
+        hosts=dict(hosts),
+        processes=dict(processes),
+        recoveries=recoveries,
+        rollbacks=rollbacks,
+    )

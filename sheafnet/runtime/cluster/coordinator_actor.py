@@ -22,7 +22,8 @@ from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.jobs.run import Run
 from sheafnet.runtime.jobs.training import Training, job_of
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.record import Progress, Record, Stats
+from sheafnet.runtime.progress import Progress
+from sheafnet.runtime.record import Record, record_of
 from sheafnet.runtime.stop import Outcome
 
 FIRST_TIMEOUT = 1.0
@@ -202,19 +203,18 @@ class _Run:
         return time.monotonic() - self.began
 
     def record(self, finished: Finished) -> Record:
-        counters = self.progress().counters
-        return Record(
+        return record_of(
+            self.progress().counters,
+            self.coordinator.rounds,
+            0.0,
             outcome=finished.outcome,
             message=finished.message,
             cochain=finished.cochain,
-            stats=Stats.of(counters, self.coordinator.rounds, 0.0),
-            ledger=counters.ledger,
-            edges=counters.edges,
             trace_digest=None,
             pins=self.supervisor.deployment.problem.pins,
             maps=self.coordinator.maps,
-            processes=dict(self.supervisor.processes),
+            processes=self.supervisor.processes,
             recoveries=tuple(self.supervisor.recoveries),
-            hosts=self.coordinator.times(self.elapsed),
+            hosts=self.coordinator.ledger.times(self.elapsed),
             rollbacks=self.coordinator.rollbacks,
         )

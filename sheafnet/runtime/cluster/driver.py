@@ -20,7 +20,8 @@ from sheafnet.runtime.hosts.placement import place
 from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.record import Progress, Record
+from sheafnet.runtime.progress import Progress
+from sheafnet.runtime.record import Record
 
 POLL = 0.05
 """Seconds between two calls of the hooks."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.maps import RestrictionMap
-from sheafnet.dynamics.counters import Counters
-from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
+from sheafnet.dynamics.edge_state import EdgeState, StepEdge
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint
+from sheafnet.runtime.progress import EdgeView
 from sheafnet.runtime.stop import Outcome
 
 
@@ -35,34 +35,6 @@ class StatusRequest:
     with_stalks: bool = False
     known: int = 0
     drain: bool = False
-
-
-@dataclass(frozen=True)
-class EdgeView:
-    """What a host shows of its edges and its work.
-
-    Attributes
-    ----------
-    discord
-        Of every edge whose tail lives here; empty before every projection has been received.
-    pin_discord
-        Of every soft pin here.
-    energy
-        Of these edges and pins.
-    counters
-        What was done in this incarnation of the host.
-    edge_stats
-        What was last seen of these edges, where maps learn in steps.
-    maps
-        The maps at the tails here, where they learn without steps.
-    """
-
-    discord: Mapping[str, float]
-    pin_discord: Mapping[str, float]
-    energy: float
-    counters: Counters
-    edge_stats: Mapping[str, EdgeStats] = field(default_factory=dict)
-    maps: Mapping[str, RestrictionMap] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,10 @@ from sheafnet.runtime.hosts.control import (
     StatusReport,
     StatusRequest,
 )
-from sheafnet.runtime.hosts.progress import survey, times
+from sheafnet.runtime.hosts.report_ledger import ReportLedger
 from sheafnet.runtime.hosts.stall import StallDetector
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.record import HostTime, Progress
+from sheafnet.runtime.progress import Progress
 from sheafnet.runtime.snapshot import Snapshot, SnapshotAssembler
 from sheafnet.runtime.stop import Outcome
 
@@ -83,10 +83,8 @@ class Coordinator:
 
     Attributes
     ----------
-    reports
-        The last report of every host.
-    past
-        The last report of every earlier incarnation of a host.
+    ledger
+        The reports of all hosts.
     failed_checks
         How often hosts were idle but the assembled cochain was not stationary.
     waves
@@ -107,8 +105,7 @@ class Coordinator:
         self._run = run
         self.latest = problem.resumed
         self.rollbacks = 0
-        self.reports: dict[str, StatusReport] = {}
-        self.past: list[StatusReport] = []
+        self.ledger = ReportLedger(len(problem.sheaf.edges))
         self.failed_checks = 0
         self.waves = 0
         self.settled: Cochain | None = None
@@ -190,10 +187,8 @@ class Coordinator:
         fresh = self._assembler.add(report.edge_states, now)
         self.latest = fresh[-1] if fresh else self.latest
         self.snapshots += fresh
-        before = self.reports.get(report.host)
-        if before is not None and before.incarnation_id != report.incarnation_id:
-            self.past.append(before)
-        self.reports[report.host] = self._answers[report.host] = report
+        self.ledger.add(report)
+        self._answers[report.host] = report
         if not self.complete:
             return None
         self.waves += 1
@@ -213,14 +208,9 @@ class Coordinator:
         return self._ending is not None
 
     @property
-    def messages(self) -> int:
-        """Messages kept by all vertices so far, as far as reported."""
-        return sum(report.messages for report in (*self.past, *self.reports.values()))
-
-    @property
     def rounds(self) -> int:
-        """Messages in units of one each way on every edge."""
-        return self.messages // max(2 * len(self._problem.sheaf.edges), 1)
+        """Messages kept by all vertices, in units of one each way on every edge."""
+        return self.ledger.rounds
 
     def take_snapshots(self) -> list[Snapshot]:
         """Return the snapshots that nobody has taken yet, in order, and keep them no longer."""
@@ -234,14 +224,7 @@ class Coordinator:
 
     def progress(self, time: float) -> Progress:
         """Return how far the run has come by now; the reports must hold views."""
-        counters = [r.view.counters for r in (*self.past, *self.reports.values()) if r.view]
-        return survey(
-            self.rounds, self.reports.values(), counters, time, settled=self.settled is not None
-        )
-
-    def times(self, elapsed: float) -> dict[str, HostTime]:
-        """Return what hosts have reported of their seconds, of so many in all."""
-        return times([*self.past, *self.reports.values()], elapsed)
+        return self.ledger.progress(time, converged=self.settled is not None)
 
     def _judge(self) -> SetFrozen | None:
         """Decide whether, and for what, the next wave collects the stalks."""

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sheafnet.core.arrays import Array
-from sheafnet.core.energy import discord
 from sheafnet.dynamics.counters import Counters
 from sheafnet.dynamics.group import Group
 from sheafnet.dynamics.messages import Message
@@ -20,10 +19,11 @@ from sheafnet.dynamics.training.learning_rule import BatchRule, LearningRule
 from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError, ProtocolError
 from sheafnet.runtime.divergence import DivergenceGuard
-from sheafnet.runtime.hosts.control import EdgeView, SetPins, StatusReport, StatusRequest
+from sheafnet.runtime.hosts.control import SetPins, StatusReport, StatusRequest
 from sheafnet.runtime.hosts.deferral import StepDeferral
 from sheafnet.runtime.hosts.outbox import Outbox
 from sheafnet.runtime.hosts.send_policy import SendPolicy
+from sheafnet.runtime.progress import EdgeView
 from sheafnet.wire.codec import Codec, Limits
 from sheafnet.wire.frame import Frame
 
@@ -282,16 +282,8 @@ class Host:
 
     def view(self) -> EdgeView:
         """Return the edges and the work here."""
-        return EdgeView(
-            discord=self.group.discord(),
-            pin_discord=discord(self.group.pin_residuals()),
-            energy=self.group.energy(),
-            counters=self.counters(),
-            edge_stats=self.group.edge_stats(),
-            maps=self.group.maps()
-            if self._learns and not isinstance(self._rule, BatchRule)
-            else {},
-        )
+        shows_maps = self._learns and not isinstance(self._rule, BatchRule)
+        return EdgeView.of(self.group, self.counters(), self.group.maps() if shows_maps else {})
 
     def obey(self, request: StatusRequest) -> None:
         """Carry out what a request orders: drain batches, and drop what is known elsewhere."""

@@ -13,7 +13,8 @@ from typing import Generic, TypeVar
 from sheafnet.runtime.interface import RunHooks, Runtime
 from sheafnet.runtime.jobs.observer import Observer, RemoteRuntime
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.record import Progress, Record
+from sheafnet.runtime.progress import Progress
+from sheafnet.runtime.record import Record
 
 Result = TypeVar("Result")
 

@@ -23,7 +23,8 @@ from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.jobs.results import Fit
 from sheafnet.runtime.jobs.run import Run
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.record import Evaluation, Progress, Record
+from sheafnet.runtime.progress import Progress
+from sheafnet.runtime.record import Evaluation, Record
 from sheafnet.runtime.snapshot import Snapshot
 from sheafnet.runtime.stop import Outcome
 

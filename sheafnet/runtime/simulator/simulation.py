@@ -27,10 +27,11 @@ from sheafnet.runtime.hosts.control import (
 from sheafnet.runtime.hosts.coordinator import Coordinator
 from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.host import Host
-from sheafnet.runtime.hosts.progress import survey
+from sheafnet.runtime.hosts.report_ledger import progress_of
 from sheafnet.runtime.interface import RunHooks
+from sheafnet.runtime.progress import Progress
 from sheafnet.runtime.random_streams import stream
-from sheafnet.runtime.record import Progress, Record, Stats
+from sheafnet.runtime.record import Record, record_of
 from sheafnet.runtime.simulator.channel import Channel
 from sheafnet.runtime.simulator.host_time import ComputeTimer, Timesheet
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
@@ -147,12 +148,12 @@ class Simulation:
 
     def progress(self) -> Progress:
         """Return how things stand, from what the vertices know."""
-        return survey(
-            self.coordinator.rounds,
+        return progress_of(
             [host.report(StatusRequest(0), with_view=True) for host in self.hosts.values()],
             [host.counters() for host in self.every_incarnation()],
-            self.kernel.now,
-            settled=self.coordinator.settled is not None,
+            rounds=self.coordinator.rounds,
+            time=self.kernel.now,
+            converged=self.coordinator.settled is not None,
         )
 
     def _poll(self, hooks: RunHooks) -> None:
@@ -370,14 +371,13 @@ class Simulation:
         return [*self._crashed, *self.hosts.values()]
 
     def _record(self, finished: Finished) -> Record:
-        counters = sum_counters(host.counters() for host in self.every_incarnation())
-        return Record(
+        return record_of(
+            sum_counters(host.counters() for host in self.every_incarnation()),
+            self.coordinator.rounds,
+            self.kernel.now,
             outcome=finished.outcome,
             message=finished.message,
             cochain=finished.cochain,
-            stats=Stats.of(counters, self.coordinator.rounds, self.kernel.now),
-            ledger=counters.ledger,
-            edges=counters.edges,
             hosts={name: sheet.total(self.kernel.now) for name, sheet in self._sheets.items()},
             rollbacks=self.coordinator.rollbacks,
             trace_digest=self.trace.digest(
