@@ -10,7 +10,7 @@ import pytest
 import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.runtime.hosts.control import Finished, SetFrozen, SetThreshold, Settled, StatusReport
-from sheafnet.runtime.hosts.coordinator import DEAD_AFTER, FINEST_THRESHOLD, Coordinator
+from sheafnet.runtime.hosts.coordinator import DEAD_AFTER, FINEST_THRESHOLD, Coordinator, Phase
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import HostTime
 
@@ -78,7 +78,7 @@ def test_a_vertex_with_a_force_keeps_the_run_going() -> None:
     judge = coordinator()
     for _ in range(5):
         assert answer(judge, stationarity={"z1": 2e-9}) is None
-    assert not judge.hurried
+    assert judge.phase is Phase.ASKING
 
 
 def test_a_run_that_is_idle_with_a_force_for_good_ends_with_the_reason() -> None:
@@ -179,7 +179,7 @@ def test_an_end_that_was_ordered_waits_for_a_wave_that_collects() -> None:
             RUN, host, 0, request.wave, False, 1, 1, {vertex: 1.0}, 2, 0, None, None
         )
         assert judge.receive(report, 0.0) is None
-    assert judge.hurried
+    assert judge.phase is Phase.CONFIRMING
     end = answer(judge)
     assert isinstance(end, Finished)
     assert end.outcome is sn.Outcome.STOPPED

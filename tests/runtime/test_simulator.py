@@ -19,7 +19,7 @@ from sheafnet.core.energy import stationarity
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Message
 from sheafnet.errors import InputError, UnknownNameError
-from sheafnet.runtime.hosts.coordinator import Coordinator
+from sheafnet.runtime.hosts.coordinator import Coordinator, Phase
 from sheafnet.runtime.hosts.outbox import Outbox
 from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.simulator.kernel import Kernel, Priority
@@ -257,7 +257,7 @@ def one_wave(patch: pytest.MonkeyPatch) -> None:
 
 def _once(holds: Callable[[Coordinator], bool]) -> Callable[[Coordinator], bool]:
     """The answer of the first wave stands; the second, which confirms it, is not looked at."""
-    return lambda self: self._ending is not None or holds(self)
+    return lambda self: self.phase is Phase.CONFIRMING or holds(self)
 
 
 def restarted_not_told(patch: pytest.MonkeyPatch) -> None:

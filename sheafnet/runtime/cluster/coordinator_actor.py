@@ -14,7 +14,7 @@ from sheafnet.runtime.cluster.host_actor import Handle
 from sheafnet.runtime.cluster.settings import ClusterSettings
 from sheafnet.runtime.cluster.supervisor import HostSupervisor
 from sheafnet.runtime.hosts.control import Finished, SetFrozen, SetThreshold, Settled
-from sheafnet.runtime.hosts.coordinator import Coordinator
+from sheafnet.runtime.hosts.coordinator import Coordinator, Phase
 from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 from sheafnet.runtime.interface import RunHooks
@@ -152,7 +152,7 @@ class _Run:
                 finished = self.poll()
             if finished is not None:
                 return self.record(finished)
-            if not self.coordinator.hurried:
+            if self.coordinator.phase is not Phase.CONFIRMING:
                 time.sleep(max(began + self.interval - time.monotonic(), 0.0))
 
     def wave(self) -> Finished | None:

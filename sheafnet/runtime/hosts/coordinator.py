@@ -1,37 +1,39 @@
 """The coordinator: decides when a run of hosts has ended. Pure: reports in, orders out.
 
-The coordinator asks every host in waves::
+It asks every host in waves, and is in one of three phases::
 
-    ASKING ──every host at rest──▶ CONFIRMING: the next wave brings the stalks along
-      ▲                                │
-      ├── not at rest, or another (incarnation, sent, accepted) than in the wave before
-      ├── the assembled cochain is not stationary: all act on a tenth of the send threshold
-      │                                │
-      └────────────────────────────────┴──▶ Finished, or Settled where the run stays: it asks on,
-                                            but for no more stalks until the pins change
+    phase       next        when a wave is complete
+    ASKING      CONFIRMING  every host is idle and every vertex stationary; or a vertex exploded,
+                            the budget is used up, or the run is to end early
+                DRAINING    the run is to end early, where vertices learn in steps
+    DRAINING    CONFIRMING  the batches in flight are done, or nothing has come of them for long
+    CONFIRMING  Finished    the wave, which brought the stalks along, bears it out; Settled where
+                            the run stays: it asks on, but for no stalks until the pins change
+                ASKING      a host is not idle, or its (incarnation, sent, accepted) has changed
+                ASKING      the assembled cochain is not stationary: every vertex is to act on a
+                            tenth of the send threshold
 
-A run that is to end before its time ends with the next wave. Where vertices learn in steps it is
-drained first: no batch begins any more, and when those under way are done, all maps have taken
-the same steps.
+While it drains no batch begins any more, and in the end all maps have taken the same steps.
 
-Where vertices take turns somebody always has something to say. There all hosts are frozen as
+Where vertices take turns somebody always has something to send. There all hosts are frozen as
 soon as every vertex has reported that it is stationary, and what follows is the same; if it was
 not so after all, they go on::
 
-    every vertex stationary ──▶ SetFrozen(True) ──▶ at rest ──▶ … ──▶ Finished or Settled
-                                     └── at rest, but not stationary ──▶ SetFrozen(False)
+    every vertex stationary ──▶ SetFrozen(True) ──▶ idle ──▶ … ──▶ Finished or Settled
+                                     └── idle, but not stationary ──▶ SetFrozen(False)
 
 Between the end of one wave and the beginning of the next there is an instant at which every
-host was at rest, since none sent or accepted anything from before it until after it (the four
+host was idle, since none sent or accepted anything from before it until after it (the four
 counters of Mattern, "Algorithms for distributed termination detection", 1987, host by host);
 what was in flight had been acknowledged, so nothing can move again. One wave does not show
-that: a host may be woken after it has answered by one that has not.
+that: a host that has answered may receive a frame of one that has not.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from enum import Enum
 
 import numpy as np
 
@@ -65,6 +67,14 @@ more than an order on its way can explain."""
 
 GIVE_UP = 10.0
 """Times the longest stall of a run so far after which one more is not waited for."""
+
+
+class Phase(Enum):
+    """The phase of a run; see the table above."""
+
+    ASKING = "hosts are asked how things stand"
+    DRAINING = "no batch begins any more"
+    CONFIRMING = "the next wave brings the stalks along"
 
 
 class Coordinator:
@@ -119,9 +129,10 @@ class Coordinator:
         self._frozen = False
         self._stall = StallDetector()
         self._now = 0.0
-        self._ending: Outcome | None = None
+        # What to end with, after the next wave.
+        self._outcome: Outcome | None = None
         # What to end with once all is drained.
-        self._draining: Outcome | None = None
+        self._drain_outcome: Outcome | None = None
         # What the current wave collects the stalks for, if it does.
         self._collecting: Outcome | None = None
         self._answers: dict[str, StatusReport] = {}
@@ -131,12 +142,12 @@ class Coordinator:
         """Begin a wave; answers to earlier ones no longer count."""
         self._wave += 1
         self._answers = {}
-        self._collecting = self._ending
+        self._collecting = self._outcome
         return StatusRequest(
             self._wave,
-            with_stalks=self._ending is not None,
+            with_stalks=self.phase is Phase.CONFIRMING,
             known=self._assembler.step,
-            drain=self._draining is not None,
+            drain=self._drain_outcome is not None,
         )
 
     def end(self, outcome: Outcome) -> Finished | None:
@@ -147,22 +158,22 @@ class Coordinator:
         """
         if self.settled is not None:
             return Finished(Outcome.CONVERGED, Outcome.CONVERGED.value, self.settled)
-        if self._ending is Outcome.DIVERGED:
+        if self._outcome is Outcome.DIVERGED:
             return None
         if not self._problem.learns_in_steps:
-            self._ending = outcome
-        elif self._draining is None:
-            self._draining = outcome
+            self._outcome = outcome
+        elif self._drain_outcome is None:
+            self._drain_outcome = outcome
             self._stall.restart()
         return None
 
     def set_pins(self, problem: Problem, version: int) -> None:
         """Take the problem with other pins; none may converge before every host has them."""
         self._problem, self._pins_version = problem, version
-        self._frozen = False  # the word of the pins unfreezes a host
+        self._frozen = False  # new pins unfreeze a host
         self.settled = None
-        if self._ending is Outcome.CONVERGED:
-            self._ending = None
+        if self._outcome is Outcome.CONVERGED:
+            self._outcome = None
 
     def roll_back(self, run: str) -> None:
         """Expect the hosts of another run, which go on from the last snapshot."""
@@ -176,7 +187,7 @@ class Coordinator:
         self._before = None
         self._stall.restart()
         # Whatever it was about to end with was of steps that are taken again.
-        self._ending = self._collecting = None
+        self._outcome = self._collecting = None
 
     def receive(
         self, report: StatusReport, now: float
@@ -195,7 +206,7 @@ class Coordinator:
         if self._collecting is not None:
             return self._finish(self._collecting)
         self._now = now
-        return self._judge() if self._ending is None else None
+        return None if self.phase is Phase.CONFIRMING else self._judge()
 
     @property
     def complete(self) -> bool:
@@ -203,9 +214,11 @@ class Coordinator:
         return self._answers.keys() == self._hosts
 
     @property
-    def hurried(self) -> bool:
-        """Whether the next wave should follow at once, since it may be the last."""
-        return self._ending is not None
+    def phase(self) -> Phase:
+        """The phase of the run. A wave that confirms should follow at once: it may be the last."""
+        if self._outcome is not None:
+            return Phase.CONFIRMING
+        return Phase.ASKING if self._drain_outcome is None else Phase.DRAINING
 
     @property
     def rounds(self) -> int:
@@ -231,19 +244,19 @@ class Coordinator:
         self._before = None
         stationary, idle = self._stationary(), self._idle()
         if any(report.exploded for report in self._answers.values()):
-            self._ending = Outcome.DIVERGED
+            self._outcome = Outcome.DIVERGED
         elif stationary and idle:
             if self.settled is None:
-                self._ending = Outcome.CONVERGED
+                self._outcome = Outcome.CONVERGED
                 self._before = self._traffic()
             return None
         self.settled = None
         self._stall.observe((idle, self._traffic()), self._now)
-        if self._ending is None:
+        if self.phase is not Phase.CONFIRMING:
             if self.rounds >= self._problem.stop.max_rounds or self._dead:
-                self._ending = Outcome.BUDGET_EXHAUSTED
-            elif self._draining is not None and self._drained:
-                self._ending = self._draining
+                self._outcome = Outcome.BUDGET_EXHAUSTED
+            elif self.phase is Phase.DRAINING and self._drained:
+                self._outcome = self._drain_outcome
         if self._frozen and idle:
             return self._set_frozen(False)
         if stationary and self._problem.rule.takes_turns and not self._frozen:
@@ -291,7 +304,7 @@ class Coordinator:
         if outcome is not Outcome.CONVERGED:
             return Finished(outcome, self._message(outcome), cochain)
         if not (self._stationary() and self._idle()) or self._traffic() != self._before:
-            self._ending = None
+            self._outcome = None
             return self._judge()
         return self._check(cochain)
 
@@ -308,13 +321,13 @@ class Coordinator:
             if not self._problem.stop.stay:
                 return Finished(Outcome.CONVERGED, Outcome.CONVERGED.value, cochain)
             self.settled = cochain
-            self._ending = None
+            self._outcome = None
             return Settled(cochain)
         self.failed_checks += 1
         if self.failed_checks > FINEST_THRESHOLD:
             message = _beyond_precision(max(forces.values()))
             return Finished(Outcome.BUDGET_EXHAUSTED, message, cochain)
-        self._ending = None
+        self._outcome = None
         if self._frozen:
             return self._set_frozen(False)
         self._send_threshold /= 10.0

@@ -24,7 +24,7 @@ from sheafnet.runtime.hosts.control import (
     StatusReport,
     StatusRequest,
 )
-from sheafnet.runtime.hosts.coordinator import Coordinator
+from sheafnet.runtime.hosts.coordinator import Coordinator, Phase
 from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.report_ledger import progress_of
@@ -361,7 +361,8 @@ class Simulation:
                 pass
         if self.coordinator.complete:
             # The wave that collects, or that confirms the one before, need not wait.
-            wait = 0.0 if self.coordinator.hurried else self.settings.report_interval
+            confirming = self.coordinator.phase is Phase.CONFIRMING
+            wait = 0.0 if confirming else self.settings.report_interval
             self.kernel.at(self.kernel.now + wait, Priority.CONTROL, self._wave)
 
     # The end.
