@@ -168,7 +168,7 @@ def is_at_rest(host: Host) -> bool:
     A copy of a frame that arrives late may still be acknowledged.
     """
     moves = any(vertex.runnable for vertex in host.group.vertices.values())
-    heard = all(peer.outbox.all_acknowledged for peer in host._peers.values())
+    heard = host.transport.all_acknowledged
     return host._started and heard and not moves
 
 

@@ -90,7 +90,7 @@ def test_hosts_converge_over_bytes_and_then_fall_silent() -> None:
             np.testing.assert_allclose(stalk, forward[vertex], atol=1e-7)
         assert host.due is None
         assert host.step(now + 1e6) == []
-        assert not host.refused
+        assert not host.transport.refused
 
 
 def test_nobody_steps_before_every_neighbour_was_heard() -> None:
@@ -124,7 +124,7 @@ def test_frames_that_are_not_for_here_are_refused_and_counted(
     for field, value in change.items():
         setattr(frame, field, value)
     host.receive(encode(frame), 0.0)
-    assert host.refused == {reason: 1}
+    assert host.transport.refused == {reason: 1}
     assert host.accepted == 0
 
 
@@ -140,7 +140,7 @@ def test_messages_that_do_not_fit_are_refused_one_by_one(message: Message) -> No
     host, frame = deployment().hosts()["layer_1"], first_frame()
     frame.messages = (message, *frame.messages)
     host.receive(encode(frame), 0.0)
-    assert host.refused == {"stranger": 1}
+    assert host.transport.refused == {"stranger": 1}
     assert host.accepted == 1
 
 
@@ -149,7 +149,7 @@ def test_bytes_that_are_no_frame_are_refused_and_counted() -> None:
     good = encode(first_frame())
     for data in (b"", b"\x00" * 40, good[:-1], good[:-1] + b"\xff"):
         host.receive(data, 0.0)
-    assert host.refused == {"size": 2, "magic": 1, "checksum": 1}
+    assert host.transport.refused == {"size": 2, "magic": 1, "checksum": 1}
 
 
 def test_a_repeated_or_late_frame_changes_nothing_but_is_acknowledged() -> None:
@@ -188,7 +188,7 @@ def test_a_restarted_host_is_heard_and_told_again_what_it_missed() -> None:
     settle(hosts, now)
     forward = NETWORK.forward_cochain(np.ones((2, 1)))
     for host in hosts.values():
-        assert not host.refused
+        assert not host.transport.refused
         for vertex, stalk in host.group.stalks().items():
             np.testing.assert_allclose(stalk, forward[vertex], atol=1e-7)
 
@@ -199,7 +199,7 @@ def test_a_frame_of_an_earlier_incarnation_is_refused() -> None:
     (_, old), *_ = hosts["layer_0"].step(0.0)
     hosts["layer_1"].receive(plan.host_spec("layer_0", incarnation=1).build().step(0.0)[0][1], 0.0)
     hosts["layer_1"].receive(old, 0.0)
-    assert hosts["layer_1"].refused == {"incarnation": 1}
+    assert hosts["layer_1"].transport.refused == {"incarnation": 1}
 
 
 def test_an_acknowledgement_of_an_earlier_incarnation_settles_nothing() -> None:
@@ -219,7 +219,7 @@ def test_small_steps_wait_while_an_answer_is_under_way() -> None:
     send_threshold = host.group.vertices["z1"].star.send_threshold
     forces = []
     for answered in range(200):
-        for peer in host._peers:  # an answer without any news
+        for peer in host.transport.peers:  # an answer without any news
             acks = tuple(range(1, answered + 1))
             host.receive(encode(Frame("run", peer, "layer_1", 0, 0, 0, acks, ())), 2.0)
         while host.runnable:

@@ -288,7 +288,7 @@ def test_what_a_host_keeps_does_not_grow(batches_in_flight: int) -> None:
 
     def noted(self: Host, now: float) -> Any:
         heard.extend(len(vertex.inbox.entries) for vertex in self.group.vertices.values())
-        unsaid.extend(len(peer.outbox._latest) for peer in self._peers.values())
+        unsaid.extend(len(peer.outbox) for peer in self.transport.peers.values())
         return usual(self, now)
 
     with pytest.MonkeyPatch.context() as patch:

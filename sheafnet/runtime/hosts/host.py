@@ -6,9 +6,7 @@ bytes that arrive and the time, and takes away the bytes that are to be sent.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.counters import Counters
@@ -17,35 +15,14 @@ from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.training.learning_rule import BatchRule, LearningRule
 from sheafnet.dynamics.vertex import Vertex
-from sheafnet.errors import DeliveryError, ProtocolError
+from sheafnet.errors import DeliveryError
 from sheafnet.runtime.divergence import DivergenceGuard
 from sheafnet.runtime.hosts.control import SetPins, StatusReport, StatusRequest
 from sheafnet.runtime.hosts.deferral import StepDeferral
-from sheafnet.runtime.hosts.outbox import Outbox
 from sheafnet.runtime.hosts.send_policy import SendPolicy
+from sheafnet.runtime.hosts.transport import Address, Crossing, Transport
 from sheafnet.runtime.progress import EdgeView
-from sheafnet.wire.codec import Codec, Limits
-from sheafnet.wire.frame import Frame
-
-
-class _Peer:
-    """What a host knows of a neighbour."""
-
-    def __init__(self, send_policy: SendPolicy) -> None:
-        self.outbox = Outbox(send_policy)
-        self.incarnation = 0
-        self.unacknowledged: list[int] = []
-        self.bytes = 0
-
-
-class _Line:
-    """The way of what one vertex says across one edge to a vertex elsewhere."""
-
-    __slots__ = ("bytes", "messages", "peer")
-
-    def __init__(self, peer: _Peer) -> None:
-        self.peer = peer
-        self.messages = self.bytes = 0
+from sheafnet.wire.codec import Limits
 
 
 class Host:
@@ -74,10 +51,10 @@ class Host:
 
     Attributes
     ----------
-    refused
-        Frames and messages not taken in, by reason.
-    frames
-        How many were sent.
+    transport
+        Its frames, from and to its peers.
+    sent, accepted
+        Messages for other hosts, and from them that were news.
     updates
         Steps of the vertices here.
     elements
@@ -101,30 +78,23 @@ class Host:
         self.group = Group(vertices)
         self.incarnation = incarnation
         self.pins_version = pins_version
-        self.refused: Counter[str] = Counter()
-        self.frames = self.sent = self.accepted = self.updates = self.elements = 0
+        self.sent = self.accepted = self.updates = self.elements = 0
         self._run = run
         self._rule = rule
         self._learns = isinstance(rule, LearningRule)
-        self._codec = Codec(limits)
         self._members = tuple(self.group.vertices.values())
-        away = [
-            (vertex.name, inc.edge, inc.neighbour)
+        crossings = [
+            Crossing(vertex.name, inc.edge, inc.neighbour, host_of[inc.neighbour])
             for vertex in self._members
             for inc in vertex.star.incidences
             if inc.neighbour in host_of
         ]
-        self._origin = {(edge, neighbour): host_of[neighbour] for _, edge, neighbour in away}
-        self._peers = {peer: _Peer(send_policy) for peer in dict.fromkeys(self._origin.values())}
-        self._lines = {
-            (edge, vertex): _Line(self._peers[host_of[neighbour]])
-            for vertex, edge, neighbour in away
-        }
+        address = Address(run, name, incarnation)
+        self.transport = Transport(address, crossings, send_policy, limits)
         self._guards: dict[str, DivergenceGuard] = {}
         self._exploded: str | None = None
         self._started = self._frozen = False
         self._deferral = StepDeferral()
-        self._owes_acks = False
 
     def receive(self, data: bytes, now: float) -> None:
         """Take in one frame, or refuse and count it; never raises, whatever the bytes.
@@ -136,65 +106,31 @@ class Host:
         now
             The time; see ``step``.
         """
-        try:
-            frame = self._codec.decode(data)
-            peer = self._sender(frame)
-        except ProtocolError as error:
-            self.refused[error.reason] += 1
+        frame = self.transport.receive(data, now)
+        if frame is None:
             return
-        if frame.incarnation > peer.incarnation:
-            peer.incarnation = frame.incarnation
-            peer.unacknowledged.clear()
-            peer.outbox.peer_restarted()
-        peer.outbox.peer_alive()
-        if frame.ack_incarnation == self.incarnation:
-            peer.outbox.acknowledge(frame.acks, now)
-        if frame.number:
-            peer.unacknowledged.append(frame.number)
-            self._owes_acks = True
         before = self.group.messages
         for message in frame.messages:
-            # A host speaks for the vertices that live on it, and for no other's.
-            if self._origin.get(message.line) != frame.sender:
-                self.refused["stranger"] += 1
-                continue
             try:
                 self.group.hand(message, frame.incarnation)
             except DeliveryError:
-                self.refused["stranger"] += 1
+                self.transport.refused["stranger"] += 1
         if self.group.messages > before:
             self._deferral.reset()
             self.accepted += self.group.messages - before
-
-    def _sender(self, frame: Frame) -> _Peer:
-        peer = self._peers.get(frame.sender)
-        if frame.run != self._run:
-            raise ProtocolError(f"a frame of the run {frame.run!r}", "run")
-        if frame.receiver != self.name or peer is None:
-            raise ProtocolError(
-                f"a frame from {frame.sender!r} to {frame.receiver!r}, not for here", "stranger"
-            )
-        if frame.incarnation < peer.incarnation:
-            raise ProtocolError(
-                f"a frame of an earlier incarnation of {frame.sender!r}", "incarnation"
-            )
-        return peer
 
     @property
     def runnable(self) -> bool:
         """Whether ``step`` has something to do at once, timers aside."""
         # Asked after every event: loops, since making a generator costs more than they do.
-        if self._owes_acks or not self._started:
+        if self.transport.owes_acknowledgements or not self._started:
             return True
         if self._exploded is None and not self._frozen:
             awaits = self._awaits
             for vertex in self._members:
                 if self._moves(vertex, awaits):
                     return True
-        for peer in self._peers.values():  # noqa: SIM110
-            if peer.outbox.may_send:
-                return True
-        return False
+        return self.transport.may_send
 
     @property
     def improves_by_waiting(self) -> bool:
@@ -207,17 +143,12 @@ class Host:
     @property
     def due(self) -> float | None:
         """When ``step`` is wanted for a timer; None while no frame is in flight."""
-        first: float | None = None
-        for peer in self._peers.values():
-            due = peer.outbox.due
-            if due is not None and (first is None or due < first):
-                first = due
-        return first
+        return self.transport.due
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do, and everything that was sent has been acknowledged."""
-        return not self.runnable and all(p.outbox.all_acknowledged for p in self._peers.values())
+        return not self.runnable and self.transport.all_acknowledged
 
     def step(self, now: float) -> list[tuple[str, bytes]]:
         """Do what there is to do; return the frames to send, each with its receiver.
@@ -232,18 +163,7 @@ class Host:
         else:
             self._started = True
             self._post(self.group.start())
-        frames = []
-        for name, peer in self._peers.items():
-            outbox = peer.outbox
-            if outbox.due is not None and outbox.due <= now:
-                outbox.expire(now)
-            if outbox.may_send:
-                number, messages = outbox.take(now)
-                frames.append((name, self._frame(name, peer, number, messages)))
-            elif peer.unacknowledged:
-                frames.append((name, self._frame(name, peer, 0, ())))
-        self._owes_acks = False
-        return frames
+        return self.transport.take(now)
 
     def set_threshold(self, threshold: float) -> None:
         """Have every vertex act on anything larger than ``threshold`` from now on."""
@@ -270,15 +190,7 @@ class Host:
 
     def counters(self) -> Counters:
         """Return what was done in this incarnation of the host."""
-        used = {route: line for route, line in self._lines.items() if line.messages}
-        return replace(
-            self.group.counters(),
-            frames=self.frames,
-            frame_bytes={(self.name, name): peer.bytes for name, peer in self._peers.items()},
-            carried={route: line.messages for route, line in used.items()},
-            carried_bytes={route: line.bytes for route, line in used.items()},
-            refused=dict(self.refused),
-        )
+        return self.transport.counted(self.group.counters())
 
     def view(self) -> EdgeView:
         """Return the edges and the work here."""
@@ -337,11 +249,7 @@ class Host:
     @property
     def _awaits(self) -> bool:
         """Whether small steps can wait: a frame is on its way whose answer may bring news."""
-        if self._rule.may_wait:
-            for peer in self._peers.values():
-                if peer.outbox.due is not None:
-                    return True
-        return False
+        return self._rule.may_wait and self.transport.awaits
 
     def _moves(self, vertex: Vertex, awaits: bool) -> bool:
         """Return whether a vertex has a reason to step that cannot wait."""
@@ -355,20 +263,5 @@ class Host:
 
     def _post(self, messages: list[Message]) -> None:
         for message in self.group.deliver(messages):
-            self._lines[message.line].peer.outbox.put(message)
+            self.transport.put(message)
             self.sent += 1
-
-    def _frame(self, name: str, peer: _Peer, number: int, messages: tuple[Message, ...]) -> bytes:
-        acks = tuple(peer.unacknowledged)
-        peer.unacknowledged.clear()
-        frame = Frame(
-            self._run, self.name, name, self.incarnation, number, peer.incarnation, acks, messages
-        )
-        data = self._codec.encode(frame)
-        for message in messages:
-            line = self._lines[message.line]
-            line.messages += 1
-            line.bytes += message.array.nbytes
-        self.frames += 1
-        peer.bytes += len(data)
-        return data

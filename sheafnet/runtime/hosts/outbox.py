@@ -90,6 +90,10 @@ class Outbox:
         ]:
             del self._latest[key]
 
+    def __len__(self) -> int:
+        """Return how many messages are kept, acknowledged or not."""
+        return len(self._latest)
+
     @property
     def all_acknowledged(self) -> bool:
         """Whether everything that was put here has been acknowledged."""
