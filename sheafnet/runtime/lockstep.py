@@ -77,7 +77,9 @@ class _Rounds:
         self.rounds = 0
         self.finite: dict[str, Array] = self.group.stalks()
         self.maps = self.learned()
-        self.before = np.inf
+        # Most batches that a vertex has not learned from yet, now and after the round before.
+        self.left = 0
+        self.before: float = np.inf
         self.snapshots = SnapshotAssembler(edge.name for edge in problem.sheaf.edges)
         self.digest = hashlib.blake2b(digest_size=16)
 
@@ -151,12 +153,14 @@ class _Rounds:
 
     def measure(self) -> None:
         """Take how far every vertex has come, once all messages of the round are delivered."""
-        self.stationarity, left = self.group.stationarity(), self.group.batches_left()
-        values = self.stationarity.values()
+        self.stationarity = self.group.stationarity()
+        ahead = list(self.stationarity.values())
         # NaN compares with nothing, so it would hide in a maximum.
-        self.worst = max(np.inf if value != value else value for value in values)
-        self.left = max(left.values())
-        ahead = [max(force, left[name]) for name, force in self.stationarity.items()]
+        self.worst = max(np.inf if force != force else force for force in ahead)
+        if self.problem.learns_in_steps:
+            left = self.group.batches_left().values()
+            self.left = max(left)
+            ahead = list(map(max, ahead, left))
         self.digest.update(struct.pack(f"<{len(ahead)}d", *ahead))
 
     def outcome(self, hooks: RunHooks) -> Outcome | None:

@@ -88,17 +88,17 @@ class Problem:
         start = {v: pins[v].imposed_on(x) if v in pins else x for v, x in self.start.items()}
         return replace(self, pins=pins, start=Cochain(start))
 
-    @property
+    @cached_property
     def ends_when_stationary(self) -> bool:
         """Whether the run is over when every vertex is done; not where maps move all the time."""
         return self.learns_in_steps or not self.learns
 
-    @property
+    @cached_property
     def learns(self) -> bool:
         """Whether vertices change their maps."""
         return isinstance(self.rule, LearningRule)
 
-    @property
+    @cached_property
     def learns_in_steps(self) -> bool:
         """Whether vertices change their maps in steps, one for each batch."""
         return isinstance(self.rule, BatchRule)
