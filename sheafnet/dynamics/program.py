@@ -33,20 +33,20 @@ class BatchStep(NamedTuple):
 
     Attributes
     ----------
+    star
+        The star of the batch, one of those that the vertex has.
     edges
         Onto which the projection is sent, moved or not.
     tag
         The batch that the stalk and its messages belong to.
     pins
         The pins of the stalk from now on; None for those that it has.
-    star
-        The star of the batch; None for the star that was given.
     """
 
+    star: Star
     edges: tuple[str, ...] = ()
     tag: int = 0
     pins: StalkPins | None = None
-    star: Star | None = None
 
 
 class Step(NamedTuple):

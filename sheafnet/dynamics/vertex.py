@@ -166,7 +166,7 @@ class Vertex:
         stalk, edge_messages, final, maps, at_least, batch = self.program.step(
             self.star, self.inbox
         )
-        if batch is not None and batch.star is not None:
+        if batch is not None:
             self.star = batch.star
         star = self.star
         self.updates += 1

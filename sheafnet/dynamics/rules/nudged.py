@@ -48,7 +48,7 @@ class NudgedPass(BatchPass):
             tension = inbox[self._from_above]
             maps = self.learner.learn(star.stalk, None, tension)
             if below is None:
-                return Step(None, maps=maps, batch=BatchStep())
+                return Step(None, maps=maps, batch=BatchStep(star))
             pulled = above.map.pullback(star.stalk, tension)
         else:
             assert below is not None
@@ -60,4 +60,4 @@ class NudgedPass(BatchPass):
             else:
                 pulled = star.pins.pull(star.stalk)
         message = EdgeMessage(Kind.TENSION, below.edge, self.batch, pulled)
-        return Step(None, (message,), maps=maps, batch=BatchStep())
+        return Step(None, (message,), maps=maps, batch=BatchStep(star))

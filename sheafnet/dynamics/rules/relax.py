@@ -92,7 +92,7 @@ class RelaxPass(BatchPass):
         return super().begin(inbox)
 
     def go_up(self, inbox: Inbox) -> Step:
-        return Step(self._moved(inbox), batch=BatchStep(self._up_to, self.batch))
+        return Step(self._moved(inbox), batch=BatchStep(self.star, self._up_to, self.batch))
 
     def go_down(self, inbox: Inbox, *, learn: bool) -> Step:
         """Move, and learn from what is left."""
@@ -104,7 +104,7 @@ class RelaxPass(BatchPass):
             assert self._from_above is not None
             residual: Array = above.map.apply(stalk) - inbox[self._from_above]
             maps = self.learner.learn(stalk, residual, residual / self._rule.strength)
-        return Step(moved, maps=maps, batch=BatchStep(self._down_to, self.batch))
+        return Step(moved, maps=maps, batch=BatchStep(self.star, self._down_to, self.batch))
 
     def _moved(self, inbox: Inbox) -> Array | None:
         """Return where the rule for the stalks moves the vertex; None if it stays."""

@@ -130,7 +130,7 @@ class BatchPass(abc.ABC):
         else:
             assert self._from_below is not None
             stalk = inbox[self._from_below]
-        return Step(stalk, batch=BatchStep(self._up_to, batch, pins))
+        return Step(stalk, batch=BatchStep(self.star, self._up_to, batch, pins))
 
     @abc.abstractmethod
     def go_up(self, inbox: Inbox) -> Step:

@@ -61,17 +61,16 @@ class BatchProgram(Program):
         # Trouble is a reason to step, so that whoever steps the vertex sees it.
         return self._learner.trouble is not None or self._due(inbox) is not None
 
-    def step(self, star: Star, inbox: Inbox) -> Step:  # noqa: ARG002
+    def step(self, star: Star, inbox: Inbox) -> Step:
         """Let the oldest batch go on that can."""
         batch_pass = self._due(inbox)
         if batch_pass is None or self._learner.trouble is not None:
-            return Step(None, batch=BatchStep())
+            return Step(None, batch=BatchStep(star))
         inbox.release(self._passes[0].batch)
         step = batch_pass.step(inbox)
         if self._passes[0].batch > self._passes[-1].batch:
             self._passes.rotate(-1)
-        assert step.batch is not None
-        return step._replace(batch=step.batch._replace(star=batch_pass.star))
+        return step
 
     def _due(self, inbox: Inbox) -> BatchPass | None:
         for batch_pass in self._passes:
