@@ -14,7 +14,7 @@ import sys
 import numpy as np
 
 import sheafnet as sn
-from sheafnet.runtime.hosts.placement import place
+from sheafnet.runtime.hosts.placement import hosts_of
 from tests import golden, scenario
 from tests.dynamics.test_lockstep import grid
 from tests.scenario import Scenario
@@ -38,7 +38,7 @@ def hostile(seed: int) -> Scenario:
     else:
         reference = golden.load(name)
         sheaf, pins, oracle = reference.sheaf, reference.pins, reference.cochain("")
-    hosts = list(place(sheaf, "by-layer"))
+    hosts = list(hosts_of(sheaf, "by-layer"))
     slow, restarted = (str(host) for host in rng.choice(hosts, 2))
     at, down = rng.uniform(0.0, LATEST_RESTART), rng.uniform(0.0, 50.0)
     simulator = sn.Simulator(

@@ -29,7 +29,7 @@ from sheafnet.config.builders.job import InferJob, build_inference, build_runtim
 from sheafnet.config.load import Loaded, dump_config, load_config
 from sheafnet.config.schema.job import Config
 from sheafnet.observe.rundir import RunDirectory
-from sheafnet.runtime.hosts.placement import Placement, place
+from sheafnet.runtime.hosts.placement import Placement, hosts_of
 from sheafnet.runtime.jobs.observer import Observer
 from tests import golden, scenario
 from tests.scenario import FailedError, Scenario
@@ -63,7 +63,7 @@ def document(seed: int, folder: Path) -> dict[str, Any]:
         placement = {f"row_{i}": [f"v{i}_{j}" for j in range(5)] for i in range(5)}
     if rng.random() < APART:
         placement = "by-vertex"
-    hosts = list(place(built(job, folder).sheaf, placement))
+    hosts = list(hosts_of(built(job, folder).sheaf, placement))
     return {
         **job,
         "rule": "prox",
@@ -125,7 +125,9 @@ def network(
         {"kind": "lognormal", "mean": delay / 3.0, "sigma": upto(1.0)},
         {"kind": "empirical", "path": str(folder / "delays.txt")},
     ]
-    one, other = sorted(hosts[int(place)] for place in rng.choice(len(hosts), 2, replace=False))
+    one, other = sorted(
+        hosts[int(hosts_of)] for hosts_of in rng.choice(len(hosts), 2, replace=False)
+    )
     apart = [str(host) for host in rng.choice(hosts, rng.integers(1, len(hosts)), replace=False)]
     begins = upto(lasts / 3.0)
     flaps = delay + upto(10.0 * delay)
@@ -191,8 +193,10 @@ def play(seed: int) -> str:
             else job.network.forward_cochain(job.samples.inputs)
         )
         problem = job.prepare(Observer()).problem
-        heard = 0 if cone is None else sum(a.earliest < np.inf for a in cone.arrivals.values())
-        return scenario.play(Scenario(name, problem, simulator, oracle)) + f", {heard} in the cone"
+        reached = 0 if cone is None else sum(a.earliest < np.inf for a in cone.arrivals.values())
+        return (
+            scenario.play(Scenario(name, problem, simulator, oracle)) + f", {reached} in the cone"
+        )
 
 
 def light_cone(job: InferJob) -> sn.LightCone | None:

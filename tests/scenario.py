@@ -71,7 +71,7 @@ def _judged(case: Scenario) -> str:
         record = simulation.run(RunHooks())
     if record.outcome is not sn.Outcome.CONVERGED:
         raise FailedError(record.message)
-    if not waves[-1].at_rest:
+    if not waves[-1].idle:
         raise FailedError("not at rest when the last wave began")
     apart = max(float(np.abs(record.cochain[v] - case.oracle[v]).max()) for v in case.oracle)
     if not apart <= CLOSE:
@@ -89,7 +89,7 @@ def _judged(case: Scenario) -> str:
     )
 
 
-class Words(dict[Key, Entry]):
+class WatchedEntries(dict[Key, Entry]):
     """What an inbox keeps of each key: it may only grow newer."""
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ def only_newer() -> Iterator[None]:
     def watched(self: HostSpec) -> Host:
         made = build(self)
         for vertex in made.group.vertices.values():
-            vertex.inbox.entries = Words()
+            vertex.inbox.entries = WatchedEntries()
         return made
 
     HostSpec.build = watched  # type: ignore[method-assign]
@@ -129,9 +129,9 @@ def check_counts(simulation: Simulation) -> None:
     for host in simulation.every_incarnation():
         kept = 0
         for vertex in host.group.vertices.values():
-            words = vertex.inbox.entries
-            assert isinstance(words, Words)
-            kept += words.kept
+            entries = vertex.inbox.entries
+            assert isinstance(entries, WatchedEntries)
+            kept += entries.kept
         if host.group.messages != kept:
             raise FailedError(f"{host.name} counts {host.group.messages} messages and kept {kept}")
 
@@ -140,7 +140,7 @@ class Wave(NamedTuple):
     """When it began, and whether all hosts were at rest then in truth."""
 
     began: float
-    at_rest: bool
+    idle: bool
 
 
 def watch_waves(simulation: Simulation) -> list[Wave]:
@@ -154,22 +154,22 @@ def watch_waves(simulation: Simulation) -> list[Wave]:
 
     def watched() -> StatusRequest:
         everyone = simulation.hosts.keys() == simulation.incarnations.keys()
-        at_rest = everyone and all(map(is_at_rest, simulation.hosts.values()))
-        waves.append(Wave(simulation.kernel.now, at_rest))
+        idle = everyone and all(map(is_idle, simulation.hosts.values()))
+        waves.append(Wave(simulation.kernel.now, idle))
         return begin_wave()
 
     simulation.coordinator.begin_wave = watched  # type: ignore[method-assign]
     return waves
 
 
-def is_at_rest(host: Host) -> bool:
+def is_idle(host: Host) -> bool:
     """Return whether no vertex has a reason to move, and all that was said was heard.
 
     A copy of a frame that arrives late may still be acknowledged.
     """
     moves = any(vertex.runnable for vertex in host.group.vertices.values())
-    heard = host.transport.all_acknowledged
-    return host._started and heard and not moves
+    acknowledged = host.transport.all_acknowledged
+    return host._started and acknowledged and not moves
 
 
 def watch_partitions(simulation: Simulation) -> None:

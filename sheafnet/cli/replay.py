@@ -17,8 +17,8 @@ from sheafnet.observe.rundir import TRACE
 from sheafnet.runtime.jobs.observer import Observer
 
 
-class CourseError(Exception):
-    """The repeated run took another course at this event."""
+class TraceMismatchError(Exception):
+    """The trace of the repeated run differs at this event."""
 
     def __init__(self, number: int, then: str, now: str) -> None:
         super().__init__(f"event {number} differs\n  then: {then}\n  now:  {now}")
@@ -41,7 +41,7 @@ def replay(ctx: click.Context, run_dir: Path) -> None:
         found = job.prepare(Observer(), trace).execute()
         if trace is not None:
             trace.end()
-    except CourseError as difference:
+    except TraceMismatchError as difference:
         show(str(difference))
         ctx.exit(1)
     digest = found.record.trace_digest
@@ -63,12 +63,12 @@ class _Comparison:
     def __call__(self, line: str) -> None:
         number, then = next(self._numbers), next(self._then, "(the run had ended)")
         if line != then:
-            raise CourseError(number, then, line)
+            raise TraceMismatchError(number, then, line)
 
     def end(self) -> None:
         """Raise if there was more."""
         for then in self._then:
-            raise CourseError(next(self._numbers), then, "(the run has ended)")
+            raise TraceMismatchError(next(self._numbers), then, "(the run has ended)")
 
 
 def _digest(run_dir: Path) -> str:

@@ -90,7 +90,7 @@ class Point:
     @property
     def command(self) -> str:
         """The one that repeats it."""
-        options = [word for override in self.overrides for word in ("--set", override)]
+        options = [argument for override in self.overrides for argument in ("--set", override)]
         return shlex.join(["sheafnet", "run", self.config, *options])
 
 

@@ -98,10 +98,10 @@ def show_fit(job: TrainJob, fit: Fit) -> None:
         table.add_column("on test")
     evaluations = len(fit.history)
     stride = -(-evaluations // MOST_EVALUATIONS)
-    for place, it in enumerate(fit.history):
-        if place % stride and place != evaluations - 1 and it is not fit.evaluation:
+    for index, it in enumerate(fit.history):
+        if index % stride and index != evaluations - 1 and it is not fit.evaluation:
             continue
-        kept = " *" if it is fit.evaluation and place != evaluations - 1 else ""
+        kept = " *" if it is fit.evaluation and index != evaluations - 1 else ""
         row = [f"{it.step:,}{kept}", f"{it.train.loss:.4g}", _figure(it.test_loss, ".4g")]
         if classes:
             on_test = None if it.test is None else it.test.accuracy
@@ -147,8 +147,8 @@ def waited_for(hosts: Mapping[str, HostTime]) -> str:
     busiest = f"{slowest} was busy {hosts[slowest].load:.0%} of its time"
     if not others:
         return busiest
-    rest = sum(others) / len(others)
-    return f"{busiest}, the others {rest:.0%}: they waited for it, and for the wire"
+    load = sum(others) / len(others)
+    return f"{busiest}, the others {load:.0%}: they waited for it, and for the wire"
 
 
 def _figure(value: float | None, form: str) -> str:

@@ -34,9 +34,9 @@ class Faults:
 
     def add(self, key: str, message: str) -> None:
         """Note one fault."""
-        section, dot, rest = key.partition(".")
+        section, dot, inner = key.partition(".")
         self.found.append(
-            self._loaded.fault(self._sections.get(section, section) + dot + rest, message)
+            self._loaded.fault(self._sections.get(section, section) + dot + inner, message)
         )
 
     def attempt(self, key: str, make: Callable[[], T]) -> T | None:

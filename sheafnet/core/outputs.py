@@ -163,8 +163,8 @@ class Softmax(OutputActivation):
     def newton(self, weight: Array, p: Array, force: Array) -> Array:
         # diag(weight + p) − ppᵀ, inverted by Sherman and Morrison's formula.
         scaled, tilt = force / (weight + p), p / (weight + p)
-        rest = np.sum(tilt * weight, axis=0)  # 1 − pᵀ tilt, without the cancellation
-        return np.asarray(scaled + tilt * (np.sum(p * scaled, axis=0) / rest))
+        denominator = np.sum(tilt * weight, axis=0)  # 1 − pᵀ tilt, without the cancellation
+        return np.asarray(scaled + tilt * (np.sum(p * scaled, axis=0) / denominator))
 
     @property
     def curvature(self) -> float:

@@ -77,7 +77,7 @@ class Sheaf:
             raise SheafError(f"edge names occur twice: {', '.join(twice)}")
         self.graph = Graph(stalks, {edge.name: (edge.tail, edge.head) for edge in self.edges})
         self._stalks = {vertex: int(dim) for vertex, dim in stalks.items()}
-        self._order = {vertex: place for place, vertex in enumerate(self._stalks)}
+        self._order = {vertex: position for position, vertex in enumerate(self._stalks)}
         self._edges = {edge.name: edge for edge in self.edges}
         self._edge_dims = {edge.name: self._edge_dim(edge) for edge in self.edges}
         self.dtype = float_dtype(*self._map_dtypes())

@@ -84,7 +84,7 @@ class StalkPins:
         return np.asarray(self.held | (self.weight[:, 0] > 0.0))
 
     @property
-    def at_rest(self) -> Array:
+    def equilibrium(self) -> Array:
         """Where the pins alone would have the stalk, shape (dim, batch); 0 where there is none."""
         weight = self.weight
         pulled = np.zeros_like(self.value)

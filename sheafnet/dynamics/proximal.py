@@ -139,7 +139,7 @@ class FoldedProximal(Proximal):
         self.exact = bent.map.prox_is_exact
         others = [inc for inc in star.incidences if inc is not bent]
         self._target = star.incidences.index(bent)
-        self._others = [place for place, inc in enumerate(star.incidences) if inc is not bent]
+        self._others = [index for index, inc in enumerate(star.incidences) if inc is not bent]
         self._only_identities = all(isinstance(inc.map, Identity) for inc in others)
         self._weight = _weight(star, len(others))
         self._lone = len(others) == 1 and (star.pins is None or not star.pins.springs)
@@ -154,7 +154,7 @@ class FoldedProximal(Proximal):
 
     def minimiser(self, star: Star, inbox: Inbox) -> Array:
         pins, keys = star.pins, star.latest_keys
-        others = [inbox[keys[place]] for place in self._others]
+        others = [inbox[keys[index]] for index in self._others]
         if self._lone:
             (centre,) = others
         else:

@@ -181,16 +181,16 @@ class Star:
         From the latest projection of each neighbour; see ``core.local.descent``.
         """
         if self._seen != inbox.version:
-            self._look(inbox)
+            self._update_force(inbox)
         return self._descent
 
     def stationarity(self, inbox: Inbox) -> float:
         """Return the largest force that can move the vertex, over coordinates and samples."""
         if self._seen != inbox.version:
-            self._look(inbox)
+            self._update_force(inbox)
         return self._stationarity
 
-    def _look(self, inbox: Inbox) -> None:
+    def _update_force(self, inbox: Inbox) -> None:
         """Work out the force, and the largest part of it."""
         ends, pins, latest = self.incidences, self.constraint.pins, self.latest(inbox)
         if pins is None and not self.has_kinks:

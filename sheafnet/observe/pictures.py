@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def draw_light_cone(path: Path, cone: LightCone) -> None:
-    """Draw virtual time against graph distance: when word could come, and what came.
+    """Draw virtual time against graph distance: when the push can have come, and when it did.
 
     Raises
     ------
@@ -26,9 +26,9 @@ def draw_light_cone(path: Path, cone: LightCone) -> None:
     """
     figure, (axes,) = _axes()
     reached = [it for it in cone.arrivals.values() if it.distance is not None]
-    words = [(it.distance, it.earliest) for it in reached if it.earliest < float("inf")]
+    reachable = [(it.distance, it.earliest) for it in reached if it.earliest < float("inf")]
     changes = [(it.distance, it.changed) for it in reached if it.changed is not None]
-    axes.plot(*zip(*words, strict=True), "_", color="0.4", ms=16, label="first word of it")
+    axes.plot(*zip(*reachable, strict=True), "_", color="0.4", ms=16, label="first word of it")
     axes.plot(*zip(*changes, strict=True), "o", color="C0", ms=5, label="stalk first changed")
     axes.set_xlabel(f"edges from {cone.push.vertex}")
     axes.set_ylabel("virtual time")

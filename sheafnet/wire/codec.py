@@ -156,8 +156,8 @@ class Codec:
             )
         head = _SIZES.pack(len(header), payload) + header + bytes(-len(header) % 8)
         if payload <= COPIED:
-            rest = b"".join((head, *parts))
-            return _START + _checksum(xxh3_64_digest(rest)) + rest
+            body = b"".join((head, *parts))
+            return _START + _checksum(xxh3_64_digest(body)) + body
         hashed = xxh3_64(head)
         for part in parts:
             hashed.update(part)
@@ -227,8 +227,8 @@ class Codec:
         payload_at = PREFIX + header_size + -header_size % 8
         if header_size > limits.header or payload_at + payload_size != len(data):
             raise ProtocolError("the sizes in the prefix do not fit the frame", "size")
-        rest = data[_HASHED_FROM:] if len(data) <= COPIED else memoryview(data)[_HASHED_FROM:]
-        if _checksum(xxh3_64_digest(rest)) != data[len(_START) : _HASHED_FROM]:
+        body = data[_HASHED_FROM:] if len(data) <= COPIED else memoryview(data)[_HASHED_FROM:]
+        if _checksum(xxh3_64_digest(body)) != data[len(_START) : _HASHED_FROM]:
             raise ProtocolError("the checksum does not fit the frame", "checksum")
         return header_size, payload_at, payload_at + payload_size
 

@@ -48,7 +48,7 @@ def bare_loop(
         for n in range(1, last + 1):
             force_z[n] = z[n] - into[n]
             if n < last:
-                add_gate(force_z[n], z[n], gate[n] - a[n], rests=dt is None)
+                add_gate(force_z[n], z[n], gate[n] - a[n], settles=dt is None)
             worst = max(worst, force_z[n].max(), -force_z[n].min())
         for n in range(1, last):
             force_a[n] = weights[n + 1].T @ (into[n + 1] - z[n + 1])
@@ -67,10 +67,10 @@ def bare_loop(
     return {f"z{n}": x for n, x in z.items()} | {f"a{n}": x for n, x in a.items()}
 
 
-def add_gate(force: np.ndarray, z: np.ndarray, pull: np.ndarray, *, rests: bool) -> None:
+def add_gate(force: np.ndarray, z: np.ndarray, pull: np.ndarray, *, settles: bool) -> None:
     """Add the pull of an activation edge; at a kink leave of the force what can move the unit."""
     force += pull * (z >= 0.0)
-    if rests and not z.all():
+    if settles and not z.all():
         at = np.flatnonzero(z == 0.0)
         to_right = force.flat[at]
         to_left = to_right - pull.flat[at]

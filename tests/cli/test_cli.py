@@ -365,7 +365,7 @@ def test_help_and_version() -> None:
     assert sn.__version__ in sheafnet("--version").output
 
 
-def test_the_installed_command_is_quiet_in_a_pipe() -> None:
+def test_the_installed_command_is_silent_in_a_pipe() -> None:
     done = subprocess.run(command("run", QUICK), capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert done.stderr == ""

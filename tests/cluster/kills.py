@@ -147,12 +147,12 @@ def main_training(times: int, rounds: int = 600) -> None:
     undisturbed = train(rounds, sn.Cluster()).execute().history[-1].time
     lost = []
     for seed in range(times):
-        lesson = kill_in_training(seed, rounds=rounds)
-        lost.append(lesson.seconds - undisturbed)
+        killed = kill_in_training(seed, rounds=rounds)
+        lost.append(killed.seconds - undisturbed)
         print(
-            f"{lesson.host} killed at round {lesson.at_round}: back in "
-            f"{', '.join(f'{r.seconds:.2f} s' for r in lesson.recoveries)}, deviation "
-            f"{lesson.deviation:.1e}, {lesson.seconds:.2f} s instead of {undisturbed:.2f} s",
+            f"{killed.host} killed at round {killed.at_round}: back in "
+            f"{', '.join(f'{r.seconds:.2f} s' for r in killed.recoveries)}, deviation "
+            f"{killed.deviation:.1e}, {killed.seconds:.2f} s instead of {undisturbed:.2f} s",
             flush=True,
         )
     print(f"time lost: median {statistics.median(lost):.2f} s, worst {max(lost):.2f} s")

@@ -121,9 +121,9 @@ class TestOnOneRay:
     def test_a_host_that_is_killed_in_training_changes_nothing(
         self, warm_cluster: WarmCluster
     ) -> None:
-        lesson = kill_in_training(seed=0, runtime=warm_cluster, rounds=200)
-        assert [(r.host, r.incarnation) for r in lesson.recoveries] == [(lesson.host, 1)]
-        assert lesson.deviation <= 1e-12
+        killed = kill_in_training(seed=0, runtime=warm_cluster, rounds=200)
+        assert [(r.host, r.incarnation) for r in killed.recoveries] == [(killed.host, 1)]
+        assert killed.deviation <= 1e-12
 
     def test_a_host_that_may_not_come_back_ends_the_run(self, tmp_path: Path) -> None:
         moving = Moving()
@@ -172,7 +172,7 @@ class TestOnOneRay:
 
 
 class TestWarm:
-    def test_the_next_run_lives_in_the_same_processes(self, warm_cluster: WarmCluster) -> None:
+    def test_the_next_run_has_the_same_processes(self, warm_cluster: WarmCluster) -> None:
         other = golden.load("2-25-1-sigmoid")
         first, second = (
             sn.infer(each.sheaf, each.pins, rule="sor", runtime=warm_cluster)

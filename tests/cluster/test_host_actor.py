@@ -26,17 +26,17 @@ class Neighbour:
     """Has the methods of an actor's handle that a host uses, and keeps what it is sent."""
 
     def __init__(self) -> None:
-        self.heard: SimpleQueue[bytes] = SimpleQueue()
+        self.received: SimpleQueue[bytes] = SimpleQueue()
         self.push = self
 
     def options(self, **_: Any) -> Neighbour:
         return self
 
     def remote(self, *parts: bytes) -> None:
-        self.heard.put(b"".join(parts))
+        self.received.put(b"".join(parts))
 
 
-def test_a_frame_makes_a_host_step_that_rests_and_a_question_does_not(
+def test_a_frame_ends_the_pause_of_a_host_and_a_request_does_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(host_actor, "PACE", 3600.0)
@@ -62,12 +62,12 @@ def test_a_frame_makes_a_host_step_that_rests_and_a_question_does_not(
 
     try:
         for neighbour in neighbours.values():
-            neighbour.heard.get(timeout=60)  # it has begun
+            neighbour.received.get(timeout=60)  # it has begun
         for name in neighbours:
             ((_, frame),) = hosts[name].step(0.0)
             mail.put(frame)
         for neighbour in neighbours.values():
-            neighbour.heard.get(timeout=60)  # it has heard both, and stepped
+            neighbour.received.get(timeout=60)  # it has heard both, and stepped
         stepped = updates()
         assert stepped > 0
         assert [updates() for _ in range(5)] == [stepped] * 5

@@ -116,7 +116,7 @@ with attending(Path(sys.argv[1])):
 """
 
 
-def test_a_driver_that_was_forked_is_buried_while_its_child_lives(tmp_path: Path) -> None:
+def test_a_driver_that_was_forked_is_cleared_away_while_its_child_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "ray"
     folder.mkdir()
     command = Command(sys.executable, "-c", FORKED, str(folder))

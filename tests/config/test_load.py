@@ -136,7 +136,7 @@ def test_overrides_replace_add_and_choose_kinds(tmp_path: Path) -> None:
         ("seed=[", "--set: seed: while parsing"),
     ],
 )
-def test_faults_of_overrides_are_told_from_those_of_the_file(
+def test_faults_of_overrides_are_apart_from_those_of_the_file(
     tmp_path: Path, override: str, expected: str
 ) -> None:
     assert faults(tmp_path, GOOD + "seed: 1\n", override)[0].startswith(expected)

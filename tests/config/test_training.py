@@ -159,9 +159,9 @@ def test_the_examples_train(name: str, tmp_path: Path, monkeypatch: pytest.Monke
     assert code == 0, output
     result: dict[str, Any] = json.loads(Path("here/result.json").read_text())
     events = [json.loads(line) for line in Path("here/events.jsonl").read_text().splitlines()]
-    looks = [event for event in events if event["event"] == "evaluation"]
-    assert looks[-1]["train"] == result["train"]
-    assert result["train"]["loss"] < 0.2 * looks[0]["train"]["loss"]
+    evaluations = [event for event in events if event["event"] == "evaluation"]
+    assert evaluations[-1]["train"] == result["train"]
+    assert result["train"]["loss"] < 0.2 * evaluations[0]["train"]["loss"]
     assert events[-1]["event"] == "training_ended"
     assert Path("here/losses.svg").read_text().startswith("<?xml")
     before, after = (sn.ReluNetwork.load(f"here/{n}.npz") for n in ("initial", "network"))

@@ -73,9 +73,9 @@ def test_soft_pins_add_up() -> None:
     stalk = pins["a0"]
     assert [spring.name for spring in stalk.springs] == ["pin_a0_0", "pin_a0_1"]
     np.testing.assert_array_equal(stalk.weight, [[4.0], [4.0]])
-    np.testing.assert_array_equal(stalk.at_rest, [[(1.0 + 12.0) / 4.0], [0.25]])
+    np.testing.assert_array_equal(stalk.equilibrium, [[(1.0 + 12.0) / 4.0], [0.25]])
     x = np.array([[2.0], [2.0]])
-    np.testing.assert_array_equal(stalk.pull(x), 4.0 * (x - stalk.at_rest))
+    np.testing.assert_array_equal(stalk.pull(x), 4.0 * (x - stalk.equilibrium))
     energy = 0.5 * sum(float(np.sum(s.residual(x) ** 2)) for s in stalk.springs)
     assert energy == pytest.approx(0.5 * (1.0 + 1.0) + 1.5 * (4.0 + 4.0))
 

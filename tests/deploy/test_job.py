@@ -53,7 +53,7 @@ def test_a_job_on_a_head_converges_and_the_head_goes(tmp_path: Path, short_folde
         assert re.search(r"Job 'raysubmit_\w+' succeeded", out)
         result = json.loads((tmp_path / "runs" / "cluster-1" / "result.json").read_text())
         assert result["outcome"] == "CONVERGED"
-        assert len({place["pid"] for place in result["processes"].values()}) == 4
+        assert len({hosts_of["pid"] for hosts_of in result["processes"].values()}) == 4
         # Nothing of Ray is left in the home of the user, or in the folder of the head.
         assert list((tmp_path / "home").iterdir()) == []
         assert not list(short_folder.glob("tmp.*"))

@@ -79,7 +79,7 @@ def alerts() -> list[dict[str, Any]]:
     return [rule for group in load("alerts.yml")["groups"] for rule in group["rules"]]
 
 
-def test_every_alert_is_shown_to_fire_and_to_stay_quiet() -> None:
+def test_every_alert_is_shown_to_fire_and_to_stay_silent() -> None:
     cases = [case for test in load("alerts_test.yml")["tests"] for case in test["alert_rule_test"]]
     names = {rule["alert"] for rule in alerts()}
     assert names == {
@@ -196,7 +196,7 @@ def test_the_dashboard_can_be_imported_anywhere() -> None:
     assert all(x < 24 for x, _ in cells)
 
 
-def test_prometheus_looks_where_runs_say_where_they_are(tmp_path: Path) -> None:
+def test_prometheus_discovers_runs_where_they_announce_themselves(tmp_path: Path) -> None:
     (job,) = load("prometheus.yml")["scrape_configs"]
     (pattern,) = job["file_sd_configs"][0]["files"]
     targets = RunDirectory.next_in(tmp_path / "runs", "digits").targets[-1]
@@ -233,7 +233,7 @@ def test_what_the_image_is_built_from_is_there_and_not_ignored() -> None:
     assert all((ROOT / name).exists() for name in copied)
 
 
-def test_the_image_is_pinned_quiet_and_runs_as_nobody_in_particular() -> None:
+def test_the_image_is_pinned_and_runs_as_nobody_in_particular() -> None:
     for image in re.findall(r"^FROM (\S+)", DOCKERFILE, re.M):
         assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", image)
     (user,) = re.findall(r"^USER (\d+):\d+$", DOCKERFILE, re.M)
@@ -289,10 +289,10 @@ def test_compose_pins_its_images() -> None:
 
 def test_compose_mounts_what_there_is_and_nothing_to_write_to() -> None:
     mounted = [mount for service in services().values() for mount in service.get("volumes", [])]
-    for source, *rest in (mount.split(":") for mount in mounted):
+    for source, *others in (mount.split(":") for mount in mounted):
         if source.startswith("."):
             assert (DEPLOY / source).exists(), source
-            assert rest[-1] == "ro"
+            assert others[-1] == "ro"
         else:
             assert source in load("docker-compose.yml")["volumes"]
     writers = [name for name, s in services().items() if any(
@@ -301,7 +301,7 @@ def test_compose_mounts_what_there_is_and_nothing_to_write_to() -> None:
     assert writers == ["head"]
 
 
-def test_compose_is_quiet_and_asks_for_a_token() -> None:
+def test_compose_is_silent_and_asks_for_a_token() -> None:
     for name in ("head", "worker", "job"):
         environment = services()[name]["environment"]
         assert (
@@ -390,10 +390,10 @@ TYPOS: list[tuple[tuple[str | int, ...], Any]] = [
 @pytest.mark.parametrize(("path", "value"), TYPOS)
 def test_a_slip_in_the_ray_job_is_found(path: tuple[str | int, ...], value: Any) -> None:
     document = copy.deepcopy(kubernetes("RayJob"))
-    place = document
+    hosts_of = document
     for part in path[:-1]:
-        place = place[part]
-    place[path[-1]] = value
+        hosts_of = hosts_of[part]
+    hosts_of[path[-1]] = value
     assert not schema().is_valid(document)
 
 
@@ -433,7 +433,7 @@ def test_the_ray_job_has_the_ray_of_the_image_a_token_and_a_volume() -> None:
     assert services()["head"]["volumes"] == [f"runs:{mount['mountPath']}"]
 
 
-def test_the_metrics_of_the_ray_job_are_where_prometheus_is_told() -> None:
+def test_the_metrics_of_the_ray_job_are_where_prometheus_scrapes() -> None:
     metrics = parsed(shlex.split(kubernetes("RayJob")["spec"]["entrypoint"])).metrics
     template = kubernetes("RayJob")["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]
     (container,) = template["spec"]["containers"]

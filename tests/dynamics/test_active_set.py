@@ -183,7 +183,7 @@ def silent_after(group: Group, rounds: int) -> bool:
 
 
 @pytest.mark.parametrize("runtime", [sn.Lockstep(), HOSTILE], ids=["lockstep", "hostile"])
-def test_pins_can_be_changed_on_the_way_and_at_rest(runtime: Runtime) -> None:
+def test_pins_can_be_changed_on_the_way_and_when_idle(runtime: Runtime) -> None:
     network, pins, _ = problem(1, 2)
     a0, output = pins
     other = sn.Pin(output.vertex, np.asarray(output.value) - 1.0)

@@ -232,7 +232,7 @@ def test_same_seed_same_digest_and_bits_another_seed_another_digest() -> None:
         np.testing.assert_allclose(first.cochain[vertex], other.cochain[vertex], atol=1e-6)
 
 
-def test_the_digest_tells_courses_apart_that_end_alike() -> None:
+def test_the_digest_differs_for_runs_that_end_alike() -> None:
     stop = sn.Stop(1e-300, 2000)
     digests = {
         sn.infer(SHEAF, PINS, rule=rule, runtime=sn.Lockstep(schedule), stop=stop).trace_digest

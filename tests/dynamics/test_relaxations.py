@@ -144,7 +144,7 @@ def test_keep_goes_where_a_fine_flow_goes(c: float, a: float, start: float) -> N
     assert z == pytest.approx(flow, abs=5e-3)
 
 
-def test_a_unit_on_its_kink_is_at_rest_and_counted() -> None:
+def test_a_unit_on_its_kink_is_stationary_and_counted() -> None:
     for rule in (sn.Prox(), sn.Prox(branch="keep"), sn.Heat(), sn.Sor()):
         solution = relax_unit(1.0, -2.0, rule, 0.7)
         assert solution.outcome is sn.Outcome.CONVERGED
@@ -155,7 +155,7 @@ def test_a_unit_on_its_kink_is_at_rest_and_counted() -> None:
     assert chattering.outcome is sn.Outcome.BUDGET_EXHAUSTED
 
 
-def test_a_maximum_on_a_kink_is_no_rest() -> None:
+def test_a_maximum_on_a_kink_is_not_stationary() -> None:
     """Between the one-sided forces lies zero, but the energy falls to both sides."""
     sheaf = unit(-1.0, 3.0)
     pins = resolve_pins(sheaf, [sn.Pin("a0", [[-1.0]]), sn.Pin("a1", [[3.0]])])

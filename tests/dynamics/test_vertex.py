@@ -60,7 +60,7 @@ def test_a_vertex_alone_fed_by_hand_gets_the_right_stalk() -> None:
     assert vertex.updates == 1
 
 
-def test_the_newest_word_counts_whatever_the_order_of_arrival() -> None:
+def test_the_newest_message_counts_whatever_the_order_of_arrival() -> None:
     vertex = a1_alone()
     assert vertex.receive(projection("activation_1", "z1", 5, [5.0, 5.0]))
     assert not vertex.receive(projection("activation_1", "z1", 4, [4.0, 4.0]))  # late

@@ -241,7 +241,7 @@ def test_queries_show_a_run_at_work_and_nothing_once_it_is_over(world: World, na
         # Asynchronously an edge may rise for a moment: it is the course that falls.
         watcher.until(f"deriv({discord}[1h]) < 0", all_of_them, SECONDS)
         updating = watcher.by("vertex", f"rate(sheafnet_vertex_updates_total{mine}[5s]) > 0")
-        heard = watcher.query(f"sheafnet_messages_total{mine} > 0")
+        delivered = watcher.query(f"sheafnet_messages_total{mine} > 0")
         ways = {(edge, way) for edge in edges for way in ("forward", "backward")}
 
         def all_but_the_pinned(found: list[Sample]) -> bool:
@@ -251,7 +251,7 @@ def test_queries_show_a_run_at_work_and_nothing_once_it_is_over(world: World, na
         hearing = f"rate(sheafnet_messages_total{mine}[5s]) > 0"
         watcher.until(hearing, all_but_the_pinned, SECONDS)
     assert set(updating) == free
-    assert directions(heard) == ways
+    assert directions(delivered) == ways
     assert begun.end().outcome is sn.Outcome.STOPPED
     assert not any(path.exists() for path in begun.directory.targets)
     ours = f'{{__name__=~"sheafnet_.*",run="{name}"}}'

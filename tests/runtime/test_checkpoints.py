@@ -70,10 +70,10 @@ def test_it_goes_on_bit_for_bit(
     assert [point.snapshot.step for point in collected.points] == [5, 10, 15, 19]
     save_checkpoint(tmp_path / "point.npz", collected.points[1])
     point = load_checkpoint(tmp_path / "point.npz", SHEAF)
-    rest = train(rule, optimiser, runtime, sn.Observer(), point, batches_in_flight)
-    np.testing.assert_array_equal(flat(rest.network), flat(whole.network))
-    assert [it.step for it in rest.history] == [0, 5, 10, 15, 19]
-    for one, other in zip(rest.history, whole.history, strict=True):
+    continued = train(rule, optimiser, runtime, sn.Observer(), point, batches_in_flight)
+    np.testing.assert_array_equal(flat(continued.network), flat(whole.network))
+    assert [it.step for it in continued.history] == [0, 5, 10, 15, 19]
+    for one, other in zip(continued.history, whole.history, strict=True):
         assert replace(one, time=0.0) == replace(other, time=0.0)
 
 
@@ -93,11 +93,11 @@ def test_patience_is_not_forgotten(from_step: int, tmp_path: Path) -> None:
     end = whole.history[-1].step
     point = next(it for it in collected.points if it.snapshot.step == min(from_step, end))
     save_checkpoint(tmp_path / "point.npz", point)
-    rest = fit(sn.Observer(), load_checkpoint(tmp_path / "point.npz", SHEAF))
-    assert rest.stopped
-    assert rest.history == whole.history
-    assert rest.evaluation == whole.evaluation
-    np.testing.assert_array_equal(flat(rest.network), flat(whole.network))
+    continued = fit(sn.Observer(), load_checkpoint(tmp_path / "point.npz", SHEAF))
+    assert continued.stopped
+    assert continued.history == whole.history
+    assert continued.evaluation == whole.evaluation
+    np.testing.assert_array_equal(flat(continued.network), flat(whole.network))
 
 
 @pytest.mark.parametrize("batches_in_flight", [1, 3])
@@ -133,9 +133,9 @@ def test_what_is_stopped_goes_on_from_where_it_was(
     last = impatient.points[-1]
     assert 8 <= last.snapshot.step < 40
     assert stopped.evaluation.step == last.snapshot.step
-    whole, rest = fit(sn.Observer()), fit(sn.Observer(), last)
-    assert [it.step for it in rest.history] == [it.step for it in whole.history] == [0, 40, 43]
-    np.testing.assert_array_equal(flat(rest.network), flat(whole.network))
+    whole, continued = fit(sn.Observer()), fit(sn.Observer(), last)
+    assert [it.step for it in continued.history] == [it.step for it in whole.history] == [0, 40, 43]
+    np.testing.assert_array_equal(flat(continued.network), flat(whole.network))
 
 
 def test_the_last_ones_are_kept_and_a_broken_one_is_passed_over(
@@ -252,7 +252,7 @@ def test_resume_goes_without_other_settings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_told_to_end_leaves_a_checkpoint(
+def test_a_run_that_is_asked_to_end_leaves_a_checkpoint(
     number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the step that it had come to, though no look was due."""

@@ -28,7 +28,7 @@ def cone(push: sn.Push, rule: str | sn.Rule = "prox", **settings: Any) -> sn.Lig
 
 @pytest.mark.parametrize("rule", ["prox", "heat", "sor"])
 @pytest.mark.parametrize("placement", ["by-vertex", "by-layer"])
-def test_nothing_changes_before_there_is_word_of_it(rule: str, placement: str) -> None:
+def test_nothing_changes_before_the_push_can_have_reached_it(rule: str, placement: str) -> None:
     found = cone(sn.Push("z2", at=50.0), rule, placement=placement, **HOSTILE)
     assert found.violations == ()
     arrivals = found.arrivals
@@ -82,7 +82,7 @@ def test_a_vertex_that_reads_the_stalk_of_a_stranger_is_found_out(
     assert "z4" in cone(push, placement="by-vertex", **HOSTILE).violations
 
 
-def test_a_check_may_end_when_there_is_word_everywhere() -> None:
+def test_a_check_may_end_when_the_push_has_reached_everyone() -> None:
     push = sn.Push("z1", at=50.0)
     ended_before = False
     for seed in range(5):

@@ -14,7 +14,7 @@ from sheafnet.runtime.hosts.control import StatusRequest
 from sheafnet.runtime.hosts.deferral import FORCING_TERM
 from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.host import Host
-from sheafnet.runtime.hosts.placement import place
+from sheafnet.runtime.hosts.placement import hosts_of
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 from sheafnet.wire.codec import Codec
 from sheafnet.wire.frame import Frame
@@ -50,32 +50,32 @@ def settle(hosts: dict[str, Host], start: float = 0.0) -> float:
 
 def test_placement_by_layer_and_by_vertex() -> None:
     sheaf = sn.ReluNetwork.random([2, 3, 4, 2], seed=0, output="softmax").to_sheaf()
-    assert place(sheaf, "by-layer") == {
+    assert hosts_of(sheaf, "by-layer") == {
         "layer_0": ("a0",),
         "layer_1": ("z1", "a1"),
         "layer_2": ("z2", "a2"),
         "layer_3": ("z3", "a3"),
     }
-    assert list(place(sheaf, "by-vertex")) == list(sheaf.vertices)
-    assert place(sn.Sheaf({"left": 1, "right": 2}, []), "by-layer") == {
+    assert list(hosts_of(sheaf, "by-vertex")) == list(sheaf.vertices)
+    assert hosts_of(sn.Sheaf({"left": 1, "right": 2}, []), "by-layer") == {
         "left": ("left",),
         "right": ("right",),
     }
     with pytest.raises(InputError, match="no placement 'by-layr'; did you mean 'by-layer'"):
-        place(sheaf, "by-layr")  # type: ignore[arg-type]
+        hosts_of(sheaf, "by-layr")  # type: ignore[arg-type]
 
 
 def test_placement_as_it_is_given() -> None:
     sheaf = sn.ReluNetwork.random([2, 3, 2], seed=0).to_sheaf()
     given = {"ends": ["z2", "a0"], "middle": ["a1", "z1"]}
-    assert place(sheaf, given) == {"ends": ("a0", "z2"), "middle": ("z1", "a1")}
+    assert hosts_of(sheaf, given) == {"ends": ("a0", "z2"), "middle": ("z1", "a1")}
     for bad, error, text in (
         ({"one": ["a0", "z1", "z2"]}, InputError, "'a1' is on no host"),
         (given | {"more": ["a1"]}, InputError, "'a1' is on 'middle' and on 'more'"),
         (given | {"more": ["z3"]}, UnknownNameError, "no vertex 'z3'"),
     ):
         with pytest.raises(error, match=text):
-            place(sheaf, bad)
+            hosts_of(sheaf, bad)
 
 
 def test_hosts_converge_over_bytes_and_then_fall_silent() -> None:
@@ -93,7 +93,7 @@ def test_hosts_converge_over_bytes_and_then_fall_silent() -> None:
         assert not host.transport.refused
 
 
-def test_nobody_steps_before_every_neighbour_was_heard() -> None:
+def test_nobody_steps_before_every_projection_was_received() -> None:
     hosts = deployment().hosts()
     hosts["layer_1"].step(0.0)
     for _ in range(5):
@@ -180,7 +180,7 @@ def test_a_lost_frame_is_sent_again_until_it_is_acknowledged() -> None:
     assert sender.report(StatusRequest(1)).idle
 
 
-def test_a_restarted_host_is_heard_and_told_again_what_it_missed() -> None:
+def test_a_restarted_host_is_accepted_and_sent_again_what_it_missed() -> None:
     plan = deployment()
     hosts = plan.hosts()
     now = settle(hosts)
@@ -206,9 +206,9 @@ def test_an_acknowledgement_of_an_earlier_incarnation_settles_nothing() -> None:
     plan = deployment()
     host = plan.host_spec("layer_0", incarnation=1).build()
     host.step(0.0)
-    for heard in (0, 1):
+    for incarnation in (0, 1):
         assert not host.idle
-        host.receive(encode(Frame("run", "layer_1", "layer_0", 0, 0, heard, (1,), ())), 1.0)
+        host.receive(encode(Frame("run", "layer_1", "layer_0", 0, 0, incarnation, (1,), ())), 1.0)
     assert host.idle
 
 

@@ -46,14 +46,14 @@ def incarnation_kept(patch: pytest.MonkeyPatch) -> None:
 def only_acknowledgements_partitioned(patch: pytest.MonkeyPatch) -> None:
     fate = Link.fate
 
-    def spares_words(self: Link, now: float, size: int) -> tuple[float | None, ...]:
+    def spares_data(self: Link, now: float, size: int) -> tuple[float | None, ...]:
         partitions, self._partitions = self._partitions, self._partitions if size < 64 else ()
         try:
             return fate(self, now, size)
         finally:
             self._partitions = partitions
 
-    patch.setattr(Link, "fate", spares_words)
+    patch.setattr(Link, "fate", spares_data)
 
 
 def duplicate_counted_twice(patch: pytest.MonkeyPatch) -> None:

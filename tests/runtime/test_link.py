@@ -115,7 +115,7 @@ def test_what_else_a_link_does_leaves_its_losses_and_first_delays_alone() -> Non
         assert plain.fate(float(n), 1)[0] == copying.fate(float(n), 1)[0]
 
 
-def test_a_cut_parts_two_sides_for_its_time() -> None:
+def test_a_partition_separates_two_sides_for_its_time() -> None:
     partition = sn.Partition(("a", "b"), 10.0, 20.0)
     assert partition.separates("a", "c")
     assert partition.separates("c", "b")
@@ -211,7 +211,7 @@ def test_a_host_that_pauses_steps_no_more_until_it_is_over() -> None:
     assert 107.5 in times
 
 
-def test_an_order_of_ties_that_is_drawn_gives_another_course_and_the_same_answer() -> None:
+def test_an_order_of_ties_that_is_drawn_gives_another_trace_and_the_same_answer() -> None:
     sheaf = NET.to_sheaf()
     fixed, drawn, again, other = (
         sn.infer(sheaf, PINS, runtime=sn.Simulator(seed=seed, shuffle_ties=shuffle))

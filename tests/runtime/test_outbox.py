@@ -80,7 +80,7 @@ def test_what_is_not_acknowledged_is_sent_again_at_its_time_and_backed_off() -> 
     assert box.all_acknowledged
 
 
-def test_while_there_is_word_from_the_peer_a_loss_is_an_accident_and_no_timeout_grows() -> None:
+def test_while_the_peer_is_alive_a_loss_is_an_accident_and_no_timeout_grows() -> None:
     box = outbox(timeout=10.0)
     box.put(message())
     now, waits = 0.0, []
@@ -111,7 +111,7 @@ def test_a_late_acknowledgement_settles_what_it_names_and_teaches_the_timer() ->
     assert box.all_acknowledged
 
 
-def test_what_is_sent_again_is_not_in_the_queue_once_the_first_frame_turns_out_heard() -> None:
+def test_what_is_sent_again_is_not_in_the_queue_once_the_first_frame_turns_out_received() -> None:
     box = outbox(timeout=10.0)
     box.put(message())
     late, _ = box.take(0.0)

@@ -70,7 +70,7 @@ def test_digest_and_bits_do_not_depend_on_process_or_hash_seed() -> None:
         assert done.stdout.strip() == expected
 
 
-def test_another_seed_takes_another_course_to_the_same_answer() -> None:
+def test_another_seed_has_another_trace_and_the_same_answer() -> None:
     solutions = [
         sn.infer(SMALL.sheaf, SMALL.pins, runtime=sn.Simulator(seed=seed, loss=0.3))
         for seed in (1, 2)
@@ -116,7 +116,7 @@ def test_coboundary_under_loss_ends_at_the_forward_pass() -> None:
             np.testing.assert_allclose(solution.cochain[vertex], forward[vertex], atol=1e-12)
 
 
-def test_restarted_hosts_lose_their_stalks_and_are_told_again() -> None:
+def test_restarted_hosts_lose_their_stalks_and_are_sent_all_again() -> None:
     restarts = tuple(sn.Restart(f"layer_{n}", at=50.0 * (n + 1), down=20.0) for n in range(3))
     lines: list[str] = []
     runtime = sn.Simulator(seed=1, loss=0.2, restarts=restarts, trace=lines.append)
@@ -260,14 +260,20 @@ def _once(holds: Callable[[Coordinator], bool]) -> Callable[[Coordinator], bool]
     return lambda self: self.phase is Phase.CONFIRMING or holds(self)
 
 
-def restarted_not_told(patch: pytest.MonkeyPatch) -> None:
+def restarted_not_announced(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Outbox, "peer_restarted", lambda *_: None)
 
 
 @interpreted_only
 @pytest.mark.parametrize(
     "plant",
-    [older_accepted, resend_forgotten, lost_counted_as_delivered, one_wave, restarted_not_told],
+    [
+        older_accepted,
+        resend_forgotten,
+        lost_counted_as_delivered,
+        one_wave,
+        restarted_not_announced,
+    ],
 )
 def test_planted_bugs_are_caught(
     plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch

@@ -282,12 +282,12 @@ def test_a_step_costs_one_message_each_way_and_says_nothing_else() -> None:
 def test_what_a_host_keeps_does_not_grow(batches_in_flight: int) -> None:
     """Of a batch in flight a vertex has a message or two of each neighbour, and a stalk."""
     net, x, y = problem("identity", 0)
-    heard: list[int] = []
+    entries: list[int] = []
     unsaid: list[int] = []
     usual = Host.step
 
     def noted(self: Host, now: float) -> Any:
-        heard.extend(len(vertex.inbox.entries) for vertex in self.group.vertices.values())
+        entries.extend(len(vertex.inbox.entries) for vertex in self.group.vertices.values())
         unsaid.extend(len(peer.outbox) for peer in self.transport.peers.values())
         return usual(self, now)
 
@@ -298,7 +298,7 @@ def test_what_a_host_keeps_does_not_grow(batches_in_flight: int) -> None:
             batches_in_flight=batches_in_flight,
             runtime=sn.Simulator(loss=0.3, duplication=0.3, latency=sn.Exponential(4.0)),
         )  # fmt: skip
-    assert max(heard) <= 2 * batches_in_flight + 2
+    assert max(entries) <= 2 * batches_in_flight + 2
     assert max(unsaid) <= 2 * batches_in_flight + 1
 
 
@@ -594,7 +594,7 @@ def test_a_batch_knows_nothing_of_the_one_before(stalks: sn.Rule) -> None:
             assert discord == pytest.approx(alone.history[-1].discord[edge], rel=1e-9)
 
 
-def test_joint_is_not_over_when_stalks_rest() -> None:
+def test_joint_is_not_over_when_stalks_are_stationary() -> None:
     net = sn.ReluNetwork([[[1.0, 2.0]]], [[0.0]])
     x, y = [[1.0, 2.0, 0.0, 3.0], [0.0, 1.0, 1.0, 1.0]], [[5.0, 8.0, 2.0, 1.0]]
     # After the first step of these the stalk is exactly where the old map would have it.
@@ -635,7 +635,7 @@ def test_what_ends_early_gives_back_the_last_snapshot() -> None:
     assert fit.evaluation.tension == whole.history[1].tension
 
 
-def test_a_slow_host_is_waited_for_and_one_that_is_cut_off_is_not() -> None:
+def test_a_slow_host_is_waited_for_and_one_that_is_partitioned_is_not() -> None:
     net, x, y = problem("softmax", 0)
 
     def fit(**network: Any) -> sn.Fit:

@@ -92,9 +92,9 @@ def test_an_array_of_any_size_and_order_keeps_its_values(columns: int) -> None:
 def sealed(header: object, payload: bytes = b"", version: int = VERSION) -> bytes:
     """A frame with a true checksum around any header: what a hostile sender can make."""
     packed = header if isinstance(header, bytes) else msgpack.packb(header)
-    rest = struct.pack("<II", len(packed), len(payload)) + packed
-    rest += bytes(-len(packed) % 8) + payload
-    return struct.pack("<2sBBI", b"sn", version, 0, xxh3_64_intdigest(rest) & 0xFFFFFFFF) + rest
+    body = struct.pack("<II", len(packed), len(payload)) + packed
+    body += bytes(-len(packed) % 8) + payload
+    return struct.pack("<2sBBI", b"sn", version, 0, xxh3_64_intdigest(body) & 0xFFFFFFFF) + body
 
 
 def header(*described: object, acks: object = ()) -> list[object]:

@@ -34,10 +34,10 @@ class Port:
     def __init__(
         self, star: Star, incidence: Incidence, *, vectors: int, curvature: bool = False
     ) -> None:
-        place = star.incidences.index(incidence)
-        self.dim, self.batch = star.projections[place].shape
+        index = star.incidences.index(incidence)
+        self.dim, self.batch = star.projections[index].shape
         self._edge = incidence.edge
-        self._projection = star.latest_keys[place]
+        self._projection = star.latest_keys[index]
         self._key = Key(Kind.ELIMINATION, incidence.edge, incidence.neighbour)
         self._vectors = vectors
         row = HEAD + vectors * self.dim + (self.dim**2 if curvature else 0)

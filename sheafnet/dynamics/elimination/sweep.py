@@ -136,9 +136,9 @@ class SampleState:
         whole = (self.same > 0.0) & (after[0] <= level)
         lowest = np.where(whole, 0, after.argmin(axis=0))
         lower = whole | (after.min(axis=0) < self.before)
-        rests = self.excess <= ROUNDING * self.scale
+        still = self.excess <= ROUNDING * self.scale
         shrinks = solving & (self.force > 0.0) & (self.force < SHRINKAGE * self.last)
-        settled = ~stepping & rests & ~shrinks
+        settled = ~stepping & still & ~shrinks
         plan = np.where(solving & ~lower, rounds, SOLVE)
         plan = np.where(stepping, self.plan - 1.0, plan)
         plan = np.where(settled, HOLD, plan)
@@ -198,14 +198,14 @@ def number_of(packed: Array) -> int:
 def unpacked(packed: Array, dim: int, vectors: int) -> SweepMessage:
     """Return the message that was packed."""
     batch = len(packed)
-    head, rest = packed[:, :HEAD].T, packed[:, HEAD:]
+    head, body = packed[:, :HEAD].T, packed[:, HEAD:]
     rows, split = len(fields(SampleState)) + 1, vectors * dim
     return SweepMessage(
         number=number_of(packed),
         origin=int(head[1, 0]),
         state=SampleState(*[*head[2:rows], head[rows:]]),
-        vectors=rest[:, :split].reshape(batch, vectors, dim).transpose(1, 2, 0),
-        curvature=rest[:, split:].reshape(batch, dim, dim) if rest.shape[1] > split else None,
+        vectors=body[:, :split].reshape(batch, vectors, dim).transpose(1, 2, 0),
+        curvature=body[:, split:].reshape(batch, dim, dim) if body.shape[1] > split else None,
     )
 
 

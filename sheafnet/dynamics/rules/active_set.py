@@ -80,8 +80,8 @@ def _no_chain(sheaf: Sheaf) -> str | None:
     edges = _in_order(sheaf)
     if edges is None:
         return "the graph is not a path from one tail to the next"
-    for place, edge in enumerate(edges):
-        wanted, name = (ReluGate, "a ReLU gate") if place % 2 else (Linear, "an affine map")
+    for position, edge in enumerate(edges):
+        wanted, name = (ReluGate, "a ReLU gate") if position % 2 else (Linear, "an affine map")
         if not isinstance(edge.tail_map, wanted) or not isinstance(edge.head_map, Identity):
             tail, head = type(edge.tail_map).__name__, type(edge.head_map).__name__
             return (

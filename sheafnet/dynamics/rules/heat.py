@@ -44,8 +44,8 @@ class Heat(Rule):
         if star.pinned:
             return Hold()
         if self.dt is not None:
-            return HeatProgram(star, float(self.dt), rests=False)
-        return HeatProgram(star, SAFETY * star.longest_step, rests=star.has_kinks)
+            return HeatProgram(star, float(self.dt), settles=False)
+        return HeatProgram(star, SAFETY * star.longest_step, settles=star.has_kinks)
 
 
 class HeatProgram(Program):
@@ -57,14 +57,14 @@ class HeatProgram(Program):
         Where it starts.
     eta
         The step.
-    rests
+    settles
         Whether a coordinate may come to rest at 0, on a kink.
     """
 
-    def __init__(self, star: Star, eta: float, *, rests: bool) -> None:
+    def __init__(self, star: Star, eta: float, *, settles: bool) -> None:
         # With an array of its own precision NumPy multiplies sooner than with a Python number.
         self._factor = np.asarray(-eta, star.stalk.dtype)
-        self._below = star.stalk < 0.0 if rests else None
+        self._below = star.stalk < 0.0 if settles else None
         self._passed: NDArray[np.bool_] | bool = False
 
     def ready(self, star: Star, inbox: Inbox) -> bool:
@@ -77,10 +77,10 @@ class HeatProgram(Program):
         stalk = star.descent(inbox) * self._factor
         stalk += star.stalk
         if self._below is not None:
-            self._look_for_kinks(stalk, self._below)
+            self._settle_on_kinks(stalk, self._below)
         return Step(stalk)
 
-    def _look_for_kinks(self, stalk: Array, before: NDArray[np.bool_]) -> None:
+    def _settle_on_kinks(self, stalk: Array, before: NDArray[np.bool_]) -> None:
         """Put on its kink what would jump over it and back for ever.
 
         A fixed step does. Whatever passes twice in a row is left there; if it does not belong

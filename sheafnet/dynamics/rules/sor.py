@@ -118,8 +118,8 @@ class SorProgram(Program):
     def step(self, star: Star, inbox: Inbox) -> Step:
         """Return the over-relaxed minimiser; what it says hands the tokens over."""
         if not star.turns:  # nobody to wait for, or to be waited for by
-            at_rest = star.stationarity(inbox) <= star.send_threshold
-            return Step(None if at_rest else self.proximal.minimiser(star, inbox))
+            stationary = star.stationarity(inbox) <= star.send_threshold
+            return Step(None if stationary else self.proximal.minimiser(star, inbox))
         turn = max([inbox.sequence(key) + leads for key, leads in star.turns])
         move = relaxed(star, self.proximal.minimiser(star, inbox), self.relaxation.omega)
         self.relaxation.observe(math.sqrt(float(np.vdot(move, move))))

@@ -34,7 +34,7 @@ class Cluster(ClusterSettings):
         (or uses the Ray that this process is connected to already); ``"auto"`` joins the one
         that runs here or that RAY_ADDRESS names; ``"host:port"`` joins that one.
     placement
-        ``"by-layer"``, ``"by-vertex"``, or host → its vertices; see ``place``.
+        ``"by-layer"``, ``"by-vertex"``, or host → its vertices; see ``hosts_of``.
     window
         Unacknowledged frames that a host may have on its way to each peer.
     max_restarts

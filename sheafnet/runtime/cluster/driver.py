@@ -16,7 +16,7 @@ from sheafnet.runtime.cluster.actor_pool import ActorPool, kill, open_pool
 from sheafnet.runtime.cluster.host_actor import Handle
 from sheafnet.runtime.cluster.session import require_reachable, session
 from sheafnet.runtime.cluster.settings import ClusterSettings
-from sheafnet.runtime.hosts.placement import place
+from sheafnet.runtime.hosts.placement import hosts_of
 from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.problem import Problem
@@ -49,7 +49,7 @@ def drive(
         hosts: dict[str, Handle] = {}
         try:
             # Asked for here and not by the coordinator, so that all start side by side.
-            hosts = pool.hosts(place(problem.sheaf, cluster.placement), run)
+            hosts = pool.hosts(hosts_of(problem.sheaf, cluster.placement), run)
             ready = coordinator.prepare.remote(problem, cluster, run, observer, hosts)
             _await(ready, cluster.startup)
             execution = coordinator.execute.remote()

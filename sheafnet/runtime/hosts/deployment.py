@@ -9,7 +9,7 @@ from sheafnet.core.stalkpins import Pins
 from sheafnet.runtime.hosts.control import SetPins
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.host_spec import HostSpec
-from sheafnet.runtime.hosts.placement import Placement, place
+from sheafnet.runtime.hosts.placement import Placement, hosts_of
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.snapshot import Snapshot
@@ -45,7 +45,7 @@ class Deployment:
     @cached_property
     def members(self) -> dict[str, tuple[str, ...]]:
         """Host → its vertices."""
-        return place(self.problem.sheaf, self.placement)
+        return hosts_of(self.problem.sheaf, self.placement)
 
     @cached_property
     def host_of(self) -> dict[str, str]:

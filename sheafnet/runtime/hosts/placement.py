@@ -15,7 +15,7 @@ Placement: TypeAlias = Scheme | Mapping[str, Sequence[str]]
 """A scheme, or host → its vertices."""
 
 
-def place(sheaf: Sheaf, placement: Placement) -> dict[str, tuple[str, ...]]:
+def hosts_of(sheaf: Sheaf, placement: Placement) -> dict[str, tuple[str, ...]]:
     """Return host name → the vertices that live there, in the order of the sheaf.
 
     ``"by-layer"`` puts z{l} and a{l} of a network on ``layer_l``, and every vertex with

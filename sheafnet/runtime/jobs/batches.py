@@ -38,8 +38,8 @@ class Shuffled:
         """Return the samples of a step, from 0."""
         if self.size == self.samples:
             return slice(None)
-        epoch, place = divmod(step * self.size, self.samples)
-        row = self._order(epoch)[place : place + self.size]
+        epoch, offset = divmod(step * self.size, self.samples)
+        row = self._order(epoch)[offset : offset + self.size]
         missing = self.size - len(row)
         return np.concatenate([row, self._order(epoch + 1)[:missing]]) if missing else row
 

@@ -160,6 +160,8 @@ def _edge_state(arrays: Mapping[str, NDArray[Any]], sheaf: Sheaf, edge: str) -> 
     return EdgeState(newest, SavedState(_count(arrays, f"{edge}/steps", 0), saved), stats, earlier)
 
 
-def _evaluation(*, train: dict[str, Any], test: dict[str, Any] | None, **rest: Any) -> Evaluation:
+def _evaluation(
+    *, train: dict[str, Any], test: dict[str, Any] | None, **figures: Any
+) -> Evaluation:
     found = None if test is None else Assessment(**test)
-    return Evaluation(train=Assessment(**train), test=found, **rest)
+    return Evaluation(train=Assessment(**train), test=found, **figures)

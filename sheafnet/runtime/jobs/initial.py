@@ -89,7 +89,7 @@ def _forward(sheaf: Sheaf, pins: Pins) -> Cochain:
                 f"init 'forward': {vertex!r} is an input, but not all of it is pinned; "
                 "use init 'random'"
             )
-        inputs[vertex] = stalk.at_rest
+        inputs[vertex] = stalk.equilibrium
     try:
         return forward_cochain(sheaf, inputs)
     except SheafError as error:

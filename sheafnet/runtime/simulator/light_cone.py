@@ -136,9 +136,9 @@ class _Recorder:
     def record(self, now: float, host: Host) -> None:
         """Keep the stalks of ``host`` that are others than before."""
         for vertex, stalk in host.group.stalks().items():
-            course = self.stalks.setdefault(vertex, [])
-            if not course or course[-1][1] is not stalk:
-                course.append((now, stalk))
+            history = self.stalks.setdefault(vertex, [])
+            if not history or history[-1][1] is not stalk:
+                history.append((now, stalk))
 
 
 def spread(
@@ -170,7 +170,7 @@ def spread(
     can_change = distances.keys() - problem.pinned if to_the_last else set()
     slices = 0
     while slices < MOST_SLICES and not (
-        twins.changed.keys() >= can_change and twins.word.keys() >= can_hear
+        twins.changed.keys() >= can_change and twins.reached.keys() >= can_hear
     ):
         slices += 1
         twins.advance_to(push.at + slices * simulator.step_time(problem))
@@ -179,7 +179,7 @@ def spread(
         {
             vertex: Arrival(
                 distances.get(vertex),
-                *twins.word.get(twins.host_of[vertex], NEVER),
+                *twins.reached.get(twins.host_of[vertex], NEVER),
                 twins.changed.get(vertex),
             )
             for vertex in problem.sheaf.vertices
@@ -207,7 +207,7 @@ class _Twins:
         Vertex → its host.
     changed
         Vertex → when its stalk first differed.
-    word
+    reached
         Host → when there could first be word of the push, and how many frames had carried it.
     """
 
@@ -220,37 +220,39 @@ class _Twins:
         simulation.kernel.at(push.at, Priority.FAULT, simulation.disturb, (push.vertex, change))
         self.host_of = simulation.deployment.host_of
         self.changed: dict[str, float] = {}
-        self.word = {self.host_of[push.vertex]: (push.at, 0)}
+        self.reached = {self.host_of[push.vertex]: (push.at, 0)}
 
     def advance_to(self, time: float) -> None:
         """Let both go on until then, and compare them."""
-        for course in self._recorders:
-            course.simulation.advance_to(time)
-        self._spread_word()
+        for recorder in self._recorders:
+            recorder.simulation.advance_to(time)
+        self._spread()
         for vertex in self._alike.keys() - self.changed.keys():
             first = self._first_difference(vertex)
             if first is not None:
                 self.changed[vertex] = first
 
-    def _spread_word(self) -> None:
+    def _spread(self) -> None:
         """Follow the frames since the last time, in the order of their sending.
 
         A frame that arrives carries word if it is sent where there is word, with the push or
         without: what is not sent tells as much.
         """
-        for sent in heapq.merge(*(course.sent for course in self._recorders), key=itemgetter(0)):
-            since, frames = self.word.get(sent.sender, NEVER)
-            if since <= sent.at and sent.arrives < self.word.get(sent.receiver, NEVER)[0]:
-                self.word[sent.receiver] = (sent.arrives, frames + 1)
-        for course in self._recorders:
-            course.sent.clear()
+        for sent in heapq.merge(
+            *(recorder.sent for recorder in self._recorders), key=itemgetter(0)
+        ):
+            since, frames = self.reached.get(sent.sender, NEVER)
+            if since <= sent.at and sent.arrives < self.reached.get(sent.receiver, NEVER)[0]:
+                self.reached[sent.receiver] = (sent.arrives, frames + 1)
+        for recorder in self._recorders:
+            recorder.sent.clear()
 
     def _first_difference(self, vertex: str) -> float | None:
         """Return when the stalk first differed; None if it has not so far."""
-        one, other = (course.stalks[vertex] for course in self._recorders)
+        one, other = (recorder.stalks[vertex] for recorder in self._recorders)
         shorter = min(len(one), len(other))
-        for place in range(self._alike[vertex], shorter):
-            (then, before), (now, after) = one[place], other[place]
+        for index in range(self._alike[vertex], shorter):
+            (then, before), (now, after) = one[index], other[index]
             if then != now or not np.array_equal(before, after):
                 return min(then, now)
         self._alike[vertex] = shorter

@@ -38,7 +38,7 @@ class Simulator(SimulatorSettings):
     pauses
         Hosts that stand still for a while.
     placement
-        ``"by-layer"``, ``"by-vertex"``, or host → its vertices; see ``place``.
+        ``"by-layer"``, ``"by-vertex"``, or host → its vertices; see ``hosts_of``.
     window
         Unacknowledged frames that a host may have on its way to each peer.
     report_interval

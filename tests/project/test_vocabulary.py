@@ -1,0 +1,89 @@
+"""One word, one meaning: words that were given up for the field's own are not left in a name."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sheafnet
+
+ROOT = Path(sheafnet.__file__).parent.parent
+FILES = sorted([*(ROOT / "sheafnet").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
+
+REPLACED = {
+    "incarnation": {"life", "lives", "rise", "rises"},
+    "latest": {"heard", "told"},
+    "send_threshold": {"quiet"},
+    "snapshot, or partition": {"cut", "cuts"},
+    "evaluation, or poll": {"look", "looks"},
+    "unacknowledged, in flight, timed out": {"unheard", "flight", "flights"},
+    "stationary, idle, stalled, on a kink": {"rest", "rests", "rested", "standstill"},
+    "settings, specification": {"recipe", "recipes"},
+    "index, position": {"place", "places"},
+}
+"""What is said → the words that it is said instead of."""
+
+ONE_MEANING = {
+    "patience": "the evaluations without a better loss after which training stops",
+    "window": "the frames that a host may have in flight to a peer",
+}
+HOMES = {
+    "patience": re.compile(r"sheafnet/(api|runtime/jobs/|config/(schema|builders)/)"),
+    "window": re.compile(
+        r"sheafnet/(runtime/(hosts|simulator|cluster)/|config/(schema|builders)/)"
+    ),
+}
+"""Where they are said in the package."""
+
+EXCEPTIONS = {
+    "in_flight": "frames, or batches, that are in flight: what flights became",
+    "FrameInFlight": "the same",
+}
+
+
+def names(tree: ast.AST) -> Iterator[str]:
+    """Yield every name that code gives to something, or uses."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.Name(id=name):
+                yield name
+            case ast.arg(arg=name) | ast.Attribute(attr=name) | ast.alias(name=name):
+                yield name
+            case ast.keyword(arg=str(name)):
+                yield name
+
+
+def words(name: str) -> set[str]:
+    """Return the words of a name, in lower case, without what is excepted."""
+    for exception in EXCEPTIONS:
+        name = name.replace(exception, "")
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_name_has_a_word_that_was_given_up(path: Path) -> None:
+    where = str(path.relative_to(ROOT))
+    spoken = {word: name for name in names(ast.parse(path.read_text())) for word in words(name)}
+    for instead, given_up in REPLACED.items():
+        for word in given_up & spoken.keys():
+            raise AssertionError(f"{where}: {spoken[word]!r}: say {instead}")
+    for word, meaning in ONE_MEANING.items():
+        if word in spoken and where.startswith("sheafnet/"):
+            assert HOMES[word].match(where), f"{spoken[word]!r}: {word} is {meaning}"
+
+
+def test_the_words_that_were_given_up_would_be_found() -> None:
+    tree = ast.parse(
+        "class HostRecipe:\n    def look(self, last_lives=0): self._cuts = told(rest=1)"
+    )
+    spoken = set().union(*map(words, names(tree)))
+    assert {"recipe", "look", "lives", "cuts", "told", "rest"} <= spoken
+
+
+def test_no_module_is_named_for_a_word_that_was_given_up() -> None:
+    stems = set().union(*(words(path.stem) for path in FILES))
+    assert not stems & set().union(*REPLACED.values())
