@@ -1,4 +1,4 @@
-"""``sheafnet check``."""
+"""The verb ``sheafnet check``: validates a configuration and checks the theorems on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``sheafnet replay``."""
+"""The verb ``sheafnet replay``: repeats a run and compares its digest."""
 
 from __future__ import annotations
 

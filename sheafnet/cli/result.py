@@ -1,4 +1,4 @@
-"""What a run comes to, as ``result.json`` holds it."""
+"""The contents of ``result.json``: what a run or a training comes to, as numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``sheafnet run``."""
+"""The verb ``sheafnet run``: does the job that a configuration names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``sheafnet schema``."""
+"""The verb ``sheafnet schema``: prints the JSON schema of configurations."""
 
 from __future__ import annotations
 

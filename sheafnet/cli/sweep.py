@@ -1,4 +1,4 @@
-"""``sheafnet sweep``."""
+"""The verb ``sheafnet sweep``: runs a configuration over seeds and variations."""
 
 from __future__ import annotations
 

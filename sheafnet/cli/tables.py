@@ -1,4 +1,4 @@
-"""What a run comes to, for people."""
+"""Tables for people: what a run or a training comes to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good a network is on some samples."""
+"""The quality of a network on some samples: loss, accuracy, inactive units."""
 
 from __future__ import annotations
 

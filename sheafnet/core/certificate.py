@@ -1,4 +1,4 @@
-"""How far a cochain can be from the stationary one, where that can be said. For analysis only."""
+"""A bound on the distance to the stationary cochain, where one is known. For analysis only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pins do to one stalk: some coordinates are held, some are pulled."""
+"""The pins of one stalk: some coordinates are held, some are pulled."""
 
 from __future__ import annotations
 

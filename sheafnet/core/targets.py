@@ -1,4 +1,4 @@
-"""What a network is to say: targets, and targets from labels."""
+"""Targets of a network, from arrays or from labels."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What one vertex does, and a group of them: no I/O, no clock, no randomness."""
+"""One vertex, and a group of them: rules and messages, no I/O, no clock, no randomness."""

@@ -1,4 +1,4 @@
-"""What vertices say to each other.
+"""Messages between vertices.
 
 A message is state, not a command: within one key the newest wins, so that loss, repetition,
 reordering and coalescing do no harm. Restriction maps never travel.

@@ -1,4 +1,4 @@
-"""What a rule makes of one vertex: a state machine that sees a star and an inbox."""
+"""The program of one vertex under a rule: a state machine that sees a star and an inbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every rule is: settings, an applicability check, and a program for each vertex."""
+"""The base of rules: settings, an applicability check, and a program for each vertex."""
 
 from __future__ import annotations
 

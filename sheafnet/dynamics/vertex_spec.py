@@ -1,4 +1,4 @@
-"""What a vertex is made from: data only, which can travel where the vertex itself cannot."""
+"""The specification of a vertex: data only, which can travel where the vertex itself cannot."""
 
 from __future__ import annotations
 

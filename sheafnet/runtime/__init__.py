@@ -1,1 +1,1 @@
-"""Where problems are run: everything with a clock, a thread, a seed or a wire."""
+"""The places where problems are run: everything with a clock, a thread, a seed or a wire."""

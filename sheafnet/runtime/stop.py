@@ -1,4 +1,4 @@
-"""When a run ends, and how it ended."""
+"""Conditions on which a run stops, and the outcomes of a run."""
 
 from __future__ import annotations
 

@@ -87,3 +87,14 @@ def test_the_words_that_were_given_up_would_be_found() -> None:
 def test_no_module_is_named_for_a_word_that_was_given_up() -> None:
     stems = set().union(*(words(path.stem) for path in FILES))
     assert not stems & set().union(*REPLACED.values())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if path.is_relative_to(ROOT / "sheafnet")],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_a_module_says_what_it_is_with_a_noun(path: Path) -> None:
+    text = ast.get_docstring(ast.parse(path.read_text()))
+    assert text
+    assert text.split()[0] not in {"What", "How", "When", "Where", "Which", "Who"}

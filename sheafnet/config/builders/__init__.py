@@ -1,1 +1,1 @@
-"""From a valid configuration to the things that it names."""
+"""From a valid configuration to the things that it describes, one builder for each kind."""

@@ -1,4 +1,4 @@
-"""From a valid configuration to the things that it names."""
+"""The builder of a job: its problem, observer and runtime, from a valid configuration."""
 
 from __future__ import annotations
 

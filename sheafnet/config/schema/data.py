@@ -1,4 +1,4 @@
-"""What a configuration may say of samples."""
+"""The sections of a configuration about samples."""
 
 from __future__ import annotations
 

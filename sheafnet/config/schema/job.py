@@ -1,4 +1,7 @@
-"""What a configuration may say. ``sheafnet schema`` prints it as JSON schema."""
+"""The whole configuration, and its sections about networks, rules, runtimes and pins.
+
+``sheafnet schema`` prints it as JSON schema.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every part of a configuration is made of."""
+"""The base of every section of a configuration, and types that several of them share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a configuration may say of a simulated network and of its faults."""
+"""The sections of a configuration about a simulated network and its faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a configuration may say of training."""
+"""The sections of a configuration about training: optimisers, learning rules, length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every local optimiser is: a direction for one map, and how far to go along it."""
+"""The base of local optimisers: a direction for one map, and how far to go along it."""
 
 from __future__ import annotations
 

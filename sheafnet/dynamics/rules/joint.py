@@ -1,4 +1,4 @@
-"""Stalks and maps move together."""
+"""The paper's flow: stalks and maps move together."""
 
 from __future__ import annotations
 

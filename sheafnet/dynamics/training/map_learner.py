@@ -1,4 +1,4 @@
-"""What the owner of a map learns, batch after batch, and what it keeps of that."""
+"""The learner of one map: it moves the map batch after batch, and keeps states to go on from."""
 
 from __future__ import annotations
 

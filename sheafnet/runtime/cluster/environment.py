@@ -1,4 +1,4 @@
-"""What Ray finds in its environment, so that a local run never calls beyond loopback, and is fast.
+"""The environment of Ray's processes, in which a local run never calls beyond loopback.
 
 Out of the box Ray reports usage statistics, asks the metadata services of clouds where it is,
 and opens a socket to a public address to learn its own. Must be set before Ray is imported.

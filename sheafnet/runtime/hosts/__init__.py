@@ -1,1 +1,1 @@
-"""Hosts, the frames between them, and when all have finished: no clock, no thread, no network."""
+"""Hosts, their frames and their coordinator: bytes and reports, no clock, thread or network."""

@@ -1,4 +1,4 @@
-"""What a host is made from: data only, which can travel where the host itself cannot."""
+"""The specification of a host: data only, which can travel where the host itself cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which vertices live on which host."""
+"""The placement of vertices on hosts: by layer, by vertex, or as given."""
 
 from __future__ import annotations
 

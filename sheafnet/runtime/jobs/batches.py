@@ -1,4 +1,4 @@
-"""Which samples a step of training is made from."""
+"""Batches: the samples that each step of a training is made from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a run starts."""
+"""The start of a run: random stalks, zeros, the forward pass, or a given cochain."""
 
 from __future__ import annotations
 

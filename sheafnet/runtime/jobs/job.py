@@ -1,4 +1,4 @@
-"""A job that goes on while its starter does something else."""
+"""A job: a problem on a runtime, which can go on while its starter does something else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run or a training came to."""
+"""The results of a run and of a training."""
 
 from __future__ import annotations
 

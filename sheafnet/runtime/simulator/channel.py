@@ -1,4 +1,4 @@
-"""What happens to frames between two hosts, as the user says it."""
+"""Channels and partitions: what a user says of the frames between two hosts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a frame is on its way."""
+"""Laws of delay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast a change spreads: two runs that differ in one push, compared event by event.
+"""The light cone of a push: two runs that differ in it alone, compared event by event.
 
 Until word of the push has reached a host, its course is the same in both, to the last bit. Word
 travels with frames and within a host, and in no other way; that is the whole claim of locality,
