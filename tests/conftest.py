@@ -13,17 +13,17 @@ from hypothesis import settings
 import sheafnet as sn
 from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster.cluster import WarmCluster
-from tests.compiled import outdated
+from tests.support.compiled import outdated
 
 # How long an example takes says nothing of whether it is right.
 settings.register_profile("sheafnet", deadline=None)
 settings.load_profile("sheafnet")
 
 
-PROCESSES = ("tests/cluster/", "tests/deploy/test_job.py", "tests/observe/")
+PROCESSES = ("tests/runtime/cluster/", "tests/deploy/test_job.py", "tests/observe/")
 """Where tests start processes of their own and wait for them."""
 
-OWN_RAY = ("tests/cluster/test_lifecycle.py", "tests/deploy/test_job.py")
+OWN_RAY = ("tests/runtime/cluster/test_lifecycle.py", "tests/deploy/test_job.py")
 """Where a Ray starts and ends. They come first, while there is no other."""
 
 

@@ -262,9 +262,9 @@ class Affine(Linear):
         moved = Affine.__new__(Affine)
         moved.name = self.name
         moved.matrix = frozen(self.matrix + W)
-        moved._transpose = moved.matrix.T
+        moved._transpose = moved.matrix.T  # noqa: SLF001 - of its own class
         moved.bias = frozen(self.bias + b)
-        moved._bias_column = moved.bias[:, None]
+        moved._bias_column = moved.bias[:, None]  # noqa: SLF001
         return moved
 
 

@@ -28,7 +28,7 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.jobs.checkpoint import Checkpoint
-from tests.digits import digits
+from tests.support.digits import digits
 
 WIDTHS = [64, *[32] * 7, 10]
 WINDOWS = (1, 2, 4, 8)

@@ -30,7 +30,7 @@ from sheafnet.dynamics.program import Program, Step
 from sheafnet.dynamics.star import Star
 from sheafnet.runtime.cluster import environment
 from sheafnet.runtime.cluster.cluster import WarmCluster
-from tests.cluster.kills import pid_of
+from tests.campaigns.kills import pid_of
 
 environment.stay_offline()
 import ray  # noqa: E402

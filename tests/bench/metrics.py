@@ -35,8 +35,8 @@ from sheafnet.observe.prometheus import Metrics
 from sheafnet.runtime.cluster import environment
 from sheafnet.runtime.interface import Runtime
 from sheafnet.runtime.problem import Problem
-from tests import golden
-from tests.observe.watcher import FOUND_WITHIN, Watcher, watching
+from tests.support import golden
+from tests.support.watcher import FOUND_WITHIN, Watcher, watching
 
 NETWORKS = ("64-32-32-10-softmax", "8-8-8-8-8-8-8-8-8-8-8-identity")
 SCRAPES = 10.0

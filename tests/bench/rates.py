@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import sheafnet as sn
-from tests import golden
+from tests.support import golden
 
 RATES = np.geomspace(0.003, 30.0, 13)
 DT = 0.05

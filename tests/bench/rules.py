@@ -31,9 +31,9 @@ import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.group import Group
 from sheafnet.runtime.lockstep import Schedule
-from tests import golden
 from tests.bench.euler import Euler
 from tests.bench.lockstep_heat import bare_loop
+from tests.support import golden
 
 WITHIN = 1e-9
 DT = 0.01

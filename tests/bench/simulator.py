@@ -20,8 +20,8 @@ import numpy as np
 import sheafnet as sn
 from sheafnet.runtime.interface import RunHooks
 from tests.bench.lockstep_heat import bare_loop
-from tests.compiled import COMPILED
-from tests.dynamics.test_lockstep import grid
+from tests.support.compiled import COMPILED
+from tests.support.sheaves import grid
 
 WIDTHS = (64, 32, 32, 10)
 REPETITIONS = 5

@@ -32,8 +32,8 @@ import numpy as np
 import sheafnet as sn
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.training.learning_rule import LearningRule
-from tests import golden
-from tests.digits import Digits, digits
+from tests.support import golden
+from tests.support.digits import Digits, digits
 
 REPETITIONS = 5
 STARTS = 10

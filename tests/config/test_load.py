@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -14,25 +13,12 @@ from sheafnet.config.shipped import find_config, shipped_configs
 from sheafnet.core.network import ReluNetwork
 from sheafnet.dynamics.rules import Coboundary, Heat, Prox
 from sheafnet.errors import ConfigError, FileError
+from tests.support.configs import faults, write
 
 GOOD = """
 network: {kind: random, widths: [2, 3, 2]}
 data: {kind: inline, inputs: [[0.5, -1.0]], labels: [1]}
 """
-
-
-def write(folder: Path, text: str) -> Path:
-    path = folder / "job.yaml"
-    path.write_text(dedent(text), encoding="utf-8")
-    return path
-
-
-def faults(folder: Path, text: str, *overrides: str) -> list[str]:
-    """Every fault that loading and building report."""
-    path = write(folder, text)
-    with pytest.raises(ConfigError) as caught:
-        build_job(load_config(path, overrides))
-    return [str(fault).removeprefix(f"{path}: ") for fault in caught.value.faults]
 
 
 def test_every_fault_is_reported_at_once_with_key_and_nearest_name(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from sheafnet.cli import main
 from sheafnet.config.builders.job import TrainJob, build_job
 from sheafnet.config.load import dump_config, load_config
 from sheafnet.config.shipped import find_config
-from tests.config.test_load import faults, write
+from tests.support.configs import faults, write
 
 GOOD = """
 job: train

@@ -18,9 +18,9 @@ from sheafnet.runtime.cluster.cluster import WarmCluster
 from sheafnet.runtime.interface import RunHooks, Runtime
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.record import Record
-from tests import golden
-from tests.cluster.placements import by_turns
-from tests.dynamics.test_lockstep import PoisonedGate, chorded_cycle, grid
+from tests.support import golden
+from tests.support.placements import by_turns
+from tests.support.sheaves import PoisonedGate, chorded_cycle, grid
 
 HOSTILE = {"latency": sn.Uniform(0.0, 8.0), "loss": 0.3, "seed": 5}
 RUNTIMES: dict[str, Runtime] = {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import sheafnet as sn
-from tests import golden
+from tests.support import golden
 
 
 def digest(number: Any, whole: Any, yes: Any) -> str | None:

@@ -10,8 +10,8 @@ import sheafnet as sn
 from sheafnet.core.spectrum import relative_cohomology
 from sheafnet.core.theorems import check_theorems
 from sheafnet.errors import InputError, SolveError, UnknownNameError
-from tests import golden
-from tests.strategies import networks, noise, seeds
+from tests.support import golden
+from tests.support.strategies import networks, noise, seeds
 
 
 @pytest.mark.parametrize("name", golden.NAMES)

@@ -16,7 +16,7 @@ from sheafnet.core.energy import (
     stationarity,
 )
 from sheafnet.core.pins import resolve_pins
-from tests.strategies import networks, noise, seeds
+from tests.support.strategies import networks, noise, seeds
 
 
 def test_the_signs_and_means_of_a_case_done_by_hand() -> None:

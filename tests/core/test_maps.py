@@ -12,7 +12,7 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.coboundary import linearised
 from sheafnet.core.maps import squared_norm_bound
 from sheafnet.errors import NonFiniteError, ShapeError
-from tests.strategies import dims, matrices
+from tests.support.strategies import dims, matrices
 
 ELEMENTWISE = (sn.Identity(), sn.ReluGate(), sn.Sigmoid(), sn.Softmax())
 STEP = 1e-6

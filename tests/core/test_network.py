@@ -19,8 +19,8 @@ from sheafnet.errors import (
     UnknownNameError,
     WriteError,
 )
-from tests import golden
-from tests.strategies import networks
+from tests.support import golden
+from tests.support.strategies import networks
 
 
 def by_hand(network: sn.ReluNetwork, x: Array) -> Array:

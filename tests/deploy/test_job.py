@@ -1,4 +1,4 @@
-"""The commands of deploy/README.md start a head, do a job and leave nothing."""
+"""The commands of deploy/DEPLOY_README.md start a head, do a job and leave nothing."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ import socket
 import sys
 from pathlib import Path
 
-from tests.cluster.processes import Command
-from tests.deploy.test_manifests import README
+from tests.support.processes import Command
+from tests.support.readme import DEPLOY_README
 
 PORTS = ("6399", "8299", "8298")
-"""Those of the README; here any that are free."""
+"""Those of the DEPLOY_README; here any that are free."""
 SECONDS = 600.0
 GRACE = 30.0
 """Seconds; Ray's helpers end when they notice that their parents have."""
 
 
 def section(number: int) -> str:
-    """The shell blocks of a section of the README, as one script."""
-    (text,) = re.findall(rf"^## {number}\. (.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
+    """The shell blocks of a section of the DEPLOY_README, as one script."""
+    (text,) = re.findall(
+        rf"^## {number}\. (.*?)(?=^## |\Z)", DEPLOY_README, re.MULTILINE | re.DOTALL
+    )
     return "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
 
 

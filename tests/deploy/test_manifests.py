@@ -26,10 +26,10 @@ from sheafnet.config.shipped import find_config
 from sheafnet.observe.prometheus import METRICS
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.runtime.cluster.environment import OFFLINE
+from tests.support.readme import DEPLOY_README
 
 ROOT = Path(sheafnet.__file__).parent.parent
 DEPLOY = ROOT / "deploy"
-README = (DEPLOY / "README.md").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 TARGET = {"job", "run", "instance"}
@@ -49,7 +49,7 @@ def load(name: str) -> Any:
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", DEPLOY_README, flags=re.MULTILINE | re.DOTALL)
 
 
 # Prometheus and Grafana
@@ -462,7 +462,7 @@ def parsed(command: list[str]) -> Config:
 
 
 def of_readme() -> list[list[str]]:
-    """Every ``sheafnet run`` command of the README, also as the end of another."""
+    """Every ``sheafnet run`` command of the DEPLOY_README, also as the end of another."""
     lines = [line for b in blocks("sh") for line in b.replace("\\\n", " ").splitlines()]
     return [
         shlex.split(line[line.index("sheafnet run") :], comments=True)

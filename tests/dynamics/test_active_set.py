@@ -19,7 +19,7 @@ from sheafnet.errors import RuleError
 from sheafnet.runtime.interface import Runtime
 from sheafnet.runtime.lockstep import Lockstep
 from sheafnet.runtime.problem import Problem
-from tests import golden
+from tests.support import golden
 
 EXACT = sn.Stop(1e-12, max_rounds=20_000)
 MOST_SOLVES = 12

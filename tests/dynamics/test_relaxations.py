@@ -15,9 +15,9 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.energy import energy, stationarity
 from sheafnet.core.pins import resolve_pins
 from sheafnet.errors import RuleError
-from tests import golden
-from tests.dynamics.test_lockstep import chorded_cycle, grid
-from tests.strategies import networks, seeds
+from tests.support import golden
+from tests.support.sheaves import chorded_cycle, grid
+from tests.support.strategies import networks, seeds
 
 RED_BLACK = sn.Lockstep("alternating")
 ENERGY_SLACK = 1e-6

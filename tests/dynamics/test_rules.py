@@ -10,9 +10,9 @@ from hypothesis import given
 
 import sheafnet as sn
 from sheafnet.errors import RuleError, UnknownNameError
-from tests import golden
-from tests.dynamics.test_lockstep import chorded_cycle
-from tests.strategies import networks, noise, seeds
+from tests.support import golden
+from tests.support.sheaves import chorded_cycle
+from tests.support.strategies import networks, noise, seeds
 
 
 def deviation(ours: sn.Cochain, theirs: sn.Cochain) -> float:

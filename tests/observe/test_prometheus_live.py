@@ -27,9 +27,9 @@ from sheafnet.observe.prometheus import Metrics
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.runtime.cluster.cluster import WarmCluster
 from sheafnet.runtime.problem import Problem
-from tests import golden
-from tests.cluster.placements import by_turns
-from tests.observe.watcher import EVERY, FOUND_WITHIN, Sample, Watcher, hastened, watching
+from tests.support import golden
+from tests.support.placements import by_turns
+from tests.support.watcher import EVERY, FOUND_WITHIN, Sample, Watcher, hastened, watching
 
 pytestmark = pytest.mark.skipif(
     shutil.which("prometheus") is None, reason="needs prometheus (Debian: apt install prometheus)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sheafnet as sn
 from sheafnet.dynamics.optimisers import Optimiser
 from sheafnet.dynamics.rules import RULES
-from tests import digests
+from tests.campaigns import digests
 
 
 def test_every_rule_and_optimiser_has_a_digest() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 import sheafnet
 from sheafnet.config.shipped import shipped_configs
-from tests.project.readme import README, ROOT, blocks, commands
+from tests.support.readme import README, ROOT, blocks, commands
 
 
 def test_the_wheel_carries_configs_data_and_the_typing_mark(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.errors import ProtocolError
 from sheafnet.wire.codec import COPIED, PACKED, PREFIX, VERSION, Codec, Limits, fingerprint
 from sheafnet.wire.frame import FIELDS, Frame
-from tests.strategies import seeds
+from tests.support.strategies import seeds
 
 encode, decode = Codec().encode, Codec().decode
 

@@ -242,16 +242,16 @@ class Coordinator:
     def _judge(self) -> SetFrozen | None:
         """Decide whether, and for what, the next wave collects the stalks."""
         self._before = None
-        stationary, idle = self._stationary(), self._idle()
+        stationary, idle = self.all_stationary(), self.all_idle()
         if any(report.exploded for report in self._answers.values()):
             self._outcome = Outcome.DIVERGED
         elif stationary and idle:
             if self.settled is None:
                 self._outcome = Outcome.CONVERGED
-                self._before = self._traffic()
+                self._before = self.traffic()
             return None
         self.settled = None
-        self._stall.observe((idle, self._traffic()), self._now)
+        self._stall.observe((idle, self.traffic()), self._now)
         if self.phase is not Phase.CONFIRMING:
             if self.rounds >= self._problem.stop.max_rounds or self._dead:
                 self._outcome = Outcome.BUDGET_EXHAUSTED
@@ -270,7 +270,7 @@ class Coordinator:
     @property
     def _dead(self) -> bool:
         """Whether all hosts have been idle for too long, with a force left."""
-        return self._idle() and self._stall.waves >= DEAD_AFTER
+        return self.all_idle() and self._stall.waves >= DEAD_AFTER
 
     @property
     def _drained(self) -> bool:
@@ -278,17 +278,19 @@ class Coordinator:
 
         That is, far longer than it has ever taken in this run: a host may be cut off.
         """
-        if self._idle():
+        if self.all_idle():
             return self._stall.waves >= 1
         return (
             self._stall.waves >= DEAD_AFTER
             and self._stall.duration >= GIVE_UP * self._stall.longest
         )
 
-    def _idle(self) -> bool:
+    def all_idle(self) -> bool:
+        """Return whether every host that has answered is idle."""
         return all(report.idle for report in self._answers.values())
 
-    def _stationary(self) -> bool:
+    def all_stationary(self) -> bool:
+        """Return whether every vertex was stationary under these pins when its host answered."""
         return self._problem.ends_when_stationary and all(
             report.pins_version == self._pins_version
             and max(report.stationarity.values()) <= self._problem.tolerance
@@ -296,14 +298,15 @@ class Coordinator:
             for report in self._answers.values()
         )
 
-    def _traffic(self) -> dict[str, tuple[int, int, int]]:
+    def traffic(self) -> dict[str, tuple[int, int, int]]:
+        """Return host → (incarnation, sent, accepted), as answered."""
         return {name: (r.incarnation, r.sent, r.accepted) for name, r in self._answers.items()}
 
     def _finish(self, outcome: Outcome) -> Finished | Settled | SetThreshold | SetFrozen | None:
         cochain = self._assembled()
         if outcome is not Outcome.CONVERGED:
             return Finished(outcome, self._message(outcome), cochain)
-        if not (self._stationary() and self._idle()) or self._traffic() != self._before:
+        if not (self.all_stationary() and self.all_idle()) or self.traffic() != self._before:
             self._outcome = None
             return self._judge()
         return self._check(cochain)

@@ -51,6 +51,8 @@ class Host:
 
     Attributes
     ----------
+    started
+        Whether the vertices have sent their first projections.
     transport
         Its frames, from and to its peers.
     sent, accepted
@@ -93,7 +95,7 @@ class Host:
         self.transport = Transport(address, crossings, send_policy, limits)
         self._guards: dict[str, DivergenceGuard] = {}
         self._exploded: str | None = None
-        self._started = self._frozen = False
+        self.started = self._frozen = False
         self._deferral = StepDeferral()
 
     def receive(self, data: bytes, now: float) -> None:
@@ -123,7 +125,7 @@ class Host:
     def runnable(self) -> bool:
         """Whether ``step`` has something to do at once, timers aside."""
         # Asked after every event: loops, since making a generator costs more than they do.
-        if self.transport.owes_acknowledgements or not self._started:
+        if self.transport.owes_acknowledgements or not self.started:
             return True
         if self._exploded is None and not self._frozen:
             awaits = self._awaits
@@ -158,10 +160,10 @@ class Host:
         now
             The time, in the unit of the send policy.
         """
-        if self._started:
+        if self.started:
             self._turn()
         else:
-            self._started = True
+            self.started = True
             self._post(self.group.start())
         return self.transport.take(now)
 

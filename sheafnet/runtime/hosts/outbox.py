@@ -95,6 +95,11 @@ class Outbox:
         return len(self._latest)
 
     @property
+    def frames_in_flight(self) -> int:
+        """How many frames are neither acknowledged nor timed out."""
+        return len(self._in_flight)
+
+    @property
     def all_acknowledged(self) -> bool:
         """Whether everything that was put here has been acknowledged."""
         return not self._unacknowledged and not self._in_flight

@@ -68,6 +68,10 @@ class Simulation:
         How often each host has been restarted.
     settings
         The network that is simulated.
+    scheduled
+        Hosts for which a step is scheduled.
+    timers
+        Host → for when its timer is set.
     deployment
         Which vertices each host has.
     trace
@@ -96,9 +100,8 @@ class Simulation:
             )
             for name in self.hosts
         }
-        # Hosts for which a step is scheduled, and for when their timer is set.
-        self._step_scheduled: set[Host] = set()
-        self._timers: dict[Host, float] = {}
+        self.scheduled: set[Host] = set()
+        self.timers: dict[Host, float] = {}
         for host in self.hosts.values():
             self._schedule_step(host)
         for restart in settings.restarts:
@@ -144,7 +147,7 @@ class Simulation:
         host.disturb(vertex, change)
         self.trace.note(self.kernel.now, EventKind.PUSH, name, 0)
         self._sheets[name].drop(self.kernel.now)
-        self._step(host)
+        self.step_host(host)
 
     def progress(self) -> Progress:
         """Return how things stand, from what the vertices know."""
@@ -204,12 +207,13 @@ class Simulation:
             self._schedule_timer(host)
 
     def _schedule_step(self, host: Host) -> None:
-        if host not in self._step_scheduled:
-            self._step_scheduled.add(host)
-            self.kernel.at(self._sheets[host.name].free_at, Priority.STEP, self._step, (host,))
+        if host not in self.scheduled:
+            self.scheduled.add(host)
+            self.kernel.at(self._sheets[host.name].free_at, Priority.STEP, self.step_host, (host,))
 
-    def _step(self, host: Host) -> None:
-        self._step_scheduled.discard(host)
+    def step_host(self, host: Host) -> None:
+        """Step a host, unless it has crashed or is busy until later."""
+        self.scheduled.discard(host)
         if self.hosts.get(host.name) is not host:
             return  # it crashed meanwhile
         kernel, name = self.kernel, host.name
@@ -238,24 +242,24 @@ class Simulation:
         if host is None:
             return  # it is down
         host.receive(data, self.kernel.now)
-        if host not in self._step_scheduled:
+        if host not in self.scheduled:
             self._schedule(host)
 
     def _schedule_timer(self, host: Host) -> None:
         """Step an idle host when its timer is due; one that steps looks at it by itself."""
         due = host.due
-        if due is not None and due < self._timers.get(host, math.inf):
-            self._timers[host] = due
+        if due is not None and due < self.timers.get(host, math.inf):
+            self.timers[host] = due
             self.kernel.at(due, Priority.STEP, self._timer, (host, due))
 
     def _timer(self, host: Host, set_for: float) -> None:
-        if self._timers.get(host) != set_for:
+        if self.timers.get(host) != set_for:
             return  # one that is due earlier was set since
-        del self._timers[host]
-        if self.hosts.get(host.name) is host and host not in self._step_scheduled:
+        del self.timers[host]
+        if self.hosts.get(host.name) is host and host not in self.scheduled:
             due = host.due
             if due is not None and due <= self.kernel.now:
-                self._step(host)
+                self.step_host(host)
             else:
                 self._schedule_timer(host)
 
