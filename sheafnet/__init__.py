@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from sheafnet.runtime.jobs.training import Training
     from sheafnet.runtime.lockstep import Lockstep
     from sheafnet.runtime.progress import Progress
-    from sheafnet.runtime.record import Evaluation, Stats
+    from sheafnet.runtime.run_record import Evaluation, Stats
     from sheafnet.runtime.simulator.channel import Channel, Partition
     from sheafnet.runtime.simulator.compute import ComputeTime
     from sheafnet.runtime.simulator.latency import (
@@ -101,7 +101,7 @@ _HOMES = {
     "sheafnet.runtime.jobs.training": ("Training",),
     "sheafnet.runtime.lockstep": ("Lockstep",),
     "sheafnet.runtime.progress": ("Progress",),
-    "sheafnet.runtime.record": ("Evaluation", "Stats"),
+    "sheafnet.runtime.run_record": ("Evaluation", "Stats"),
     "sheafnet.runtime.simulator.channel": ("Channel", "Partition"),
     "sheafnet.runtime.simulator.compute": ("ComputeTime",),
     "sheafnet.runtime.simulator.latency": (

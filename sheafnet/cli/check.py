@@ -8,8 +8,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from sheafnet.cli.console import show
 from sheafnet.cli.options import config_argument, override_option
+from sheafnet.cli.printing import show
 from sheafnet.config.builders.job import build_job
 from sheafnet.config.load import load_config
 from sheafnet.config.shipped import find_config

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from sheafnet.cli.console import show
+from sheafnet.cli.printing import show
 from sheafnet.config.builders.job import build_job
 from sheafnet.config.load import load_config
 from sheafnet.errors import FileError

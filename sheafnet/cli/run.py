@@ -11,9 +11,9 @@ import click
 from rich.console import Console
 
 from sheafnet.cli import NOT_CONVERGED
-from sheafnet.cli.console import show
 from sheafnet.cli.options import override_option
-from sheafnet.cli.result import fit_summary, summary
+from sheafnet.cli.printing import show
+from sheafnet.cli.result_json import fit_summary, summary
 from sheafnet.cli.tables import show_costs, show_fit, show_light_cone, show_solution
 from sheafnet.config.builders.job import InferJob, TrainJob, build_job
 from sheafnet.config.load import dump_config, load_config

@@ -25,9 +25,9 @@ from rich.progress import track
 from rich.table import Table
 
 from sheafnet.cli import NOT_CONVERGED
-from sheafnet.cli.console import show
 from sheafnet.cli.options import config_argument, override_option
-from sheafnet.cli.result import deviation, forward_pass
+from sheafnet.cli.printing import show
+from sheafnet.cli.result_json import deviation, forward_pass
 from sheafnet.config.builders.job import build_inference
 from sheafnet.config.load import Loaded, alternatives, load_config
 from sheafnet.config.schema.simulator import SimulatorRuntime

@@ -8,10 +8,10 @@ from typing import Any
 
 from rich.table import Table
 
-from sheafnet.cli.console import show
+from sheafnet.cli.printing import show
 from sheafnet.config.builders.job import InferJob, TrainJob
 from sheafnet.runtime.jobs.results import Fit, Solution
-from sheafnet.runtime.record import HostTime, Record, Stats
+from sheafnet.runtime.run_record import HostTime, Record, Stats
 from sheafnet.runtime.simulator.light_cone import LightCone
 
 MOST_EVALUATIONS = 12

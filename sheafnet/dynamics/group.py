@@ -8,10 +8,10 @@ from sheafnet.core.arrays import Array
 from sheafnet.core.energy import discord
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.dynamics.counters import Counters
-from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
 from sheafnet.dynamics.messages import Message
 from sheafnet.dynamics.program import Program
 from sheafnet.dynamics.star import Constraint, Star
+from sheafnet.dynamics.training_state import EdgeState, EdgeStats, StepEdge
 from sheafnet.dynamics.vertex import Vertex
 
 

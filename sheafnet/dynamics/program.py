@@ -11,10 +11,10 @@ from typing import ClassVar, NamedTuple
 from sheafnet.core.arrays import Array
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.core.stalkpins import StalkPins
-from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.messages import Kind
 from sheafnet.dynamics.star import Star
+from sheafnet.dynamics.training_state import EdgeState, EdgeStats, StepEdge
 
 NOTHING_LEARNED: Mapping[str, RestrictionMap] = MappingProxyType({})
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.incidence import Incidence
-from sheafnet.dynamics.edge_state import EdgeState
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.dynamics.training.learning_rule import BatchRule
+from sheafnet.dynamics.training_state import EdgeState
 from sheafnet.dynamics.vertex import Vertex
 
 

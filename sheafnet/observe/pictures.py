@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sheafnet.errors import FileError
-from sheafnet.runtime.record import Evaluation
+from sheafnet.runtime.run_record import Evaluation
 from sheafnet.runtime.simulator.light_cone import LightCone
 
 if TYPE_CHECKING:

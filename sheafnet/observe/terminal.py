@@ -12,7 +12,7 @@ from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.jobs.results import Fit, Solution
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.progress import Progress
-from sheafnet.runtime.record import Evaluation
+from sheafnet.runtime.run_record import Evaluation
 
 
 class ProgressLine(Observer):

@@ -8,7 +8,7 @@ from typing import Protocol
 from sheafnet.core.stalkpins import Pins
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.progress import Progress
-from sheafnet.runtime.record import Record
+from sheafnet.runtime.run_record import Record
 from sheafnet.runtime.snapshot import Snapshot
 
 

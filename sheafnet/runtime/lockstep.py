@@ -22,7 +22,7 @@ from sheafnet.runtime.divergence import DivergenceGuard
 from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.progress import EdgeView, Progress
-from sheafnet.runtime.record import Record, record_of
+from sheafnet.runtime.run_record import Record, record_of
 from sheafnet.runtime.snapshot import SnapshotAssembler
 from sheafnet.runtime.stop import Outcome
 

@@ -10,8 +10,8 @@ from typing import Final
 from sheafnet.core.energy import discord
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.dynamics.counters import Counters, sum_counters
-from sheafnet.dynamics.edge_state import EdgeStats
 from sheafnet.dynamics.group import Group
+from sheafnet.dynamics.training_state import EdgeStats
 
 NO_RESTARTS: Final[Mapping[str, int]] = MappingProxyType({})
 

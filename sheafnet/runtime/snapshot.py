@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sheafnet.core.maps import Affine
-from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
+from sheafnet.dynamics.training_state import EdgeState, EdgeStats, StepEdge
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ import numpy as np
 
 import sheafnet as sn
 from sheafnet.runtime.interface import Runtime
-from sheafnet.runtime.record import Recovery
+from sheafnet.runtime.run_record import Recovery
 from tests.support import golden
 
 

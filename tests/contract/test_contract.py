@@ -17,7 +17,7 @@ from sheafnet.errors import RuleError, RunEndedError, ShapeError, UnknownNameErr
 from sheafnet.runtime.cluster.cluster import WarmCluster
 from sheafnet.runtime.interface import RunHooks, Runtime
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.record import Record
+from sheafnet.runtime.run_record import Record
 from tests.support import golden
 from tests.support.placements import by_turns
 from tests.support.sheaves import PoisonedGate, chorded_cycle, grid

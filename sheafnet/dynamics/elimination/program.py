@@ -1,22 +1,22 @@
 """The programs of the vertices of a path that is solved by sweeps.
 
-The path is input – unit – layer – unit – … – layer – output: a *unit* is the tail of a gate, a
-*layer* that of an affine map, the *output* is held or free, and the input is held and takes no
-part. Every vertex keeps the number of the last sweep that it has handled, its *own*, and is *new*
-while that is 0. It handles a message only if its number is higher::
+The path is input – z – a – z – … – a – output: a *z*, a preactivation, is the tail of a gate, an
+*a*, an activation, that of an affine map, the *output* is held or free, and the input is held and
+takes no part. Every vertex keeps the number of the last sweep that it has handled, its *own*, and
+is *new* while that is 0. It handles a message only if its number is higher::
 
-    vertex       hears                      does                                  says
+    vertex       receives                   does                                  sends
     output       new: nothing               begins                                DOWN 1
     output       new: UP n                  lets every sample step                DOWN n + 3
     output       UP n > own                 judges every sample                   DOWN n + 1
-    output       UP n > own                 finds all at rest                     nothing
+    output       UP n > own                 finds all settled                     nothing
     output       UP n > own, of a sweep     lets every sample step                DOWN n + 1
                  that it did not begin
-    layer, unit  DOWN n > own               takes or drops, steps, eliminates     DOWN n
-    layer, unit  new: DOWN n > 1            lets every sample step                DOWN n + 2
-    layer, unit  UP n > own, not new        puts candidates in place, or steps    UP n
-    first unit   DOWN n                     the same, and then as on UP           UP n + 1 or n + 3
-    first unit   another value of the input lets every sample step                UP own + 2
+    a, z         DOWN n > own               takes or drops, steps, eliminates     DOWN n
+    a, z         new: DOWN n > 1            lets every sample step                DOWN n + 2
+    a, z         UP n > own, not new        puts candidates in place, or steps    UP n
+    first z      DOWN n                     the same, and then as on UP           UP n + 1 or n + 3
+    first z      another value of the input lets every sample step                UP own + 2
 
 One sweep is under way at a time, and when the output says nothing all is silent. What a vertex
 sends replaces what it sent before, so that repetition and loss do no harm and nothing piles up. A
@@ -79,7 +79,7 @@ class PathProgram(Program):
 
 
 class InnerProgram(PathProgram):
-    """What units and layers have in common.
+    """What both kinds of inner vertices have in common.
 
     Parameters
     ----------

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from sheafnet.core.maps import Identity, Linear, ReluGate
 from sheafnet.core.sheaf import Edge, Sheaf
 from sheafnet.core.stalkpins import Pins
-from sheafnet.dynamics.elimination.layer import LayerProgram
+from sheafnet.dynamics.elimination.activation import ActivationProgram
 from sheafnet.dynamics.elimination.output import OutputProgram
-from sheafnet.dynamics.elimination.unit import UnitProgram
+from sheafnet.dynamics.elimination.preactivation import PreactivationProgram
 from sheafnet.dynamics.program import Hold, Program
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.rules.prox import Prox
@@ -71,7 +71,7 @@ class ActiveSet(Rule):
                 return OutputProgram(star, below, self.prox_sweeps)
             # No gate between input and output: there is nothing to solve.
             return Prox(damping=1.0).start(star)
-        inner = UnitProgram if isinstance(above.map, ReluGate) else LayerProgram
+        inner = PreactivationProgram if isinstance(above.map, ReluGate) else ActivationProgram
         return inner(star, below, above, self.prox_sweeps)
 
 

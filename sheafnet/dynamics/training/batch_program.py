@@ -20,13 +20,13 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from sheafnet.core.stalkpins import StalkPins
-from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.program import BatchStep, Program, Step
 from sheafnet.dynamics.star import Star
 from sheafnet.dynamics.training.batch_pass import BatchPass, ends
 from sheafnet.dynamics.training.map_learner import MapLearner
 from sheafnet.dynamics.training.plan import TrainingPlan
+from sheafnet.dynamics.training_state import EdgeState, EdgeStats, StepEdge
 
 Maker: TypeAlias = Callable[[Star, StalkPins | None, MapLearner, int], BatchPass]
 

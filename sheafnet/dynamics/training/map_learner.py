@@ -11,8 +11,8 @@ import numpy as np
 from sheafnet.core.arrays import Array
 from sheafnet.core.incidence import Incidence
 from sheafnet.core.maps import Affine
-from sheafnet.dynamics.edge_state import EdgeState, EdgeStats, StepEdge
 from sheafnet.dynamics.training.plan import TrainingPlan
+from sheafnet.dynamics.training_state import EdgeState, EdgeStats, StepEdge
 
 
 class MapLearner:

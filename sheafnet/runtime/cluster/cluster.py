@@ -15,7 +15,7 @@ from sheafnet.runtime.cluster.settings import ClusterSettings
 from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.record import Record
+from sheafnet.runtime.run_record import Record
 
 if TYPE_CHECKING:
     from sheafnet.runtime.cluster.actor_pool import ActorPool

@@ -23,7 +23,7 @@ from sheafnet.runtime.jobs.run import Run
 from sheafnet.runtime.jobs.training import Training, job_of
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.progress import Progress
-from sheafnet.runtime.record import Record, record_of
+from sheafnet.runtime.run_record import Record, record_of
 from sheafnet.runtime.stop import Outcome
 
 FIRST_TIMEOUT = 1.0

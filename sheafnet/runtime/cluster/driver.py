@@ -21,7 +21,7 @@ from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.progress import Progress
-from sheafnet.runtime.record import Record
+from sheafnet.runtime.run_record import Record
 
 POLL = 0.05
 """Seconds between two calls of the hooks."""

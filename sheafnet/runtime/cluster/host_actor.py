@@ -23,7 +23,7 @@ from sheafnet.runtime.cluster.environment import go_home
 from sheafnet.runtime.hosts.control import SetPins, StatusReport, StatusRequest
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.host_spec import HostSpec
-from sheafnet.runtime.record import Process
+from sheafnet.runtime.run_record import Process
 
 go_home()  # before anything of the user's is imported in this process
 

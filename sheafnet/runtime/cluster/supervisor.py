@@ -20,7 +20,7 @@ from sheafnet.runtime.cluster.host_actor import Handle
 from sheafnet.runtime.cluster.settings import ClusterSettings
 from sheafnet.runtime.hosts.control import StatusReport, StatusRequest
 from sheafnet.runtime.hosts.deployment import Deployment
-from sheafnet.runtime.record import Process, Recovery
+from sheafnet.runtime.run_record import Process, Recovery
 
 LOGGER = logging.getLogger("sheafnet")
 TICK = 0.05

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from sheafnet.core.arrays import Array
 from sheafnet.core.cochain import Cochain
 from sheafnet.core.maps import RestrictionMap
-from sheafnet.dynamics.edge_state import EdgeState, StepEdge
 from sheafnet.dynamics.rule import Rule
 from sheafnet.dynamics.star import Constraint
+from sheafnet.dynamics.training_state import EdgeState, StepEdge
 from sheafnet.runtime.progress import EdgeView
 from sheafnet.runtime.stop import Outcome
 

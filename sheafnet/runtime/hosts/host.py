@@ -18,8 +18,8 @@ from sheafnet.dynamics.vertex import Vertex
 from sheafnet.errors import DeliveryError
 from sheafnet.runtime.divergence import DivergenceGuard
 from sheafnet.runtime.hosts.control import SetPins, StatusReport, StatusRequest
-from sheafnet.runtime.hosts.deferral import StepDeferral
 from sheafnet.runtime.hosts.send_policy import SendPolicy
+from sheafnet.runtime.hosts.step_deferral import StepDeferral
 from sheafnet.runtime.hosts.transport import Address, Crossing, Transport
 from sheafnet.runtime.progress import EdgeView
 from sheafnet.wire.codec import Limits

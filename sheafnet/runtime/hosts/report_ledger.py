@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from sheafnet.dynamics.counters import Counters
 from sheafnet.runtime.hosts.control import StatusReport
 from sheafnet.runtime.progress import Progress
-from sheafnet.runtime.record import HostTime
+from sheafnet.runtime.run_record import HostTime
 
 
 class ReportLedger:

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sheafnet.core.arrays import Array
-from sheafnet.core.assessment import Assessment
+from sheafnet.core.loss import Assessment
 from sheafnet.core.maps import Affine
 from sheafnet.core.npz import read_npz, write_npz
 from sheafnet.core.sheaf import Sheaf
-from sheafnet.dynamics.edge_state import EdgeState, EdgeStats
 from sheafnet.dynamics.optimisers import SavedState
+from sheafnet.dynamics.training_state import EdgeState, EdgeStats
 from sheafnet.errors import FileError, InputError
-from sheafnet.runtime.record import Evaluation
+from sheafnet.runtime.run_record import Evaluation
 from sheafnet.runtime.snapshot import Snapshot
 
 VERSION = 2

@@ -14,7 +14,7 @@ from sheafnet.runtime.interface import RunHooks, Runtime
 from sheafnet.runtime.jobs.observer import Observer, RemoteRuntime
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.progress import Progress
-from sheafnet.runtime.record import Record
+from sheafnet.runtime.run_record import Record
 
 Result = TypeVar("Result")
 

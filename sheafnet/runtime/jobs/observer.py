@@ -9,7 +9,7 @@ from sheafnet.runtime.jobs.checkpoint import Checkpoint
 from sheafnet.runtime.jobs.results import Fit, Solution
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.progress import Progress
-from sheafnet.runtime.record import Evaluation
+from sheafnet.runtime.run_record import Evaluation
 
 
 @runtime_checkable

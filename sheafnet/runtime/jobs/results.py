@@ -12,7 +12,7 @@ from sheafnet.core import energy as energies
 from sheafnet.core.arrays import Array
 from sheafnet.core.network import ReluNetwork
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.record import Evaluation, Record, Stats
+from sheafnet.runtime.run_record import Evaluation, Record, Stats
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -12,7 +12,7 @@ from sheafnet.runtime.jobs.job import Job, JobHooks
 from sheafnet.runtime.jobs.observer import Observer
 from sheafnet.runtime.jobs.results import Solution, assemble
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.record import Record
+from sheafnet.runtime.run_record import Record
 
 
 class Run(Job[Solution]):

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from sheafnet.core import energy as energies
-from sheafnet.core.assessment import assess
+from sheafnet.core.loss import assess
 from sheafnet.core.maps import Affine, RestrictionMap
 from sheafnet.core.naming import weight_edge
 from sheafnet.core.network import ReluNetwork
 from sheafnet.core.targets import Split
-from sheafnet.dynamics.edge_state import EdgeStats
 from sheafnet.dynamics.training.plan import TrainingPlan
+from sheafnet.dynamics.training_state import EdgeStats
 from sheafnet.errors import NonFiniteError
 from sheafnet.runtime.interface import Runtime
 from sheafnet.runtime.jobs.checkpoint import Checkpoint
@@ -24,7 +24,7 @@ from sheafnet.runtime.jobs.results import Fit
 from sheafnet.runtime.jobs.run import Run
 from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.progress import Progress
-from sheafnet.runtime.record import Evaluation, Record
+from sheafnet.runtime.run_record import Evaluation, Record
 from sheafnet.runtime.snapshot import Snapshot
 from sheafnet.runtime.stop import Outcome
 

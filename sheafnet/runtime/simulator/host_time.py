@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sheafnet.runtime.random_streams import stream
-from sheafnet.runtime.record import HostTime
+from sheafnet.runtime.run_record import HostTime
 from sheafnet.runtime.simulator.compute import ComputeTime
 from sheafnet.runtime.simulator.latency import Constant
 from sheafnet.runtime.simulator.link import endless

@@ -31,7 +31,7 @@ from sheafnet.runtime.hosts.report_ledger import progress_of
 from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.progress import Progress
 from sheafnet.runtime.random_streams import stream
-from sheafnet.runtime.record import Record, record_of
+from sheafnet.runtime.run_record import Record, record_of
 from sheafnet.runtime.simulator.channel import Channel
 from sheafnet.runtime.simulator.host_time import ComputeTimer, Timesheet
 from sheafnet.runtime.simulator.kernel import Kernel, Priority

@@ -9,7 +9,7 @@ from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 from sheafnet.runtime.interface import RunHooks
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.record import Record
+from sheafnet.runtime.run_record import Record
 from sheafnet.runtime.simulator.settings import SimulatorSettings
 from sheafnet.runtime.simulator.simulation import Simulation
 from sheafnet.runtime.simulator.trace import TextSink, Trace

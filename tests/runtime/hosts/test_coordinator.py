@@ -12,7 +12,7 @@ from sheafnet.core.arrays import Array
 from sheafnet.runtime.hosts.control import Finished, SetFrozen, SetThreshold, Settled, StatusReport
 from sheafnet.runtime.hosts.coordinator import DEAD_AFTER, FINEST_THRESHOLD, Coordinator, Phase
 from sheafnet.runtime.problem import Problem
-from sheafnet.runtime.record import HostTime
+from sheafnet.runtime.run_record import HostTime
 
 NETWORK = sn.ReluNetwork.random([2, 1], seed=0)
 X = np.ones((2, 1))

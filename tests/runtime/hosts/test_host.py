@@ -11,11 +11,11 @@ import sheafnet as sn
 from sheafnet.dynamics.messages import Key, Kind, Message
 from sheafnet.errors import InputError, UnknownNameError
 from sheafnet.runtime.hosts.control import StatusRequest
-from sheafnet.runtime.hosts.deferral import FORCING_TERM
 from sheafnet.runtime.hosts.deployment import Deployment
 from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.placement import hosts_of
 from sheafnet.runtime.hosts.send_policy import SendPolicy
+from sheafnet.runtime.hosts.step_deferral import FORCING_TERM
 from sheafnet.wire.codec import Codec
 from sheafnet.wire.frame import Frame
 

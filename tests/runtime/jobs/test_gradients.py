@@ -7,7 +7,7 @@ import pytest
 
 import sheafnet as sn
 from sheafnet.core.arrays import Array
-from sheafnet.core.assessment import assess
+from sheafnet.core.loss import assess
 from tests.support.training import flat, moved, problem, step_of
 
 OUTPUTS = ["identity", "sigmoid", "softmax"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sheafnet as sn
-from sheafnet.core.assessment import assess
+from sheafnet.core.loss import assess
 from sheafnet.core.targets import targets
 from sheafnet.errors import InputError, NonFiniteError, RuleError, ShapeError
 from tests.support import golden

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sheafnet as sn
-from sheafnet.core.assessment import assess
+from sheafnet.core.loss import assess
 from sheafnet.errors import InputError, NonFiniteError, RuleError, ShapeError, UnknownNameError
 from tests.support import golden
 from tests.support.training import flat, problem

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from sheafnet.core.assessment import Assessment
 from sheafnet.core.cochain import Cochain
+from sheafnet.core.loss import Assessment
 from sheafnet.core.maps import RestrictionMap
 from sheafnet.core.stalkpins import Pins
 from sheafnet.dynamics.counters import Counters, EdgeCost

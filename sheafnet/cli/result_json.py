@@ -10,13 +10,13 @@ import numpy as np
 
 import sheafnet
 from sheafnet.config.builders.job import InferJob
-from sheafnet.core.assessment import accuracy
 from sheafnet.core.certificate import error_bound
 from sheafnet.core.cochain import Cochain
+from sheafnet.core.loss import accuracy
 from sheafnet.core.targets import one_hot
 from sheafnet.errors import NonFiniteError
 from sheafnet.runtime.jobs.results import Fit, Solution
-from sheafnet.runtime.record import Record
+from sheafnet.runtime.run_record import Record
 from sheafnet.runtime.simulator.light_cone import LightCone
 
 LARGEST_CERTIFIED = 300

@@ -31,7 +31,7 @@ from sheafnet.dynamics.program import Step
 from sheafnet.dynamics.star import Star
 
 
-class UnitProgram(InnerProgram):
+class PreactivationProgram(InnerProgram):
     """A stalk z between an affine map below, which says c, and a gate above.
 
     Parameters

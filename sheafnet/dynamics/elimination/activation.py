@@ -28,7 +28,7 @@ from sheafnet.dynamics.program import Step
 from sheafnet.dynamics.star import Star
 
 
-class LayerProgram(InnerProgram):
+class ActivationProgram(InnerProgram):
     """A stalk a between a gate below and an affine map above.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The quality of a network on some samples: loss, accuracy, inactive units."""
+"""The loss of a network on some samples, with its accuracy and its inactive units."""
 
 from __future__ import annotations
 
