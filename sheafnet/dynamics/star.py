@@ -53,6 +53,8 @@ class Star:
         Start value, shape (dim, batch).
     constraint
         What is pinned here and at the neighbours.
+    send_threshold
+        See below.
 
     Attributes
     ----------
@@ -77,13 +79,14 @@ class Star:
         incidences: Sequence[Incidence],
         stalk: Array,
         constraint: Constraint = UNCONSTRAINED,
+        send_threshold: float = 0.0,
     ) -> None:
         self.name = name
         self.incidences = tuple(incidences)
         self.tag = 0
         self.latest_keys = self._keys()
         self.constrain(constraint)
-        self.send_threshold = 0.0
+        self.send_threshold = send_threshold
         self.sequence = 0
         self.has_kinks = any(inc.map.kink for inc in self.incidences)
         self._received_all = False

@@ -44,9 +44,9 @@ class VertexSpec:
     step: int | None = None
     edge_states: Mapping[str, EdgeState] = field(default_factory=dict)
 
-    def build(self) -> Vertex:
-        """Return the actor."""
-        star = Star(self.name, self.incidences, self.stalk, self.constraint)
+    def build(self, send_threshold: float = 0.0) -> Vertex:
+        """Return the actor, which acts on anything larger than ``send_threshold``."""
+        star = Star(self.name, self.incidences, self.stalk, self.constraint, send_threshold)
         star.learn({edge: it.map for edge, it in self.edge_states.items() if it.map is not None})
         program = self.rule.start(star)
         if isinstance(self.rule, BatchRule):

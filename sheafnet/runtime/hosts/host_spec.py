@@ -54,9 +54,7 @@ class HostSpec:
 
     def build(self) -> Host:
         """Return the host."""
-        vertices = [spec.build() for spec in self.vertices]
-        for vertex in vertices:
-            vertex.star.send_threshold = self.send_threshold
+        vertices = [spec.build(self.send_threshold) for spec in self.vertices]
         return Host(
             self.name,
             self.run,

@@ -241,3 +241,33 @@ def test_waking_says_what_was_withheld() -> None:
         host.set_threshold(0.0)
     exchange(hosts, now)
     assert any(host.sent > before[name] for name, host in hosts.items())
+
+
+def test_a_report_is_a_query_and_orders_are_obeyed_apart_from_it() -> None:
+    rule = sn.Nudged()
+    net = sn.ReluNetwork.random([2, 3, 2], seed=0, output="softmax")
+    x, labels = np.random.default_rng(0).standard_normal((2, 6)), np.arange(6) % 2
+    job = sn.prepare_training(
+        net, x, labels, rule=rule, optimiser=sn.Sgd(0.1), rounds=9, batch_size=2, every=1
+    )
+    hosts = Deployment(job.problem, "run", "by-layer", SendPolicy()).hosts()
+    for now in range(12):
+        exchange(hosts, float(now))
+    host = hosts["layer_1"]
+    known, drain = StatusRequest(1, known=10**6), StatusRequest(2, drain=True)
+    kept = host.report(known).edge_states.keys()
+    assert kept
+    assert host.report(known).edge_states.keys() == kept
+    host.obey(known)
+    assert not host.report(known).edge_states
+    before = host.report(drain).batches_left
+    for now in range(12, 30):
+        exchange(hosts, float(now))
+    assert host.report(drain).batches_left < before  # it goes on until it obeys
+    for each in hosts.values():
+        each.obey(drain)
+    for now in range(30, 80):
+        exchange(hosts, float(now))
+    left = {each.report(drain).batches_left for each in hosts.values()}
+    assert len(left) == 1
+    assert 0 < left.pop() < before
