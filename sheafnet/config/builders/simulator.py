@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 from sheafnet.config.schema.simulator import (
@@ -26,21 +27,8 @@ from sheafnet.runtime.simulator.latency import (
     Lognormal,
     Uniform,
 )
-from sheafnet.runtime.simulator.settings import Pause, Restart
+from sheafnet.runtime.simulator.settings import Pause, Restart, SimulatorSettings
 from sheafnet.runtime.simulator.simulator import Simulator
-
-AS_THEY_ARE = (
-    "seed",
-    "loss",
-    "duplication",
-    "bandwidth",
-    "slow",
-    "placement",
-    "window",
-    "report_interval",
-    "shuffle_ties",
-)
-"""Settings that a configuration gives as the simulator takes them."""
 
 
 def build_simulator(
@@ -48,18 +36,22 @@ def build_simulator(
 ) -> Simulator:
     """Return the simulator that ``section`` describes; ``trace`` takes the lines of its trace."""
     late = section.report_latency
-    settings = {name: getattr(section, name) for name in AS_THEY_ARE}
-    return Simulator(
-        **settings,
-        compute=build_compute(section.compute),
-        latency=build_latency(section.latency),
-        report_latency=None if late is None else build_latency(late),
-        channels={(c.sender, c.receiver): build_channel(c, section) for c in section.channels},
-        partitions=tuple(Partition(**partition.model_dump()) for partition in section.partitions),
-        restarts=tuple(Restart(**restart.model_dump()) for restart in section.restarts),
-        pauses=tuple(Pause(**pause.model_dump()) for pause in section.pauses),
-        trace=trace,
-    )
+    settings: dict[str, Any] = {
+        field.name: getattr(section, field.name)
+        for field in fields(SimulatorSettings)
+        if field.name in type(section).model_fields
+    }
+    # What the simulator takes as something else than the section has.
+    settings |= {
+        "compute": build_compute(section.compute),
+        "latency": build_latency(section.latency),
+        "report_latency": None if late is None else build_latency(late),
+        "channels": {(c.sender, c.receiver): build_channel(c, section) for c in section.channels},
+        "partitions": tuple(Partition(**it.model_dump()) for it in section.partitions),
+        "restarts": tuple(Restart(**it.model_dump()) for it in section.restarts),
+        "pauses": tuple(Pause(**it.model_dump()) for it in section.pauses),
+    }
+    return Simulator(**settings, trace=trace)
 
 
 def build_compute(section: float | ComputeSection) -> float | ComputeTime:
