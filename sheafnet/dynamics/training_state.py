@@ -39,7 +39,7 @@ class EdgeState(NamedTuple):
     stats
         Its statistics in that step; None where training begins.
     earlier
-        The map after each of the steps before, from the oldest on, that batches under way have
+        The map after each of the steps before, from the oldest on, that batches in flight have
         begun with.
     """
 

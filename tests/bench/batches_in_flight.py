@@ -1,9 +1,9 @@
-"""Several batches under way at a time: what it gains, what it costs, and what is kept for it.
+"""Several batches in flight: what it gains, what it costs, and what is kept for it.
 
     OPENBLAS_NUM_THREADS=1 python -m tests.bench.batches_in_flight [simulator|cluster|memory] …
 
 *simulator*, *cluster*: 64-32-32-32-32-32-32-32-10, eight affine layers, on the digits, with F = 1,
-2, 4 and 8 batches of 64 under way: batches per unit of virtual time, by layer, with a latency of
+2, 4 and 8 batches of 64 in flight: batches per unit of virtual time, by layer, with a latency of
 one update time; and per second on Ray, with four hosts of two layers each, in turns. Beside it the
 loss on the training split and the accuracy on the test split after the same number of steps.
 

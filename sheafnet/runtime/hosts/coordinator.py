@@ -274,7 +274,7 @@ class Coordinator:
 
     @property
     def _drained(self) -> bool:
-        """Whether nothing is under way any more, or nothing has come of it for too long.
+        """Whether no batch is in flight any more, or nothing has come of it for too long.
 
         That is, far longer than it has ever taken in this run: a host may be cut off.
         """

@@ -50,7 +50,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
     It holds ``format_version``, ``step``, ``time``, ``history`` (JSON in UTF-8), and of each edge,
     behind its name: ``lesson`` (its statistics), and where it learns ``W``, ``b``, ``steps`` and
-    the arrays of its optimiser; ``earlier`` is a list of [W b] where batches under way had begun
+    the arrays of its optimiser; ``earlier`` is a list of [W b] where batches in flight had begun
     with earlier maps, ``best`` is [W b] of the network to give back.
 
     Raises

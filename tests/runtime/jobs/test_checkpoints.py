@@ -105,7 +105,7 @@ def test_patience_is_not_forgotten(from_step: int, tmp_path: Path) -> None:
 def test_what_is_stopped_goes_on_from_where_it_was(
     runtime: sn.Lockstep | sn.Simulator, batches_in_flight: int
 ) -> None:
-    """The end of the batches under way is a checkpoint, whatever the looks."""
+    """The end of the batches in flight is a checkpoint, whatever the evaluations."""
 
     def fit(observer: sn.Observer, resumed: Checkpoint | None = None) -> sn.Fit:
         return sn.train(
