@@ -12,9 +12,10 @@ def test_every_rule_and_optimiser_has_a_digest() -> None:
     learning = [*digests.TRAINING.values(), *digests.JOINT.values()]
     rules = {type(rule) for rule, _ in digests.INFERENCE.values()}
     rules |= {type(settings["rule"]) for settings in learning}
-    assert rules == {*RULES.values(), sn.Joint}
+    assert rules == {*RULES.values(), sn.Joint}, "add the rule to tests/campaigns/digests.py"
     optimisers = {type(settings.get("optimiser")) for settings in learning} - {type(None)}
-    assert optimisers == set(Optimiser.__subclasses__())
+    missing = "add the optimiser to tests/campaigns/digests.py"
+    assert optimisers == set(Optimiser.__subclasses__()), missing
 
 
 def test_every_case_is_one_of_its_own_and_repeats_itself() -> None:

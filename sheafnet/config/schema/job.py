@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import (
     BeforeValidator,
@@ -20,27 +20,17 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sheafnet.config.schema.data import DataSection
-from sheafnet.config.schema.section import ExistingFile, Hosts, Section, expecting
+from sheafnet.config.schema.rules import LEARNING, NudgedRule, ProxRule, RuleSection
+from sheafnet.config.schema.section import ExistingFile, Hosts, Section, as_section, expecting
 from sheafnet.config.schema.simulator import SimulatorRuntime
-from sheafnet.config.schema.training import (
-    JointRule,
-    NudgedRule,
-    RelaxRule,
-    TrainingSection,
-)
+from sheafnet.config.schema.training import TrainingSection
 from sheafnet.core.naming import INPUT
 from sheafnet.core.outputs import OutputForce
-from sheafnet.dynamics.rules.active_set import ActiveSet
-from sheafnet.dynamics.rules.prox import Branch, Prox
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.jobs.initial import Start
 from sheafnet.runtime.lockstep import Schedule
 from sheafnet.runtime.simulator.light_cone import Push
 from sheafnet.runtime.stop import Stop
-
-
-def _kind(value: Any) -> Any:
-    return {"kind": value} if isinstance(value, str) else value
 
 
 class FileNetwork(Section):
@@ -110,45 +100,6 @@ class ConstantSheaf(Section):
     kind: Literal["constant"]
     graph: GraphSection
     dim: PositiveInt = Field(default=1, description="of every stalk")
-
-
-class ProxRule(Section):
-    """x ← the minimiser of the energy around the vertex."""
-
-    kind: Literal["prox"]
-    branch: Branch = Prox.branch
-    damping: Annotated[float, Field(gt=0.0, le=1.0)] | None = Field(
-        default=None, description="share of the way; by default 1, or 0.9 where it is needed"
-    )
-
-
-class SorRule(Section):
-    """x ← x + ω (prox − x), by vertices that take turns."""
-
-    kind: Literal["sor"]
-    omega: Annotated[float, Field(gt=0.0, lt=2.0)] | None = Field(
-        default=None, description="by default each vertex finds its own"
-    )
-
-
-class HeatRule(Section):
-    """x ← x − η ∇E: step 0.99/d at every vertex, or one dt for all."""
-
-    kind: Literal["heat"]
-    dt: PositiveFloat | None = None
-
-
-class CoboundaryRule(Section):
-    """x_head ← F_tail x_tail: the forward pass as message passing."""
-
-    kind: Literal["coboundary"]
-
-
-class ActiveSetRule(Section):
-    """Block elimination along the path for one pattern of the units after the other."""
-
-    kind: Literal["active-set"]
-    prox_sweeps: PositiveInt = ActiveSet.prox_sweeps
 
 
 class LockstepRuntime(Section):
@@ -257,26 +208,11 @@ class LightConeSection(Section):
 
 
 NetworkSection: TypeAlias = Annotated[FileNetwork | RandomNetwork, Field(discriminator="kind")]
-RuleSection: TypeAlias = Annotated[
-    ProxRule
-    | SorRule
-    | HeatRule
-    | CoboundaryRule
-    | ActiveSetRule
-    | NudgedRule
-    | RelaxRule
-    | JointRule,
-    Field(discriminator="kind"),
-    BeforeValidator(_kind),
-]
 RuntimeSection: TypeAlias = Annotated[
     LockstepRuntime | SimulatorRuntime | ClusterRuntime,
     Field(discriminator="kind"),
-    BeforeValidator(_kind),
+    BeforeValidator(as_section),
 ]
-
-
-LEARNING = (NudgedRule, RelaxRule, JointRule)
 
 
 class Config(Section):

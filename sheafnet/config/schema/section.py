@@ -56,3 +56,8 @@ Hosts: TypeAlias = Annotated[
     expecting("by-layer, by-vertex, or each host with a list of its vertices"),
 ]
 """Which vertices share a host."""
+
+
+def as_section(value: Any) -> Any:
+    """Return the section that a word alone stands for: one of that kind, with its defaults."""
+    return {"kind": value} if isinstance(value, str) else value

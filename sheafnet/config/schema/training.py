@@ -53,39 +53,6 @@ OptimiserSection: TypeAlias = Annotated[
 ]
 
 
-class NudgedRule(Section):
-    """Tensions move from heads to tails: the gradient, without a backward pass."""
-
-    kind: Literal["nudged"]
-
-
-class RelaxRule(Section):
-    """Stalks give way to a pull at the output, and maps to the discord that this leaves."""
-
-    kind: Literal["relax"]
-    strength: PositiveFloat = Field(default=0.1, description="γ, times the loss of a sample")
-    sweeps: PositiveInt = 1
-    stalks: Literal["prox", "heat", "sor"] = "prox"
-
-
-class JointRule(Section):
-    """Stalks and maps move together, the paper's flow."""
-
-    kind: Literal["joint"]
-    alpha: PositiveFloat = 1.0
-    beta: PositiveFloat | None = None
-    dt: PositiveFloat | None = None
-    stalks: Literal["prox", "heat"] | None = Field(
-        default=None, description="rule by which stalks move instead of steps of alpha dt"
-    )
-
-    @model_validator(mode="after")
-    def _moves(self) -> JointRule:
-        if self.dt is None and self.stalks is None:
-            raise ValueError("give dt or stalks: how do the stalks move?")
-        return self
-
-
 class TrainingSection(Section):
     """How long and with what every map learns."""
 

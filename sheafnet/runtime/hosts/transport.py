@@ -120,7 +120,7 @@ class Transport:
         """
         try:
             frame = self._codec.decode(data)
-            peer = self._sender(frame)
+            peer = self._require_peer(frame)
         except ProtocolError as error:
             self.refused[error.reason] += 1
             return None
@@ -141,7 +141,8 @@ class Transport:
                 break
         return frame
 
-    def _sender(self, frame: Frame) -> Peer:
+    def _require_peer(self, frame: Frame) -> Peer:
+        """Return the peer that sent ``frame``; ``ProtocolError`` if it is not for here."""
         peer = self.peers.get(frame.sender)
         if frame.run != self._run:
             raise ProtocolError(f"a frame of the run {frame.run!r}", "run")
