@@ -13,7 +13,6 @@ from sheafnet.core.sheaf import Sheaf
 from sheafnet.core.targets import Split
 from sheafnet.dynamics.optimisers import Optimiser
 from sheafnet.dynamics.rule import Rule
-from sheafnet.dynamics.rules import as_rule
 from sheafnet.errors import InputError, RuleError
 from sheafnet.runtime.interface import Runtime
 from sheafnet.runtime.jobs.checkpoint import Checkpoint
@@ -30,7 +29,7 @@ from sheafnet.runtime.simulator.simulator import Simulator
 from sheafnet.runtime.stop import Stop
 
 
-class InferSettings(TypedDict, total=False):
+class InferArguments(TypedDict, total=False):
     """What ``infer``, ``start`` and ``prepare`` take beside the sheaf and the pins."""
 
     rule: str | Rule
@@ -41,7 +40,7 @@ class InferSettings(TypedDict, total=False):
     observer: Observer | None
 
 
-def infer(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[InferSettings]) -> Solution:
+def infer(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[InferArguments]) -> Solution:
     """Relax a sheaf until every free vertex agrees with its neighbours as well as it can.
 
     Parameters
@@ -77,7 +76,7 @@ def infer(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[InferSettin
     return prepare(sheaf, pins, **settings).execute()
 
 
-def start(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[InferSettings]) -> Run:
+def start(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[InferArguments]) -> Run:
     """Begin what ``infer`` does and return at once; the arguments are the same.
 
     Returns
@@ -103,14 +102,14 @@ def prepare(
 
     The arguments and errors are those of ``infer``.
     """
-    problem = relaxation_problem(sheaf, pins, as_rule(rule), stop or Stop(), init, seed)
+    problem = relaxation_problem(sheaf, pins, rule, stop or Stop(), init, seed)
     if problem.learns:
         raise RuleError("the rule changes the maps, which is to train: use train(net, x, y, …)")
     return Run(problem, runtime or Lockstep(), observer or Observer())
 
 
-class TrainSettings(TypedDict, total=False):
-    """What ``train`` and ``prepare_training`` take beside the network, inputs and targets."""
+class TrainingChoices(TypedDict, total=False):
+    """What ``TrainingSettings`` takes, beside the network, inputs and targets."""
 
     rule: str | Rule
     optimiser: Optimiser | None
@@ -120,17 +119,22 @@ class TrainSettings(TypedDict, total=False):
     batch_size: int | None
     batches_in_flight: int
     seed: int
-    runtime: Runtime | None
     init: Init
     test: Split | tuple[ArrayLike, ArrayLike] | None
     every: int | None
     patience: int | None
     label_smoothing: float
-    observer: Observer | None
     resumed: Checkpoint | None
 
 
-def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[TrainSettings]) -> Fit:
+class TrainArguments(TrainingChoices, total=False):
+    """What ``train`` takes beside the network, inputs and targets."""
+
+    runtime: Runtime | None
+    observer: Observer | None
+
+
+def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[TrainArguments]) -> Fit:
     """Train a network by local rules, without a backward pass.
 
     Input and output are pinned to the data; every map is moved by its owner, from its own stalk
@@ -200,50 +204,18 @@ def prepare_training(
     x: ArrayLike,
     y: ArrayLike,
     *,
-    rule: str | Rule = "nudged",
-    optimiser: Optimiser | None = None,
-    rounds: int | None = None,
-    epochs: float | None = None,
-    max_time: float | None = None,
-    batch_size: int | None = None,
-    batches_in_flight: int = 1,
-    seed: int = 0,
     runtime: Runtime | None = None,
-    init: Init = "forward",
-    test: Split | tuple[ArrayLike, ArrayLike] | None = None,
-    every: int | None = None,
-    patience: int | None = None,
-    label_smoothing: float = 0.0,
     observer: Observer | None = None,
-    resumed: Checkpoint | None = None,
+    **choices: Unpack[TrainingChoices],
 ) -> Training:
     """Check what ``train`` is asked for and return its job, not begun yet.
 
     The arguments and errors are those of ``train``.
     """
     runtime = runtime or Lockstep()
-    settings = TrainingSettings(
-        rule=as_rule(rule),
-        optimiser=optimiser,
-        rounds=rounds,
-        epochs=epochs,
-        max_time=max_time,
-        batch_size=batch_size,
-        batches_in_flight=batches_in_flight,
-        seed=seed,
-        init=init,
-        test=test,
-        every=every,
-        patience=patience,
-        label_smoothing=label_smoothing,
-        resumed=resumed,
-    )
-    problem = training_problem(net, x, y, settings)
-    if isinstance(runtime, Simulator) and runtime.restarts and not problem.learns_in_steps:
-        raise InputError(
-            f"train: {type(problem.rule).__name__} has no steps to go back to, and a host that "
-            "crashes forgets its maps; leave restarts out, or use Nudged or Relax"
-        )
+    settings = TrainingSettings(**choices)
+    require_steps = isinstance(runtime, Simulator) and bool(runtime.restarts)
+    problem = training_problem(net, x, y, settings, require_steps=require_steps)
     return Training(problem, runtime, observer or Observer())
 
 

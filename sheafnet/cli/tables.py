@@ -70,7 +70,7 @@ def show_costs(record: Record) -> None:
 def show_light_cone(cone: LightCone) -> None:
     """Print when a push reached each vertex."""
     push = cone.push
-    table = Table("vertex", "edges away", "first word", "frames", "first change")
+    table = Table("vertex", "edges away", "earliest", "frames", "first change")
     for vertex, it in cone.arrivals.items():
         table.add_row(
             vertex,
@@ -81,7 +81,9 @@ def show_light_cone(cone: LightCone) -> None:
         )
     what = f"{push.vertex}[{push.coordinate}] pushed by {push.by} at {push.at:,.2f}"
     broken = ", ".join(cone.violations)
-    verdict = f"{broken} changed before word of it" if broken else "no change outran the frames"
+    verdict = (
+        f"{broken} changed before a frame could tell" if broken else "no change outran the frames"
+    )
     show(table, f"{what}: {verdict}")
 
 

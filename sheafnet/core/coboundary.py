@@ -51,7 +51,7 @@ def coboundary(
     Returns
     -------
     scipy.sparse.csr_array
-        HeadMonitor minus tail, shape (sum of edge dims, sum of free vertex dims), both in the order
+        Head minus tail, shape (sum of edge dims, sum of free vertex dims), both in the order
         of the sheaf.
     """
     free_dims = {vertex: sheaf.stalk_dim(vertex) for vertex in free_vertices(sheaf, pinned)}

@@ -207,7 +207,7 @@ class ReluNetwork:
             raise FileError(f"{path}: network format version {version}; this is {FORMAT_VERSION}")
         numbered = [int(m[1]) for key in arrays if (m := re.fullmatch(r"[Wb]([1-9]\d*)", key))]
         layers = range(1, max(numbered, default=1) + 1)
-        required = [f"{letter}{layer}" for layer in layers for letter in "Wb"] + ["output"]
+        required = [f"{array}{layer}" for layer in layers for array in "Wb"] + ["output"]
         missing = [key for key in required if key not in arrays]
         if missing:
             raise FileError(f"{path}: not a network: no array {', '.join(missing)}")

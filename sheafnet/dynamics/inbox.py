@@ -63,11 +63,13 @@ class Inbox:
             return False
         before = self.entries.get(key)
         if before is not None:
-            newest, seen, _ = before
-            if incarnation < newest or (incarnation == newest and sequence <= seen):
+            known_incarnation, known_sequence, _ = before
+            if incarnation < known_incarnation:
                 return False
-            if incarnation == newest:
-                missed = sequence - seen - 1
+            if incarnation == known_incarnation and sequence <= known_sequence:
+                return False
+            if incarnation == known_incarnation:
+                missed = sequence - known_sequence - 1
                 if missed:
                     self.staleness[min(missed.bit_length(), STALENESS_CLASSES - 1)] += 1
                     self.staleness_sum += missed

@@ -25,14 +25,14 @@ def draw_light_cone(path: Path, cone: LightCone) -> None:
         If the file cannot be written.
     """
     figure, (axes,) = _axes()
-    reached = [it for it in cone.arrivals.values() if it.distance is not None]
-    reachable = [(it.distance, it.earliest) for it in reached if it.earliest < float("inf")]
-    changes = [(it.distance, it.changed) for it in reached if it.changed is not None]
-    axes.plot(*zip(*reachable, strict=True), "_", color="0.4", ms=16, label="first word of it")
+    connected = [it for it in cone.arrivals.values() if it.distance is not None]
+    reached = [(it.distance, it.earliest) for it in connected if it.earliest < float("inf")]
+    changes = [(it.distance, it.changed) for it in connected if it.changed is not None]
+    axes.plot(*zip(*reached, strict=True), "_", color="0.4", ms=16, label="earliest possible")
     axes.plot(*zip(*changes, strict=True), "o", color="C0", ms=5, label="stalk first changed")
     axes.set_xlabel(f"edges from {cone.push.vertex}")
     axes.set_ylabel("virtual time")
-    axes.set_xticks(range(max(it.distance or 0 for it in reached) + 1))
+    axes.set_xticks(range(max(it.distance or 0 for it in connected) + 1))
     axes.legend()
     _save(figure, path)
 

@@ -53,7 +53,7 @@ class ProgressLine(Observer):
                 share = 1.0 - progress.batches_left / self._first
             self._bar.update(self._task, completed=share, rounds=progress.rounds)
             return
-        worst = max(progress.stationarity.values())
+        worst = max(progress.stationarity.values(), default=0.0)
         self._first = self._first or worst
         way = math.log(self._first / problem.tolerance) if self._first > problem.tolerance else 0.0
         gone = math.log(self._first / worst) if worst > 0.0 else way

@@ -1,1 +1,1 @@
-"""The places where problems are run: everything with a clock, a thread, a seed or a wire."""
+"""Problems and what runs them: lockstep, hosts, the simulator, the cluster, and jobs."""

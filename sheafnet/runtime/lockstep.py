@@ -51,7 +51,7 @@ class Lockstep:
             raise InputError(f"lockstep: no schedule {self.schedule!r}{hint}")
 
     def run(self, problem: Problem, hooks: RunHooks) -> Record:
-        """Run ``problem`` to its end, calling ``hooks`` after every round whether to go on."""
+        """Run ``problem`` to its end, calling ``hooks`` after every round."""
         # An exploding run overflows before the guard sees it; the guard is the report.
         with np.errstate(over="ignore", invalid="ignore"):
             return _Rounds(problem, self.turns(problem.sheaf, problem.rule)).run(hooks)

@@ -67,7 +67,8 @@ class Progress:
     stationarity
         Largest |∇E| of every vertex; 0 under a rule that learns in steps.
     batches_left
-        How many batches the vertex that is furthest behind has not learned from yet.
+        How many batches the vertex that is furthest behind has not learned from yet; 0 under a
+        rule that does not learn in steps.
     discord
         Mean over the batch of ‖r‖² of every edge, reported by its tail.
     pin_discord

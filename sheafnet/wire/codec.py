@@ -96,7 +96,7 @@ class Codec:
 
     def __init__(self, limits: Limits = Limits()) -> None:
         self.limits = limits
-        # EdgeState: to make one takes as long as to pack a header. It grows with what it packs.
+        # Kept: to make one takes as long as to pack a header. It grows with what it packs.
         self._pack: Callable[[object], bytes] = msgpack.Packer(buf_size=PACKED).pack
 
     def encode(self, frame: Frame) -> bytes:

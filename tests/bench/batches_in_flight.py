@@ -31,7 +31,7 @@ from sheafnet.runtime.jobs.checkpoint import Checkpoint
 from tests.support.digits import digits
 
 WIDTHS = [64, *[32] * 7, 10]
-WINDOWS = (1, 2, 4, 8)
+IN_FLIGHT = (1, 2, 4, 8)
 EPOCHS = 10
 REPETITIONS = 5
 BATCH = 64
@@ -79,13 +79,13 @@ def simulated() -> None:
     print("| F | batches per 100 update times | times F = 1 | kron | adam |")
     print("|---|---|---|---|---|")
     alone = 0.0
-    for window in WINDOWS:
-        found = fit(window, sn.Simulator(latency=sn.Constant(1.0)))
-        other = fit(window, optimiser="adam")  # the same steps, wherever it runs
+    for batches_in_flight in IN_FLIGHT:
+        found = fit(batches_in_flight, sn.Simulator(latency=sn.Constant(1.0)))
+        other = fit(batches_in_flight, optimiser="adam")  # the same steps, wherever it runs
         rate = 100.0 * found.history[-1].step / found.stats.virtual_time
         alone = alone or rate
         row = (f"{rate:.2f}", f"{rate / alone:.2f}", _end(found), _end(other))
-        print(f"| {window} | " + " | ".join(row) + " |", flush=True)
+        print(f"| {batches_in_flight} | " + " | ".join(row) + " |", flush=True)
 
 
 def on_ray() -> None:
@@ -95,22 +95,24 @@ def on_ray() -> None:
     environment.stay_offline()
     from sheafnet.runtime.cluster.session import session
 
-    rates: dict[int, list[float]] = {window: [] for window in WINDOWS}
+    rates: dict[int, list[float]] = {batches_in_flight: [] for batches_in_flight in IN_FLIGHT}
     ends = {}
     with session("local"):
         for _ in range(REPETITIONS):
-            for window in WINDOWS:
-                found = fit(window, sn.Cluster(placement=FOUR))
+            for batches_in_flight in IN_FLIGHT:
+                found = fit(batches_in_flight, sn.Cluster(placement=FOUR))
                 first, last = found.history[1], found.history[-1]
-                rates[window].append((last.step - first.step) / (last.time - first.time))
-                ends[window] = _end(found)
+                rates[batches_in_flight].append((last.step - first.step) / (last.time - first.time))
+                ends[batches_in_flight] = _end(found)
     print("| F | batches per second: median, least and most | times F = 1 | kron |")
     print("|---|---|---|---|")
     alone = statistics.median(rates[1])
-    for window, seen in rates.items():
+    for batches_in_flight, seen in rates.items():
         rate = statistics.median(seen)
         spread = f"{rate:.1f}, {min(seen):.1f} to {max(seen):.1f}"
-        print(f"| {window} | {spread} | {rate / alone:.2f} | {ends[window]} |")
+        print(
+            f"| {batches_in_flight} | {spread} | {rate / alone:.2f} | {ends[batches_in_flight]} |"
+        )
 
 
 def _end(found: sn.Fit) -> str:
@@ -121,7 +123,7 @@ def _end(found: sn.Fit) -> str:
 
 
 class Scales(sn.Observer):
-    """Weighs the hosts of a simulated run at every look."""
+    """Weighs the hosts of a simulated run at every checkpoint."""
 
     def __init__(self) -> None:
         self.weights: list[dict[str, int]] = []
@@ -163,18 +165,22 @@ def memory() -> None:
     print("|---|---|---|---|---|")
     per_epoch = len(digits().labels) / BATCH
     simulator = sn.Simulator(latency=sn.Exponential(1.0), loss=0.1, duplication=0.1)
-    for window in WINDOWS:
+    for batches_in_flight in IN_FLIGHT:
         scales = Scales()
         fit(
-            window, simulator, epochs=STEPS / per_epoch, every=STEPS // EVALUATIONS, observer=scales
+            batches_in_flight,
+            simulator,
+            epochs=STEPS / per_epoch,
+            every=STEPS // EVALUATIONS,
+            observer=scales,
         )
         worst = max(scales.weights[0], key=lambda host: max(scales.of(host)) / stalks(host))
-        found, own = scales.of(worst), window * stalks(worst)
+        found, own = scales.of(worst), batches_in_flight * stalks(worst)
         tenth = len(found) // 10
         first, last = statistics.mean(found[:tenth]), statistics.mean(found[-tenth:])
         held_there = f"{first:,.0f}, {last:,.0f}, {max(found):,}"
         ratio = f"{max(found) / own:.2f}"
-        print(f"| {window} | {worst} | {own:,} | {held_there} | {ratio} |", flush=True)
+        print(f"| {batches_in_flight} | {worst} | {own:,} | {held_there} | {ratio} |", flush=True)
 
 
 def stalks(host: str) -> int:

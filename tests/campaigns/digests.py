@@ -128,13 +128,13 @@ def inferred(rule: Any, reference: golden.Golden, runtime: Runtime) -> str:
     return str(digest)
 
 
-def repinned(runtime: Runtime) -> str:
+def with_other_pins(runtime: Runtime) -> str:
     """Return the digest of a run that stays, and is given other pins when it has settled."""
     reference = golden.load("2-6-4-4-1-identity")
     digest = Digest()
     others = iter([[*reference.pins, sn.Pin("z2", 0.5, strength=0.3)], reference.pins[:1]])
 
-    class Repins(sn.Observer):
+    class SetsPins(sn.Observer):
         def settled(self, solution: sn.Solution) -> None:
             digest.add_record(solution)
             pins = next(others, None)
@@ -149,7 +149,7 @@ def repinned(runtime: Runtime) -> str:
         rule="prox",
         runtime=runtime,
         stop=sn.Stop(1e-7, stay=True, max_rounds=10**5),
-        observer=Repins(),
+        observer=SetsPins(),
     )
     digest.add_record(run.execute())
     return str(digest)
@@ -199,8 +199,8 @@ def cases() -> Iterator[Case]:
         simulator = faulty(hosts, 0.0 if name in JOINT else 120.0, 13)
         yield Case(f"{name}, lockstep", partial(trained, settings, sn.Lockstep()))
         yield Case(f"{name}, simulator", partial(trained, settings, simulator))
-    yield Case("pins that change, lockstep", partial(repinned, sn.Lockstep()))
-    yield Case("pins that change, simulator", partial(repinned, faulty(hosts, 60.0, 14)))
+    yield Case("pins that change, lockstep", partial(with_other_pins, sn.Lockstep()))
+    yield Case("pins that change, simulator", partial(with_other_pins, faulty(hosts, 60.0, 14)))
     for seed in range(6):
         mix = partial(hostile.digest, seed, through_its_run_directory=True)
         yield Case(f"hostile mix {seed}", mix)

@@ -1,6 +1,6 @@
 """Training in a network with every fault, beside the same training in lockstep.
 
-    python -m tests.campaigns.exact 0 20 [WINDOW]
+    python -m tests.campaigns.exact 0 20 [BATCHES_IN_FLIGHT]
 
 plays seeds 0 to 19 of every rule, optimiser and task, with delays to 8 update times, 30 % loss,
 10 % duplicates, a straggler, and a host that crashes and comes back. Losses, tensions and weights
@@ -35,7 +35,7 @@ SLOWER = 9.0
 
 @dataclass(frozen=True)
 class Case:
-    """One course of training."""
+    """One training."""
 
     task: str
     rule: str
@@ -88,7 +88,7 @@ def differs(case: Case, seed: int) -> tuple[str, int]:
         if (one.step, one.train, one.tension, one.discord, one.step_norm) != (
             other.step, other.train, other.tension, other.discord, other.step_norm,
         ):  # fmt: skip
-            return f"the look at step {one.step}", crashes
+            return f"the evaluation at step {one.step}", crashes
     for ours, theirs in zip(here.network.layers, there.network.layers, strict=True):
         if ours.contents() != theirs.contents():
             return "a map at the end", crashes

@@ -125,9 +125,7 @@ def network(
         {"kind": "lognormal", "mean": delay / 3.0, "sigma": upto(1.0)},
         {"kind": "empirical", "path": str(folder / "delays.txt")},
     ]
-    one, other = sorted(
-        hosts[int(hosts_of)] for hosts_of in rng.choice(len(hosts), 2, replace=False)
-    )
+    one, other = sorted(hosts[int(index)] for index in rng.choice(len(hosts), 2, replace=False))
     apart = [str(host) for host in rng.choice(hosts, rng.integers(1, len(hosts)), replace=False)]
     begins = upto(lasts / 3.0)
     flaps = delay + upto(10.0 * delay)
@@ -177,14 +175,14 @@ def play(seed: int) -> str:
     Raises
     ------
     FailedError
-        See ``scenario.play``; or if something changed before there was word of it.
+        See ``scenario.play``; or if something changed before a frame could tell.
     """
     with tempfile.TemporaryDirectory() as folder:
         job = drawn(seed, Path(folder))
         name = f"seed {seed}, {NAMES[seed % 3]}"
         cone = light_cone(job)
         if cone is not None and cone.violations:
-            raise FailedError(f"{name}: {cone.violations} changed before there was word of it")
+            raise FailedError(f"{name}: {cone.violations} changed before a frame could tell")
         simulator = build_runtime(job.config)
         assert isinstance(simulator, sn.Simulator)
         oracle = (

@@ -89,7 +89,7 @@ def kill_one(seed: int, runtime: Runtime | None = None) -> Kill:
 
 
 @dataclass(frozen=True)
-class EdgeStats:
+class KillInTraining:
     """What came of training in which a host was killed."""
 
     host: str
@@ -110,7 +110,9 @@ def train(
     )  # fmt: skip
 
 
-def kill_in_training(seed: int, runtime: Runtime | None = None, rounds: int = 600) -> EdgeStats:
+def kill_in_training(
+    seed: int, runtime: Runtime | None = None, rounds: int = 600
+) -> KillInTraining:
     """Train on a cluster, and kill a random host at a random moment."""
     rng = random.Random(seed)
     onlooker = Onlooker(at_round=rng.randrange(20, rounds // 2))
@@ -120,7 +122,7 @@ def kill_in_training(seed: int, runtime: Runtime | None = None, rounds: int = 60
     os.kill(pid_of(host), signal.SIGKILL)
     fit, expected = job.result(180), train(rounds).execute()
     parts = zip(fit.network.layers, expected.network.layers, strict=True)
-    return EdgeStats(
+    return KillInTraining(
         host=host,
         at_round=onlooker.at_round,
         recoveries=fit.record.recoveries,

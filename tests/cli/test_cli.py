@@ -372,6 +372,12 @@ def test_the_installed_command_is_silent_in_a_pipe() -> None:
     assert "\x1b" not in done.stdout
 
 
+def test_the_module_is_the_same_command() -> None:
+    code = [sys.executable, "-m", "sheafnet", "--version"]
+    done = subprocess.run(code, capture_output=True, text=True, check=True)
+    assert done.stdout == subprocess.check_output(command("--version"), text=True)
+
+
 def test_a_terminal_shows_a_progress_line() -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}

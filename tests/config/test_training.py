@@ -34,8 +34,8 @@ def built(folder: Path, text: str, *overrides: str) -> TrainJob:
 
 def test_what_is_wrong_is_said_under_its_key(tmp_path: Path) -> None:
     def found(*overrides: str) -> list[str]:
-        found = faults(tmp_path, GOOD, *overrides)
-        return [each.removeprefix("--set: ") for each in found]
+        raised = faults(tmp_path, GOOD, *overrides)
+        return [each.removeprefix("--set: ") for each in raised]
 
     assert found("rule=prox") == [
         "rule: prox does not learn; to train, take nudged, relax or joint"

@@ -1,4 +1,4 @@
-"""The commands of deploy/DEPLOY_README.md start a head, do a job and leave nothing."""
+"""The commands of deploy/README.md start a head, do a job and leave nothing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.support.processes import Command
 from tests.support.readme import DEPLOY_README
 
 PORTS = ("6399", "8299", "8298")
-"""Those of the DEPLOY_README; here any that are free."""
+"""Those of the README of deploy/; here any that are free."""
 SECONDS = 600.0
 GRACE = 30.0
 """Seconds; Ray's helpers end when they notice that their parents have."""
 
 
 def section(number: int) -> str:
-    """The shell blocks of a section of the DEPLOY_README, as one script."""
+    """The shell blocks of a section of the README of deploy/, as one script."""
     (text,) = re.findall(
         rf"^## {number}\. (.*?)(?=^## |\Z)", DEPLOY_README, re.MULTILINE | re.DOTALL
     )
@@ -55,7 +55,7 @@ def test_a_job_on_a_head_converges_and_the_head_goes(tmp_path: Path, short_folde
         assert re.search(r"Job 'raysubmit_\w+' succeeded", out)
         result = json.loads((tmp_path / "runs" / "cluster-1" / "result.json").read_text())
         assert result["outcome"] == "CONVERGED"
-        assert len({hosts_of["pid"] for hosts_of in result["processes"].values()}) == 4
+        assert len({process["pid"] for process in result["processes"].values()}) == 4
         # Nothing of Ray is left in the home of the user, or in the folder of the head.
         assert list((tmp_path / "home").iterdir()) == []
         assert not list(short_folder.glob("tmp.*"))

@@ -390,10 +390,10 @@ TYPOS: list[tuple[tuple[str | int, ...], Any]] = [
 @pytest.mark.parametrize(("path", "value"), TYPOS)
 def test_a_slip_in_the_ray_job_is_found(path: tuple[str | int, ...], value: Any) -> None:
     document = copy.deepcopy(kubernetes("RayJob"))
-    hosts_of = document
+    node = document
     for part in path[:-1]:
-        hosts_of = hosts_of[part]
-    hosts_of[path[-1]] = value
+        node = node[part]
+    node[path[-1]] = value
     assert not schema().is_valid(document)
 
 
@@ -462,7 +462,7 @@ def parsed(command: list[str]) -> Config:
 
 
 def of_readme() -> list[list[str]]:
-    """Every ``sheafnet run`` command of the DEPLOY_README, also as the end of another."""
+    """Every ``sheafnet run`` command of the README of deploy/, also as the end of another."""
     lines = [line for b in blocks("sh") for line in b.replace("\\\n", " ").splitlines()]
     return [
         shlex.split(line[line.index("sheafnet run") :], comments=True)

@@ -221,7 +221,7 @@ def test_a_soft_pin_moves_the_output_from_free_to_held() -> None:
     forward = network.forward(x)
 
     def relax(*pins: sn.Pin) -> Array:
-        # EdgeState in one basin, so that the law is that of one minimum.
+        # Kept in one basin, so that the law is that of one minimum.
         solution = sn.infer(
             sheaf, [into, *pins], rule=sn.Prox(branch="keep"), init="forward",
             runtime=RED_BLACK, stop=sn.Stop(1e-10, max_rounds=10**6),

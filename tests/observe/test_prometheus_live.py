@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 import sheafnet as sn
-from sheafnet.api import InferSettings, TrainSettings
+from sheafnet.api import InferArguments, TrainArguments
 from sheafnet.config.shipped import find_config
 from sheafnet.observe.composite import CompositeObserver
 from sheafnet.observe.prometheus import Metrics
@@ -56,23 +56,23 @@ class Plan:
 
     sheaf: sn.Sheaf
     pins: list[sn.Pin]
-    settings: InferSettings
+    settings: InferArguments
     linger: float = 0.0
 
     def prepare(self, observer: sn.Observer) -> sn.Run:
-        settings: InferSettings = {**self.settings, "observer": observer}
+        settings: InferArguments = {**self.settings, "observer": observer}
         return sn.prepare(self.sheaf, self.pins, **settings)
 
     @classmethod
     def of(cls, reference: golden.Golden, linger: float = 0.0, **settings: object) -> Plan:
-        return cls(reference.sheaf, reference.pins, InferSettings(**settings), linger)  # type: ignore[typeddict-item]
+        return cls(reference.sheaf, reference.pins, InferArguments(**settings), linger)  # type: ignore[typeddict-item]
 
 
 @dataclass(frozen=True)
 class TrainedPlan:
     """Training of a classifier of digits on the cluster."""
 
-    settings: TrainSettings
+    settings: TrainArguments
     linger: float = 0.0
 
     def prepare(self, observer: sn.Observer) -> sn.Training:
@@ -80,7 +80,7 @@ class TrainedPlan:
             x, labels = data["images"] / 16.0, data["labels"].astype(int)
             train, test = data["train"], data["test"]
         net = sn.ReluNetwork.random([64, 32, 10], seed=0, output="softmax")
-        settings: TrainSettings = {
+        settings: TrainArguments = {
             "rounds": 10**6,
             "every": 2,
             "runtime": sn.Cluster(placement=by_turns(net.to_sheaf())),

@@ -24,6 +24,12 @@ REPLACED = {
     "stationary, idle, stalled, on a kink": {"rest", "rests", "rested", "standstill"},
     "settings, specification": {"recipe", "recipes"},
     "index, position": {"place", "places"},
+    "supervisor, coordinator, pool, reaper": {"crew", "conductor", "staff", "undertaker"},
+    "deployment, progress, deferral": {"roster", "survey", "restraint"},
+    "pass, map learner, plan": {"passage", "lesson", "lessons", "course", "courses"},
+    "hooks": {"guide", "guided"},
+    "message, entry, state": {"letter", "letters", "tally"},
+    "set_pins": {"repin", "repinned"},
 }
 """What is said → the words that it is said instead of."""
 
@@ -41,6 +47,7 @@ HOMES = {
 
 EXCEPTIONS = {
     "in_flight": "frames, or batches, that are in flight: what flights became",
+    "IN_FLIGHT": "the same",
     "FrameInFlight": "the same",
 }
 
@@ -53,7 +60,9 @@ def names(tree: ast.AST) -> Iterator[str]:
                 yield name
             case ast.arg(arg=name) | ast.Attribute(attr=name) | ast.alias(name=name):
                 yield name
-            case ast.keyword(arg=str(name)):
+            case ast.keyword(arg=str(name)) | ast.AsyncFunctionDef(name=name):
+                yield name
+            case ast.MatchAs(name=str(name)) | ast.ExceptHandler(name=str(name)):
                 yield name
 
 

@@ -1,4 +1,4 @@
-"""What the README shows, to be run as it stands."""
+"""The two READMEs, and what they show: to be run as it stands."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _judged(case: Scenario) -> str:
     if record.outcome is not sn.Outcome.CONVERGED:
         raise FailedError(record.message)
     if not waves[-1].idle:
-        raise FailedError("not at rest when the last wave began")
+        raise FailedError("not idle when the last wave began")
     apart = max(float(np.abs(record.cochain[v] - case.oracle[v]).max()) for v in case.oracle)
     if not apart <= CLOSE:
         raise FailedError(f"converged {apart:.1e} away from the oracle")
@@ -108,7 +108,7 @@ class WatchedEntries(dict[Key, Entry]):
 
 @contextlib.contextmanager
 def only_newer() -> Iterator[None]:
-    """RunHooks every inbox that is made meanwhile."""
+    """Watch every inbox that is made meanwhile."""
     build = HostSpec.build
 
     def watched(self: HostSpec) -> Host:
@@ -137,7 +137,7 @@ def check_counts(simulation: Simulation) -> None:
 
 
 class Wave(NamedTuple):
-    """When it began, and whether all hosts were at rest then in truth."""
+    """When it began, and whether all hosts were idle then in truth."""
 
     began: float
     idle: bool
@@ -146,7 +146,7 @@ class Wave(NamedTuple):
 def watch_waves(simulation: Simulation) -> list[Wave]:
     """Note how things stand at the beginning of every wave.
 
-    That all were at rest at the beginning of the last one is what two waves prove and one does
+    That all were idle at the beginning of the last one is what two waves prove and one does
     not.
     """
     waves: list[Wave] = []
@@ -163,7 +163,7 @@ def watch_waves(simulation: Simulation) -> list[Wave]:
 
 
 def is_idle(host: Host) -> bool:
-    """Return whether no vertex has a reason to move, and all that was said was heard.
+    """Return whether no vertex has a reason to move, and all that was sent has been acknowledged.
 
     A copy of a frame that arrives late may still be acknowledged.
     """
@@ -203,7 +203,7 @@ class PartitionWatch:
             if 0.0 <= since < partition.end - partition.start:
                 raise FailedError(f"a frame of {sent.sender} crossed the partition at {sent.at}")
 
-    def note(self, now: float, what: EventKind, host: str, number: int) -> None:
+    def note(self, now: float, kind: EventKind, host: str, number: int) -> None:
         pass
 
 
@@ -214,7 +214,7 @@ def drain(simulation: Simulation, last: Wave) -> None:
     settings = simulation.settings
     last_crash = max((r.at + r.down for r in settings.restarts), default=0.0)
     if last.began < last_crash:
-        return  # a host that falls after it has said that it is at rest is another story
+        return  # a host that falls after it has reported that it is idle is another story
     for _ in range(100_000):
         if not simulation.kernel.advance():
             break

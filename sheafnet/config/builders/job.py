@@ -27,13 +27,7 @@ from sheafnet.core.network import ReluNetwork
 from sheafnet.core.pins import Pin
 from sheafnet.core.sheaf import Sheaf
 from sheafnet.dynamics.rule import Rule
-from sheafnet.dynamics.rules import (
-    RULES,
-    Heat,
-    Joint,
-    Prox,
-    Sor,
-)
+from sheafnet.dynamics.rules import RULES, Heat, Joint, Prox, Sor
 from sheafnet.errors import ConfigError, InputError
 from sheafnet.runtime.cluster.cluster import Cluster
 from sheafnet.runtime.interface import Runtime

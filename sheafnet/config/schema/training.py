@@ -67,7 +67,7 @@ class TrainingSection(Section):
     batch_size: PositiveInt | None = Field(default=None, description="by default all samples")
     batches_in_flight: PositiveInt = Field(
         default=1,
-        description="batches at a time, on maps that are up to one step less than that old",
+        description="batches in flight; with F of them maps are up to F − 1 steps old",
     )
     every: PositiveInt | None = Field(
         default=None,

@@ -9,10 +9,7 @@ import numpy as np
 from sheafnet.core.arrays import Array
 from sheafnet.core.incidence import Incidence
 from sheafnet.core.maps import Affine, Linear
-from sheafnet.dynamics.elimination.blocks import (
-    Value,
-    half_square,
-)
+from sheafnet.dynamics.elimination.blocks import Value, half_square
 from sheafnet.dynamics.elimination.port import Port
 from sheafnet.dynamics.elimination.program import InnerProgram, moved
 from sheafnet.dynamics.elimination.sweep import (

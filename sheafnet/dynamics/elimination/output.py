@@ -7,11 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from sheafnet.core.incidence import Incidence
-from sheafnet.dynamics.elimination.blocks import (
-    free_end,
-    half_square,
-    held_end,
-)
+from sheafnet.dynamics.elimination.blocks import free_end, half_square, held_end
 from sheafnet.dynamics.elimination.port import Port
 from sheafnet.dynamics.elimination.program import PathProgram, moved
 from sheafnet.dynamics.elimination.sweep import (

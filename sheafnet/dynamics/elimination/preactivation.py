@@ -8,12 +8,7 @@ import numpy as np
 
 from sheafnet.core.arrays import Array
 from sheafnet.core.incidence import Incidence
-from sheafnet.dynamics.elimination.blocks import (
-    Gate,
-    Value,
-    half_square,
-    pattern,
-)
+from sheafnet.dynamics.elimination.blocks import Gate, Value, half_square, pattern
 from sheafnet.dynamics.elimination.port import Port
 from sheafnet.dynamics.elimination.program import InnerProgram, moved
 from sheafnet.dynamics.elimination.sweep import (

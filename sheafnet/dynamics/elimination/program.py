@@ -1,4 +1,4 @@
-"""The programs of the vertices of a path that is solved by sweeps.
+"""The base of the programs of a path that is solved by sweeps, and the table of all of them.
 
 The path is input – z – a – z – … – a – output: a *z*, a preactivation, is the tail of a gate, an
 *a*, an activation, that of an affine map, the *output* is held or free, and the input is held and
@@ -39,9 +39,7 @@ import numpy as np
 
 from sheafnet.core.arrays import Array
 from sheafnet.dynamics.elimination.port import Port
-from sheafnet.dynamics.elimination.sweep import (
-    SweepMessage,
-)
+from sheafnet.dynamics.elimination.sweep import SweepMessage
 from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.program import Program, Step
 from sheafnet.dynamics.star import Star

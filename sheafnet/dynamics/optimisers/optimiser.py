@@ -158,7 +158,7 @@ class OptimiserState:
         # arrays that have are read-only.
         self._direction: Direction | None = None
 
-    def saved(self) -> SavedState:
+    def save(self) -> SavedState:
         """Return all that it takes to go on from here."""
         if self._direction is None:
             return self._saved

@@ -5,13 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sheafnet.core.arrays import Array
-from sheafnet.dynamics.optimisers.optimiser import (
-    FRESH,
-    Direction,
-    Optimiser,
-    SavedState,
-    gradient,
-)
+from sheafnet.dynamics.optimisers.optimiser import FRESH, Direction, Optimiser, SavedState, gradient
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class ActiveSet(Rule):
 
     Notes
     -----
-    A word on the way down holds a matrix of the size of the edge for every sample:
+    A message on the way down holds a matrix of the size of the edge for every sample:
     8 · batch · dim² bytes. Sweeps are slow where messages are: one takes as many hops as the path
     is long. A restarted host comes back with the stalks of the start, and its samples begin
     again from there; what the others have is kept. A run that is stopped while a solution is

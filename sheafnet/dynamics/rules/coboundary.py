@@ -58,7 +58,7 @@ class Coboundary(Rule):
 
 @dataclass(frozen=True)
 class CoboundaryProgram(Program):
-    """Copies the last word of the tail."""
+    """Copies the latest projection of the tail."""
 
     incoming: Key
 

@@ -26,8 +26,8 @@ class Sor(Rule):
     """x ← x + ω (prox − x), successive over-relaxation, by vertices that take turns.
 
     Every edge carries one token, at first at the end that comes earlier in the sheaf. A vertex
-    steps when it holds those of all its edges to free neighbours, and each word of it hands them
-    over. However long messages take, the steps are those of a serial order, and no two
+    steps when it holds those of all its edges to free neighbours, and each message of it hands
+    them over. However long messages take, the steps are those of a serial order, and no two
     neighbours step at once.
 
     Attributes

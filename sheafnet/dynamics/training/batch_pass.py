@@ -1,14 +1,14 @@
 """A batch as it passes one vertex of a path, up and down.
 
-It is carried along by two words a sweep, one on the way up from the input and one on the way down
-from the targets. A vertex knows which it waits for, and for which batch::
+It is carried along by two messages a sweep, one on the way up from the input and one on the way
+down from the targets. A vertex knows which it waits for, and for which batch::
 
     vertex   on the way up                          on the way down
     input    waits for nothing: takes the inputs    waits for the vertex above; its map learns
-             of the batch, and says them up         from what it hears
-    inner    waits for the vertex below, moves,     waits for the vertex above, moves or not, says
-             says it up                             it down; its map, if it has one, learns
-    last     waits for the vertex below, takes      waits for nothing: says down what the targets
+             of the batch, and sends them up         from what it receives
+    inner    waits for the vertex below, moves,     waits for the vertex above, moves or not, sends
+             sends it up                            it down; its map, if it has one, learns
+    last     waits for the vertex below, takes      waits for nothing: sends down what the targets
              the targets of the batch               make of it
 
 On the way down of the last sweep a vertex also waits until it has learned from every batch before.
@@ -53,7 +53,7 @@ class BatchPass(abc.ABC):
     """How often a batch goes up and down."""
 
     down_kind: ClassVar[Kind]
-    """What is said on the way down."""
+    """What is sent on the way down."""
 
     def __init__(
         self, star: Star, data: StalkPins | None, learner: MapLearner, batch: int = 0
@@ -73,7 +73,7 @@ class BatchPass(abc.ABC):
         self.expect(batch)
 
     def expect(self, batch: int) -> None:
-        """Wait for the words of a batch."""
+        """Wait for the messages of a batch."""
         below, above = self._keys
         self.batch = batch
         self._going_up = True

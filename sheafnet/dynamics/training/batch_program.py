@@ -6,7 +6,7 @@ however many it has taken meanwhile. The steps themselves are taken in order. So
 by W ← W − η g(W of F − 1 steps ago; batch b), at every vertex alike, and where and how it runs
 changes nothing: with F = 1 it is trained as in one place, with more of them by the gradients of a
 network that is F − 1 steps old. There is no barrier, no phase and no clock, and however long
-messages take no word of a batch can be taken for that of another.
+messages take, none of a batch can be taken for that of another.
 
 The idea of several versions of a map is that of Narayanan et al., "PipeDream: generalized pipeline
 parallelism for DNN training" (2019), who call it weight stashing with vertical synchronisation.

@@ -98,7 +98,7 @@ class MapLearner:
         """Keep all that it takes to go on from the last step."""
         stats = self.edge_stats[self.edge]
         *earlier, newest = self.versions or (None,)
-        saved = None if self._optimiser_state is None else self._optimiser_state.saved()
+        saved = None if self._optimiser_state is None else self._optimiser_state.save()
         self.edge_states[stats.step, self.edge] = EdgeState(newest, saved, stats, tuple(earlier))
 
     @property

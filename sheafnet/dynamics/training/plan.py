@@ -33,7 +33,7 @@ class TrainingPlan:
     steps
         How many steps there are.
     evaluate_every
-        Steps between two after which all maps are kept, to be evaluated.
+        Steps from one evaluation to the next; all maps are kept after those.
     batches_in_flight
         How many batches may be in flight at a time.
     """

@@ -117,13 +117,13 @@ class Waves:
         supervisor = HostSupervisor(deployment, self._actors, cluster)
         try:
             supervisor.bind()
-            return _Run(supervisor, cluster.report_interval, hooks).run()
+            return _WaveLoop(supervisor, cluster.report_interval, hooks).run()
         finally:
             # The driver sees to the actors, but only once the observers have had their time.
             supervisor.quiesce()
 
 
-class _Run:
+class _WaveLoop:
     """The state of one run."""
 
     def __init__(self, supervisor: HostSupervisor, interval: float, hooks: RunHooks) -> None:
@@ -215,6 +215,6 @@ class _Run:
             maps=self.coordinator.maps,
             processes=self.supervisor.processes,
             recoveries=tuple(self.supervisor.recoveries),
-            hosts=self.coordinator.ledger.times(self.elapsed),
+            hosts=self.coordinator.reports.times(self.elapsed),
             rollbacks=self.coordinator.rollbacks,
         )

@@ -1,4 +1,4 @@
-"""The environment of Ray's processes, in which a local run never calls beyond loopback.
+"""The environment of Ray's processes, in which a local run stays on loopback, and is fast.
 
 Out of the box Ray reports usage statistics, asks the metadata services of clouds where it is,
 and opens a socket to a public address to learn its own. Must be set before Ray is imported.

@@ -38,7 +38,7 @@ Mail: TypeAlias = SimpleQueue[Item]
 node_address: Callable[[], str] = ray.util.get_node_ip_address
 
 PACE = 0.0005
-"""Seconds that a host with nothing new to hear gives its neighbours before it steps again…"""
+"""Seconds that a host with no new frame gives its neighbours before it steps again…"""
 
 STEPS_WAITED = 4.0
 """…but at least so many times what its last step took, so that it leaves them the processor."""
@@ -87,7 +87,7 @@ class HostActor:
         return Process(node_address(), os.getpid())
 
     def quiesce(self) -> None:
-        """Live no more, until bound again; returns when nothing more is sent."""
+        """End the host, until bound again; returns when nothing more is sent."""
         self._mail.put(None)
         if self._thread is not None:
             self._thread.join()

@@ -22,8 +22,8 @@ from pathlib import Path
 
 ATTEMPTS = 20
 BETWEEN_ATTEMPTS = 0.5
-"""How often, and after how many seconds, to remove the folder again: actors
-that are ending may write to it meanwhile."""
+"""How often, and after how many seconds, to remove the folder again: actors that
+are ending may write to it meanwhile."""
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ class HostSupervisor:
     Parameters
     ----------
     deployment
-        Which vertices each host has. Replaced when the pins change.
+        Which vertices each host has. Replaced when the pins change, and after a rollback.
     actors
         Host → its actor.
     cluster
@@ -85,7 +85,7 @@ class HostSupervisor:
         """
         pending = {self._actors[name].report.remote(request): name for name in self._actors}
         later: dict[str, float] = {}
-        answered_at = dict.fromkeys(self._actors, time.monotonic())
+        asked_at = time.monotonic()
         while pending or later:
             if pending:
                 done, _ = ray.wait(list(pending), num_returns=len(pending), timeout=TICK)
@@ -107,7 +107,7 @@ class HostSupervisor:
                 lost_at = self._lost_at.get(name)
                 if lost_at is not None and now - lost_at > self._cluster.startup:
                     raise self._not_there(name)
-                if lost_at is None and now - answered_at[name] > self._cluster.silence:
+                if lost_at is None and now - asked_at > self._cluster.silence:
                     raise ClusterError(
                         f"host {name!r} has not answered for {self._cluster.silence:g} s; "
                         "is its machine there, and does a map take that long?"

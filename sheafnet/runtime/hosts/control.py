@@ -1,4 +1,4 @@
-"""Messages between hosts and the coordinator: reports one way, requests and orders the other."""
+"""The control plane: requests and orders to hosts, their reports, and how a run of hosts ends."""
 
 from __future__ import annotations
 

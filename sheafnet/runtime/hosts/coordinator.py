@@ -2,16 +2,18 @@
 
 It asks every host in waves, and is in one of three phases::
 
-    phase       next        when a wave is complete
-    ASKING      CONFIRMING  every host is idle and every vertex stationary; or a vertex exploded,
-                            the budget is used up, or the run is to end early
-                DRAINING    the run is to end early, where vertices learn in steps
+    phase       next        when
+    ASKING,     CONFIRMING  a wave found every host idle and every vertex stationary, with no batch
+    DRAINING                left; or a vertex exploded; or the budget is used up
+    ASKING      CONFIRMING  the run is to end early
+    ASKING      DRAINING    the run is to end early, and vertices learn in steps
     DRAINING    CONFIRMING  the batches in flight are done, or nothing has come of them for long
     CONFIRMING  Finished    the wave, which brought the stalks along, bears it out; Settled where
                             the run stays: it asks on, but for no stalks until the pins change
-                ASKING      a host is not idle, or its (incarnation, sent, accepted) has changed
-                ASKING      the assembled cochain is not stationary: every vertex is to act on a
-                            tenth of the send threshold
+    CONFIRMING  back        a host is not idle, or its (incarnation, sent, accepted) has changed;
+                            or the assembled cochain is not stationary: every vertex is to act on
+                            a tenth of the send threshold; or other pins are set; or all hosts are
+                            rolled back
 
 While it drains no batch begins any more, and in the end all maps have taken the same steps.
 
@@ -93,8 +95,8 @@ class Coordinator:
 
     Attributes
     ----------
-    ledger
-        The reports of all hosts.
+    reports
+        Those of all hosts so far.
     failed_checks
         How often hosts were idle but the assembled cochain was not stationary.
     waves
@@ -115,7 +117,7 @@ class Coordinator:
         self._run = run
         self.latest = problem.resumed
         self.rollbacks = 0
-        self.ledger = ReportLedger(len(problem.sheaf.edges))
+        self.reports = ReportLedger(len(problem.sheaf.edges))
         self.failed_checks = 0
         self.waves = 0
         self.settled: Cochain | None = None
@@ -198,7 +200,7 @@ class Coordinator:
         fresh = self._assembler.add(report.edge_states, now)
         self.latest = fresh[-1] if fresh else self.latest
         self.snapshots += fresh
-        self.ledger.add(report)
+        self.reports.add(report)
         self._answers[report.host] = report
         if not self.complete:
             return None
@@ -223,7 +225,7 @@ class Coordinator:
     @property
     def rounds(self) -> int:
         """Messages kept by all vertices, in units of one each way on every edge."""
-        return self.ledger.rounds
+        return self.reports.rounds
 
     def take_snapshots(self) -> list[Snapshot]:
         """Return the snapshots that nobody has taken yet, in order, and keep them no longer."""
@@ -237,7 +239,7 @@ class Coordinator:
 
     def progress(self, time: float) -> Progress:
         """Return how far the run has come by now; the reports must hold views."""
-        return self.ledger.progress(time, converged=self.settled is not None)
+        return self.reports.progress(time, converged=self.settled is not None)
 
     def _judge(self) -> SetFrozen | None:
         """Decide whether, and for what, the next wave collects the stalks."""
@@ -340,7 +342,7 @@ class Coordinator:
         for report in self._answers.values():
             if outcome is Outcome.DIVERGED and report.exploded:
                 return self._problem.divergence(report.exploded)
-        if outcome is Outcome.BUDGET_EXHAUSTED and self._dead and not self._problem.learns:
+        if outcome is Outcome.BUDGET_EXHAUSTED and self._dead and not self._problem.learns_in_steps:
             forces = [max(report.stationarity.values()) for report in self._answers.values()]
             return _beyond_precision(max(forces))
         return outcome.value

@@ -64,7 +64,10 @@ class Deployment:
         )
 
     def resumed(self, snapshot: Snapshot | None) -> Deployment:
-        """Return the one that trains on from ``snapshot``, or anew, under another name."""
+        """Return the deployment that goes on from ``snapshot``, under another name.
+
+        None begins training again.
+        """
         name, _, number = self.run.partition("+")
         run = f"{name}+{int(number or 0) + 1}"
         return replace(self, problem=replace(self.problem, resumed=snapshot), run=run)

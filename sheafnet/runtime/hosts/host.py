@@ -84,6 +84,7 @@ class Host:
         self._run = run
         self._rule = rule
         self._learns = isinstance(rule, LearningRule)
+        self._learns_in_steps = isinstance(rule, BatchRule)
         self._members = tuple(self.group.vertices.values())
         crossings = [
             Crossing(vertex.name, inc.edge, inc.neighbour, host_of[inc.neighbour])
@@ -140,7 +141,7 @@ class Host:
 
         Vertices that learn from batches step when what they wait for has arrived.
         """
-        return not isinstance(self._rule, BatchRule)
+        return not self._learns_in_steps
 
     @property
     def due(self) -> float | None:
@@ -196,7 +197,7 @@ class Host:
 
     def view(self) -> EdgeView:
         """Return the edges and the work here."""
-        shows_maps = self._learns and not isinstance(self._rule, BatchRule)
+        shows_maps = self._learns and not self._learns_in_steps
         return EdgeView.of(self.group, self.counters(), self.group.maps() if shows_maps else {})
 
     def obey(self, request: StatusRequest) -> None:
@@ -229,7 +230,7 @@ class Host:
     def _turn(self) -> None:
         """Step every vertex that has a reason to, until one explodes.
 
-        Each hears at once what those before it have said.
+        Each receives at once what those before it have sent.
         """
         if self._frozen:
             return

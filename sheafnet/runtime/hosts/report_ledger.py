@@ -84,7 +84,7 @@ def progress_of(
         counters,
         rounds=rounds,
         stationarity={v: s for report in reports for v, s in report.stationarity.items()},
-        batches_left=max(report.batches_left for report in reports),
+        batches_left=max((report.batches_left for report in reports), default=0),
         time=time,
         restarts={report.host: report.incarnation for report in reports},
         converged=converged,

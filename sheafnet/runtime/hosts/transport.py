@@ -88,7 +88,7 @@ class Transport:
     frames
         How many were sent.
     owes_acknowledgements
-        Whether a frame has come since the last one was sent.
+        Whether a numbered frame has come since ``take`` was last called.
     """
 
     def __init__(

@@ -79,7 +79,7 @@ class Job(abc.ABC, Generic[Result]):
 
     @abc.abstractmethod
     def _make_hooks(self, observer: Observer) -> JobHooks:
-        """Return what the runtime asks on the way."""
+        """Return the hooks that the runtime calls on the way."""
 
     @abc.abstractmethod
     def _conclude(self, record: Record) -> Result:

@@ -20,6 +20,7 @@ from sheafnet.core.stalkpins import wholly_held
 from sheafnet.core.targets import Split, smoothed, targets
 from sheafnet.dynamics.optimisers import Optimiser
 from sheafnet.dynamics.rule import Rule
+from sheafnet.dynamics.rules import as_rule
 from sheafnet.dynamics.training.learning_rule import BatchRule, LearningRule
 from sheafnet.dynamics.training.plan import TrainingPlan
 from sheafnet.errors import InputError, RuleError
@@ -32,7 +33,7 @@ from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.stop import Stop
 
 EVALUATIONS = 10
-"""Evaluations of a training of less than an epoch, where it is not said how many."""
+"""Evaluations where ``every`` is not given, of at most an epoch or of full batches."""
 
 EXACT = 6
 """Digits behind the point of a number of steps; what is beyond is rounding."""
@@ -42,40 +43,40 @@ EXACT = 6
 class TrainingSettings:
     """What ``api.train`` documents, beside the network, inputs and targets."""
 
-    rule: Rule
-    optimiser: Optimiser | None
-    rounds: int | None
-    epochs: float | None
-    max_time: float | None
-    batch_size: int | None
-    batches_in_flight: int
-    seed: int
-    init: Init
-    test: Split | tuple[ArrayLike, ArrayLike] | None
-    every: int | None
-    patience: int | None
-    label_smoothing: float
-    resumed: Checkpoint | None
-
-    def __post_init__(self) -> None:
-        for name in ("rounds", "batch_size", "batches_in_flight", "every", "patience"):
-            value = getattr(self, name)
-            if value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, Integral):
-                raise InputError(f"train: {name} is {value!r}; it must be a whole number")
-            if int(value) < 1:
-                raise InputError(f"train: {name} is {value}; it must be at least 1")
-        if self.optimiser is not None and not isinstance(self.optimiser, Optimiser):
-            raise InputError(
-                f"train: {self.optimiser!r} is no optimiser; give Sgd(…), Adam(…) or Kron(…)"
-            )
+    rule: str | Rule = "nudged"
+    optimiser: Optimiser | None = None
+    rounds: int | None = None
+    epochs: float | None = None
+    max_time: float | None = None
+    batch_size: int | None = None
+    batches_in_flight: int = 1
+    seed: int = 0
+    init: Init = "forward"
+    test: Split | tuple[ArrayLike, ArrayLike] | None = None
+    every: int | None = None
+    patience: int | None = None
+    label_smoothing: float = 0.0
+    resumed: Checkpoint | None = None
 
 
 def training_problem(
-    net: ReluNetwork, x: ArrayLike, y: ArrayLike, settings: TrainingSettings
+    net: ReluNetwork,
+    x: ArrayLike,
+    y: ArrayLike,
+    settings: TrainingSettings,
+    *,
+    require_steps: bool = False,
 ) -> TrainingProblem:
     """Check what is to be learned and return the problem that it is; see ``api.train``.
+
+    Parameters
+    ----------
+    net, x, y
+        The network, inputs and targets.
+    settings
+        All else.
+    require_steps
+        Whether hosts will be lost with their maps, so that steps to go back to are needed.
 
     Raises
     ------
@@ -83,6 +84,12 @@ def training_problem(
         If something given is wrong; the subclass and the message say what.
     """
     learning = _learning_rule(settings)
+    if require_steps and not isinstance(learning, BatchRule):
+        raise InputError(
+            f"train: {type(learning).__name__} has no steps to go back to, and a host that crashes "
+            "forgets its maps; leave restarts out, or use Nudged or Relax"
+        )
+    _require_counts(settings)
     train = _split(net, x, y, "")
     test = None if settings.test is None else _test_split(net, settings.test)
     aims = _softened(net, train.y, settings.label_smoothing)
@@ -109,7 +116,8 @@ def training_problem(
 
 def _learning_rule(settings: TrainingSettings) -> LearningRule:
     """Return the rule, if it learns and the other settings are for it."""
-    rule, name = settings.rule, type(settings.rule).__name__
+    rule = as_rule(settings.rule)
+    name = type(rule).__name__
     if not isinstance(rule, LearningRule):
         raise RuleError(f"train: {name} does not learn; use Nudged, Relax or Joint")
     if isinstance(rule, BatchRule):
@@ -128,6 +136,21 @@ def _learning_rule(settings: TrainingSettings) -> LearningRule:
             f"{snapshot.batches_in_flight}, not {given}"
         )
     return rule
+
+
+def _require_counts(settings: TrainingSettings) -> None:
+    """Raise ``InputError`` unless counts are whole and positive, and an optimiser is one."""
+    for name in ("rounds", "batch_size", "batches_in_flight", "every", "patience"):
+        value = getattr(settings, name)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise InputError(f"train: {name} is {value!r}; it must be a whole number")
+        if int(value) < 1:
+            raise InputError(f"train: {name} is {value}; it must be at least 1")
+    optimiser: object = settings.optimiser
+    if optimiser is not None and not isinstance(optimiser, Optimiser):
+        raise InputError(f"train: {optimiser!r} is no optimiser; give Sgd(…), Adam(…) or Kron(…)")
 
 
 def _split(net: ReluNetwork, x: ArrayLike, y: ArrayLike, which: str) -> Split:

@@ -1,4 +1,4 @@
-"""Laws of delay."""
+"""Laws of the delay of a frame."""
 
 from __future__ import annotations
 

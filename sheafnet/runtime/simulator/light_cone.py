@@ -166,11 +166,11 @@ def spread(
     distances = problem.sheaf.graph.distances(push.vertex)
     _require_free(problem, push)
     twins = _Twins(problem, replace(simulator, shuffle_ties=False, trace=None), push)
-    can_hear = {twins.host_of[vertex] for vertex in distances}
+    can_be_reached = {twins.host_of[vertex] for vertex in distances}
     can_change = distances.keys() - problem.pinned if to_the_last else set()
     slices = 0
     while slices < MOST_SLICES and not (
-        twins.changed.keys() >= can_change and twins.reached.keys() >= can_hear
+        twins.changed.keys() >= can_change and twins.reached.keys() >= can_be_reached
     ):
         slices += 1
         twins.advance_to(push.at + slices * simulator.step_time(problem))

@@ -160,7 +160,7 @@ class Simulation:
         )
 
     def _poll(self, hooks: RunHooks) -> None:
-        """Call the hooks: whether to go on, and with which pins."""
+        """Call the hooks, and do what they want."""
         settled = self.coordinator.settled
         if settled is not None:
             # Nothing moves until there is something new: virtual time stands still.
@@ -188,7 +188,7 @@ class Simulation:
             self._order(name, partial(Host.set_pins, order=self.deployment.pins_order(name)))
 
     def _order(self, name: str, order: Callable[[Host], None]) -> None:
-        """Have a host do something when the word of it arrives, unless it is down then."""
+        """Have a host do something when the order arrives, unless it is down then."""
 
         def arrive() -> None:
             host = self.hosts.get(name)
@@ -303,7 +303,7 @@ class Simulation:
         self.kernel.at(self.kernel.now + wait, Priority.CONTROL, self._wave)
 
     def _replace(self, name: str, run: str) -> None:
-        """Have a host begin anew, unless it is down or there has been a later word of that."""
+        """Have a host begin anew, unless it is down or there has been a later order."""
         if name in self.hosts and run == self.deployment.run:
             self._crashed.append(self.hosts[name])
             self._start_host(name)
@@ -323,7 +323,7 @@ class Simulation:
     # The coordinator.
 
     def _control(self, sender: str, receiver: str) -> float:
-        """Return when a word between the coordinator and a host arrives."""
+        """Return when a message between the coordinator and a host arrives."""
         return self.kernel.now + self._link(sender, receiver).delay()
 
     def _wave(self) -> None:
@@ -346,9 +346,11 @@ class Simulation:
             return
         host.obey(request)
         report = host.report(request)
-        self.kernel.at(self._control(name, CONTROL), Priority.CONTROL, self._hear, (report,))
+        self.kernel.at(
+            self._control(name, CONTROL), Priority.CONTROL, self._receive_report, (report,)
+        )
 
-    def _hear(self, report: StatusReport) -> None:
+    def _receive_report(self, report: StatusReport) -> None:
         match self.coordinator.receive(report, self.kernel.now):
             case Finished() as finished:
                 self.trace.note(self.kernel.now, EventKind.FINISH, finished.outcome.name, 0)

@@ -58,7 +58,7 @@ class Simulator(SimulatorSettings):
     """
 
     def run(self, problem: Problem, hooks: RunHooks) -> Record:
-        """Run ``problem`` to its end, calling ``hooks`` after every wave whether to go on.
+        """Run ``problem`` to its end, calling ``hooks`` after every wave.
 
         Raises
         ------

@@ -217,5 +217,5 @@ def test_the_time_of_hosts_is_summed_over_their_incarnations() -> None:
     answer(judge, busy=2.0, uptime=5.0, **LEFT)
     judge.roll_back("run+1")
     answer(judge, run="run+1", busy=1.0, uptime=3.0, **LEFT)
-    assert judge.ledger.times(10.0)["layer_1"] == HostTime(busy=3.0, waiting=5.0, away=2.0)
-    assert judge.ledger.times(10.0)["layer_1"].load == 0.375
+    assert judge.reports.times(10.0)["layer_1"] == HostTime(busy=3.0, waiting=5.0, away=2.0)
+    assert judge.reports.times(10.0)["layer_1"].load == 0.375

@@ -1,4 +1,4 @@
-"""What hosts are made from."""
+"""The specification of a host: what travels, and what is built from it."""
 
 from __future__ import annotations
 

@@ -255,7 +255,7 @@ def test_resume_goes_without_other_settings(tmp_path: Path) -> None:
 def test_a_run_that_is_asked_to_end_leaves_a_checkpoint(
     number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the step that it had come to, though no look was due."""
+    """Of the step that it had come to, though no evaluation was due."""
     monkeypatch.chdir(tmp_path)
     usual = JsonLines.progressed
 

@@ -94,7 +94,7 @@ def stranger_read(patch: pytest.MonkeyPatch) -> None:
         (incarnation_kept, "budget|rounds|crossed|idle"),
         (only_acknowledgements_partitioned, "crossed the partition"),
         (duplicate_counted_twice, "counts .* messages and kept"),
-        (stranger_read, "changed before there was word of it"),
+        (stranger_read, "changed before a frame could tell"),
     ],
 )
 def test_planted_bugs_are_caught_by_the_mix(

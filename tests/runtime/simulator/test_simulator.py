@@ -386,3 +386,21 @@ def test_turns_are_frozen_and_go_on_if_the_check_fails(monkeypatch: pytest.Monke
     record = simulation.run(RunHooks())
     assert simulation.coordinator.failed_checks == 1
     assert record.outcome is sn.Outcome.CONVERGED
+
+
+def test_progress_is_asked_for_while_every_host_is_down() -> None:
+    everyone = sn.Simulator(
+        placement={"h": list(SMALL.sheaf.vertices)}, restarts=(sn.Restart("h", at=21.5, down=5.0),)
+    )
+    seen: list[sn.Progress] = []
+
+    class Watching(sn.Observer):
+        interval = 0.0
+
+        def progressed(self, progress: sn.Progress) -> None:
+            seen.append(progress)
+
+    solution = sn.infer(SMALL.sheaf, SMALL.pins, runtime=everyone, observer=Watching())
+    assert solution.outcome is sn.Outcome.CONVERGED
+    assert any(not progress.stationarity for progress in seen)
+    assert {progress.batches_left for progress in seen} == {0}
