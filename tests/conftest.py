@@ -23,6 +23,9 @@ settings.load_profile("sheafnet")
 PROCESSES = ("tests/runtime/cluster/", "tests/deploy/test_job.py", "tests/observe/")
 """Where tests start processes of their own and wait for them."""
 
+ABOUT_SOURCES = ("tests/project/test_vocabulary.py",)
+"""Where a test is named for a file that it reads."""
+
 OWN_RAY = ("tests/runtime/cluster/test_lifecycle.py", "tests/deploy/test_job.py")
 """Where a Ray starts and ends. They come first, while there is no other."""
 
@@ -40,7 +43,8 @@ def pytest_sessionstart() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark all that wants the machine for itself: it needs Ray, or waits for others."""
     for item in items:
-        if item.nodeid.startswith(PROCESSES) or "cluster" in item.nodeid.partition("::")[2]:
+        file, _, test = item.nodeid.partition("::")
+        if file.startswith(PROCESSES) or ("cluster" in test and file not in ABOUT_SOURCES):
             item.add_marker(pytest.mark.processes)
     items.sort(key=lambda item: not item.nodeid.startswith(OWN_RAY))
 

@@ -78,14 +78,16 @@ def test_a_host_is_complete_when_it_is_built() -> None:
     assert {vertex.star.send_threshold for vertex in host.group.vertices.values()} == {0.25}
 
 
-def test_the_actors_of_a_cluster_run_come_with_the_run() -> None:
+def test_the_actors_of_a_run_come_with_it() -> None:
     from sheafnet.runtime.cluster import environment
 
     environment.stay_offline()
     from sheafnet.runtime.cluster.coordinator_actor import CoordinatorActor, Waves
 
     assert list(signature(Waves).parameters) == ["cluster", "run", "actors"]
-    assert list(signature(CoordinatorActor.execute).parameters) == ["self"]
+    asked = signature(CoordinatorActor.execute).parameters
+    # Ray adds one of its own to the methods of what has been an actor's class before.
+    assert [name for name in asked if not name.startswith("_ray")] == ["self"]
 
 
 def test_records_and_progress_are_built_in_one_file() -> None:
