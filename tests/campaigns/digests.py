@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import sheafnet as sn
+from sheafnet.dynamics.rules import RULES
+from sheafnet.dynamics.training.learning_rule import LearningRule
 from sheafnet.runtime.interface import Runtime
 from tests.campaigns import hostile
 from tests.support import golden
@@ -34,6 +36,13 @@ INFERENCE: dict[str, tuple[Any, str]] = {
     "active-set": (sn.ActiveSet(), "2-6-4-4-1-identity"),
 }
 """Rules and the reference networks that they relax, from a random start."""
+
+_LISTED = {type(rule) for rule, _ in INFERENCE.values()}
+INFERENCE |= {
+    name: (rule(), "2-6-4-4-1-identity")
+    for name, rule in RULES.items()
+    if not issubclass(rule, LearningRule) and rule not in _LISTED
+}
 
 TRAINING: dict[str, dict[str, Any]] = {
     "nudged sgd": {"rule": sn.Nudged(), "optimiser": sn.Sgd(0.05, momentum=0.5)},
