@@ -50,8 +50,9 @@ def infer(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[InferArgume
     pins
         Stalks, or coordinates of them, to hold or to pull.
     rule
-        What each vertex does: ``"prox"``, ``"sor"``, ``"active-set"``, ``"heat"``,
-        ``"coboundary"``, or a rule with its settings.
+        What each vertex does: a rule with its settings, or the name of one with its defaults,
+        such as ``"prox"`` or ``"heat"``. ``sheafnet.dynamics.rules.RULES`` has all names; those
+        of rules that learn are for ``train``.
     runtime
         Where to run; ``Lockstep()`` if not given.
     stop

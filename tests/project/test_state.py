@@ -63,13 +63,6 @@ def test_learning_is_a_type() -> None:
     assert training(sn.Relax()).learns_in_steps
 
 
-def test_what_infers_names_every_rule_that_relaxes() -> None:
-    text = str(sn.infer.__doc__)
-    assert not {name for name, rule in RULES.items() if not issubclass(rule, LearningRule)} - set(
-        re.findall(r'"([a-z-]+)"', text)
-    )
-
-
 def test_a_host_is_complete_when_it_is_built() -> None:
     sheaf = sn.ReluNetwork.random([3, 4, 2], seed=0).to_sheaf()
     problem = sn.prepare(sheaf, [sn.Pin("a0", X)]).problem
