@@ -197,7 +197,10 @@ class Linear(RestrictionMap):
     def __init__(self, F: ArrayLike, *, name: str = "F") -> None:
         self.name = name
         self.matrix = checked(name, F, (None, None))
-        self._transpose = self.matrix.T
+
+    @cached_property
+    def _transpose(self) -> Array:
+        return self.matrix.T
 
     def codomain_dim(self, domain_dim: int) -> int:
         rows: int = self.matrix.shape[0]
@@ -243,7 +246,10 @@ class Affine(Linear):
     def __init__(self, W: ArrayLike, b: ArrayLike, *, names: tuple[str, str] = ("W", "b")) -> None:
         super().__init__(W, name=names[0])
         self.bias = checked(names[1], b, (self.matrix.shape[0],))
-        self._bias_column = self.bias[:, None]
+
+    @cached_property
+    def _bias_column(self) -> Array:
+        return self.bias[:, None]
 
     def apply(self, x: Array) -> Array:
         value: Array = self.matrix.dot(x)
@@ -262,9 +268,7 @@ class Affine(Linear):
         moved = Affine.__new__(Affine)
         moved.name = self.name
         moved.matrix = frozen(self.matrix + W)
-        moved._transpose = moved.matrix.T  # noqa: SLF001 - of its own class
         moved.bias = frozen(self.bias + b)
-        moved._bias_column = moved.bias[:, None]  # noqa: SLF001
         return moved
 
 
