@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from sheafnet.core.sheaf import Edge, Sheaf
     from sheafnet.core.spectrum import relative_cohomology, spectrum
     from sheafnet.datasets import task
+    from sheafnet.dynamics.inbox import Inbox
     from sheafnet.dynamics.optimisers.adam import Adam
     from sheafnet.dynamics.optimisers.kron import Kron
     from sheafnet.dynamics.optimisers.optimiser import Optimiser
     from sheafnet.dynamics.optimisers.sgd import Sgd
+    from sheafnet.dynamics.program import Program, Step
     from sheafnet.dynamics.rule import Rule
     from sheafnet.dynamics.rules.active_set import ActiveSet
     from sheafnet.dynamics.rules.coboundary import Coboundary
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from sheafnet.dynamics.rules.prox import Prox
     from sheafnet.dynamics.rules.relax import Relax
     from sheafnet.dynamics.rules.sor import Sor
+    from sheafnet.dynamics.star import Star
     from sheafnet.errors import SheafnetError
     from sheafnet.runtime.cluster.cluster import Cluster
     from sheafnet.runtime.jobs.observer import Observer
@@ -80,10 +83,12 @@ _HOMES = {
     "sheafnet.core.sheaf": ("Edge", "Sheaf"),
     "sheafnet.core.spectrum": ("relative_cohomology", "spectrum"),
     "sheafnet.datasets": ("task",),
+    "sheafnet.dynamics.inbox": ("Inbox",),
     "sheafnet.dynamics.optimisers.adam": ("Adam",),
     "sheafnet.dynamics.optimisers.kron": ("Kron",),
     "sheafnet.dynamics.optimisers.optimiser": ("Optimiser",),
     "sheafnet.dynamics.optimisers.sgd": ("Sgd",),
+    "sheafnet.dynamics.program": ("Program", "Step"),
     "sheafnet.dynamics.rule": ("Rule",),
     "sheafnet.dynamics.rules.active_set": ("ActiveSet",),
     "sheafnet.dynamics.rules.coboundary": ("Coboundary",),
@@ -93,6 +98,7 @@ _HOMES = {
     "sheafnet.dynamics.rules.prox": ("Prox",),
     "sheafnet.dynamics.rules.relax": ("Relax",),
     "sheafnet.dynamics.rules.sor": ("Sor",),
+    "sheafnet.dynamics.star": ("Star",),
     "sheafnet.errors": ("SheafnetError",),
     "sheafnet.runtime.cluster.cluster": ("Cluster",),
     "sheafnet.runtime.jobs.observer": ("Observer",),
@@ -136,6 +142,7 @@ __all__ = [
     "Fit",
     "Heat",
     "Identity",
+    "Inbox",
     "Joint",
     "Kron",
     "Latency",
@@ -150,6 +157,7 @@ __all__ = [
     "Partition",
     "Pause",
     "Pin",
+    "Program",
     "Progress",
     "Prox",
     "Push",
@@ -168,7 +176,9 @@ __all__ = [
     "Softmax",
     "Solution",
     "Sor",
+    "Star",
     "Stats",
+    "Step",
     "Stop",
     "Training",
     "Uniform",
