@@ -1,4 +1,7 @@
-"""A bound on the distance to the stationary cochain, where one is known. For analysis only."""
+"""An upper bound on the distance from a cochain to a minimum of the energy.
+
+For analysis only: the bound needs the Laplacian of the whole sheaf.
+"""
 
 from __future__ import annotations
 
@@ -17,28 +20,42 @@ from sheafnet.core.stalkpins import wholly_held
 
 
 def error_bound(sheaf: Sheaf, pins: Iterable[Pin], cochain: Mapping[str, Array]) -> Array:
-    """Return an upper bound on the distance to a minimum for every sample.
+    """Return an upper bound on the distance to a minimum of the energy for every sample.
 
-    In one activation pattern the energy is a quadratic whose least eigenvalue is λ1, so that its
-    minimum x* is no farther than ‖x − x*‖₂ ≤ ‖∇E‖₂/λ1. That x* is a minimum of the energy if the
-    ball of that radius stays in the pattern, that is, if no gated coordinate is as near to 0. A
-    small residual alone says nothing on a badly conditioned sheaf.
+    Within one activation pattern the energy is a quadratic. If its Hessian has the least
+    eigenvalue λ1 > 0, its minimum x* satisfies ‖x − x*‖₂ ≤ ‖∇E‖₂/λ1. This x* is a minimum of the
+    energy itself if the ball of that radius around x lies within the pattern, that is, if every
+    gated coordinate of x is farther from 0 than the radius. A small gradient alone does not
+    bound the distance: on a badly conditioned sheaf λ1 is small.
 
     Parameters
     ----------
     sheaf
         The sheaf.
     pins
-        The pins.
+        Hard and soft pins. The energy is minimised over the coordinates that no hard pin holds.
     cochain
-        What was found.
+        The cochain x whose distance is bounded, one array (dim, batch) per vertex.
 
     Returns
     -------
     numpy.ndarray
-        Shape (batch,); infinite where the bound does not hold: next to or on a kink, where the
-        pins do not determine the rest, and on a sheaf with maps that are neither linear nor
-        gates.
+        Shape (batch,), in the Euclidean norm over all free coordinates. Infinite for a sample
+        where the bound does not hold: a gated coordinate lies within the radius of its kink, the
+        gradient is not finite, or the pins do not determine the free coordinates (λ1 ≤ 0).
+        Infinite for all samples if a map is neither linear or affine nor a ReLU gate.
+
+    Raises
+    ------
+    UnknownNameError
+        If a pin names a vertex that the sheaf does not have, or a ``sheafnet.Cochain`` lacks a
+        vertex of the sheaf.
+    ShapeError
+        If a pin's value does not fit its stalk, its coordinates or the batch of the cochain.
+    NonFiniteError, EmptyBatchError
+        If a pin's value holds NaN or infinity, or has no samples.
+    PinError
+        If two hard pins disagree, or the coordinates or strength of a pin are invalid.
     """
     given = list(pins)
     batch = cochain[sheaf.vertices[0]].shape[1]
@@ -51,7 +68,7 @@ def error_bound(sheaf: Sheaf, pins: Iterable[Pin], cochain: Mapping[str, Array])
     if not free:
         return np.zeros(batch)
     moving = free_coordinates(sheaf, resolved)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite gives no bound
+    with np.errstate(over="ignore", invalid="ignore"):  # An overflow leaves the bound infinite.
         force = gradient(sheaf, cochain, resolved)
     forces = np.concatenate([force[vertex] for vertex in free])[moving]
     gated = {

@@ -1,4 +1,4 @@
-"""A 0-cochain: one array for each vertex."""
+"""A 0-cochain: one stalk value for each vertex."""
 
 from __future__ import annotations
 
@@ -14,19 +14,24 @@ from sheafnet.errors import ShapeError, UnknownNameError, nearest
 
 
 class Cochain(Mapping[str, Array]):
-    """Stalk values by vertex, every array of shape (dim, batch) with one common batch.
+    """A read-only mapping from vertex names to stalk values, with one common batch.
 
-    The arrays are read-only; ``replace`` gives a changed cochain.
+    The arrays cannot be changed in place; ``replace`` returns a changed cochain. Looking up a
+    vertex that is not there raises ``sheafnet.errors.UnknownNameError``. Two cochains are equal
+    only if they are the same object.
 
     Parameters
     ----------
     stalks
-        Vertex name → array.
+        Vertex name → array of shape (dim, batch). float32 stays float32; every other type
+        becomes float64.
 
     Raises
     ------
+    InputError
+        If an array does not hold real numbers.
     ShapeError
-        If an array is not two-dimensional or the batches differ.
+        If an array is not two-dimensional, or the arrays have different batches.
     NonFiniteError, EmptyBatchError
         If an array holds NaN or infinity, or has no samples.
     """
@@ -51,7 +56,7 @@ class Cochain(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self._stalks)
 
-    # Arrays have no one truth value, so that equality of contents would mislead.
+    # Comparing arrays gives an array, not one truth value, so Mapping's equality would fail.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
@@ -61,22 +66,37 @@ class Cochain(Mapping[str, Array]):
 
     @property
     def batch(self) -> int:
-        """Number of samples; 0 only for a cochain of no stalks."""
+        """Number of samples; 0 for a cochain without stalks."""
         return next((x.shape[1] for x in self._stalks.values()), 0)
 
     def replace(self, stalks: Mapping[str, ArrayLike]) -> Cochain:
-        """Return a cochain with some stalks replaced or added."""
+        """Return a cochain with some stalks replaced or added.
+
+        Parameters
+        ----------
+        stalks
+            Vertex name → array of shape (dim, batch).
+
+        Raises
+        ------
+        InputError
+            If an array does not hold real numbers.
+        ShapeError
+            If an array is not two-dimensional, or the batches then differ.
+        NonFiniteError, EmptyBatchError
+            If an array holds NaN or infinity, or has no samples.
+        """
         return Cochain({**self._stalks, **stalks})
 
     def require_on(self, sheaf: Sheaf) -> None:
-        """Raise unless this is a cochain of ``sheaf``: each stalk there, in its dimension.
+        """Check that this is a cochain of ``sheaf``.
 
         Raises
         ------
         UnknownNameError
-            If a vertex is missing, or one is not the sheaf's.
+            If a vertex of the sheaf is missing here, or a vertex here is not in the sheaf.
         ShapeError
-            If a stalk has the wrong dimension.
+            If a stalk has another dimension than in the sheaf.
         """
         for vertex in self._stalks:
             sheaf.graph.require(vertex)
@@ -88,10 +108,38 @@ class Cochain(Mapping[str, Array]):
                 )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the stalks to an ``.npz`` file, one array a vertex."""
+        """Write the stalks to an ``.npz`` file, one array per vertex.
+
+        Parameters
+        ----------
+        path
+            Where to write; an existing file is replaced.
+
+        Raises
+        ------
+        WriteError
+            If the file cannot be written.
+        """
         write_npz(path, self._stalks)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Cochain:
-        """Read what ``save`` wrote; ``FileError`` if the file is missing or damaged."""
+        """Return the cochain in an ``.npz`` file that ``save`` wrote.
+
+        Parameters
+        ----------
+        path
+            The file.
+
+        Raises
+        ------
+        FileError
+            If the file is missing, damaged or not an ``.npz`` file.
+        InputError
+            If an array in the file does not hold real numbers.
+        ShapeError
+            If an array is not two-dimensional, or the arrays have different batches.
+        NonFiniteError, EmptyBatchError
+            If an array holds NaN or infinity, or has no samples.
+        """
         return cls(read_npz(path))

@@ -1,7 +1,8 @@
 """Residuals, discord, energy and stationarity of a whole cochain.
 
-A run never needs these: each vertex works from its own star. They are for assembling a
-result and for testing what the vertices did.
+The vertices of a run do not use these functions: each works from its own star. They serve to
+assemble a result and to check independently what the vertices computed. The force on a vertex is
+the part of −∇E that can move it; see ``sheafnet.core.local.descent``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sheafnet.core.stalkpins import Pins, StalkPins
 
 
 def residuals(sheaf: Sheaf, cochain: Mapping[str, Array]) -> dict[str, Array]:
-    """Return r of every edge, tail's projection minus head's, shape (edge dim, batch)."""
+    """Return the residual of every edge: tail minus head projection, shape (edge dim, batch)."""
     return {
         e.name: e.tail_map.apply(cochain[e.tail]) - e.head_map.apply(cochain[e.head])
         for e in sheaf.edges
@@ -26,7 +27,13 @@ def residuals(sheaf: Sheaf, cochain: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def pin_residuals(pins: Pins, cochain: Mapping[str, Array]) -> dict[str, Array]:
-    """Return √γ (x − value) of every soft pin, shape (dim, batch), 0 where it does not pull."""
+    """Return √γ (x − value) of every soft pin.
+
+    Returns
+    -------
+    dict
+        Name of the pin → array of shape (dim, batch), 0 in the coordinates that it does not pull.
+    """
     return {
         spring.name: spring.residual(cochain[vertex])
         for vertex, stalk in pins.items()
@@ -35,14 +42,22 @@ def pin_residuals(pins: Pins, cochain: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def discord(residuals: Mapping[str, Array]) -> dict[str, float]:
-    """Return the mean over the batch of ‖r‖² for every edge (Bosca & Ghrist 2026)."""
+    """Return the discord of every edge: the mean of ‖r‖² over the batch (Bosca & Ghrist 2026).
+
+    Parameters
+    ----------
+    residuals
+        Edge name → residual r, shape (edge dim, batch).
+    """
     return {edge: float(np.sum(r * r) / r.shape[1]) for edge, r in residuals.items()}
 
 
 def energy(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> float:
-    """Return E over all edges, soft pins and samples.
+    """Return the energy E, summed over all edges, soft pins and samples.
 
-    ½ Σ ‖r‖², but for edges whose map brings a loss of its own.
+    An edge contributes ½ Σ ‖r‖², unless its tail map defines another energy, as an output
+    activation with the cross-entropy does. A soft pin of strength γ contributes
+    ½γ Σ ‖x − value‖².
     """
     total = 0.5 * sum(float(np.sum(r * r)) for r in pin_residuals(pins, cochain).values())
     for e in sheaf.edges:
@@ -52,7 +67,7 @@ def energy(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> float:
 
 
 def energy_by_sample(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> Array:
-    """Return E of every sample by itself, shape (batch,); they add up to ``energy``."""
+    """Return the energy of each sample, shape (batch,); the sum is ``energy``."""
     batch = cochain[sheaf.vertices[0]].shape[1]
     return np.array(
         [
@@ -67,17 +82,17 @@ def energy_by_sample(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> 
 
 
 def gradient(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str, Array]:
-    """Return ∇E at every vertex, shape (dim, batch), held or not."""
+    """Return ∇E at every vertex, shape (dim, batch), including the held coordinates."""
     return {
         vertex: local.gradient(*_seen(sheaf, cochain, pins, vertex)) for vertex in sheaf.vertices
     }
 
 
 def stationarity(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str, float]:
-    """Return the largest force over coordinates and samples for every vertex.
+    """Return, for every vertex, the largest magnitude of the force over coordinates and samples.
 
-    The force is |∇E|, and 0 where a coordinate is held or settled on a kink; see
-    ``local.descent``.
+    The force is 0 where a coordinate is held or settled on a kink, and −∇E elsewhere; see
+    ``sheafnet.core.local.descent`` for coordinates on a kink.
     """
     forces = {}
     for vertex in sheaf.vertices:
@@ -86,7 +101,7 @@ def stationarity(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict
 
 
 def kinks(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str, int]:
-    """Return how many coordinates and samples of every vertex rest on a kink."""
+    """Return, for every vertex, how many of its dim × batch entries rest on a kink."""
     return {
         vertex: int(np.count_nonzero(local.resting_on_kinks(*_seen(sheaf, cochain, pins, vertex))))
         for vertex in sheaf.vertices
@@ -96,7 +111,7 @@ def kinks(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str, i
 def _seen(
     sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins, vertex: str
 ) -> tuple[tuple[Incidence, ...], StalkPins | None, Array, list[Array], list[Array]]:
-    """Return what a vertex would see: the arguments of the functions in ``local``."""
+    """Return the arguments of the functions in ``sheafnet.core.local`` for one vertex."""
     incidences = sheaf.incidences(vertex)
     own = [inc.map.apply(cochain[vertex]) for inc in incidences]
     latest = [

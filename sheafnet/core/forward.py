@@ -1,4 +1,4 @@
-"""The forward pass, as a sheaf knows it: each stalk is what its tail says it should be."""
+"""The forward pass on a sheaf: each unknown stalk is the projection of the tail of its one edge."""
 
 from __future__ import annotations
 
@@ -12,13 +12,25 @@ from sheafnet.errors import SheafError
 
 
 def forward_edges(sheaf: Sheaf, known: Iterable[str]) -> list[Edge]:
-    """Return, in order of computation, the one edge that determines each other vertex.
+    """Return the edges that determine the unknown vertices, in an order of computation.
+
+    Parameters
+    ----------
+    sheaf
+        The sheaf.
+    known
+        Names of the vertices whose stalks are given.
+
+    Returns
+    -------
+    list
+        One edge for each vertex that is not in ``known``, with that vertex as its head.
 
     Raises
     ------
     SheafError
-        If the known vertices do not determine the rest: every other vertex must be the head
-        of exactly one edge, by the identity, with no cycle, and every known vertex of none.
+        If a known vertex is the head of an edge, another vertex is the head of no edge or of
+        more than one, the head map of an edge is not the identity, or the edges form a cycle.
     """
     done = set(known)
     arriving: dict[str, list[Edge]] = {vertex: [] for vertex in sheaf.vertices}
@@ -47,10 +59,24 @@ def forward_edges(sheaf: Sheaf, known: Iterable[str]) -> list[Edge]:
 
 
 def determined(sheaf: Sheaf, known: Iterable[str]) -> bool:
-    """Return whether ``known`` reaches every vertex along edges that end in an identity.
+    """Return whether identities carry the known vertices to all others.
 
-    Then δ has a unit triangular part on the other vertices, and δᵀδ is positive definite there,
-    whatever the other maps are.
+    A step leads along an edge, in either direction, to an end whose restriction map is the
+    identity. If every vertex can be reached, δ on the other vertices has a square triangular
+    block with ±1 on its diagonal, so that δᵀδ is positive definite there whatever the other maps
+    are.
+
+    Parameters
+    ----------
+    sheaf
+        The sheaf.
+    known
+        Names of the vertices to start from.
+
+    Raises
+    ------
+    UnknownNameError
+        If ``known`` names a vertex that the sheaf does not have.
     """
     done = set(known)
     front = list(done)
@@ -65,12 +91,23 @@ def determined(sheaf: Sheaf, known: Iterable[str]) -> bool:
 
 
 def forward_cochain(sheaf: Sheaf, known: Mapping[str, Array]) -> Cochain:
-    """Return the cochain with no residual that extends the ``known`` stalks.
+    """Return the cochain that extends the known stalks with residual 0 on every edge.
+
+    Parameters
+    ----------
+    sheaf
+        The sheaf.
+    known
+        Vertex name → given stalk, shape (dim, batch).
 
     Raises
     ------
     SheafError
-        If the known stalks do not determine the rest (see ``forward_edges``).
+        If the known vertices do not determine the others, as ``forward_edges`` describes.
+    ShapeError
+        If the known stalks have different batches.
+    NonFiniteError, EmptyBatchError
+        If a stalk holds NaN or infinity, also by overflow in the forward pass, or has no samples.
     """
     stalks = dict(known)
     for edge in forward_edges(sheaf, known):

@@ -1,4 +1,4 @@
-"""A graph: vertices, and edges that each have a tail and a head."""
+"""A finite graph: named vertices, and named edges that each have a tail and a head."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ class Graph:
     Parameters
     ----------
     vertices
-        Names, in the order that everything else follows.
+        Vertex names. Their order is the order of the vertices in every result.
     edges
-        Edge name → (tail, head).
+        Edge name → (tail, head). Their order is the edge order.
 
     Raises
     ------
     SheafError
-        If a vertex name occurs twice, a name is no string, or an edge is a loop.
+        If a vertex name occurs twice, a name is empty or not a string, or an edge is a loop.
     UnknownNameError
-        If an edge names a vertex that is not there.
+        If an edge names a vertex that is not in ``vertices``.
     """
 
     def __init__(self, vertices: Iterable[str], edges: Mapping[str, tuple[str, str]]) -> None:
@@ -48,26 +48,52 @@ class Graph:
         self._incident = {vertex: tuple(names) for vertex, names in incident.items()}
 
     def incident(self, vertex: str) -> tuple[str, ...]:
-        """Return the names of the edges at ``vertex``, in edge order."""
+        """Return the names of the edges at ``vertex``, in edge order.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such vertex.
+        """
         self.require(vertex)
         return self._incident[vertex]
 
     def other_end(self, edge: str, vertex: str) -> str:
-        """Return the end of ``edge`` that is not ``vertex``."""
+        """Return the end of ``edge`` that is not ``vertex``, which must be one of its ends."""
         tail, head = self.edges[edge]
         return head if vertex == tail else tail
 
     def neighbours(self, vertex: str) -> tuple[str, ...]:
-        """Return the vertices that share an edge with ``vertex``, each once, in edge order."""
+        """Return the vertices that share an edge with ``vertex``, each once, in edge order.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such vertex.
+        """
         return tuple(dict.fromkeys(self.other_end(e, vertex) for e in self.incident(vertex)))
 
     def require(self, vertex: str) -> None:
-        """Raise ``UnknownNameError``, with the nearest name, unless ``vertex`` exists."""
+        """Check that ``vertex`` exists.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such vertex; the message suggests the nearest name.
+        """
         if vertex not in self._incident:
             raise UnknownNameError(f"no vertex {vertex!r}{nearest(vertex, self.vertices)}")
 
     def distances(self, vertex: str) -> dict[str, int]:
-        """Return the edges on the shortest path to every vertex that there is a path to."""
+        """Return the number of edges on the shortest path from ``vertex`` to each other vertex.
+
+        ``vertex`` itself has distance 0. Vertices without a path to it are left out.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such vertex.
+        """
         self.require(vertex)
         distances = {vertex: 0}
         queue = [vertex]
@@ -79,10 +105,10 @@ class Graph:
         return distances
 
     def colouring(self) -> dict[str, int]:
-        """Return a colour per vertex so that neighbours differ.
+        """Return a colour, 0 or more, for each vertex, such that neighbours differ.
 
-        Two colours on every bipartite graph (a path, a grid), as few as a greedy pass in
-        breadth-first order finds on others.
+        A bipartite graph (a path, a grid) gets at most two colours. Other graphs get the colours
+        of a greedy pass in breadth-first order, which need not be the fewest possible.
         """
         colours: dict[str, int] = {}
         for root in self.vertices:

@@ -1,4 +1,4 @@
-"""One end of an edge, as the vertex at that end knows it."""
+"""One end of an edge: the data that the vertex at that end holds about it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from sheafnet.core.maps import RestrictionMap
 
 @dataclass(frozen=True)
 class Incidence:
-    """A vertex's own end of an edge: whom it leads to and the map into the edge stalk.
+    """One end of an edge: the neighbour's name and the map of this end into the edge stalk.
 
     Attributes
     ----------
     edge
         Name of the edge.
     neighbour
-        Name of the vertex at the other end; a name, never the vertex.
+        Name of the vertex at the other end. It is only a name: the vertex itself cannot be
+        reached from here.
     map
-        This end's restriction map.
+        Restriction map of this end.
     is_tail
-        Whether this end is the tail, which reports the residual.
+        Whether this end is the tail of the edge. The tail reports the residual.
     leads
-        Whether this end comes before the other in the order of the sheaf, and so begins where
-        ends take turns.
+        Whether this end comes before the other in the order of the sheaf. Where the two ends of
+        an edge take turns, this end then steps first.
     """
 
     edge: str
@@ -35,31 +36,41 @@ class Incidence:
     leads: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Compiled, an object that cannot be changed cannot be filled after it was made either.
+        # In a compiled frozen dataclass pickle cannot set the fields; it calls the constructor.
         return type(self), (self.edge, self.neighbour, self.map, self.is_tail, self.leads)
 
     def force(self, stalk: Array, projection: Array, latest: Array) -> Array:
-        """Return this edge's part of ∇E at the vertex, DFᵀ (F x − latest).
+        """Return the contribution of this edge to ∇E at the vertex, DFᵀ (F x − latest).
 
-        The formula is the same at both ends: the sign of the residual and the sign with
-        which the map enters it cancel.
+        The formula is the same at both ends. With r the tail's projection minus the head's, the
+        contribution is DFᵀ r at the tail, where r = F x − latest, and −DFᵀ r at the head, where
+        r = latest − F x.
 
         Parameters
         ----------
         stalk
-            x, shape (vertex dim, batch).
+            Stalk x of the vertex, shape (vertex dim, batch).
         projection
-            F x, shape (edge dim, batch).
+            F x, the projection of x onto the edge stalk, shape (edge dim, batch).
         latest
-            The neighbour's projection onto the same edge stalk.
+            Latest known projection of the neighbour onto the same edge stalk, shape
+            (edge dim, batch).
 
         Returns
         -------
         numpy.ndarray
-            A new array, which the caller may change.
+            Shape (vertex dim, batch); a new array, which the caller may change.
         """
         return self.map.pullback(stalk, projection - latest)
 
     def residual(self, projection: Array, latest: Array) -> Array:
-        """Return r of the edge, tail's projection minus head's, shape (edge dim, batch)."""
+        """Return the residual of the edge: tail minus head projection.
+
+        Parameters
+        ----------
+        projection
+            Projection of this vertex, shape (edge dim, batch).
+        latest
+            Latest known projection of the neighbour, shape (edge dim, batch).
+        """
         return projection - latest if self.is_tail else latest - projection

@@ -1,6 +1,7 @@
-"""The restricted sheaf Laplacian and the harmonic extension by direct solve: the oracle.
+"""The restricted sheaf Laplacian, and the harmonic extension by direct solves.
 
-For analysis and tests only: both see the whole sheaf at once, which no vertex ever does.
+For analysis only, and for tests, which compare the results of runs with the harmonic extension:
+both functions need the whole sheaf at once.
 """
 
 from __future__ import annotations
@@ -22,24 +23,49 @@ from sheafnet.core.stalkpins import Pins, wholly_held
 from sheafnet.errors import SolveError
 
 SINGULAR = 1e-13
+"""Ratio of the least to the largest pivot at or below which a matrix counts as singular."""
+
 SETTLED = 1e-10
+"""Largest change of a coordinate, relative to 1 + the largest stalk value, that ends the solves."""
 
 
 def laplacian(
     sheaf: Sheaf, pins: Iterable[Pin], cochain: Mapping[str, Array], *, sample: int = 0
 ) -> sparse.csr_array:
-    """Return L[Ω, Ω] = δᵀδ on the free coordinates Ω, linearised at one sample.
+    """Return the Laplacian L[Ω, Ω] = δᵀδ + diag(γ), linearised at one sample.
+
+    Ω are the coordinates that no hard pin holds, δ is the coboundary on them, and γ is the total
+    strength of the soft pins on each.
 
     Parameters
     ----------
     sheaf
         The sheaf.
     pins
-        The pins; coordinates that are held are not in Ω, soft pins add to the diagonal.
+        Hard and soft pins.
     cochain
-        Where to linearise: it fixes the activation pattern.
+        Stalks at which the maps are linearised, one array (dim, batch) per vertex. They fix the
+        activation pattern.
     sample
-        Which column of the batch.
+        Index of the sample in the batch; 0 by default.
+
+    Returns
+    -------
+    scipy.sparse.csr_array
+        Shape (free dimension, free dimension), in the order of the sheaf.
+
+    Raises
+    ------
+    UnknownNameError
+        If a pin names a vertex that the sheaf does not have, or a ``sheafnet.Cochain`` lacks a
+        free vertex.
+    ShapeError
+        If a pin's value does not fit its stalk or coordinates, or two pins have different
+        batches.
+    NonFiniteError, EmptyBatchError
+        If a pin's value holds NaN or infinity, or has no samples.
+    PinError
+        If two hard pins disagree, or the coordinates or strength of a pin are invalid.
 
     Notes
     -----
@@ -51,7 +77,7 @@ def laplacian(
 
 
 def _strengths(sheaf: Sheaf, pins: Pins) -> Array:
-    """Return the strength of the soft pins on every free coordinate."""
+    """Return the total strength of the soft pins on each free coordinate."""
     free = free_vertices(sheaf, wholly_held(pins))
     strengths = np.concatenate(
         [np.empty(0)]
@@ -72,27 +98,44 @@ def harmonic_extension(
 ) -> Cochain:
     """Return a cochain at which E is stationary subject to the pins, by direct solves.
 
-    One solve, and the minimiser, where every map is linear. Otherwise Gauss–Newton: linearise,
-    solve, and again from there until the cochain no longer changes. On a network with the
-    input pinned each solve settles one more layer, so it ends at the forward pass, the only
-    minimiser there. With more pinned there may be several, and ``start`` chooses.
+    If every map is linear or affine, the first solve gives the minimiser and a second confirms
+    it. Otherwise these are Gauss–Newton steps: linearise at the present cochain, solve, and
+    repeat until the cochain no longer changes. On a network with only the input pinned each solve
+    settles one more layer, so that the result is the forward pass, the only minimiser there. With
+    more pins there may be several stationary cochains, and ``start`` determines which is found.
 
     Parameters
     ----------
     sheaf
         The sheaf.
     pins
-        The pins, hard and soft.
+        Hard and soft pins.
     start
-        Where to linearise first; zeros if not given.
+        Cochain at which the maps are linearised first, one array (dim, batch) per vertex. None
+        (default) starts from zeros. Hard pins override its values.
     max_solves
-        How many solves a sample may take; by default twice the number of vertices, and ten.
+        Largest number of solves per sample. None (default) allows 2 × (number of vertices) + 10.
+
+    Returns
+    -------
+    sheafnet.Cochain
+        In float64. Its batch is that of ``start`` or of the pins, and 1 if neither gives one.
 
     Raises
     ------
+    UnknownNameError
+        If a pin names a vertex that the sheaf does not have, or ``start`` is a
+        ``sheafnet.Cochain`` and lacks a vertex.
+    ShapeError
+        If a pin's value does not fit its stalk, its coordinates or the batch of ``start``, or two
+        pins have different batches.
+    NonFiniteError, EmptyBatchError
+        If a pin's value holds NaN or infinity, or has no samples.
+    PinError
+        If two hard pins disagree, or the coordinates or strength of a pin are invalid.
     SolveError
-        If the Laplacian is singular to working precision, or the activation pattern does not
-        settle.
+        If the Laplacian is singular to working precision, or the cochain still changes after
+        ``max_solves`` solves.
     """
     held = resolve_pins(sheaf, pins, None if start is None else start[sheaf.vertices[0]].shape[1])
     batch = next((stalk.value.shape[1] for stalk in held.values()), 1)
@@ -121,6 +164,14 @@ def _solve_sample(
     sample: int,
     max_solves: int,
 ) -> dict[str, Array]:
+    """Return the stalks of one sample at which E is stationary, from stalks of shape (dim, 1).
+
+    Raises
+    ------
+    SolveError
+        If a linear system is singular to working precision, or the stalks still change after
+        ``max_solves`` solves.
+    """
     free = free_vertices(sheaf, wholly_held(pins))
     if not free:
         return stalks
@@ -129,7 +180,8 @@ def _solve_sample(
     for _ in range(max_solves):
         delta = relative_coboundary(sheaf, stalks, pins)
         if delta.shape[0] == delta.shape[1] and not strengths.any():
-            # A residual of 0 can be reached, and δ is far better conditioned than δᵀδ.
+            # δ is square: solve δ step = −r directly, since the condition of δᵀδ is that of δ
+            # squared.
             apart = residuals(sheaf, stalks)
             step = -_solve(delta, np.concatenate([apart[e.name] for e in sheaf.edges]))
         else:
@@ -150,7 +202,14 @@ def _solve_sample(
 
 
 def _solve(matrix: sparse.csr_array, right: Array) -> Array:
-    # Scaled to columns of norm 1, so that large weights are not taken for a singular matrix.
+    """Return the solution of a sparse linear system.
+
+    Raises
+    ------
+    SolveError
+        If the matrix is singular to working precision.
+    """
+    # Columns are scaled to norm 1, so that large weights do not make the matrix look singular.
     norms = linalg.norm(matrix, axis=0)
     scale = np.divide(1.0, norms, out=np.ones_like(norms), where=norms > 0.0)
     try:

@@ -1,6 +1,8 @@
-"""The energy around one vertex, and its gradient, from nothing but what the vertex sees.
+"""The gradient of the energy around one vertex, from data that the vertex itself holds.
 
-Both what a vertex does and what is computed afresh on a whole cochain come from here.
+The data are its stalk, maps and pins, and the latest projection of each neighbour. The force on a
+vertex is the part of −∇E that can move it. The vertices of a run and the checks on a whole
+cochain in ``sheafnet.core.energy`` both use these functions, so that each formula stands once.
 """
 
 from __future__ import annotations
@@ -24,18 +26,20 @@ def gradient(
 ) -> Array:
     """Return ∇E at the vertex, shape (dim, batch), as a new array.
 
-    Where a coordinate is on a kink the derivative is that from the right.
+    In a coordinate that is on a kink, the entry is the derivative from the right.
 
     Parameters
     ----------
     incidences
-        Its ends of its edges.
+        The vertex's ends of its edges.
     pins
-        Its pins; soft ones pull, hard ones do not matter here.
+        Pins of the vertex; None if it has none. Only soft pins contribute.
     stalk
-        x, shape (dim, batch).
-    projections, latest
-        F x of the vertex and of the neighbour, one for each incidence.
+        Stalk x of the vertex, shape (dim, batch).
+    projections
+        Projection F x of the vertex for each incidence, shape (edge dim, batch).
+    latest
+        Latest projection of the neighbour for each incidence, shape (edge dim, batch).
     """
     total: Array | None = None
     for end, inc in enumerate(incidences):
@@ -58,17 +62,24 @@ def descent(
     projections: Sequence[Array],
     latest: Sequence[Array],
 ) -> Array:
-    """Return the part of ∇E that can move the vertex: 0 where it is held or settled on a kink.
+    """Return the part of ∇E that can move the vertex, which is minus the force on it.
 
-    On a kink the energy has a derivative to the left and one to the right. A coordinate is
-    settled there if the left one is ≤ 0 and the right one ≥ 0; if one of them is violated,
-    that is the force, and if both are, the larger.
+    An entry is 0 where a hard pin holds the coordinate or the coordinate is settled on a kink. On
+    a kink the energy has a derivative from the left and one from the right. A coordinate is
+    settled there if the left derivative is ≤ 0 and the right one is ≥ 0. If one of the two
+    conditions fails, the entry is that derivative; if both fail, it is the one of larger
+    magnitude.
 
-    Takes what ``gradient`` does; a new array as well.
+    The parameters are those of ``gradient``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (dim, batch); a new array.
     """
     force = gradient(incidences, pins, stalk, projections, latest)
     kinks = [inc.map.kink for inc in incidences]
-    # Asked in every step: hardly ever is a coordinate exactly 0.
+    # Coordinates that are exactly 0 are rare: this test lets most steps skip what follows.
     if any(kinks) and has_zero(stalk):
         at = np.flatnonzero(stalk == 0.0)
         to_right, to_left = _sides(kinks, at, projections, latest, force)
@@ -86,7 +97,13 @@ def resting_on_kinks(
     projections: Sequence[Array],
     latest: Sequence[Array],
 ) -> NDArray[np.bool_]:
-    """Return which coordinates and samples rest on a kink: at 0, where ∇E jumps over 0."""
+    """Return a mask, shape (dim, batch), of the entries of the stalk that rest on a kink.
+
+    Such an entry is 0 and not held, and the derivative of the energy jumps there from a value ≤ 0
+    on the left to a larger value ≥ 0 on the right.
+
+    The parameters are those of ``gradient``.
+    """
     resting = np.zeros(stalk.shape, dtype=bool)
     kinks = [inc.map.kink for inc in incidences]
     if any(kinks):
@@ -104,7 +121,11 @@ def _sides(
     latest: Sequence[Array],
     right: Array,
 ) -> tuple[Array, Array]:
-    """Return ∇E to the right and to the left where the flattened stalk is 0, at ``at``."""
+    """Return the derivatives of the energy from the right and from the left at some entries.
+
+    ``at`` holds the indices into the flattened stalk at which it is 0, ``kinks`` the jump of the
+    derivative of each incidence's map, and ``right`` the gradient with derivatives from the right.
+    """
     to_right = right.flat[at]
     to_left = to_right
     for kink, own, other in zip(kinks, projections, latest, strict=True):

@@ -1,4 +1,4 @@
-"""The loss of a network on some samples, with its accuracy and its inactive units."""
+"""The loss of a network on given samples, with its accuracy and its inactive units."""
 
 from __future__ import annotations
 
@@ -16,25 +16,29 @@ from sheafnet.core.network import ReluNetwork
 from sheafnet.errors import NonFiniteError
 
 SATURATED = 1e-3
+"""Distance from 0 or 1 below which an output counts as saturated."""
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """What a network does on some samples.
+    """Loss, accuracy and state of the units of a network on given samples.
 
     Attributes
     ----------
     loss
-        Mean over the samples: of the mean square over the outputs where the output is the identity,
-        of the cross-entropy, binary for a sigmoid, where it is not. Infinite where the network
-        overflows.
+        Mean over the samples of the loss of one sample. For an identity output that is the mean
+        of the squared errors of the outputs; for a sigmoid the sum of the binary cross-entropies
+        of the outputs; for a softmax the cross-entropy. Infinite if an input is not finite or
+        the forward pass overflows.
     accuracy
-        Share of the samples that are put in the right class, with a sigmoid of the outputs that
-        are on the right side; None without classes.
+        For a softmax, the share of the samples whose largest output is the right class. For a
+        sigmoid, the share of all outputs that lie on the same side of ½ as their targets. None
+        for an identity output.
     inactive
-        Hidden vertex z_l → how many of its units fire for no sample at all.
+        Hidden vertex z_l → number of its units whose value is negative in every sample, so that
+        they never fire. Empty if the loss is infinite for that reason.
     saturated
-        Share of the outputs within 1e-3 of 0 or 1; None without classes.
+        Share of the outputs within 1e-3 of 0 or 1; None for an identity output.
     """
 
     loss: float
@@ -44,7 +48,26 @@ class Assessment:
 
 
 def assess(network: ReluNetwork, x: ArrayLike, y: Array) -> Assessment:
-    """Return how ``network`` does on inputs (n_0, samples) and targets (n_out, samples)."""
+    """Return the loss, accuracy and state of the units of a network on given samples.
+
+    Parameters
+    ----------
+    network
+        The network.
+    x
+        Inputs, shape (n_0, samples).
+    y
+        Targets, shape (n_out, samples), as ``sheafnet.core.targets.targets`` returns them.
+
+    Raises
+    ------
+    InputError
+        If the inputs are not real numbers.
+    ShapeError
+        If the inputs do not have the shape (n_0, samples).
+    EmptyBatchError
+        If there is no sample.
+    """
     last = len(network.layers)
     with np.errstate(over="ignore", invalid="ignore"):
         try:
@@ -62,6 +85,7 @@ def assess(network: ReluNetwork, x: ArrayLike, y: Array) -> Assessment:
 
 
 def _loss(output: str, z: Array, y: Array) -> float:
+    """Return the mean loss, from the last pre-activations z so that no logarithm of 0 occurs."""
     if output == "identity":
         return float(np.mean((z - y) ** 2))
     if output == "sigmoid":
@@ -70,7 +94,23 @@ def _loss(output: str, z: Array, y: Array) -> float:
 
 
 def accuracy(output: str, p: Array, y: Array) -> float:
-    """Return the share of right classes; where each output has two of its own, of all outputs."""
+    """Return the share of right answers.
+
+    Parameters
+    ----------
+    output
+        Output activation, ``"sigmoid"`` or ``"softmax"``.
+    p
+        Outputs of the network, shape (n_out, samples).
+    y
+        Targets, shape (n_out, samples).
+
+    Returns
+    -------
+    float
+        For a sigmoid, the share of all outputs that lie on the same side of ½ as their targets.
+        Otherwise the share of the samples whose largest output is the class of largest target.
+    """
     if output == "sigmoid":
         return float(np.mean((p >= 0.5) == (y >= 0.5)))  # noqa: PLR2004
     return float(np.mean(p.argmax(axis=0) == y.argmax(axis=0)))

@@ -1,4 +1,4 @@
-"""Feedforward ReLU networks, and the sheaf of one."""
+"""Feedforward ReLU networks, and the conversion of a network into its sheaf."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ OUTPUTS: dict[str, type[OutputActivation] | None] = {
     "sigmoid": Sigmoid,
     "softmax": Softmax,
 }
+"""Name of an output activation → class of its restriction map; None for the identity."""
+
 FORMAT_VERSION = 1
+"""Version of the ``.npz`` layout that ``ReluNetwork.save`` writes."""
 
 
 class ReluNetwork:
@@ -38,16 +41,25 @@ class ReluNetwork:
     biases
         b_1 … b_{k+1}, each of shape (n_out,).
     output
-        Output activation: ``"identity"``, ``"sigmoid"`` or ``"softmax"``.
+        Output activation: ``"identity"`` (default), ``"sigmoid"`` or ``"softmax"``.
+
+    Attributes
+    ----------
+    layers
+        The affine maps x ↦ W_l x + b_l, one ``sheafnet.Affine`` per layer.
+    output
+        Name of the output activation.
 
     Raises
     ------
+    InputError
+        If there is no layer, the name of the output activation is unknown, or an array does not
+        hold real numbers.
     ShapeError
-        If the arrays do not chain, or are not as many biases as weights.
+        If an array has the wrong rank, a layer does not take what the layer before it gives, or
+        there are not as many biases as weights.
     NonFiniteError
         If a weight or bias is NaN or infinite.
-    InputError
-        If there is no layer, or no such output.
     """
 
     def __init__(
@@ -80,11 +92,18 @@ class ReluNetwork:
         Parameters
         ----------
         widths
-            n_0 … n_{k+1}.
+            Layer widths n_0 … n_{k+1}, from the input to the output; at least two, each at least
+            1.
         seed
-            A seed or a generator; the same seed gives the same network.
+            A whole number, 0 or more, or a generator. The same number gives the same network.
         output
-            Output activation.
+            Output activation: ``"identity"`` (default), ``"sigmoid"`` or ``"softmax"``.
+
+        Raises
+        ------
+        InputError
+            If there are fewer than two widths, a width is below 1, the seed is negative, or the
+            name of the output activation is unknown.
         """
         if len(widths) < 2 or min(widths) < 1:  # noqa: PLR2004
             raise InputError(f"widths {list(widths)}: at least two layers, each of width 1 or more")
@@ -96,9 +115,19 @@ class ReluNetwork:
         return cls(weights, [np.zeros(out) for _, out in pairs], output)
 
     def astype(self, dtype: DTypeLike) -> ReluNetwork:
-        """Return the network in another precision: float64 or float32.
+        """Return the network in the given precision.
 
-        Raises ``InputError`` for any other.
+        Parameters
+        ----------
+        dtype
+            float64 or float32.
+
+        Raises
+        ------
+        InputError
+            If the precision is another.
+        NonFiniteError
+            If a weight or bias overflows in float32.
         """
         if np.dtype(dtype) not in FLOAT_TYPES:
             raise InputError(f"a network cannot be of {np.dtype(dtype)}; use float64 or float32")
@@ -110,44 +139,49 @@ class ReluNetwork:
 
     @property
     def weights(self) -> tuple[Array, ...]:
-        """W_1 … W_{k+1}."""
+        """The weight matrices W_1 … W_{k+1}, each of shape (n_out, n_in)."""
         return tuple(layer.matrix for layer in self.layers)
 
     @property
     def biases(self) -> tuple[Array, ...]:
-        """b_1 … b_{k+1}."""
+        """The biases b_1 … b_{k+1}, each of shape (n_out,)."""
         return tuple(layer.bias for layer in self.layers)
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """n_0 … n_{k+1}."""
+        """The layer widths n_0 … n_{k+1}, from the input to the output."""
         return (self.layers[0].matrix.shape[1], *(len(layer.bias) for layer in self.layers))
 
     @property
     def output_vertex(self) -> str:
-        """Name of the last vertex: z{k+1}, or a{k+1} behind an output activation."""
+        """Name of the last vertex: z{k+1}, or a{k+1} if there is an output activation."""
         return self._sheaf.vertices[-1]
 
     def to_sheaf(self, output_force: OutputForce = "auto", output_strength: float = 1.0) -> Sheaf:
         """Return the cellular sheaf of the network (Bosca & Ghrist 2026).
 
-        The path a0 – z1 – a1 – … – z{k+1} (– a{k+1}), where every head restricts by the
-        identity and the tails of ``weight_l``, ``activation_l`` and ``output`` by
-        W_l a + b_l, the ReLU gate and the output activation.
+        Its graph is the path a0 – z1 – a1 – … – z{k+1}, extended by – a{k+1} if there is an output
+        activation. Every head restricts by the identity. The tail of ``weight_l`` restricts by
+        a ↦ W_l a + b_l, the tail of ``activation_l`` by the ReLU gate, and the tail of ``output``
+        by the output activation.
 
         Parameters
         ----------
         output_force
-            What an output activation φ makes of its residual r = φ(z) − a: ``"jacobian"`` pulls
-            z with Dφᵀ r, the force of ½‖r‖²; ``"cross-entropy"`` with r; ``"auto"`` is the
-            latter in a run that begins with a{k+1} pinned hard, else the former.
+            Which energy an output activation φ, with residual r = φ(z) − a, gives its edge.
+            ``"jacobian"`` is ½‖r‖², with gradient Dφᵀ r in z. ``"cross-entropy"`` is the
+            cross-entropy of the labels a, with gradient r in z; it is meant for an a{k+1} that is
+            pinned hard, since a free one descends ½‖r‖² all the same. ``"auto"`` (default) is the
+            cross-entropy in a run that begins with every coordinate of a{k+1} pinned hard, and
+            ½‖r‖² otherwise. Without an output activation the value is ignored.
         output_strength
-            By which the cross-entropy is multiplied.
+            Factor of the cross-entropy, positive; 1.0 by default. It does not change ½‖r‖².
 
         Raises
         ------
         InputError
-            If there is no such force, or the strength is not positive.
+            If there is an output activation and the name of the force is unknown, or the strength
+            is not positive and finite.
         """
         if output_force == "auto" and output_strength == 1.0:
             return self._sheaf
@@ -175,16 +209,71 @@ class ReluNetwork:
         return Sheaf(stalks, edges)
 
     def forward_cochain(self, x: ArrayLike) -> Cochain:
-        """Return every intermediate quantity of the forward pass of ``x`` (n_0, batch)."""
+        """Return every intermediate quantity of a forward pass.
+
+        Parameters
+        ----------
+        x
+            Inputs, shape (n_0, batch).
+
+        Returns
+        -------
+        sheafnet.Cochain
+            One array (dim, batch) for each vertex of the sheaf, in the precision of the network.
+
+        Raises
+        ------
+        InputError
+            If ``x`` does not hold real numbers.
+        ShapeError
+            If ``x`` does not have the shape (n_0, batch).
+        NonFiniteError
+            If ``x`` holds NaN or infinity, or the forward pass overflows.
+        EmptyBatchError
+            If ``x`` has no samples.
+        """
         inputs = checked_samples("input x", x, self.widths[0])
         return forward_cochain(self._sheaf, {naming.INPUT: inputs.astype(self._sheaf.dtype)})
 
     def forward(self, x: ArrayLike) -> Array:
-        """Return the output, shape (n_{k+1}, batch), for ``x`` of shape (n_0, batch)."""
+        """Return the output of a forward pass.
+
+        Parameters
+        ----------
+        x
+            Inputs, shape (n_0, batch).
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n_{k+1}, batch), after the output activation.
+
+        Raises
+        ------
+        InputError
+            If ``x`` does not hold real numbers.
+        ShapeError
+            If ``x`` does not have the shape (n_0, batch).
+        NonFiniteError
+            If ``x`` holds NaN or infinity, or the forward pass overflows.
+        EmptyBatchError
+            If ``x`` has no samples.
+        """
         return self.forward_cochain(x)[self.output_vertex]
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the network to an ``.npz`` file: W1, b1, …, output, format_version."""
+        """Write the network to an ``.npz`` file with arrays W1, b1, …, output, format_version.
+
+        Parameters
+        ----------
+        path
+            Where to write; an existing file is replaced.
+
+        Raises
+        ------
+        WriteError
+            If the file cannot be written.
+        """
         arrays: dict[str, ArrayLike] = {"format_version": FORMAT_VERSION, "output": self.output}
         for layer, (W, b) in enumerate(zip(self.weights, self.biases, strict=True), 1):
             arrays |= {f"W{layer}": W, f"b{layer}": b}
@@ -192,14 +281,27 @@ class ReluNetwork:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ReluNetwork:
-        """Read a network from an ``.npz`` file; other arrays in it are ignored.
+        """Return the network in an ``.npz`` file with the arrays that ``save`` writes.
+
+        The array format_version may be missing, and other arrays are ignored.
+
+        Parameters
+        ----------
+        path
+            The file.
 
         Raises
         ------
         FileError
-            If the file is missing, damaged, of a later version, or lacks an array.
+            If the file is missing, damaged or of another format version, or lacks an array.
         InputError
-            As the constructor, with the file's name in front.
+            If the name of the output activation is unknown, or an array does not hold real
+            numbers.
+        ShapeError
+            If an array has the wrong rank, or a layer does not take what the layer before it
+            gives.
+        NonFiniteError
+            If a weight or bias is NaN or infinite.
         """
         arrays = read_npz(path)
         version = arrays.get("format_version", np.array(FORMAT_VERSION))

@@ -1,4 +1,8 @@
-"""Reading and writing ``.npz`` files: no pickle, no half-written file, typed errors."""
+"""Reading and writing ``.npz`` files, apart so that every file is handled with the same care.
+
+Python objects are refused, a file is written whole or not at all, and every failure is a
+``sheafnet.SheafnetError``.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,12 @@ from sheafnet.errors import FileError, WriteError
 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
-    """Return every array of an ``.npz`` file.
+    """Return every array of an ``.npz`` file by name.
+
+    Parameters
+    ----------
+    path
+        The file.
 
     Raises
     ------
@@ -31,17 +40,24 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
             }
     except FileNotFoundError:
         raise FileError(f"{path}: no such file") from None
-    except Exception as error:  # what the parsers raise on hostile bytes has no common base
+    except Exception as error:  # The parsers' errors on damaged bytes share no other base.
         raise FileError(f"{path}: damaged, or not an .npz file ({error})") from error
 
 
 def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, ArrayLike]) -> None:
-    """Write ``arrays`` to ``path``; the file appears whole or not at all.
+    """Write arrays to an ``.npz`` file, which appears whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Where to write; an existing file is replaced.
+    arrays
+        Name → array.
 
     Raises
     ------
     WriteError
-        If it cannot be written.
+        If the file cannot be written.
     """
     target = Path(path)
     partial = target.with_name(f".{target.name}.partial")
@@ -59,13 +75,13 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, ArrayLike]) -> 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
     with archive.open(info) as member:
         array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
-        # zipfile checks a member's checksum only when it comes to its end.
+        # zipfile checks the checksum of a member only when it reaches the end of the member.
         member.read()
     return array
 
 
 def _write_members(stream: IO[bytes], arrays: Mapping[str, ArrayLike]) -> None:
-    # np.savez takes the names as keywords, so that a stalk called "file" could not be saved.
+    # np.savez takes the names as keyword arguments, and so cannot save an array named "file".
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for key, array in arrays.items():
             with archive.open(f"{key}.npy", "w", force_zip64=True) as member:

@@ -1,4 +1,4 @@
-"""Output activations: restriction maps that are gradients of a convex potential."""
+"""Output activations: restriction maps that are the gradients of convex potentials."""
 
 from __future__ import annotations
 
@@ -15,29 +15,41 @@ from sheafnet.core.maps import RestrictionMap
 from sheafnet.errors import InputError, nearest
 
 OutputForce = Literal["auto", "jacobian", "cross-entropy"]
-"""What pulls the stalk under an output activation: the transposed Jacobian of the activation
-times the residual, or the residual itself, which is the force of the cross-entropy. ``"auto"``
-takes the latter where the labels are given, that is, where the head is held."""
+"""Name of the energy of an edge with an output activation φ at its tail.
+
+``"jacobian"`` is ½‖r‖² with r = φ(z) − a, whose gradient in z is Dφᵀ r. ``"cross-entropy"`` is the
+cross-entropy, whose gradient in z is r. ``"auto"`` is the latter in a run that begins with the
+labels given, that is, with every coordinate of the head held, and the former otherwise.
+"""
 
 NEWTON_STEPS = 60
-"""Far more than are ever needed: a bound, so that NaN ends as well."""
+"""Largest number of Newton steps. Only NaN, which never meets the tolerance, comes near it."""
 
 
 @dataclass(frozen=True)
 class OutputActivation(RestrictionMap):
-    """An output activation φ, the gradient of a convex potential, and which force goes with it.
+    """An output activation φ, which is the gradient of a convex potential, and its energy.
 
-    With the force ``"cross-entropy"`` an edge z → a with φ at its tail has the energy of the
-    Fenchel–Young loss of that potential, the cross-entropy less the entropy of the labels: it is
-    0 where a = φ(z), and its force on z is φ(z) − a (Blondel, Martins & Niculae, "Learning with
-    Fenchel–Young losses", 2020).
+    With the force ``"cross-entropy"`` the energy of an edge z → a with φ at its tail is the
+    Fenchel–Young loss of the potential: the cross-entropy minus the entropy of the labels a. It
+    is 0 where a = φ(z), and its gradient in z is φ(z) − a (Blondel, Martins & Niculae, "Learning
+    with Fenchel–Young losses", 2020). This concerns the tail only: a head that
+    is not held descends ½‖φ(z) − a‖², and then no one energy governs both ends.
 
-    Attributes
+    Parameters
     ----------
     force
-        Which.
+        ``"jacobian"`` (default) for the energy ½‖φ(z) − a‖², ``"cross-entropy"`` for the loss
+        above, or ``"auto"``, which a run replaces by the latter if it begins with every coordinate
+        of the head held, and by the former otherwise.
     strength
-        By which that loss and its force are multiplied; a squared residual is not.
+        Factor of the cross-entropy and of its gradient, positive; 1.0 by default. The energy
+        ½‖φ(z) − a‖² is not scaled.
+
+    Raises
+    ------
+    InputError
+        If the name of the force is unknown, or the strength is not positive and finite.
     """
 
     force: OutputForce = "jacobian"
@@ -52,7 +64,7 @@ class OutputActivation(RestrictionMap):
 
     @property
     def has_loss(self) -> bool:
-        """Whether the force is that of the cross-entropy."""
+        """Whether the energy of the edge is the cross-entropy."""
         return self.force == "cross-entropy"
 
     def codomain_dim(self, domain_dim: int) -> int:
@@ -75,13 +87,13 @@ class OutputActivation(RestrictionMap):
 
     @property
     def prox_weight(self) -> float:  # type: ignore[override]
-        # Newton's steps contract if no Hessian is more than twice another.
+        # With this weight no Hessian exceeds twice another, and then Newton's steps contract.
         return self.strength * self.jacobian_norm if self.has_loss else math.inf
 
     def prox(
         self, weight: Array, centre: Array, target: Array, current: Array, *, keep: bool
     ) -> Array:
-        del current, keep  # the energy is strictly convex
+        del current, keep  # The energy is strictly convex and has one minimum.
         weight = weight / self.strength
         x = centre
         for _ in range(NEWTON_STEPS):
@@ -95,24 +107,43 @@ class OutputActivation(RestrictionMap):
     @property
     @abc.abstractmethod
     def jacobian_norm(self) -> float:
-        """Upper bound on ‖Dφ‖."""
+        """Upper bound on ‖Dφ‖₂ over all z."""
 
     @abc.abstractmethod
     def jacobian(self, x: Array, y: Array) -> Array:
-        """Return Dφ(x) y, which is symmetric."""
+        """Return Dφ(x) y, shape (dim, batch); Dφ is symmetric."""
 
     @abc.abstractmethod
     def loss(self, x: Array, target: Array) -> float:
-        """Return the Fenchel–Young loss, summed over samples; labels are cut off below 0."""
+        """Return the Fenchel–Young loss for labels ``target``, summed over samples.
+
+        In the entropy of the labels, values outside the domain of the entropy are clipped to it.
+        """
 
     @abc.abstractmethod
     def newton(self, weight: Array, p: Array, force: Array) -> Array:
-        """Return (diag(weight) + Dφ)⁻¹ force where φ has the value ``p``."""
+        """Return (diag(weight) + Dφ)⁻¹ force, with Dφ taken where φ has the value ``p``."""
 
 
 @dataclass(frozen=True)
 class Sigmoid(OutputActivation):
-    """z ↦ 1 / (1 + exp(−z)), elementwise."""
+    """The logistic sigmoid z ↦ 1 / (1 + exp(−z)), elementwise.
+
+    Parameters
+    ----------
+    force
+        Energy of an edge z → a with this map φ at its tail. ``"jacobian"`` (default) is
+        ½‖φ(z) − a‖². ``"cross-entropy"`` is the sum of the binary cross-entropies of the labels a
+        minus their entropies. ``"auto"`` is the latter in a run that begins with every coordinate
+        of the head held, and the former otherwise.
+    strength
+        Factor of the cross-entropy, positive; 1.0 by default. ½‖φ(z) − a‖² is not scaled.
+
+    Raises
+    ------
+    InputError
+        If the name of the force is unknown, or the strength is not positive and finite.
+    """
 
     is_elementwise = True
     jacobian_norm: ClassVar[float] = 0.25
@@ -136,13 +167,29 @@ class Sigmoid(OutputActivation):
     def curvature(self) -> float:
         if self.has_loss:
             return self.strength * self.jacobian_norm
-        # max φ′² = 1/16 at 0 and max |φ″| = 1/(6√3).
+        # The maximum of φ′² is 1/16, at 0, and the maximum of |φ″| is 1/(6√3).
         return float(1.0 / 16.0 + 1.0 / (6.0 * np.sqrt(3.0)))
 
 
 @dataclass(frozen=True)
 class Softmax(OutputActivation):
-    """z ↦ exp(z) / Σ exp(z), over the coordinates of each sample."""
+    """The softmax z ↦ exp(z) / Σ exp(z), over the coordinates of each sample.
+
+    Parameters
+    ----------
+    force
+        Energy of an edge z → a with this map φ at its tail. ``"jacobian"`` (default) is
+        ½‖φ(z) − a‖². ``"cross-entropy"`` is the cross-entropy of the labels a minus their entropy.
+        ``"auto"`` is the latter in a run that begins with every coordinate of the head held, and
+        the former otherwise.
+    strength
+        Factor of the cross-entropy, positive; 1.0 by default. ½‖φ(z) − a‖² is not scaled.
+
+    Raises
+    ------
+    InputError
+        If the name of the force is unknown, or the strength is not positive and finite.
+    """
 
     jacobian_norm: ClassVar[float] = 0.5
 
@@ -161,9 +208,9 @@ class Softmax(OutputActivation):
         )
 
     def newton(self, weight: Array, p: Array, force: Array) -> Array:
-        # diag(weight + p) − ppᵀ, inverted by Sherman and Morrison's formula.
+        # The matrix is diag(weight + p) − ppᵀ; the Sherman–Morrison formula inverts it.
         scaled, tilt = force / (weight + p), p / (weight + p)
-        denominator = np.sum(tilt * weight, axis=0)  # 1 − pᵀ tilt, without the cancellation
+        denominator = np.sum(tilt * weight, axis=0)  # Equals 1 − pᵀ tilt without cancellation.
         return np.asarray(scaled + tilt * (np.sum(p * scaled, axis=0) / denominator))
 
     @property

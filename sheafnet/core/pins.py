@@ -1,4 +1,4 @@
-"""Pins as they are asked for, and what they come to on a sheaf."""
+"""Pins as a user states them, and their resolution into the pins of each stalk of a sheaf."""
 
 from __future__ import annotations
 
@@ -19,19 +19,24 @@ from sheafnet.errors import PinError, ShapeError
 
 @dataclass(frozen=True, eq=False)
 class Pin:
-    """Holds a stalk at a value, or pulls it there.
+    """A pin: it holds coordinates of a stalk at a value, or pulls them towards it.
 
-    Attributes
+    The arguments are checked when the pin is used on a sheaf.
+
+    Parameters
     ----------
     vertex
         Name of the vertex.
     value
-        One number for all, shape (dim,) for all samples alike, or (dim, batch).
+        One number for every coordinate and sample; or an array of shape (dim,), the same for
+        every sample; or an array of shape (dim, batch). dim is the number of pinned coordinates.
     coords
-        The coordinates that it is for, in the order of ``value``; None for the whole stalk.
+        Indices of the pinned coordinates, each once and in the order of ``value``. None (default)
+        pins the whole stalk.
     strength
-        None pins hard: the coordinates never move. A number γ > 0 pins softly: an edge
-        ``pin_<vertex>_<i>`` adds ½γ‖x − value‖² to the energy.
+        None (default) pins hard: the coordinates never move. A finite number γ > 0 pins softly:
+        an edge ``pin_<vertex>_<i>`` adds ½γ‖x − value‖² to the energy, where i counts the soft
+        pins of the vertex from 0.
     """
 
     vertex: str
@@ -43,29 +48,38 @@ class Pin:
 def resolve_pins(
     sheaf: Sheaf, pins: Iterable[Pin], batch: int | None = None
 ) -> dict[str, StalkPins]:
-    """Return what ``pins`` do to each stalk, in the precision of the sheaf.
+    """Check ``pins`` and return them joined by vertex, in the precision of the sheaf.
 
     Parameters
     ----------
     sheaf
         The sheaf.
     pins
-        Pins; soft ones on one stalk add up.
+        Hard and soft pins. Soft pins on one stalk add up.
     batch
-        Number of samples; None takes it from the values of shape (dim, batch), and 1 if there
-        are none.
+        Number of samples. None (default) takes it from the values of shape (dim, batch); it is 1
+        if there are none.
+
+    Returns
+    -------
+    dict
+        Vertex name → its pins, for the vertices that have any.
 
     Raises
     ------
     UnknownNameError
-        If a pin names a vertex that is not there.
+        If a pin names a vertex that the sheaf does not have.
+    InputError
+        If a value is not an array of real numbers.
     ShapeError
-        If a value does not fit its stalk or coordinates, or two pins have different batches.
+        If a value does not fit its stalk or coordinates, or has another number of samples than
+        ``batch`` or another pin.
     NonFiniteError, EmptyBatchError
         If a value holds NaN or infinity, or has no samples.
     PinError
-        If two pins hold the same coordinate at different values, a coordinate is not there or
-        named twice, or a strength is not positive and finite.
+        If two hard pins hold the same coordinate at different values; if coordinates are not
+        whole numbers, are empty, out of range or repeated; or if a strength is not positive and
+        finite.
     """
     given = list(pins)
     read = [_read(sheaf, pin) for pin in given]
@@ -92,7 +106,22 @@ def resolve_pins(
 
 
 def _read(sheaf: Sheaf, pin: Pin) -> tuple[NDArray[np.intp], Array]:
-    """Return the coordinates of a pin, and its value with one column or one a sample."""
+    """Return the coordinates of a pin and its value, with one column or one per sample.
+
+    Raises
+    ------
+    UnknownNameError
+        If the sheaf does not have the vertex.
+    InputError
+        If the value is not an array of real numbers.
+    ShapeError
+        If the value does not fit the stalk or the coordinates.
+    NonFiniteError, EmptyBatchError
+        If the value holds NaN or infinity, or has no samples.
+    PinError
+        If the coordinates are not whole numbers, are empty, out of range or repeated, or the
+        strength is not positive and finite.
+    """
     what = f"pin on {pin.vertex!r}"
     coords = _coords(what, pin, sheaf.stalk_dim(pin.vertex))
     strength = pin.strength
@@ -109,11 +138,18 @@ def _read(sheaf: Sheaf, pin: Pin) -> tuple[NDArray[np.intp], Array]:
 def _rank(value: ArrayLike) -> int:
     try:
         return np.ndim(value)
-    except ValueError:  # rows of different lengths, which a check says better
+    except ValueError:  # Rows differ in length: ``checked_samples`` raises a clearer error.
         return 2
 
 
 def _coords(what: str, pin: Pin, dim: int) -> NDArray[np.intp]:
+    """Return the indices of the pinned coordinates of a stalk of dimension ``dim``.
+
+    Raises
+    ------
+    PinError
+        If they are not whole numbers, or are empty, out of range or repeated.
+    """
     if pin.coords is None:
         return np.arange(dim)
     coords = np.asarray(pin.coords)
@@ -135,6 +171,13 @@ def _joined(
     dtype: np.dtype[Any],
     parts: Sequence[tuple[Pin, NDArray[np.intp], Array]],
 ) -> StalkPins:
+    """Return all pins of one vertex, joined.
+
+    Raises
+    ------
+    PinError
+        If two hard pins hold the same coordinate at different values.
+    """
     held = np.zeros(dim, dtype=bool)
     value = np.zeros((dim, samples), dtype)
     springs: list[Spring] = []

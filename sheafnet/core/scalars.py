@@ -1,4 +1,4 @@
-"""Numbers among settings, as Python has them."""
+"""Conversion of NumPy scalars in settings into Python numbers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ if TYPE_CHECKING:
 
 
 def unbox(settings: DataclassInstance) -> None:
-    """Have every NumPy scalar in a frozen dataclass be the number of Python that it is.
+    """Replace every NumPy scalar in the fields of a frozen dataclass by an equal Python number.
 
-    Settings come out of ``numpy.linspace`` and the like. Virtual time would go on in the precision
-    of one of them, and compiled code refuses an ``int`` that is none.
+    Settings often come from ``numpy.linspace`` and similar functions. A float32 setting would
+    reduce the precision of virtual time, and compiled code accepts only Python's own ``int``.
+
+    Parameters
+    ----------
+    settings
+        A dataclass instance; it is changed in place.
     """
     for field in fields(settings):
         value = getattr(settings, field.name)

@@ -1,4 +1,4 @@
-"""A cellular sheaf on a graph."""
+"""Cellular sheaves on graphs: vertex stalks, edges and restriction maps."""
 
 from __future__ import annotations
 
@@ -19,14 +19,20 @@ from sheafnet.errors import ShapeError, SheafError, UnknownNameError, nearest
 class Edge:
     """An edge with the restriction maps of its two ends.
 
-    Attributes
+    The residual of the edge is the projection of the tail minus that of the head.
+
+    Parameters
     ----------
     name
-        Unique name.
-    tail, head
-        Vertex names; the residual is tail's projection minus head's.
-    tail_map, head_map
-        Maps from the stalks at tail and head into the edge stalk.
+        Name of the edge, unique in its sheaf.
+    tail
+        Name of the vertex at the tail.
+    head
+        Name of the vertex at the head, another one.
+    tail_map
+        Restriction map from the stalk of the tail into the edge stalk.
+    head_map
+        Restriction map from the stalk of the head into the same edge stalk.
     """
 
     name: str
@@ -37,24 +43,37 @@ class Edge:
 
 
 class Sheaf:
-    """Vertex stalks joined by edges with restriction maps.
+    """A cellular sheaf on a graph: vertex stalks, and edges with two restriction maps each.
 
     Parameters
     ----------
     stalks
-        Vertex name → dimension of its stalk, in the order that everything else follows.
+        Vertex name → dimension of its stalk, a whole number, 1 or more. Their order is the order
+        of the vertices in every result.
     edges
-        The edges.
+        The edges. Their order is the edge order in every result.
+
+    Attributes
+    ----------
+    edges
+        The edges, as a tuple.
+    graph
+        The graph of the sheaf, a ``sheafnet.core.graph.Graph``.
+    dtype
+        Precision of the sheaf: float32 if all its maps with parameters are in float32, otherwise
+        float64, also if no map has parameters.
 
     Raises
     ------
     SheafError
-        If there are no vertices, a dimension is not positive, a name occurs twice, an edge
-        is a loop, or the two maps of an edge lead into stalks of different dimensions.
+        If there are no vertices, a dimension is not a whole number of 1 or more, an edge name
+        occurs twice, a name is empty or not a string, an edge is a loop, something given as a
+        map is not a ``sheafnet.RestrictionMap``, or the two maps of an edge lead into stalks of
+        different dimensions.
     ShapeError
         If a map cannot act on the stalk at its end.
     UnknownNameError
-        If an edge names a vertex that is not there.
+        If an edge names a vertex that is not in ``stalks``.
 
     Examples
     --------
@@ -83,6 +102,16 @@ class Sheaf:
         self.dtype = float_dtype(*self._map_dtypes())
 
     def _edge_dim(self, edge: Edge) -> int:
+        """Return the dimension of the edge stalk that both maps of an edge lead into.
+
+        Raises
+        ------
+        SheafError
+            If something given as a map is not a ``RestrictionMap``, or the dimensions of the two
+            maps differ.
+        ShapeError
+            If a map cannot act on the stalk at its end.
+        """
         dims = []
         for end, restriction in ((edge.tail, edge.tail_map), (edge.head, edge.head_map)):
             if not isinstance(restriction, RestrictionMap):
@@ -107,32 +136,69 @@ class Sheaf:
 
     @property
     def vertices(self) -> tuple[str, ...]:
-        """Vertex names, in order."""
+        """Vertex names, in the order of ``stalks``."""
         return self.graph.vertices
 
     def stalk_dim(self, vertex: str) -> int:
-        """Return the dimension of the stalk at ``vertex``."""
+        """Return the dimension of the stalk at ``vertex``.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such vertex.
+        """
         self.graph.require(vertex)
         return self._stalks[vertex]
 
     def edge(self, name: str) -> Edge:
-        """Return the edge called ``name``; ``UnknownNameError`` if there is none."""
+        """Return the edge called ``name``.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such edge.
+        """
         if name not in self._edges:
             raise UnknownNameError(f"no edge {name!r}{nearest(name, self._edges)}")
         return self._edges[name]
 
     def edge_dim(self, name: str) -> int:
-        """Return the dimension of the stalk on the edge called ``name``."""
+        """Return the dimension of the stalk on the edge called ``name``.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such edge.
+        """
         self.edge(name)
         return self._edge_dims[name]
 
     def map_at(self, edge: str, vertex: str) -> RestrictionMap:
-        """Return the restriction map of the end of ``edge`` that is ``vertex``."""
+        """Return the restriction map of one end of an edge.
+
+        Parameters
+        ----------
+        edge
+            Name of the edge.
+        vertex
+            Name of the vertex at that end; it must be one of the two.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such edge.
+        """
         found = self.edge(edge)
         return found.tail_map if found.tail == vertex else found.head_map
 
     def incidences(self, vertex: str) -> tuple[Incidence, ...]:
-        """Return what ``vertex`` knows of its edges, in edge order."""
+        """Return the ends of edges at ``vertex``, in edge order.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such vertex.
+        """
         ends = []
         for name in self.graph.incident(vertex):
             neighbour = self.graph.other_end(name, vertex)
@@ -142,19 +208,36 @@ class Sheaf:
         return tuple(ends)
 
     def facing(self, held: Collection[str]) -> Sheaf:
-        """Return the sheaf with the maps that its tails use when these vertices are held."""
+        """Return the sheaf with the tail maps that a run uses, given the held vertices.
+
+        Parameters
+        ----------
+        held
+            Names of the vertices of which hard pins hold every coordinate.
+
+        Returns
+        -------
+        Sheaf
+            This sheaf itself if no map changes; see ``sheafnet.RestrictionMap.facing``.
+        """
         edges = [replace(e, tail_map=e.tail_map.facing(e.head in held)) for e in self.edges]
         if all(a.tail_map is b.tail_map for a, b in zip(edges, self.edges, strict=True)):
             return self
         return Sheaf(self._stalks, edges)
 
     def require_maps(self, cochain: Mapping[str, Array]) -> None:
-        """Raise ``SheafError`` if a map gives arrays of another shape than it promises.
+        """Check that every map returns plain arrays of the right shape.
 
         Parameters
         ----------
         cochain
-            Where to try the maps.
+            Vertex name → stalk, shape (dim, batch), to which the maps are applied.
+
+        Raises
+        ------
+        SheafError
+            If ``apply`` or ``pullback`` of a map returns something other than a
+            ``numpy.ndarray``, or an array of another shape than the stalks require.
         """
         for vertex in self.vertices:
             x = cochain[vertex]
@@ -170,6 +253,13 @@ class Sheaf:
     def _require_shape(
         inc: Incidence, vertex: str, what: str, value: Array, shape: tuple[int, ...]
     ) -> None:
+        """Check the type and the shape of a value of a map.
+
+        Raises
+        ------
+        SheafError
+            If the value is not a plain ``numpy.ndarray`` or does not have the shape.
+        """
         if type(value) is not np.ndarray or value.shape != shape:
             raise SheafError(
                 f"edge {inc.edge!r} at {vertex!r}: {what} of {type(inc.map).__name__} gives "

@@ -1,4 +1,7 @@
-"""The pins of one stalk: some coordinates are held, some are pulled."""
+"""The pins of one stalk: which coordinates are held and which are pulled.
+
+They are apart from ``sheafnet.core.pins`` because a vertex uses them and must not import the sheaf.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +15,21 @@ from numpy.typing import NDArray
 from sheafnet.core.arrays import Array
 
 Columns: TypeAlias = slice | NDArray[np.integer[Any]]
-"""Which samples."""
+"""Samples of a batch, as a slice or an array of indices."""
 
 
 @dataclass(frozen=True, eq=False)
 class Spring:
-    """A soft pin of one stalk: ½ Σ weight (x − centre)².
+    """A soft pin of one stalk, with the energy ½ Σ weight (x − centre)².
 
     Attributes
     ----------
     name
-        ``pin_<vertex>_<i>``, the i-th soft pin of its vertex.
+        ``pin_<vertex>_<i>``, where i counts the soft pins of the vertex from 0.
     weight
-        Strength by coordinate, 0 where it does not pull, shape (dim, 1).
+        Strength in each coordinate, shape (dim, 1); 0 in a coordinate that is not pulled.
     centre
-        Where it pulls, shape (dim, batch).
+        Value towards which the coordinates are pulled, shape (dim, batch).
     """
 
     name: str
@@ -34,20 +37,26 @@ class Spring:
     centre: Array
 
     def residual(self, x: Array) -> Array:
-        """Return √weight (x − centre), whose squared norm is twice the energy."""
+        """Return √weight (x − centre), whose squared norm is twice the energy of the pin.
+
+        Parameters
+        ----------
+        x
+            Stalk, shape (dim, batch).
+        """
         return np.asarray(np.sqrt(self.weight) * (x - self.centre))
 
 
 @dataclass(frozen=True, eq=False)
 class StalkPins:
-    """All pins of one stalk.
+    """All pins of one stalk, hard and soft.
 
     Attributes
     ----------
     held
-        Which coordinates never move, shape (dim,).
+        Mask of the coordinates that hard pins hold, shape (dim,).
     value
-        Where they are held, shape (dim, batch); 0 in the others.
+        Values at which they are held, shape (dim, batch); 0 in the other coordinates.
     springs
         The soft pins.
     """
@@ -57,22 +66,22 @@ class StalkPins:
     springs: tuple[Spring, ...] = ()
 
     def samples(self, columns: Columns) -> StalkPins:
-        """Return the pins of some samples."""
+        """Return the pins of the selected samples."""
         springs = tuple(Spring(s.name, s.weight, s.centre[:, columns]) for s in self.springs)
         return StalkPins(self.held, self.value[:, columns], springs)
 
     @property
     def whole(self) -> bool:
-        """Whether every coordinate is held."""
+        """Whether every coordinate of the stalk is held."""
         return bool(self.held.all())
 
     def imposed_on(self, x: Array) -> Array:
-        """Return ``x`` with the held coordinates at their values."""
+        """Return a copy of the stalk ``x`` with the held coordinates at their values."""
         return np.where(self.held[:, None], self.value, x)
 
     @property
     def weight(self) -> Array:
-        """Strength of all soft pins together, shape (dim, 1)."""
+        """Total strength of the soft pins in each coordinate, shape (dim, 1)."""
         total = np.zeros((len(self.held), 1), self.value.dtype)
         for spring in self.springs:
             total += spring.weight
@@ -80,12 +89,16 @@ class StalkPins:
 
     @property
     def determined(self) -> NDArray[np.bool_]:
-        """Which coordinates are held or pulled, shape (dim,)."""
+        """Mask of the coordinates that are held or pulled, shape (dim,)."""
         return np.asarray(self.held | (self.weight[:, 0] > 0.0))
 
     @property
     def equilibrium(self) -> Array:
-        """Where the pins alone would have the stalk, shape (dim, batch); 0 where there is none."""
+        """Stalk that minimises the energy of the pins alone, shape (dim, batch).
+
+        A held coordinate has its value, a pulled one the weighted mean of the centres of its soft
+        pins, and every other one is 0.
+        """
         weight = self.weight
         pulled = np.zeros_like(self.value)
         for spring in self.springs:
@@ -93,11 +106,11 @@ class StalkPins:
         return self.imposed_on(np.divide(pulled, weight, out=pulled, where=weight > 0.0))
 
     def pull(self, x: Array) -> Array:
-        """Return the part of ∇E that the soft pins are."""
+        """Return the contribution of the soft pins to ∇E at the stalk ``x``, shape (dim, batch)."""
         return np.asarray(sum((s.weight * (x - s.centre) for s in self.springs), np.zeros_like(x)))
 
     def same_as(self, other: StalkPins | None) -> bool:
-        """Return whether both hold and pull alike."""
+        """Return whether the other pins hold and pull the same coordinates at the same values."""
         return (
             other is not None
             and np.array_equal(self.held, other.held)
@@ -111,9 +124,9 @@ class StalkPins:
 
 
 Pins = Mapping[str, StalkPins]
-"""Vertex → its pins, for those that have any."""
+"""Vertex name → its pins, for the vertices that have any."""
 
 
 def wholly_held(pins: Pins) -> frozenset[str]:
-    """Return the vertices of which every coordinate is held."""
+    """Return the names of the vertices of which hard pins hold every coordinate."""
     return frozenset(vertex for vertex, stalk in pins.items() if stalk.whole)

@@ -1,4 +1,4 @@
-"""Targets of a network, from arrays or from labels."""
+"""Targets of the output of a network: checked arrays, from arrays or from class labels."""
 
 from __future__ import annotations
 
@@ -13,23 +13,45 @@ from sheafnet.core.network import ReluNetwork
 from sheafnet.errors import InputError
 
 SUM_APART = 1e-6
+"""Largest accepted deviation from 1 of the sum of a softmax target."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Inputs (n_0, samples) and targets (n_out, samples)."""
+    """One part of a data set, for training or for testing.
+
+    Attributes
+    ----------
+    x
+        Inputs, shape (n_0, samples).
+    y
+        Targets, shape (n_out, samples).
+    """
 
     x: Array
     y: Array
 
 
 def one_hot(labels: NDArray[np.integer[Any]], dim: int) -> NDArray[np.float64]:
-    """Return labels as (classes, batch), or (1, batch) where one output tells two classes.
+    """Return class labels as targets with a 1 for the class of each sample.
+
+    Parameters
+    ----------
+    labels
+        Whole numbers, shape (samples,), from 0 to the number of classes − 1.
+    dim
+        Number of outputs. It is the number of classes, except that one output stands for the two
+        classes 0 and 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (dim, samples). For one output it holds the labels themselves.
 
     Raises
     ------
     InputError
-        If a label is no class of ``dim`` outputs.
+        If a label is negative or not below the number of classes.
     """
     classes = max(dim, 2)
     if labels.size and labels.min() < 0:
@@ -42,26 +64,32 @@ def one_hot(labels: NDArray[np.integer[Any]], dim: int) -> NDArray[np.float64]:
 
 
 def targets(network: ReluNetwork, y: ArrayLike, samples: int, which: str = "") -> Array:
-    """Return what the output is to be, shape (n_out, samples).
+    """Check targets or labels and return them as targets for the output of a network.
 
     Parameters
     ----------
     network
-        Whose output.
+        The network.
     y
-        Targets of that shape, or integer labels, shape (samples,).
+        Targets, shape (n_out, samples), or integer class labels, shape (samples,).
     samples
-        How many there are.
+        Number of samples.
     which
-        With what their name begins in an error.
+        Prefix of the word "targets" or "labels" in error messages; empty by default.
+
+    Returns
+    -------
+    numpy.ndarray
+        Targets, shape (n_out, samples).
 
     Raises
     ------
     InputError
-        If labels are given for an output that is no activation, or are not whole numbers or out
-        of range, or targets are no shares of classes where they are to be.
+        If ``y`` is not an array of real numbers; if labels are given for an identity output, are
+        not whole numbers or are out of range; if a target of a sigmoid or softmax is not from 0
+        to 1; or if the targets of a sample do not sum to 1 for a softmax.
     ShapeError
-        If the shape fits neither.
+        If ``y`` has neither of the two shapes.
     NonFiniteError
         If a target is NaN or infinite.
     """
@@ -91,10 +119,19 @@ def targets(network: ReluNetwork, y: ArrayLike, samples: int, which: str = "") -
 
 
 def smoothed(output: str, y: Array, share: float) -> Array:
-    """Return targets with ``share`` of each spread evenly over all classes.
+    """Return targets with label smoothing, (1 − share) y + share / classes.
 
-    Over those of a softmax, over the two of each output of a sigmoid (Szegedy et al., "Rethinking
-    the Inception architecture", 2016).
+    The method is from Szegedy et al., "Rethinking the Inception architecture", 2016.
+
+    Parameters
+    ----------
+    output
+        Output activation. For ``"softmax"`` the classes are the outputs; for any other each
+        output has two classes.
+    y
+        Targets, shape (n_out, samples).
+    share
+        Part of each target that is spread evenly over the classes, from 0 to 1.
     """
     classes = y.shape[0] if output == "softmax" else 2
     return np.asarray((1.0 - share) * y + share / classes)

@@ -1,4 +1,4 @@
-"""The paper's theorems on the sheaf of a network, as checks that a machine can run."""
+"""Numerical checks of the theorems of Bosca & Ghrist (2026) on the sheaf of a given network."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from sheafnet.core.spectrum import relative_cohomology
 from sheafnet.errors import InputError
 
 LARGEST_DENSE = 4000
+"""Largest number of free coordinates for which the dense matrices are formed."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One theorem, checked on one network and some inputs.
+    """The result of checking one theorem on one network and given inputs.
 
     Attributes
     ----------
     statement
-        What the theorem says.
+        Statement of the theorem.
     holds
-        Whether it was found to hold.
+        Whether the check confirmed it for every sample.
     figure
-        The numbers that say so.
+        The numbers on which the verdict rests, as text.
     """
 
     statement: str
@@ -38,7 +39,10 @@ class Finding:
 
 
 def check_theorems(network: ReluNetwork, x: ArrayLike, *, tolerance: float = 1e-9) -> list[Finding]:
-    """Check the theorems of Bosca & Ghrist 2026 with the input pinned to ``x``.
+    """Check the theorems of Bosca & Ghrist (2026) with the input pinned to ``x``.
+
+    The checks are made in float64. They form dense matrices at the forward pass of each sample,
+    and one harmonic extension of all inputs.
 
     Parameters
     ----------
@@ -47,12 +51,26 @@ def check_theorems(network: ReluNetwork, x: ArrayLike, *, tolerance: float = 1e-
     x
         Inputs, shape (n_0, batch); each sample has its own activation pattern.
     tolerance
-        For what holds up to rounding.
+        Largest accepted deviation of the determinant from 1, and of the harmonic extension from
+        the forward pass relative to 1 + its largest value; 1e-9 by default.
+
+    Returns
+    -------
+    list
+        One finding for each theorem.
 
     Raises
     ------
     InputError
-        If the network is too large for dense linear algebra.
+        If the network has more than 4,000 free coordinates, or ``x`` does not hold real numbers.
+    ShapeError
+        If ``x`` does not have the shape (n_0, batch).
+    NonFiniteError
+        If ``x`` holds NaN or infinity, or the forward pass overflows.
+    EmptyBatchError
+        If ``x`` has no samples.
+    SolveError
+        If the harmonic extension cannot be computed to working precision.
     """
     network = network.astype(np.float64)
     sheaf = network.to_sheaf()
