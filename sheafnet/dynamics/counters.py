@@ -1,4 +1,4 @@
-"""Counters of the work and the traffic of vertices: numbers that only grow."""
+"""Counters of the steps and the traffic of vertices, which only grow during a run."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from sheafnet.dynamics.inbox import STALENESS_CLASSES
 
 
 class EdgeCost(NamedTuple):
-    """What passed over one edge, both ways.
+    """The traffic of one edge, in both directions together.
 
     Attributes
     ----------
     messages
-        Those that were news to their receiver.
+        Number of messages that their receiver kept; see ``Inbox.accept`` of
+        ``sheafnet.dynamics.inbox``.
     sent
-        Messages in frames, lost ones and repetitions too; 0 where both ends share a host.
+        Number of messages put in frames, with lost and repeated ones; 0 where both ends share a
+        host.
     bytes
-        Of the arrays in them.
+        Bytes of the arrays of the messages counted in ``sent``.
     """
 
     messages: int
@@ -30,27 +32,29 @@ class EdgeCost(NamedTuple):
 
 @dataclass(frozen=True)
 class Counters:
-    """The work of some vertices, in one incarnation of theirs or summed over several.
+    """The work of some vertices, in one incarnation of their host or summed over several.
 
     Attributes
     ----------
     updates
-        Vertex → its steps.
+        Vertex → number of its steps.
     delivered
-        (edge, sender, receiver) → messages that were news to the receiver, which counts them.
+        (edge, sender, receiver) → number of messages that the receiver kept because they were
+        newer than what it had.
     staleness
-        How many of them were of each class; see ``STALENESS_CLASSES``.
+        Number of delivered messages in each class of staleness; see
+        ``sheafnet.dynamics.inbox.STALENESS_CLASSES``.
     staleness_sum, max_staleness
-        Sum and maximum of their staleness, in steps of their sender.
+        Sum and maximum of the staleness of delivered messages, in steps of their sender.
     frames
-        Frames sent to other hosts.
+        Number of frames sent to other hosts.
     frame_bytes
         (sending host, receiving host) → bytes sent.
     carried, carried_bytes
-        (edge, sender) → messages put in frames, again and again as need be, and the bytes of
+        (edge, sender) → number of messages put in frames, repetitions included, and the bytes of
         their arrays.
     refused
-        Reason → frames and messages that a host did not take in.
+        Reason → number of frames and messages that a host refused.
     """
 
     updates: Mapping[str, int]
@@ -66,7 +70,7 @@ class Counters:
 
     @property
     def edges(self) -> dict[str, EdgeCost]:
-        """Edge → what passed over it."""
+        """The traffic of every edge, by the name of the edge."""
         messages: Counter[str] = Counter()
         for (edge, _, _), count in self.delivered.items():
             messages[edge] += count
@@ -79,12 +83,12 @@ class Counters:
 
     @property
     def messages(self) -> int:
-        """Messages that were news to their receiver."""
+        """The number of messages that their receivers kept."""
         return sum(self.delivered.values())
 
     @property
     def ledger(self) -> dict[tuple[str, str], int]:
-        """(sender, receiver) → messages that were news to the receiver."""
+        """The number of messages that the receiver kept, by (sender, receiver)."""
         ledger: Counter[tuple[str, str]] = Counter()
         for (_, sender, receiver), count in self.delivered.items():
             ledger[sender, receiver] += count
@@ -92,7 +96,7 @@ class Counters:
 
 
 def sum_counters(parts: Iterable[Counters]) -> Counters:
-    """Return the sum of ``parts``."""
+    """Return the counters of all ``parts`` together: sums, and the maximum of the maxima."""
     updates: Counter[str] = Counter()
     delivered: Counter[tuple[str, str, str]] = Counter()
     frame_bytes: Counter[tuple[str, str]] = Counter()
@@ -102,7 +106,7 @@ def sum_counters(parts: Iterable[Counters]) -> Counters:
     staleness = [0] * STALENESS_CLASSES
     staleness_sum = max_staleness = frames = 0
     for counters in parts:
-        # A Counter keeps keys whose count is 0 when it is updated, unlike when it is added.
+        # Counter.update keeps keys whose count is 0; adding two Counters would drop them.
         updates.update(counters.updates)
         delivered.update(counters.delivered)
         frame_bytes.update(counters.frame_bytes)

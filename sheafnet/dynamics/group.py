@@ -1,4 +1,7 @@
-"""Vertices that live together, and the one place where messages are delivered."""
+"""The group of vertices of one host, and the one place where messages are delivered.
+
+Lockstep drives one group with all vertices; on the simulator and on a cluster each host drives one.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from sheafnet.dynamics.vertex import Vertex
 
 
 class _Line:
-    """The way of what one neighbour says across one edge to a member."""
+    """The receiver of the messages of one neighbour across one edge, and the count of them."""
 
     __slots__ = ("delivered", "receiver")
 
@@ -26,17 +29,19 @@ class _Line:
 
 
 class Group:
-    """Some vertices, their local delivery and the ledger of it.
+    """The vertices of one host, with the delivery of messages to them.
 
     Parameters
     ----------
     vertices
-        The members. Members reach each other, and nobody else, by messages.
+        The members of the group. They affect each other only through messages.
 
     Attributes
     ----------
+    vertices
+        Name → member.
     messages
-        Messages kept by members so far.
+        Number of messages that members have kept so far.
     """
 
     def __init__(self, vertices: Iterable[Vertex]) -> None:
@@ -49,33 +54,33 @@ class Group:
         self.messages = 0
 
     def start(self) -> list[Message]:
-        """Return the first projections of every member."""
+        """Return the first messages of every member, undelivered."""
         return [message for vertex in self.vertices.values() for message in vertex.start()]
 
     def deliver(self, messages: Iterable[Message]) -> list[Message]:
-        """Hand on what members say; return what is for vertices elsewhere.
+        """Deliver messages to members; return those for vertices outside the group.
 
         Raises
         ------
         DeliveryError
-            If a message does not fit its edge.
+            If a projection or tension for a member does not have the shape of the edge stalk.
         """
         return [message for message in messages if not self.hand(message)]
 
     def hand(self, message: Message, incarnation: int = 0) -> bool:
-        """Hand a message to the member it is for; return whether there is one.
+        """Deliver one message; return whether its receiver is a member.
 
         Parameters
         ----------
         message
-            From a member, or from a vertex elsewhere.
+            A message from a member or from a vertex outside the group.
         incarnation
-            How often the sender has been restarted.
+            Number of restarts of the sender's host.
 
         Raises
         ------
         DeliveryError
-            If the message does not fit its edge.
+            If a projection or tension does not have the shape of the edge stalk.
         """
         line = self._lines.get(message.line)
         if line is None:
@@ -86,7 +91,7 @@ class Group:
         return True
 
     def step(self, names: Iterable[str]) -> list[Message]:
-        """Step those of the named members that are ready; return what they say, undelivered."""
+        """Step the named members that are ready; return their messages, undelivered."""
         messages: list[Message] = []
         for name in names:
             vertex = self.vertices[name]
@@ -95,22 +100,34 @@ class Group:
         return messages
 
     def stationarity(self) -> dict[str, float]:
-        """Return the largest |∇E| of every member, each from the latest projections there."""
+        """Return the largest magnitude of the force on every member, by its latest messages."""
         return {name: vertex.stationarity for name, vertex in self.vertices.items()}
 
     def batches_left(self) -> dict[str, int]:
-        """Return how many batches every member has not learned from yet."""
+        """Return the number of batches that every member has still to learn from."""
         return {name: vertex.batches_left for name, vertex in self.vertices.items()}
 
     def set_pins(
         self, constraints: Mapping[str, Constraint], start: Callable[[Star], Program]
     ) -> list[Message]:
-        """Have every member obey its constraint.
+        """Replace the pins and held neighbours of every member.
+
+        Parameters
+        ----------
+        constraints
+            Vertex → its pins and held neighbours, for every member.
+        start
+            Function that returns the program for a star: ``Rule.start`` of the fitted rule.
 
         Returns
         -------
         list of Message
-            What is to be sent for it, undelivered.
+            Projections of the members whose pins have changed, undelivered.
+
+        Raises
+        ------
+        RuleError
+            If the rule cannot start at a member; see ``sheafnet.dynamics.rule.Rule.start``.
         """
         return [
             message
@@ -119,7 +136,7 @@ class Group:
         ]
 
     def residuals(self) -> dict[str, Array]:
-        """Return the residual of every edge whose tail is a member."""
+        """Return the residual of every edge whose tail is a member, shape (edge dim, batch)."""
         return {
             edge: residual
             for vertex in self.vertices.values()
@@ -127,9 +144,10 @@ class Group:
         }
 
     def discord(self) -> dict[str, float]:
-        """Return that of every edge whose tail is a member, as far as it is known.
+        """Return the discord of every edge whose tail is a member.
 
-        Where maps learn in steps, of the last step.
+        Where maps learn in steps, it is the discord in the last step of each edge. It is empty
+        before every member has received all projections, or before the first step of training.
         """
         edge_stats = self.edge_stats()
         if edge_stats:
@@ -142,9 +160,9 @@ class Group:
         return all(vertex.star.received_all(vertex.inbox) for vertex in self.vertices.values())
 
     def energy(self) -> float:
-        """Return the energy of every edge whose tail is a member, and of their soft pins.
+        """Return the energy of all edges whose tail is a member, and of the members' soft pins.
 
-        0 before every member has received all projections.
+        It is 0 before every member has received all projections.
         """
         if not self.received_all:
             return 0.0
@@ -154,7 +172,7 @@ class Group:
         return total
 
     def pin_residuals(self) -> dict[str, Array]:
-        """Return √γ (x − value) of every soft pin of a member."""
+        """Return the residual √γ (x − value) of every soft pin of a member, by name of the pin."""
         return {
             pin: residual
             for vertex in self.vertices.values()
@@ -166,7 +184,7 @@ class Group:
         return {name: vertex.star.stalk for name, vertex in self.vertices.items()}
 
     def maps(self) -> dict[str, RestrictionMap]:
-        """Return the map at the tail of every edge whose tail is a member, as it is now."""
+        """Return the present tail map of every edge whose tail is a member."""
         return {
             inc.edge: inc.map
             for vertex in self.vertices.values()
@@ -175,7 +193,10 @@ class Group:
         }
 
     def edge_stats(self) -> dict[str, EdgeStats]:
-        """Return the last statistics of every edge that a member learns from in steps."""
+        """Return the statistics of the last training step of every edge whose tail is a member.
+
+        Empty unless maps learn in steps.
+        """
         return {
             edge: stats
             for vertex in self.vertices.values()
@@ -183,7 +204,7 @@ class Group:
         }
 
     def edge_states(self) -> dict[StepEdge, EdgeState]:
-        """Return the states of edges that members keep of past steps."""
+        """Return the states of edges after past training steps that members still keep."""
         return {
             key: state
             for vertex in self.vertices.values()
@@ -191,17 +212,23 @@ class Group:
         }
 
     def drain(self) -> None:
-        """Have every member end after a step that all of them take; see ``Program.drain``."""
+        """Let every member finish the batches in flight and begin no other.
+
+        Raises
+        ------
+        NotImplementedError
+            If maps do not learn in steps.
+        """
         for vertex in self.vertices.values():
             vertex.program.drain()
 
     def forget(self, step: int) -> None:
-        """Have every member drop what it keeps up to that step."""
+        """Drop the edge states up to a training step at every member."""
         for vertex in self.vertices.values():
             vertex.program.forget(step)
 
     def counters(self) -> Counters:
-        """Return what the members have done so far."""
+        """Return the counters of the members' steps and of the messages that they received."""
         inboxes = [vertex.inbox for vertex in self.vertices.values()]
         return Counters(
             updates={name: vertex.updates for name, vertex in self.vertices.items()},

@@ -1,4 +1,4 @@
-"""The inbox of a vertex: the newest message of each key."""
+"""The inbox of a vertex, which keeps the newest message of each key."""
 
 from __future__ import annotations
 
@@ -9,32 +9,48 @@ from sheafnet.core.arrays import Array
 from sheafnet.dynamics.messages import Key, Message
 
 STALENESS_CLASSES: Final = 16
-"""Class 0 counts a staleness of 0, class n one from 2ⁿ⁻¹ to 2ⁿ − 1, the last all the rest."""
+"""Number of classes of staleness.
+
+Class 0 is a staleness of 0, class n a staleness from 2ⁿ⁻¹ to 2ⁿ − 1, and the last class every
+larger one.
+"""
 
 Entry: TypeAlias = tuple[int, int, Array]
-"""Incarnation of the sender, sequence and array of a message: one entry for all three, since a key
-takes longer to hash than anything else here."""
+"""Incarnation of the sender, sequence and array of a message.
+
+They are in one entry because hashing the key is the slowest part of a look-up.
+"""
 
 
 class Inbox:
-    """Keeps the newest message of each key.
+    """The newest message of each key that a vertex has received.
+
+    A program reads it as ``inbox[key]``, which is the array of the newest message of that key and
+    raises ``KeyError`` if there is none. The keys of the neighbours' latest projections are
+    the attribute ``latest_keys`` of ``sn.Star``. The constructor takes no argument. Only the vertex
+    adds messages.
+
+    The *staleness* of a message is the number of steps that its sender took between the older
+    message of the same key in the inbox and this one, neither of the two counted. It says how many
+    steps of the neighbour were missed while its older message was in use.
 
     Attributes
     ----------
     version
-        Grows with every message kept, so that what was computed from the inbox can be
-        told fresh from stale.
+        Number of messages kept so far. A result computed from the inbox is up to date as long as
+        this number has not changed.
     max_staleness
-        Most steps that a sender took between two messages kept from it, beyond the one that
-        the newer tells of: how far a neighbour had moved on while its old message was in use.
+        Largest staleness of a kept message, in steps of the sender.
     staleness
-        How many messages were kept of each class of staleness.
+        Number of kept messages in each class of staleness; see
+        ``sheafnet.dynamics.inbox.STALENESS_CLASSES``. The first message of a key, or of an
+        incarnation of its sender, is in no class.
     staleness_sum
-        Their staleness, summed.
+        Sum of the staleness of all kept messages.
     floor
-        Messages of a tag below this are of no more use, and are not kept.
+        Least tag whose messages are kept; older ones are dropped.
     entries
-        Key → the newest message of it.
+        Key → incarnation of the sender, sequence and array of the newest message.
     """
 
     def __init__(self) -> None:
@@ -44,19 +60,20 @@ class Inbox:
         self.entries: dict[Key, Entry] = {}
 
     def accept(self, message: Message, incarnation: int = 0) -> bool:
-        """Keep ``message`` unless one of its key that is as new is here already.
+        """Keep ``message`` unless the inbox has a message of the same key that is at least as new.
 
         Parameters
         ----------
         message
-            What arrived.
+            The message that arrived.
         incarnation
-            How often the sender has been restarted; a later incarnation outranks any sequence.
+            Number of restarts of the sender's host. A message of a later incarnation is newer than
+            every message of an earlier one, whatever their sequences are.
 
         Returns
         -------
         bool
-            Whether it was kept.
+            Whether the message was kept. It is not if its tag is below ``floor``.
         """
         key, sequence = message.key, message.sequence
         if key.tag < self.floor:
@@ -81,7 +98,13 @@ class Inbox:
         return True
 
     def release(self, floor: int) -> None:
-        """Drop what is of a tag below ``floor``, now and from now on."""
+        """Drop the messages whose tag is below ``floor``, and refuse such messages from now on.
+
+        Parameters
+        ----------
+        floor
+            Least tag that is still needed; 0 or more.
+        """
         if floor == self.floor:
             return
         self.floor = floor
@@ -92,10 +115,22 @@ class Inbox:
         return self.entries[key][2]
 
     def sequence(self, key: Key) -> int:
-        """Return the sequence of what is kept under ``key``; 0 if there is nothing."""
+        """Return the sequence of the newest message of ``key``; 0 if there is none.
+
+        Parameters
+        ----------
+        key
+            Kind, edge, sender and tag of the message.
+        """
         entry = self.entries.get(key)
         return 0 if entry is None else entry[1]
 
     def has(self, keys: Iterable[Key]) -> bool:
-        """Return whether there is a message for every one of ``keys``."""
+        """Return whether a message of every one of ``keys`` has arrived.
+
+        Parameters
+        ----------
+        keys
+            Keys to look up.
+        """
         return all(key in self.entries for key in keys)

@@ -1,7 +1,8 @@
-"""Messages between vertices.
+"""Messages between vertices, and their keys.
 
-A message is state, not a command: within one key the newest wins, so that loss, repetition,
-reordering and coalescing do no harm. Restriction maps never travel.
+A message holds state, not a command: of all messages with the same key, the receiver uses the
+newest. So the loss, repetition, reordering or replacement of messages does no harm. No message
+holds a restriction map.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from sheafnet.core.arrays import Array
 
 
 class Kind(StrEnum):
-    """What the array of a message is."""
+    """The kind of array that a message holds.
+
+    ``PROJECTION`` is F x of the sender, ``TENSION`` the edge vector that a learning rule sends from
+    head to tail, ``ELIMINATION`` a packed message of a block elimination.
+    """
 
     PROJECTION = "projection"
     TENSION = "tension"
@@ -21,18 +26,19 @@ class Kind(StrEnum):
 
 
 class Key(NamedTuple):
-    """What a message is about; an inbox keeps the newest message of each key.
+    """The key of a message: an inbox keeps the newest message of each key.
 
     Attributes
     ----------
     kind
-        What the array is.
+        Kind of the array.
     edge
-        The edge that it crosses.
+        Name of the edge that the message crosses.
     sender
-        The vertex at the sending end.
+        Name of the vertex at the sending end.
     tag
-        Which computation it belongs to; 0 where there is only one.
+        Number of the computation that the message belongs to: the batch under a rule that learns
+        from batches, else 0.
     """
 
     kind: Kind
@@ -42,28 +48,29 @@ class Key(NamedTuple):
 
 
 class Message:
-    """One edge vector (or other array) on its way across an edge.
+    """A message across one edge: an array with its key and its sequence.
 
     Attributes
     ----------
     key
-        What it is about.
+        Kind, edge, sender and tag.
     sequence
-        Grows with every step of the sender.
+        Sequence number of the sender, which grows with every step that it takes.
     array
-        Read-only; for a projection F x of the sender, shape (edge dim, batch).
+        Edge vectors, read-only: shape (edge dim, batch) for projections and tensions, any shape
+        for other kinds.
     line
-        The edge and the sender of the key: which way the message goes. It is looked up at every
-        station, and read from a key by its place sooner than by its name.
+        Edge and sender of the key, which together give the direction of the message. They are
+        stored because every station on the way looks them up.
     """
 
-    # Neither this nor a frame is a tuple with names: compiled, they are made and read several
-    # times as fast.
+    # Messages and frames are no named tuples: a compiled class with slots is built and read
+    # several times as fast.
     __slots__ = ("array", "key", "line", "sequence")
 
     def __init__(self, key: Key, sequence: int, array: Array) -> None:
         self.key = key
-        self.line = key[1], key[2]
+        self.line = key[1], key[2]  # by index, which is faster than by name
         self.sequence = sequence
         self.array = array
 

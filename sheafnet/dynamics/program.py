@@ -1,4 +1,7 @@
-"""The program of one vertex under a rule: a state machine that sees a star and an inbox."""
+"""The program of one vertex under a rule, and the result of a step.
+
+A program is a state machine: it reads the star and the inbox of its vertex, and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,19 @@ NOTHING_LEARNED: Mapping[str, RestrictionMap] = MappingProxyType({})
 
 
 class EdgeMessage(NamedTuple):
-    """Something a program says across an edge beside the projections."""
+    """A message that a program sends across an edge in addition to the projections.
+
+    Parameters
+    ----------
+    kind
+        Kind of the array: ``TENSION`` or ``ELIMINATION`` of ``sheafnet.dynamics.messages.Kind``.
+    edge
+        Name of the edge.
+    tag
+        Number of the computation that the message belongs to; 0 where there is only one.
+    array
+        The array to send; a tension has the shape of a projection, (edge dim, batch).
+    """
 
     kind: Kind
     edge: str
@@ -29,18 +44,18 @@ class EdgeMessage(NamedTuple):
 
 
 class BatchStep(NamedTuple):
-    """What a step is besides, where a vertex has several batches in flight.
+    """The part of a step that only rules that learn from batches use.
 
     Attributes
     ----------
     star
-        The star of the batch, one of those that the vertex has.
+        The star of this batch. A vertex has one star for each batch in flight.
     edges
-        Onto which the projection is sent, moved or not.
+        Names of the edges onto which the projection is sent, whether the stalk moved or not.
     tag
-        The batch that the stalk and its messages belong to.
+        Number of the batch that the stalk and its messages belong to.
     pins
-        The pins of the stalk from now on; None for those that it has.
+        New pins of the stalk; None (default) keeps the present ones.
     """
 
     star: Star
@@ -50,23 +65,32 @@ class BatchStep(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What came of one step.
+    """The result of one step of a program.
 
-    Attributes
+    ``Step(None)`` means that the vertex did not move. A program must return it when a step would
+    change nothing: a vertex that moved steps again, so a program that always moves keeps a run
+    from ending.
+
+    Parameters
     ----------
     stalk
-        The new stalk, or None if the vertex did not move. A vertex that moved sends every
-        neighbour its new projection without being asked to, unless ``batch`` says whom.
+        The new stalk, a new array of shape (dim, batch), which becomes read-only; None if the
+        vertex did not move. After a move the vertex sends its projections to its neighbours. It may
+        leave out a projection that differs by at most ``send_threshold`` of its star from the one
+        sent last. With ``batch``, it sends onto the edges listed there instead.
     messages
-        Whatever else is to be sent.
+        Further messages to send; () (default) for none.
     final
-        Whether another step would change nothing before there is news from a neighbour.
+        Whether the step has reached a point that another step would not change before a message
+        arrives. The vertex then does not step again until one does. Default False.
     maps
-        Edge → the vertex's own map there from now on, where it has learned.
+        Edge → the new map at the vertex's own end, under a rule that learns; empty by default.
     at_least
-        Least sequence of what is sent, where the rule counts turns by it.
+        Least sequence of the messages of this step, for rules that count turns by sequences. 0
+        (default) takes the next number.
     batch
-        Which batch it was a step of, where vertices learn from batches.
+        Star, edges and tag of the batch, under a rule that learns from batches; else None
+        (default).
     """
 
     stalk: Array | None
@@ -78,28 +102,70 @@ class Step(NamedTuple):
 
 
 class Program(abc.ABC):
-    """One vertex's instance of a rule; it may keep any state of its own.
+    """The program of one vertex under a rule, made by ``Rule.start`` for each vertex.
+
+    Subclasses implement ``ready`` and ``step`` and may keep any state of their own. When the pins
+    of the vertex change, or its host restarts, a new program takes over. The base class has no
+    constructor arguments.
 
     Attributes
     ----------
     greets
-        Whether the vertex says its projections before its first step.
+        Whether the vertex sends its projections to all neighbours before its first step, which
+        the methods of ``sn.Star`` rely on. If False the vertex steps whenever the program is
+        ready. Class attribute, default True.
     """
 
     greets: ClassVar[bool] = True
 
     @abc.abstractmethod
     def ready(self, star: Star, inbox: Inbox) -> bool:
-        """Return whether the vertex may step now."""
+        """Return whether the vertex may step now.
+
+        Parameters
+        ----------
+        star
+            Star of the vertex; not to be changed.
+        inbox
+            Inbox of the vertex; not to be changed.
+        """
 
     @abc.abstractmethod
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Compute one step from what the vertex sees. The star is not to be changed."""
+        """Return the result of one step; called only after ``ready`` has returned True.
+
+        Parameters
+        ----------
+        star
+            Star of the vertex; not to be changed.
+        inbox
+            Inbox of the vertex; not to be changed.
+
+        Returns
+        -------
+        Step
+            The new stalk, or ``Step(None)`` if the step would change nothing. Coordinates that are
+            held by a pin must keep their values.
+        """
 
     def stationarity(self, star: Star, inbox: Inbox) -> float:
-        """Return the largest force that can move the vertex.
+        """Return the largest magnitude of the force on the vertex, by its latest messages.
 
-        Infinite before it has received every projection, NaN or infinite if it explodes.
+        The force is the part of −∇E that can move the vertex; see ``sn.Star``. A vertex is
+        stationary when this number is at most the tolerance of the run.
+
+        Parameters
+        ----------
+        star
+            Star of the vertex.
+        inbox
+            Inbox of the vertex.
+
+        Returns
+        -------
+        float
+            0 if the whole stalk is held; infinity before every projection has arrived; NaN or
+            infinity if the force is not finite, which ends the run as diverged.
         """
         if star.pinned:
             return 0.0
@@ -107,37 +173,74 @@ class Program(abc.ABC):
 
     @property
     def batches_left(self) -> int:
-        """How many batches the vertex has not learned from yet; 0 where it learns from none."""
+        """The number of batches that the vertex has still to learn from; 0 if it learns from none.
+
+        A run does not converge before it is 0 at every vertex.
+        """
         return 0
 
     def trouble(self) -> str | None:
-        """Say what exploded; None for the force on the vertex."""
+        """Return a sentence part naming what was not finite, for the message of a diverged run.
+
+        None (default) stands for the force on the vertex.
+        """
         return None
 
     @property
     def edge_states(self) -> Mapping[StepEdge, EdgeState]:
-        """What was wanted of past steps, where maps learn in steps."""
+        """The edge states of past steps that a snapshot needs, by (step, edge); see ``forget``.
+
+        Empty unless maps learn in steps.
+        """
         return {}
 
     @property
     def edge_stats(self) -> Mapping[str, EdgeStats]:
-        """Edge → what was last seen there, where maps learn in steps."""
+        """The statistics of the last training step, by edge; empty unless maps learn in steps."""
         return {}
 
     def recall(self, step: int, state: EdgeState | None) -> None:
-        """Go on after so many steps, with what was kept of the vertex's own edge then."""
+        """Continue training after a past step; called before the first step of the vertex.
+
+        Parameters
+        ----------
+        step
+            Number of training steps that have been taken.
+        state
+            State after that step of the edge whose tail is this vertex; None if it has no such
+            edge.
+
+        Raises
+        ------
+        NotImplementedError
+            If maps do not learn in steps under this program.
+        """
         raise NotImplementedError("only what learns in steps can go on from one")
 
     def drain(self) -> None:
-        """Come to an end that all vertices have in common: finish what has begun, and keep it."""
+        """Begin no further batch, finish those in flight, and keep the state after the last step.
+
+        Since all vertices finish the same batches, their maps end after the same step.
+
+        Raises
+        ------
+        NotImplementedError
+            If maps do not learn in steps under this program.
+        """
         raise NotImplementedError("only what learns in steps ends after one")
 
     def forget(self, step: int) -> None:  # noqa: B027
-        """Drop what is kept up to that step, which is known elsewhere by now."""
+        """Drop the edge states up to a step, because a complete snapshot of it exists.
+
+        Parameters
+        ----------
+        step
+            Number of the last training step whose state is dropped.
+        """
 
 
 class Hold(Program):
-    """The program of a pinned vertex: it never moves."""
+    """The program of a vertex whose whole stalk is held by a pin: it never steps."""
 
     def ready(self, star: Star, inbox: Inbox) -> bool:  # noqa: ARG002
         return False

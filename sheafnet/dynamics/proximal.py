@@ -1,6 +1,7 @@
-"""The exact minimiser of a vertex's own incident energy, with the neighbours as they are.
+"""The minimiser of the energy around a vertex, with the neighbours' projections kept fixed.
 
-Which formula gives it depends on the maps at the vertex; it is chosen once, from its star alone.
+The formula depends on the maps at the vertex; ``proximal`` chooses it once, from the star alone.
+Force means the part of −∇E that can move the vertex; ``Star.descent`` returns its negative.
 """
 
 from __future__ import annotations
@@ -21,31 +22,40 @@ HALVINGS = 60
 
 
 class Proximal(abc.ABC):
-    """Gives the stalk that minimises the energy around one vertex.
+    """A method that computes the stalk of least energy around one vertex.
 
     Attributes
     ----------
     exact
-        Whether that is the minimiser to rounding, and not a step on the way to it.
+        Whether the result is the minimiser up to rounding, and not a step towards it.
     """
 
     exact: bool = False
 
     @abc.abstractmethod
     def minimiser(self, star: Star, inbox: Inbox) -> Array:
-        """Return it, shape (dim, batch), held coordinates as they are."""
+        """Return the minimiser, or a stalk of lower energy, shape (dim, batch).
+
+        Held coordinates keep their values.
+        """
 
 
 def proximal(star: Star, *, keep: bool) -> Proximal:
-    """Return the minimiser for the maps and the pins of ``star``.
+    """Return the method for the maps and the pins of ``star``.
 
     Parameters
     ----------
     star
-        The vertex.
+        Star of the vertex.
     keep
-        Where there are two minima, stay in the basin of the present stalk instead of taking the
-        lowest.
+        Where there are two local minima, whether to take the one in whose basin the present stalk
+        lies. Otherwise the lowest is taken.
+
+    Raises
+    ------
+    RuleError
+        If no formula for a minimiser applies and a map at the vertex has no finite bound on its
+        curvature, from which a step could be chosen.
     """
     if all(isinstance(inc.map, Identity) for inc in star.incidences):
         return MeanProximal(star)
@@ -60,10 +70,10 @@ def proximal(star: Star, *, keep: bool) -> Proximal:
 
 
 class MeanProximal(Proximal):
-    """Goes to the mean of the latest projections and the soft pins, where all maps are identities.
+    """The weighted mean of the neighbours' projections and soft pins, for maps that are identities.
 
-    As ``LinearProximal``, but coordinates do not meet: it takes no more than a stalk, of which
-    there may be very wide ones.
+    The result is that of ``LinearProximal``. Since coordinates are independent here, no matrix is
+    needed, and memory stays proportional to dim even where a stalk is very wide.
     """
 
     exact = True
@@ -80,7 +90,7 @@ class MeanProximal(Proximal):
 
 
 def _weight(star: Star, identities: int) -> Array:
-    """Return the curvature of so many identities and of the soft pins, shape (dim, 1)."""
+    """Return the curvature of ``identities`` identity maps and the soft pins, shape (dim, 1)."""
     weight = np.full((star.stalk.shape[0], 1), float(identities), star.stalk.dtype)
     if star.pins is not None:
         weight += star.pins.weight
@@ -90,9 +100,9 @@ def _weight(star: Star, identities: int) -> Array:
 class LinearProximal(Proximal):
     """One Newton step, which is exact where every map is linear.
 
-    x − A⁺ ∇E with A = Σ FᵀF + diag(γ) on the free coordinates, factorised once. Where A is
-    singular the pseudo-inverse makes the least change that reaches a minimum. Working from the
-    gradient, the step corrects what rounding did to A⁺.
+    The step is x − A⁺ ∇E with A = Σ FᵀF + diag(γ) on the free coordinates; A⁺ is computed once.
+    Where A is singular, the pseudo-inverse gives the smallest change that reaches a minimum. Since
+    the step starts from the gradient at x, repeated steps correct the rounding errors of A⁺.
     """
 
     exact = True
@@ -115,15 +125,18 @@ class LinearProximal(Proximal):
 
 
 def _whole_inverse(A: Array) -> Array:
-    """Return A⁻¹, where A − I is positive semidefinite: this is asked again when maps learn."""
+    """Return A⁻¹ for A − I positive semidefinite; NaN if A is not finite.
+
+    This is faster than ``_inverse``, which matters where maps learn and A changes in every step.
+    """
     if not np.isfinite(A).all():
-        return np.full_like(A, np.nan)  # what overflows is the run's to report
+        return np.full_like(A, np.nan)  # the run then reports divergence
     factor = scipy.linalg.cho_factor(A, check_finite=False)
     return np.asarray(scipy.linalg.cho_solve(factor, np.eye(len(A)), check_finite=False))
 
 
 def _inverse(A: Array, free: NDArray[np.bool_]) -> Array:
-    """Return the pseudo-inverse on the free coordinates, and 0 elsewhere."""
+    """Return the pseudo-inverse of A on the free coordinates, with zeros elsewhere."""
     inverse = np.zeros_like(A)
     if free.any() and A.any():
         inverse[np.ix_(free, free)] = scipy.linalg.pinvh(A[np.ix_(free, free)])
@@ -131,7 +144,11 @@ def _inverse(A: Array, free: NDArray[np.bool_]) -> Array:
 
 
 class FoldedProximal(Proximal):
-    """Asks the one map that bends, with everything else folded into a weight and a centre."""
+    """The minimiser that a nonlinear map offers itself, where all other maps are identities.
+
+    Identities and soft pins together are a quadratic, ½ Σ weight (x − centre)² up to a constant.
+    ``RestrictionMap.prox`` of the nonlinear map takes this weight and centre.
+    """
 
     def __init__(self, star: Star, bent: Incidence, *, keep: bool) -> None:
         self._bent = bent
@@ -148,7 +165,7 @@ class FoldedProximal(Proximal):
 
     @property
     def applies(self) -> bool:
-        """Whether the map offers its minimiser with that weight, and with what is held."""
+        """Whether the map offers its minimiser for this weight and these held coordinates."""
         offered = bool(self._weight.min() >= self._bent.map.prox_weight)
         return self._only_identities and self._coordinates_apart and offered
 
@@ -168,10 +185,10 @@ class FoldedProximal(Proximal):
 
 
 class MajorisedProximal(Proximal):
-    """A step that lowers the energy, where no minimiser is to be had.
+    """A step that lowers the energy, where no formula for the minimiser applies.
 
-    x − ∇E/d with a bound d on the curvature; where the bound does not hold, for residuals past
-    1 or across a kink, the step is halved until the energy does not rise.
+    The step is x − ∇E/d with the bound d on the curvature. The bound may fail where a residual
+    exceeds 1 and across a kink; then the step is halved until the energy does not rise.
     """
 
     def __init__(self, star: Star) -> None:
@@ -190,10 +207,10 @@ class MajorisedProximal(Proximal):
 
 
 def relaxed(star: Star, target: Array, omega: float) -> Array:
-    """Return the move by ``omega`` of the way to ``target``, a new array.
+    """Return ω (target − x) for the present stalk x, as a new array.
 
-    A coordinate that belongs on a kink is put there whole: short of it or past it the force does
-    not shrink.
+    Where the vertex has kinks and the target of a coordinate is 0, the move reaches 0 fully
+    whatever ω is, because next to a kink the force does not shrink with the distance.
     """
     move = target - star.stalk
     if omega != 1.0:

@@ -1,8 +1,11 @@
-"""The star of a vertex: all that it can see.
+"""The star of a vertex: everything that the vertex can see.
 
-Its own stalk, its own restriction maps, its own projections, and through an inbox the latest
-projection of each neighbour. The local energy and its gradient need nothing else, which is
-the whole claim of locality.
+That is its own stalk, its own restriction maps, its own projections, and through its inbox the
+latest projection of each neighbour. The energy around the vertex and its gradient need nothing
+else: this is what "local" means in this project.
+
+The *force* on a vertex is the part of −∇E that can move it. It is 0 on held coordinates and on
+coordinates that are settled on a kink; see ``sheafnet.core.local.descent``.
 """
 
 from __future__ import annotations
@@ -23,14 +26,15 @@ from sheafnet.errors import RuleError
 
 
 class Constraint(NamedTuple):
-    """What is pinned at a vertex, and next to it.
+    """The pins of a vertex, and its held neighbours.
 
     Attributes
     ----------
     pins
-        The pins of its stalk.
+        Pins of the stalk; None (default) if there are none.
     held_neighbours
-        Neighbours whose stalk is wholly held, so that they never have anything new to say.
+        Names of the neighbours whose whole stalk is held by a pin. Their stalks do not change, so
+        a vertex need not wait for their turn.
     """
 
     pins: StalkPins | None = None
@@ -41,36 +45,48 @@ UNCONSTRAINED = Constraint()
 
 
 class Star:
-    """A stalk, the incidences of its vertex, and what they compute together.
+    """The stalk of a vertex with its incidences, and the local quantities that follow from them.
+
+    The program of the vertex reads the star and never changes it.
 
     Parameters
     ----------
     name
-        The vertex.
+        Name of the vertex.
     incidences
-        Its ends of its edges.
+        The vertex's own ends of its edges: a sequence of
+        ``sheafnet.core.incidence.Incidence``, in the order of the sheaf's edges.
     stalk
-        Start value, shape (dim, batch).
+        Value of the stalk at the start, shape (dim, batch).
     constraint
-        What is pinned here and at the neighbours.
+        Pins of the vertex, and its neighbours whose stalk is wholly held. By default there are
+        neither.
     send_threshold
-        See below.
+        Start value of the attribute ``send_threshold``; 0 (default) or more.
 
     Attributes
     ----------
+    name, incidences, constraint
+        As the parameters, with the maps and pins of the moment.
+    stalk
+        Present value x of the stalk, shape (dim, batch), read-only.
+    projections
+        F x on every edge, in the order of the incidences, each of shape (edge dim, batch).
     send_threshold
-        A force or a change of a projection that is no larger than this is not worth a step or
-        a message, so that a converged network falls silent. 0 acts on everything.
+        Largest force, and largest change of a projection, that need not cause a step or a message.
+        Because of it a converged network stops sending. At 0 every change counts.
     sequence
-        Of the last message that was sent.
+        Sequence of the messages that the vertex sent last; it grows with every step.
     tag
-        Which computation the stalk belongs to; the latest projections are of the same one.
+        Number of the computation that the stalk belongs to: the batch under a rule that learns
+        from batches, else 0. The latest projections have the same tag.
     latest_keys
         Key of the latest projection of each neighbour, in the order of the incidences.
     has_kinks
-        Whether the energy around the vertex has a derivative that jumps at 0.
+        Whether the energy around the vertex has a derivative that jumps where a coordinate is 0.
     turns
-        For each neighbour that can move, the key of its projection and 1 if this vertex goes first.
+        A pair for each neighbour whose stalk is not wholly held: the key of its projection, and 1
+        if this vertex comes before it in the sheaf and takes the first turn, else 0.
     """
 
     def __init__(
@@ -90,16 +106,22 @@ class Star:
         self.sequence = 0
         self.has_kinks = any(inc.map.kink for inc in self.incidences)
         self._received_all = False
-        # Version of the inbox that the force was worked out from; none since the last move.
+        # Version of the inbox from which the force was computed; −1 if the stalk has moved since.
         self._seen = -1
         self.move(stalk)
 
     def twin(self) -> Star:
-        """Return the vertex as it is for another computation, with nothing pinned yet."""
+        """Return a star of the same vertex, stalk and maps for another batch, without pins."""
         return Star(self.name, self.incidences, self.stalk, self.constraint._replace(pins=None))
 
     def constrain(self, constraint: Constraint) -> None:
-        """Be pinned like this from now on, the neighbours too."""
+        """Replace the pins of the vertex and the set of its held neighbours.
+
+        Parameters
+        ----------
+        constraint
+            The new pins and held neighbours. The stalk does not move to the new pins by this.
+        """
         self.constraint = constraint
         self.turns = tuple(
             (key, int(inc.leads))
@@ -109,16 +131,22 @@ class Star:
 
     @property
     def pins(self) -> StalkPins | None:
-        """The pins of the stalk."""
+        """The pins of the stalk; None if there are none."""
         return self.constraint.pins
 
     @property
     def pinned(self) -> bool:
-        """Whether the whole stalk is held."""
+        """Whether every coordinate of the stalk is held by a hard pin."""
         return self.pins is not None and self.pins.whole
 
     def turn_to(self, tag: int) -> None:
-        """Belong to another computation from now on."""
+        """Set the tag of the star, and of the projections that it reads from the inbox.
+
+        Parameters
+        ----------
+        tag
+            Number of the computation that the stalk belongs to from now on.
+        """
         if tag != self.tag:
             self.tag = tag
             self.latest_keys = self._keys()
@@ -130,27 +158,39 @@ class Star:
         )
 
     def move(self, stalk: Array) -> None:
-        """Take ``stalk`` as the new value and project it onto every edge."""
+        """Set the stalk, and project it onto every edge.
+
+        Parameters
+        ----------
+        stalk
+            New value, shape (dim, batch). The array is not copied; it becomes read-only.
+        """
         self.stalk = frozen(stalk)
-        # A list is made faster than a generator is run.
+        # A list comprehension is faster than a generator here.
         self.projections = tuple([frozen(inc.map.apply(stalk)) for inc in self.incidences])
         self._seen = -1
 
     def learn(self, maps: Mapping[str, RestrictionMap]) -> None:
-        """Have other maps at these edges from the next move on."""
+        """Replace restriction maps of the vertex. The projections follow with the next ``move``.
+
+        Parameters
+        ----------
+        maps
+            Edge → the new map at the vertex's own end. Other edges keep their map.
+        """
         self.incidences = tuple(
             replace(inc, map=maps[inc.edge]) if inc.edge in maps else inc for inc in self.incidences
         )
 
     @property
     def curvature(self) -> float:
-        """Upper bound d on the curvature of the vertex's own incident energy.
+        """Upper bound d on the curvature of the energy of the vertex's own edges and pins.
 
-        On any graph the Laplacian is at most 2 diag(d), so that where the maps are linear a
-        step below 1/d at every vertex descends with no global knowledge. Across the kink of a
-        gate the energy may rise for a while.
+        On any graph the Laplacian is at most 2 diag(d). So where the maps are linear, a step below
+        1/d at every vertex lowers the energy of the whole sheaf, and each vertex needs its own d
+        only. Across the kink of a gate the energy may rise for a while.
         """
-        # Compiled or not, and in every version of Python, to the same bit: sum() is not.
+        # sum() does not give the same bits in every version of Python and when compiled.
         total = 0.0
         for inc in self.incidences:
             total += inc.map.curvature
@@ -158,12 +198,14 @@ class Star:
 
     @property
     def longest_step(self) -> float:
-        """1/d, below which a step against ∇E descends; 0 where nothing pulls.
+        """1/d, the limit below which a step −η ∇E lowers the energy; 0 where d is 0.
+
+        Here d is the bound ``curvature``.
 
         Raises
         ------
         RuleError
-            If a map gives no bound on its curvature.
+            If a map at the vertex has no finite bound on its curvature.
         """
         curvature = float(self.curvature)
         if not 0.0 <= curvature < math.inf:
@@ -174,43 +216,103 @@ class Star:
         return 1.0 / curvature if curvature > 0.0 else 0.0
 
     def received_all(self, inbox: Inbox) -> bool:
-        """Return whether a projection has arrived on every incidence."""
+        """Return whether a projection with the tag of the star has arrived on every incidence.
+
+        Parameters
+        ----------
+        inbox
+            Inbox of the vertex.
+        """
         self._received_all = self._received_all or inbox.has(self.latest_keys)
         return self._received_all
 
     def descent(self, inbox: Inbox) -> Array:
-        """Return the part of ∇E that can move the vertex, shape (dim, batch).
+        """Return the negative of the force on the vertex, shape (dim, batch), read-only.
 
-        From the latest projection of each neighbour; see ``core.local.descent``.
+        This is the part of ∇E that can move the vertex, computed from the latest projection of
+        each neighbour; see ``sheafnet.core.local.descent``. A step of gradient descent is
+        x − η times this array.
+
+        Parameters
+        ----------
+        inbox
+            Inbox of the vertex.
+
+        Raises
+        ------
+        KeyError
+            If no projection has arrived yet on one of the incidences; see ``received_all``.
         """
         if self._seen != inbox.version:
             self._update_force(inbox)
         return self._descent
 
     def stationarity(self, inbox: Inbox) -> float:
-        """Return the largest force that can move the vertex, over coordinates and samples."""
+        """Return the largest magnitude of the force on the vertex, over coordinates and samples.
+
+        It is NaN if an entry of the force is NaN.
+
+        Parameters
+        ----------
+        inbox
+            Inbox of the vertex.
+
+        Raises
+        ------
+        KeyError
+            If no projection has arrived yet on one of the incidences; see ``received_all``.
+        """
         if self._seen != inbox.version:
             self._update_force(inbox)
         return self._stationarity
 
     def _update_force(self, inbox: Inbox) -> None:
-        """Work out the force, and the largest part of it."""
+        """Compute the force and its largest magnitude for the present version of the inbox."""
         ends, pins, latest = self.incidences, self.constraint.pins, self.latest(inbox)
         if pins is None and not self.has_kinks:
             force = local.gradient(ends, None, self.stalk, self.projections, latest)
         else:
             force = local.descent(ends, pins, self.stalk, self.projections, latest)
-        # Before it is frozen: NumPy searches a copy of what it may not write to.
+        # Before the array is frozen: NumPy copies a read-only array to search it.
         self._stationarity = largest(force)
         self._descent: Array = frozen(force)
         self._seen = inbox.version
 
     def latest(self, inbox: Inbox) -> list[Array]:
-        """Return the latest projection of the neighbour on every incidence."""
+        """Return the latest projection of the neighbour on each incidence, in their order.
+
+        Parameters
+        ----------
+        inbox
+            Inbox of the vertex.
+
+        Returns
+        -------
+        list of numpy.ndarray
+            Arrays of shape (edge dim, batch).
+
+        Raises
+        ------
+        KeyError
+            If no projection has arrived yet on one of the incidences; see ``received_all``.
+        """
         return [inbox[key] for key in self.latest_keys]
 
     def energy(self, inbox: Inbox) -> float:
-        """Return the energy of the edges that this vertex is the tail of, and of its pins."""
+        """Return the energy of the edges whose tail is this vertex, and of its soft pins.
+
+        It is summed over the samples.
+
+        Parameters
+        ----------
+        inbox
+            Inbox of the vertex.
+
+        Raises
+        ------
+        KeyError
+            If no projection has arrived yet on one of the incidences; see ``received_all``.
+        """
         total = 0.0
         for inc, own, other in zip(
             self.incidences, self.projections, self.latest(inbox), strict=True
@@ -222,7 +324,17 @@ class Star:
         return total
 
     def energy_at(self, x: Array, latest: Sequence[Array]) -> float:
-        """Return the energy of all edges and pins of the vertex, if its stalk were ``x``."""
+        """Return the energy that all edges and soft pins of the vertex would have with stalk ``x``.
+
+        It is summed over the samples.
+
+        Parameters
+        ----------
+        x
+            A stalk of the vertex, shape (dim, batch).
+        latest
+            Projections of the neighbours, one for each incidence, as ``latest`` returns them.
+        """
         total = 0.0
         for inc, other in zip(self.incidences, latest, strict=True):
             total += inc.map.energy(x, inc.map.apply(x), other)
@@ -232,12 +344,28 @@ class Star:
         return total
 
     def pin_residuals(self) -> dict[str, Array]:
-        """Return √γ (x − value) of every soft pin here."""
+        """Return the residual √γ (x − value) of every soft pin of the vertex, by name of the pin.
+
+        The strength γ is by coordinate; each array has shape (dim, batch).
+        """
         springs = () if self.pins is None else self.pins.springs
         return {spring.name: spring.residual(self.stalk) for spring in springs}
 
     def residuals(self, inbox: Inbox) -> dict[str, Array]:
-        """Return the residual of each edge that this vertex is the tail of."""
+        """Return the residual of every edge whose tail is this vertex, by name of the edge.
+
+        A residual is the tail's projection minus the head's, shape (edge dim, batch).
+
+        Parameters
+        ----------
+        inbox
+            Inbox of the vertex.
+
+        Raises
+        ------
+        KeyError
+            If no projection has arrived yet on one of the incidences; see ``received_all``.
+        """
         return {
             inc.edge: inc.residual(own, other)
             for inc, own, other in zip(

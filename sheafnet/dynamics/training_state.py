@@ -1,4 +1,4 @@
-"""The state of an edge after a step of training, and its statistics in that step."""
+"""The state of an edge after a step of training, and the statistics of the edge in that step."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from sheafnet.dynamics.optimisers.optimiser import SavedState
 
 
 class EdgeStats(NamedTuple):
-    """Statistics of an edge in a step, taken by its tail.
+    """The statistics of an edge in one step of training, taken by the tail of the edge.
 
     Attributes
     ----------
     step
         Number of the step, from 1.
     discord
-        Mean over the batch of ‖r‖².
+        Mean over the batch of ‖r‖², with the residual r of each sample.
     tension
-        Mean over the batch of ‖t‖².
+        Mean over the batch of ‖t‖², with the tension t of each sample.
     step_norm
-        Frobenius' norm of the step of [W b], the decay aside; 0 where the map does not learn.
+        Frobenius norm of the change of [W b], without the part that is weight decay; 0 where the
+        map does not learn.
     """
 
     step: int
@@ -30,17 +31,18 @@ class EdgeStats(NamedTuple):
 
 
 class EdgeState(NamedTuple):
-    """What is kept of an edge after a step: all that it takes to go on from there.
+    """The state of an edge after a step of training, from which training can be resumed.
 
     Attributes
     ----------
     map, saved
-        The map, and the saved state of its optimiser; None where the map does not learn.
+        The newest map, and the saved state of its optimiser; both None where the map does not
+        learn.
     stats
-        Its statistics in that step; None where training begins.
+        Statistics of the edge in that step; None before the first step.
     earlier
-        The map after each of the steps before, from the oldest on, that batches in flight have
-        begun with.
+        The map after each of the F − 1 steps before, oldest first, where F batches may be in
+        flight: the batches in flight use them. Empty where F is 1 or the map does not learn.
     """
 
     map: Affine | None
@@ -50,4 +52,4 @@ class EdgeState(NamedTuple):
 
 
 StepEdge: TypeAlias = tuple[int, str]
-"""A step and an edge."""
+"""Number of a step of training, and name of an edge."""

@@ -1,4 +1,7 @@
-"""A vertex stalk as an actor: it can be built alone and run by hand."""
+"""The vertex: an actor that holds one stalk, receives messages, steps and returns messages.
+
+It has no clock, network or random source, so that a test can build one alone and step it by hand.
+"""
 
 from __future__ import annotations
 
@@ -13,26 +16,33 @@ from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.errors import DeliveryError
 
 NEAR_STATIONARY: Final = 1000.0
-"""Times the send threshold: under a larger force all is sent, without looking at what changed."""
+"""Multiple of the send threshold; under a larger force a vertex sends every projection.
+
+It then saves the time to check which projections have changed.
+"""
 
 
 class Vertex:
-    """A star, an inbox and a program; messages in, messages out.
+    """An actor for one vertex, made of a star, an inbox and a program.
 
-    Where the program has several computations under way, each has a star of its own, and ``star``
-    is that of the last step.
+    Where several batches are in flight, the program has a star for each, and ``star`` is the star
+    of the last step.
 
     Parameters
     ----------
     star
-        What the vertex is and sees.
+        Stalk, incidences and pins of the vertex.
     program
-        What it does.
+        Program of the vertex under the rule of the run.
 
     Attributes
     ----------
+    name
+        Name of the vertex.
+    star, inbox, program
+        The parts of the vertex as they are now.
     updates
-        How often it has stepped.
+        Number of steps taken.
     """
 
     def __init__(self, star: Star, program: Program) -> None:
@@ -41,9 +51,11 @@ class Vertex:
         self.inbox = Inbox()
         self.program = program
         self.updates = 0
-        # Who does not begin with a word to everyone takes turns: being ready is reason enough.
+        # Whether the vertex has a reason to step without a new message. A program that does not
+        # greet waits for particular messages, so that being ready is always reason enough.
         self._restless = not program.greets
-        self._acted_on = -1  # a vertex without neighbours has to step once without any mail
+        # Version of the inbox at the last step. −1 makes a vertex without neighbours step once.
+        self._acted_on = -1
         self._own_keys = tuple(Key(Kind.PROJECTION, inc.edge, star.name) for inc in star.incidences)
         self._said = star.projections
         self._shapes = {
@@ -52,27 +64,32 @@ class Vertex:
         }
 
     def start(self) -> list[Message]:
-        """Return what is said first: the projections, one for each neighbour, if anything."""
+        """Return the first messages: a projection onto each edge, or none without greeting."""
         if not self.program.greets:
             return []
         self.star.sequence += 1
         return self._everything()
 
     def receive(self, message: Message, incarnation: int = 0) -> bool:
-        """Take in one message; return whether it was newer than what was here.
+        """Put one message in the inbox; return whether it was kept.
 
         Parameters
         ----------
         message
-            From a neighbour.
+            A message from a neighbour.
         incarnation
-            How often the sender has been restarted.
+            Number of restarts of the sender's host.
+
+        Returns
+        -------
+        bool
+            Whether the message was newer than the one of the same key in the inbox.
 
         Raises
         ------
         DeliveryError
-            If the vertex has no such edge, its neighbour there is another, or a projection
-            or tension does not fit the stalk of the edge.
+            If the vertex has no edge of that name, the sender is not its neighbour there, or a
+            projection or tension does not have the shape of the edge stalk and batch.
         """
         key = message.key
         shape = self._shapes.get(message.line)
@@ -95,37 +112,40 @@ class Vertex:
 
     @property
     def stationarity(self) -> float:
-        """The largest force that can move the vertex, as far as it knows; see ``Program``."""
+        """The largest magnitude of the force on the vertex; see ``sn.Program.stationarity``."""
         return self.program.stationarity(self.star, self.inbox)
 
     @property
     def batches_left(self) -> int:
-        """How many batches the vertex has not learned from yet; see ``Program``."""
+        """The number of batches that the vertex has still to learn from."""
         return self.program.batches_left
 
     @property
     def trouble(self) -> str:
-        """What exploded, if something did."""
+        """The text that names what was not finite or too large, for a run that diverged."""
         force = f"the force on {self.name!r} reached {self.stationarity:.3g}"
         return self.program.trouble() or f"{force} at its update {self.updates}"
 
     @property
     def runnable(self) -> bool:
-        """Whether the vertex is ready and has a reason to step: unread mail, or it moved."""
+        """Whether the vertex is ready and has a reason to step: a new message, or its last move."""
         return (self._restless or self._acted_on != self.inbox.version) and self.ready
 
     def set_threshold(self, threshold: float) -> list[Message]:
-        """Act on anything larger than ``threshold`` from now on; return what to send for it."""
+        """Set the send threshold; return the projections that now differ enough to be sent.
+
+        The vertex becomes runnable, because a smaller threshold may call for another step.
+        """
         self.star.send_threshold = threshold
         self._restless = True
         self.star.sequence += 1
         return self._news()
 
     def disturb(self, change: Array) -> list[Message]:
-        """Take a push from outside, added to the stalk; return what must be said of it.
+        """Add ``change`` to the stalk, as a push from outside; return the projections to send.
 
-        The vertex acts on it with the next news: a rule that forgets where it was would undo the
-        push at once, before anybody had heard of it.
+        The vertex does not step before the next message arrives. Otherwise a rule whose step does
+        not depend on the present stalk would undo the push before a neighbour had received it.
         """
         self.star.move(self.star.stalk + change)
         self._restless, self._acted_on = False, self.inbox.version
@@ -133,16 +153,22 @@ class Vertex:
         return self._everything()
 
     def set_pins(self, constraint: Constraint, start: Callable[[Star], Program]) -> list[Message]:
-        """Obey other pins from where the vertex is; return what must be said for it.
+        """Replace the pins and the set of held neighbours; return the projections to send.
 
-        A vertex whose own pins are as they were goes on undisturbed.
+        If its own pins have changed, the vertex moves to the new hard pins, keeps its stalk
+        elsewhere and gets a new program. If not, it keeps its program and sends nothing.
 
         Parameters
         ----------
         constraint
-            What is pinned from now on.
+            The new pins and held neighbours.
         start
-            Gives the program of a star, held or free.
+            Function that returns the program for a star: ``Rule.start`` of the fitted rule.
+
+        Raises
+        ------
+        RuleError
+            If the rule cannot start at this vertex; see ``sheafnet.dynamics.rule.Rule.start``.
         """
         star = self.star
         before, pins = star.pins, constraint.pins
@@ -156,7 +182,10 @@ class Vertex:
         return self._everything()
 
     def step(self) -> list[Message]:
-        """Run the program once; return the messages to the neighbours."""
+        """Run one step of the program; return the messages to the neighbours.
+
+        It is to be called only while ``ready`` is true.
+        """
         self._acted_on = self.inbox.version
         send_threshold = self.star.send_threshold
         far = (
@@ -187,7 +216,7 @@ class Vertex:
         return messages
 
     def _step_of_batch(self, stalk: Array | None, batch: BatchStep) -> list[Message]:
-        """Take what a step of a batch brings; return the projections onto its edges."""
+        """Apply the pins and the stalk of a step of a batch; return the projections to send."""
         star = self.star
         if batch.pins is not None:
             star.constrain(star.constraint._replace(pins=batch.pins))
@@ -201,13 +230,13 @@ class Vertex:
         ]
 
     def _everything(self) -> list[Message]:
-        """Return the projection onto every edge."""
+        """Return a message with the projection onto every edge."""
         sequence, said = self.star.sequence, self.star.projections
         self._said = said
         return [Message(key, sequence, said[end]) for end, key in enumerate(self._own_keys)]
 
     def _news(self) -> list[Message]:
-        """Return the projections that differ enough from those that were sent last."""
+        """Return messages with the projections that differ enough from those sent last."""
         said, messages = list(self._said), []
         for end, key in enumerate(self._own_keys):
             projection = self.star.projections[end]

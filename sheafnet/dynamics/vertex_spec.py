@@ -1,4 +1,4 @@
-"""The specification of a vertex: data only, which can travel where the vertex itself cannot."""
+"""The specification of a vertex: data from which a host, in any process, builds the vertex."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from sheafnet.dynamics.vertex import Vertex
 
 @dataclass(frozen=True, eq=False)
 class VertexSpec:
-    """One vertex at its start, with its own part of the sheaf alone.
+    """The start of one vertex, with only its own part of the sheaf.
 
     Attributes
     ----------
     name
-        The vertex.
+        Name of the vertex.
     incidences
-        Its ends of its edges.
+        The vertex's own ends of its edges, in the order of the sheaf's edges.
     stalk
-        Start value, shape (dim, batch).
+        Value of the stalk at the start, shape (dim, batch).
     constraint
-        What is pinned here and at the neighbours.
+        Pins of the vertex, and its neighbours whose stalk is wholly held.
     rule
-        What it does, fitted to the sheaf and the pins.
+        The rule, fitted to the sheaf and the pins.
     step
-        After which step of training it goes on; None if it begins.
+        Number of the training step after which the vertex continues; None (default) begins anew.
     edge_states
-        Edge → what was kept of it after that step, for the edges that it is the tail of.
+        Edge → its state after that step, for the edges whose tail is this vertex. Empty (default)
+        where nothing is resumed.
     """
 
     name: str
@@ -45,12 +46,25 @@ class VertexSpec:
     edge_states: Mapping[str, EdgeState] = field(default_factory=dict)
 
     def build(self, send_threshold: float = 0.0) -> Vertex:
-        """Return the actor, which acts on anything larger than ``send_threshold``."""
+        """Return the vertex, ready to start.
+
+        Parameters
+        ----------
+        send_threshold
+            Largest force, and largest change of a projection, that need not cause a step or a
+            message; see ``sheafnet.dynamics.star.Star``. 0 (default) acts on every change.
+
+        Raises
+        ------
+        RuleError
+            If the rule cannot start at this vertex; see ``sheafnet.dynamics.rule.Rule.start``.
+        """
         star = Star(self.name, self.incidences, self.stalk, self.constraint, send_threshold)
         star.learn({edge: it.map for edge, it in self.edge_states.items() if it.map is not None})
         program = self.rule.start(star)
         if isinstance(self.rule, BatchRule):
-            # They are of all samples: the program has them, and pins the star to each batch.
+            # These pins are of all samples. The program keeps them, and pins the star anew for
+            # each batch.
             star.constrain(star.constraint._replace(pins=None))
         if self.step is not None:
             program.recall(self.step, next(iter(self.edge_states.values()), None))

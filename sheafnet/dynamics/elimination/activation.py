@@ -1,4 +1,4 @@
-"""The tail of an affine map, in the block elimination along a path."""
+"""The program of an activation, the tail of an affine map, in the elimination along a path."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from sheafnet.dynamics.star import Star
 
 
 class ActivationProgram(InnerProgram):
-    """A stalk a between a gate below and an affine map above.
+    """The program of a stalk a between a gate below and an affine map above.
 
     Parameters
     ----------
     star
-        The vertex.
+        Star of the vertex.
     below, above
-        Its ends of its two edges.
+        The vertex's incidences with the edge of the gate and with the edge of the affine map.
     rounds
-        Proximal rounds where a solve fails.
+        Number of proximal rounds after a solve that did not lower the energy; at least 1.
     """
 
     def __init__(self, star: Star, below: Incidence, above: Incidence, rounds: int) -> None:
@@ -52,12 +52,12 @@ class ActivationProgram(InnerProgram):
         self._largest_row = float(np.abs(W).sum(axis=1).max())
         self._bias = float(np.abs(above.map.bias).max()) if isinstance(above.map, Affine) else 0.0
         self._candidates = np.repeat(star.stalk[None], CANDIDATES, axis=0)
-        # What is known of the neighbours: R z below, and z above.
+        # Latest values of the neighbours: R z of the vertex below, and z of the vertex above.
         self._gate: Array | None = None
         self._head: Array = star.stalk
 
     def _down(self, star: Star, inbox: Inbox, message: SweepMessage) -> Step:
-        """Take or drop the candidate, or step; tell the value of what is above."""
+        """Take a candidate, step or stay; send down the value of all that is above the gate."""
         state = message.state
         assert message.curvature is not None
         self._head, slope = message.vectors
@@ -73,7 +73,7 @@ class ActivationProgram(InnerProgram):
         return Step(moved(star, a), (self._below.outgoing(sent),))
 
     def _up(self, star: Star, message: SweepMessage) -> Step:
-        """Put the candidates in place, or step; tell where the map leads from there."""
+        """Store the candidates, or step; send up the map of the stalk and of each candidate."""
         state = message.state
         self._gate = message.vectors[0]
         targets, gates = message.vectors[1 : 1 + CANDIDATES], message.vectors[1 + CANDIDATES :]
@@ -81,13 +81,13 @@ class ActivationProgram(InnerProgram):
         self._candidates = np.where(state.plan == SOLVE, targets, a).astype(a.dtype)
         after = state.after + half_square(gates - self._candidates)
         state = replace(state, after=after, grain=self._grain(a))
-        # One by one: a map takes no stack.
+        # A map applies to arrays (dim, batch), not to a stack of them.
         vectors = np.stack([self._map.apply(x) for x in (a, *self._candidates)])
         sent = replace(message, state=state, vectors=vectors)
         return Step(moved(star, a), (self._above.outgoing(sent),))
 
     def _stepped(self, state: SampleState, a: Array) -> Array:
-        """Return ``a``, but at the minimum of the energy around it where a sample steps."""
+        """Return ``a``, with each sample that steps moved to the minimum of the local energy."""
         stepping = state.plan > 0.0
         if self._gate is None or not stepping.any():
             return a
@@ -98,5 +98,5 @@ class ActivationProgram(InnerProgram):
         return self._map.apply(a).astype(np.float64)
 
     def _grain(self, a: Array) -> Array:
-        """Return what rounding makes of W a + b in every sample."""
+        """Return a bound on the rounding error of W a + b in each sample, shape (batch,)."""
         return self._largest_row * grain_of(a) + np.finfo(a.dtype).eps * self._bias

@@ -1,4 +1,4 @@
-"""The upper end of a path, which judges the sweeps of its block elimination."""
+"""The program of the output, which judges the sweeps of the elimination along a path."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from sheafnet.dynamics.star import Star
 
 
 class OutputProgram(PathProgram):
-    """The upper end: it judges, sets sweeps going, and lets them end.
+    """The program of the output: it begins each sweep, judges it, and ends the sequence.
 
     Parameters
     ----------
     star
-        The vertex; its stalk is held or free.
+        Star of the vertex; its stalk is wholly held or free.
     below
-        Its end of its one edge.
+        The vertex's incidence with its only edge.
     rounds
-        Proximal rounds where a solve fails.
+        Number of proximal rounds after a solve that did not lower the energy; at least 1.
     """
 
     def __init__(self, star: Star, below: Incidence, rounds: int) -> None:
@@ -70,11 +70,11 @@ class OutputProgram(PathProgram):
         return Step(moved(star, z), (self._below.outgoing(sent),))
 
     def _judged(self, star: Star, message: SweepMessage) -> SampleState:
-        """Return what follows from a sweep up, or from one that did not begin here."""
+        """Return the next state: judged, or proximal steps if this sweep did not begin here."""
         if message.origin != self.number:
             return message.state.planned(self._rounds)
         state = message.state
-        if star.pinned:  # a free output takes off whatever the last edge has
+        if star.pinned:  # A free output makes the energy of the last edge 0.
             state = replace(
                 state, after=state.after + half_square(message.vectors[1:] - star.stalk)
             )

@@ -1,4 +1,4 @@
-"""The port of a vertex of a path at one of its edges, and the messages that pass there."""
+"""The port of a vertex at one of its edges, for the messages of the elimination along a path."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from sheafnet.dynamics.star import Star
 
 
 class Port:
-    """The edge on one side of a vertex: the latest message from there, and messages to there.
+    """One edge as its vertex sees it: reads the neighbour's latest message, packs new ones.
 
     Parameters
     ----------
     star
-        The vertex.
+        Star of the vertex.
     incidence
-        Its end of the edge.
+        The vertex's incidence with the edge.
     vectors
-        How many a message from there has.
+        Number of edge vectors in a message from the neighbour.
     curvature
-        Whether it has a curvature.
+        Whether a message from the neighbour has a curvature; False by default.
 
     Attributes
     ----------
     dim, batch
-        Of the edge vectors.
+        Dimension of the edge stalk, and number of samples.
     """
 
     def __init__(
@@ -44,20 +44,20 @@ class Port:
         self._shape = (self.batch, row)
 
     def projection(self, inbox: Inbox) -> Array:
-        """Return the neighbour's last projection."""
+        """Return the latest projection of the neighbour, shape (dim, batch)."""
         return inbox[self._projection]
 
     def number(self, inbox: Inbox) -> int:
-        """Return the number of the neighbour's latest message; 0 if there is none that fits."""
+        """Return the sweep number of the neighbour's latest message; 0 without one that fits."""
         if not inbox.has((self._key,)):
             return 0
         packed = inbox[self._key]
         return number_of(packed) if packed.shape == self._shape else 0
 
     def latest(self, inbox: Inbox) -> SweepMessage:
-        """Return the neighbour's latest message."""
+        """Return the latest message of the neighbour, unpacked; ``number`` must not be 0."""
         return unpacked(inbox[self._key], self.dim, self._vectors)
 
     def outgoing(self, message: SweepMessage) -> EdgeMessage:
-        """Return ``message`` as it is sent to the neighbour."""
+        """Return ``message`` packed, as an edge message to the neighbour."""
         return EdgeMessage(Kind.ELIMINATION, self._edge, 0, message.packed())

@@ -1,4 +1,4 @@
-"""The tail of a gate, in the block elimination along a path."""
+"""The program of a preactivation, the tail of a gate, in the elimination along a path."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from sheafnet.dynamics.star import Star
 
 
 class PreactivationProgram(InnerProgram):
-    """A stalk z between an affine map below, which says c, and a gate above.
+    """The program of a stalk z between an affine map below, which gives c, and a gate above.
 
     Parameters
     ----------
     star
-        The vertex.
+        Star of the vertex.
     below, above
-        Its ends of its two edges.
+        The vertex's incidences with the edge of the affine map and with the edge of the gate.
     rounds
-        Proximal rounds where a solve fails.
+        Number of proximal rounds after a solve that did not lower the energy; at least 1.
     """
 
     def __init__(self, star: Star, below: Incidence, above: Incidence, rounds: int) -> None:
@@ -49,7 +49,7 @@ class PreactivationProgram(InnerProgram):
         self._weight = np.ones((len(star.stalk), 1), star.stalk.dtype)
         self._is_first = below.neighbour in star.constraint.held_neighbours
         self._candidates = np.repeat(star.stalk[None], CANDIDATES, axis=0)
-        # What is known of the neighbours, c and a, and what rounding makes of c.
+        # Latest c and a of the neighbours, and the rounding error of c.
         self._c: Array | None = None
         self._a: Array = star.stalk
         self._c_grain: Array = np.zeros(star.stalk.shape[1])
@@ -66,14 +66,14 @@ class PreactivationProgram(InnerProgram):
         return self._answer(star, inbox, SweepMessage(self.number, 0, state), star.stalk)
 
     def _input_is_news(self, inbox: Inbox) -> bool:
-        """Return whether the input has another value than in the last sweep."""
+        """Return whether the value of the input has changed since the last sweep."""
         if not self._is_first or self._c is None:
             return False
         c = self._below.projection(inbox)
         return c is not self._c and not np.array_equal(c, self._c)
 
     def _down(self, star: Star, inbox: Inbox, message: SweepMessage) -> Step:
-        """Step, which reads off the pattern; tell the value of all that is above."""
+        """Step exactly, read off the pattern, and send down the value of the edge below."""
         state = message.state
         assert message.curvature is not None
         if self._c is None or self._is_first:
@@ -106,7 +106,7 @@ class PreactivationProgram(InnerProgram):
         return Step(moved(star, z), (self._below.outgoing(sent),))
 
     def _answer(self, star: Star, inbox: Inbox, message: SweepMessage, z: Array) -> Step:
-        """Begin a sweep up, above an input that stays as it is."""
+        """Begin a sweep up. The input does not move, so every candidate of c equals c."""
         self._candidates_of = self.number
         self._c = c = self._below.projection(inbox)
         return self._go_up(
@@ -119,7 +119,7 @@ class PreactivationProgram(InnerProgram):
         return self._go_up(star, message, star.stalk)
 
     def _go_up(self, star: Star, message: SweepMessage, z: Array) -> Step:
-        """Find the best a and z for each candidate of c; or step, from ``z``."""
+        """Compute a and z for each candidate of c, step or keep ``z``, and send the result up."""
         state, a = message.state, self._a
         self._candidates = message.vectors[1:].astype(z.dtype)
         targets = np.repeat(a[None], CANDIDATES, axis=0)
@@ -136,5 +136,5 @@ class PreactivationProgram(InnerProgram):
         return Step(moved(star, stalk), (self._above.outgoing(sent),))
 
     def _best(self, c: Array, a: Array, z: Array) -> Array:
-        """Return the exact minimiser between c and a, the lowest of two."""
+        """Return the z that minimises ½‖z − c‖² + ½‖R(z) z − a‖², the lower of two minima."""
         return self._gate.prox(self._weight, c, a, z, keep=False)

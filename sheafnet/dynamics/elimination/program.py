@@ -1,33 +1,37 @@
-"""The base of the programs of a path that is solved by sweeps, and the table of all of them.
+"""The table of what each vertex of a path does in a sweep, and the base classes of the programs.
 
-The path is input – z – a – z – … – a – output: a *z*, a preactivation, is the tail of a gate, an
-*a*, an activation, that of an affine map, the *output* is held or free, and the input is held and
-takes no part. Every vertex keeps the number of the last sweep that it has handled, its *own*, and
-is *new* while that is 0. It handles a message only if its number is higher::
+The path is input – z – a – z – … – a – output. A *z* (preactivation) is the tail of a gate, an *a*
+(activation) is the tail of an affine map. The *output* is held or free. The input is held and has
+no program here. Each vertex keeps the number of the last sweep that it handled, called *own*; the
+vertex is *new* while own is 0. A message with number n is handled only if n > own. "Steps" below
+means: each sample makes a proximal step, to the minimum of the energy of the vertex's own edges.
 
-    vertex       receives                   does                                  sends
-    output       new: nothing               begins                                DOWN 1
-    output       new: UP n                  lets every sample step                DOWN n + 3
-    output       UP n > own                 judges every sample                   DOWN n + 1
-    output       UP n > own                 finds all settled                     nothing
-    output       UP n > own, of a sweep     lets every sample step                DOWN n + 1
-                 that it did not begin
-    a, z         DOWN n > own               takes or drops, steps, eliminates     DOWN n
-    a, z         new: DOWN n > 1            lets every sample step                DOWN n + 2
-    a, z         UP n > own, not new        puts candidates in place, or steps    UP n
-    first z      DOWN n                     the same, and then as on UP           UP n + 1 or n + 3
-    first z      another value of the input lets every sample step                UP own + 2
+    vertex    receives                     action                                 sends
+    output    new: nothing                 begins, every sample to be solved      DOWN 1
+    output    new: UP n                    orders steps for every sample          DOWN n + 3
+    output    UP n, not all settled        judges every sample                    DOWN n + 1
+    output    UP n, all settled            judges every sample                    nothing
+    output    UP n of a sweep that it      orders steps for every sample          DOWN n + 1
+              did not begin
+    a, z      DOWN n                       takes or drops candidates or steps,    DOWN n
+                                           then eliminates
+    a, z      new: DOWN n > 1              orders steps for every sample          DOWN n + 2
+    a, z      UP n, not new                stores candidates or steps             UP n
+    first z   DOWN n                       as for DOWN, then as for UP            UP n + 1
+    first z   new: DOWN n > 1              orders steps for every sample          UP n + 3
+    first z   a new value of the input     orders steps for every sample          UP own + 2
 
-One sweep is under way at a time, and when the output says nothing all is silent. What a vertex
-sends replaces what it sent before, so that repetition and loss do no harm and nothing piles up. A
-message is complete in itself: it does not lean on projections, which may come later.
+One sweep is under way at a time. When the output sends nothing, no vertex sends anything. A
+message replaces the one before on its edge, so repetition and loss do no harm and queues do not
+grow. A message is complete in itself: handling it needs no projection, which may arrive later.
 
-A vertex that is new when others are not has been restarted. Its stalk is where the run began, and a
-sweep may have been lost with it, so it sends the latest message from above, n, down again, under a
-number that is news to all: those below have handled that message, or have answered it with n + 1,
-or else a higher number is on its way up to them. Two sweeps may then be under way for a while;
-where they meet, the lower one ends. Such a sweep lets the samples step, which is right from
-wherever they are, and only a sweep that has come all the way from the output and back is judged.
+A vertex that is new while others are not has been restarted. Its stalk is at the start value of
+the run, and a sweep may have been lost with it. Therefore it sends the latest message from above,
+of number n, down again with a number higher than any that the vertices below have handled: those
+have handled n, or have answered it with n + 1, or a still higher number is on its way up to them.
+For a while two sweeps may be under way; where they meet, the one with the lower number ends. A
+sweep after a restart orders proximal steps, which are valid from any stalks. The output judges
+only a sweep that began at the output itself.
 """
 
 from __future__ import annotations
@@ -46,21 +50,21 @@ from sheafnet.dynamics.star import Star
 
 
 class PathProgram(Program):
-    """What all vertices of a path have in common.
+    """Base of the programs of the vertices of a path.
 
     Parameters
     ----------
     below
-        The port to the input.
+        Port at the edge towards the input.
     rounds
-        Proximal rounds where a solve fails.
+        Number of proximal rounds after a solve that did not lower the energy; at least 1.
 
     Attributes
     ----------
     number
-        Of the last sweep that was handled.
+        Number of the last sweep that the vertex handled; 0 before the first.
     solves
-        How often the sample that was solved most often has been solved, as far as is known here.
+        Largest number of solves of any sample, as of the last sweep down that passed the vertex.
     """
 
     def __init__(self, below: Port, rounds: int) -> None:
@@ -73,29 +77,30 @@ class PathProgram(Program):
 
     @abc.abstractmethod
     def _has_news(self, inbox: Inbox) -> bool:
-        """Return whether there is something to be handled."""
+        """Return whether a message or an input that the vertex has not handled is there."""
 
 
 class InnerProgram(PathProgram):
-    """What both kinds of inner vertices have in common.
+    """Base of the programs of the inner vertices, z and a.
 
     Parameters
     ----------
     above, below
-        The ports to the output and to the input.
+        Ports at the edges towards the output and towards the input.
     rounds
-        Proximal rounds where a solve fails.
+        Number of proximal rounds after a solve that did not lower the energy; at least 1.
     """
 
     def __init__(self, above: Port, below: Port, rounds: int) -> None:
         super().__init__(below, rounds)
         self._above = above
-        # The sweep up that left the candidates.
+        # Number of the sweep up in which the present candidates were computed.
         self._candidates_of = 0
 
     def step(self, star: Star, inbox: Inbox) -> Step:
         step = self._handle(star, inbox)
-        # Where both neighbours have news, one is left. A vertex that moves is asked again.
+        # With messages from both neighbours one is still unhandled. Returning a stalk makes the
+        # vertex step again.
         if step.stalk is None and self._has_news(inbox):
             return step._replace(stalk=star.stalk)
         return step
@@ -113,7 +118,7 @@ class InnerProgram(PathProgram):
         return self._up(star, message)
 
     def _coming_down(self, inbox: Inbox) -> SweepMessage:
-        """Return the message from above as it is to be handled here, and take its number."""
+        """Return the message from above, with its state and number changed as the table demands."""
         message = self._above.latest(inbox)
         state = message.state
         restarted = not self.number and message.number > 1
@@ -133,5 +138,5 @@ class InnerProgram(PathProgram):
 
 
 def moved(star: Star, stalk: Array) -> Array | None:
-    """Return ``stalk``, or None if it is what it was."""
+    """Return ``stalk``, or None if it equals the present stalk of ``star``."""
     return None if np.array_equal(stalk, star.stalk) else stalk

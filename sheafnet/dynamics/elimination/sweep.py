@@ -1,22 +1,27 @@
-"""The messages of a sweep along a path, and what its upper end decides from them.
+"""The message of a sweep along a path, and the decision at the output after each sweep.
 
-A sweep goes down the path and is answered by one that goes up. Each sample has a plan of its own
-for the two:
+A sweep goes down the path, from the output to the input, and is answered by one that goes up. Each
+sample has its own plan for the two:
 
-    SOLVE   down: minimise away what is above; up: put candidates in place, at some shares of the
-            way to the minimum of the pattern
-    n > 0   down and up: step to the minimum of one's own energy, in the n-th last such round
-    HOLD    do not move
+    SOLVE   down: minimise away all that is above; up: store candidates, which lie at fixed shares
+            of the way to the minimum of the pattern
+    n > 0   down and up: each vertex steps to the minimum of the energy of its own edges;
+            n proximal rounds, this one included, are left
+    HOLD    no stalk moves
 
-What came up decides, for each sample by itself, about the next two and about the candidates:
+The *force* is the part of −∇E that can move a stalk. When a sweep has come up, the output chooses
+for each sample the next plan, and whether the vertices take a candidate as their stalk:
 
-    plan         and                                                 next plan   candidate
-    SOLVE, HOLD  no force on the stalks but rounding, nor shrinking  HOLD        dropped
-    HOLD         a force                                             SOLVE       –
-    SOLVE        the energy of a candidate is lower                  SOLVE       taken: the lowest
-    SOLVE        it is not                                           n           dropped
-    n > 1                                                            n − 1       –
-    1                                                                SOLVE       –
+    plan          condition                                           next plan   candidate
+    SOLVE, HOLD   the force is at rounding level, and a solve would   HOLD        none
+                  not shrink it further
+    HOLD          the force is larger than that                       SOLVE       none
+    SOLVE         a candidate has a lower energy than the stalks      SOLVE       the lowest
+    SOLVE         no candidate has                                    rounds      none
+    n > 1                                                             n − 1       none
+    1                                                                 SOLVE       none
+
+Here ``rounds`` is the number of proximal rounds that the rule sets.
 """
 
 from __future__ import annotations
@@ -31,52 +36,55 @@ SOLVE = 0.0
 HOLD = -1.0
 
 SHARES = 0.5 ** np.array([0.0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20])[:, None, None]
-"""Shares of the way to the minimum of a pattern, shape (shares, 1, 1). The way leads downhill at
-its beginning, but another pattern may take over before its end."""
+"""Shares of the way from the stalks to the minimum of the pattern, shape (shares, 1, 1). The energy
+falls at the beginning of the way, but the pattern may change before its end."""
 
 CANDIDATES = len(SHARES)
-"""Stalks that a solve puts forward for each sample, one a share."""
+"""Number of candidate stalks of a solve for each sample, one for each share."""
 
 ROUNDING = 4.0
-"""A force of no more than so many units of its rounding is none."""
+"""A force of at most this many times its rounding error counts as zero."""
 
 SHRINKAGE = 0.5
-"""A solve that leaves a larger share than this of a force of rounding is the last."""
+"""At rounding level, solving goes on while each solve leaves less than this share of the force."""
 
 SLACK = 4.0
-"""Energies may differ by so many units of their rounding through rounding alone."""
+"""An energy that is higher by at most this many times its rounding error counts as equal."""
 
 
 @dataclass(frozen=True, eq=False)
 class SampleState:
-    """What a sweep carries of every sample; arrays of shape (batch,) but for ``after``.
+    """State of each sample in a sweep; arrays of shape (batch,), except ``after``.
 
     Attributes
     ----------
     plan
-        SOLVE, HOLD, or a number of proximal rounds.
+        SOLVE, HOLD, or the number of proximal rounds left.
     solves
-        How often the sample has been solved, this time included.
+        Number of solves so far, this sweep included.
     taken
-        Which candidate becomes the stalk on the way down, counted from 1; 0 for none.
+        Number of the candidate that becomes the stalk on the way down, counted from 1; 0 for none.
     before
-        Energy of the stalks, summed over the edges on the way down.
+        Energy of the stalks, summed over the edges passed on the way down.
     blur
-        What rounding makes of that sum, the same way.
+        Rounding error of ``before``, summed in the same way.
     scale
-        Unit of rounding of the largest coordinate on the way down.
+        Unit of rounding of the largest coordinate met on the way down.
     force
-        Largest force on the stalks on the way down.
+        Largest absolute value of the force on a coordinate of a stalk, met on the way down.
     excess
-        The same beyond what rounding makes of it, each where it acts.
+        Largest difference, at least 0, between the force on a stalk and ``ROUNDING`` times the
+        rounding error of that force.
     last
-        Largest force before the last solve; infinite before the first.
+        ``force`` in the sweep before; infinite in the first.
     grain
-        What rounding makes of the vectors of this message; for the next vertex only.
+        Rounding error of the vectors of this message, for the next vertex only.
     same
-        1 while the candidates of the whole way have kept the pattern on the way up.
+        1 if the candidate at share 1 has the pattern of the stalks at every vertex passed on the
+        way up, otherwise 0.
     after
-        Energy of the candidates, summed over the edges on the way up, shape (shares, batch).
+        Energy of each candidate, summed over the edges passed on the way up, shape
+        (shares, batch).
     """
 
     plan: Array
@@ -94,13 +102,21 @@ class SampleState:
 
     @classmethod
     def blank(cls, batch: int) -> SampleState:
-        """Return the state of samples that are all to be solved."""
+        """Return the state of ``batch`` samples before the first sweep, all with the plan SOLVE."""
         rows = np.zeros((len(fields(cls)) - 1, batch))
         blank = cls(*[*rows, np.zeros((CANDIDATES, batch))])
         return replace(blank, force=np.full(batch, np.inf))
 
     def planned(self, plan: Array | float, taken: Array | float = 0.0) -> SampleState:
-        """Return the state with which a sweep of that plan begins."""
+        """Return the state at the beginning of a sweep.
+
+        Parameters
+        ----------
+        plan
+            Plan of each sample, shape (batch,), or one for all.
+        taken
+            Candidate that each sample takes, shape (batch,), or one for all; 0 (default) is none.
+        """
         blank = np.zeros_like(self.plan)
         plan = blank + plan
         return SampleState(
@@ -119,19 +135,19 @@ class SampleState:
         )
 
     def judged(self, rounds: float, precision: float) -> SampleState:
-        """Return the state of the next sweep down, after one that has come up.
+        """Return the state at the beginning of the next sweep, for the state of one that came up.
 
         Parameters
         ----------
         rounds
-            Proximal rounds for a sample with no candidate that is lower.
+            Number of proximal rounds for a sample that has no candidate of lower energy.
         precision
-            Machine epsilon of the stalks.
+            Machine epsilon of the precision of the stalks.
         """
         solving, stepping = self.plan == SOLVE, self.plan > 0.0
         after = np.where(np.isnan(self.after), np.inf, self.after)
-        # Within one pattern no solve raises the energy. What seems to is rounding, and the whole
-        # way then takes off the rest of the force.
+        # Within one pattern a solve cannot raise the energy: an increase is a rounding error. The
+        # candidate at share 1 then reduces the remaining force.
         level = self.before + SLACK * (self.blur + precision * self.before)
         whole = (self.same > 0.0) & (after[0] <= level)
         lowest = np.where(whole, 0, after.argmin(axis=0))
@@ -146,30 +162,30 @@ class SampleState:
 
     @property
     def settled(self) -> bool:
-        """Whether no sample is to move."""
+        """Whether the plan of every sample is HOLD."""
         return bool((self.plan == HOLD).all())
 
 
 HEAD = 2 + len(fields(SampleState)) - 1 + CANDIDATES
-"""Numbers of every sample in front of the vectors of a message."""
+"""Count of the numbers that precede the vectors in each row of a packed message."""
 
 
 @dataclass(frozen=True, eq=False)
 class SweepMessage:
-    """What one vertex tells the next.
+    """Message from one vertex of the path to the next.
 
     Attributes
     ----------
     number
-        Of the sweep.
+        Number of the sweep.
     origin
-        The number with which it began at the output; 0 for one that did not.
+        Number that the output gave to the sweep when it began it; 0 if the sweep began elsewhere.
     state
-        What is carried of every sample.
+        State of each sample.
     vectors
         Edge vectors, shape (vectors, dim, batch).
     curvature
-        That of a value, shape (batch, dim, dim); on the way down only.
+        Curvature of the value of the edge, shape (batch, dim, dim); None on the way up.
     """
 
     number: int
@@ -179,7 +195,7 @@ class SweepMessage:
     curvature: Array | None = None
 
     def packed(self) -> Array:
-        """Return it as one array with a row for each sample, so that it cannot arrive in parts."""
+        """Return the message as one array, a row for each sample, so that it arrives as a whole."""
         batch = len(self.state.plan)
         rows = [getattr(self.state, part.name) for part in fields(SampleState)]
         numbers = [np.full(batch, float(n)) for n in (self.number, self.origin)]
@@ -191,12 +207,22 @@ class SweepMessage:
 
 
 def number_of(packed: Array) -> int:
-    """Return the number of a packed message."""
+    """Return the sweep number of a packed message."""
     return int(packed[0, 0])
 
 
 def unpacked(packed: Array, dim: int, vectors: int) -> SweepMessage:
-    """Return the message that was packed."""
+    """Return the message that ``packed`` holds.
+
+    Parameters
+    ----------
+    packed
+        Result of ``SweepMessage.packed``, one row for each sample.
+    dim
+        Dimension of the edge stalk.
+    vectors
+        Number of edge vectors in the message.
+    """
     batch = len(packed)
     head, body = packed[:, :HEAD].T, packed[:, HEAD:]
     rows, split = len(fields(SampleState)) + 1, vectors * dim
@@ -210,16 +236,16 @@ def unpacked(packed: Array, dim: int, vectors: int) -> SweepMessage:
 
 
 def chosen(state: SampleState, candidates: Array, otherwise: Array) -> Array:
-    """Return the candidate that was taken in each sample, or what there is ``otherwise``.
+    """Return the candidate that each sample takes, or ``otherwise`` if it takes none.
 
     Parameters
     ----------
     state
-        Says which.
+        State whose ``taken`` gives the candidate of each sample.
     candidates
-        Shape (shares, dim, batch).
+        Candidates, shape (shares, dim, batch).
     otherwise
-        Shape (dim, batch).
+        Values of the samples that take none, shape (dim, batch).
     """
     taken = state.taken.astype(np.intp)
     best = np.take_along_axis(candidates, np.maximum(taken - 1, 0)[None, None, :], axis=0)[0]
@@ -232,9 +258,9 @@ def grain_of(x: Array, dtype: np.dtype[np.floating] | None = None) -> Array:
     Parameters
     ----------
     x
-        Shape (dim, batch).
+        Values, shape (dim, batch).
     dtype
-        Precision that ``x`` is held in, if it is not its own.
+        Precision in which the values are rounded; None (default) takes that of ``x``.
     """
     size = np.abs(x).max(axis=0).astype(np.float64)
     return np.asarray(np.finfo(dtype or x.dtype).eps * size)

@@ -1,4 +1,4 @@
-"""Adam, for one map by itself."""
+"""Adam, an optimiser with running means of the gradient and of its square."""
 
 from __future__ import annotations
 
@@ -20,17 +20,41 @@ from sheafnet.dynamics.optimisers.optimiser import (
 
 @dataclass(frozen=True)
 class Adam(Optimiser):
-    """Steps of about the rate in every entry, whatever the size of the gradient.
+    """Adam: steps of about the learning rate in every entry, whatever the size of the gradient.
 
-    m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², and a step of rate · m̂ / (√v̂ + ε) with both
-    divided by 1 − βⁿ after n steps (Kingma & Ba, "Adam", 2015).
+    With the gradient g of a batch, m ← β₁ m + (1 − β₁) g and v ← β₂ v + (1 − β₂) g². The step is
+    −rate · m̂ / (√v̂ + ε), with m̂ = m/(1 − β₁ⁿ) and v̂ = v/(1 − β₂ⁿ) after n steps (Kingma & Ba,
+    "Adam", 2015).
 
-    Attributes
+    Parameters
     ----------
-    beta1, beta2
-        In [0, 1).
+    rate
+        Learning rate in the first step after the warm-up; positive and finite.
+    schedule
+        ``"constant"`` (default) keeps the rate after the warm-up; ``"cosine"`` lowers it along half
+        a cosine to 0 at the end of the training (Loshchilov & Hutter, "SGDR", 2017).
+    warmup
+        Number of steps in which the rate rises linearly to ``rate``; 0 (default) for none.
+    weight_decay
+        Factor λ of the weight decay, 0 or more: every step also subtracts the present rate times
+        λ W from W, and nothing from b. It is decoupled from the gradient (Loshchilov & Hutter,
+        "Decoupled weight decay regularization", 2019). 0 (default) for none.
+    clip
+        Upper bound on the Frobenius norm of a step, without the weight decay, as a multiple of
+        ‖[W b]‖, or of 0.1 where that norm is smaller, so that a map of zeros can learn. Positive;
+        None (default) for no bound.
+    beta1
+        Decay factor β₁ of the mean of gradients, in [0, 1); default 0.9.
+    beta2
+        Decay factor β₂ of the mean of squared gradients, in [0, 1); default 0.99.
     epsilon
-        Positive.
+        ε, which bounds the step where the gradient is almost 0; positive, default 1e-8.
+
+    Raises
+    ------
+    InputError
+        If ``beta1``, ``beta2``, ``epsilon``, ``rate``, ``warmup``, ``weight_decay`` or
+        ``clip`` is out of its range, or there is no such schedule.
     """
 
     beta1: float = 0.9
@@ -67,7 +91,7 @@ class _AdamMoments(Moments):
         squares *= beta2
         square *= 1.0 - beta2
         squares += square
-        # m̂ / (√v̂ + ε), with the square root of the correction taken out of both.
+        # m̂ / (√v̂ + ε), with numerator and denominator multiplied by √(1 − β₂ⁿ).
         root = math.sqrt(1.0 - beta2**self._steps)
         scale = np.sqrt(squares, out=square)
         scale += self._settings.epsilon * root

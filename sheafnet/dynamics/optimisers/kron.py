@@ -1,4 +1,4 @@
-"""A natural gradient for one map, from the stalk and the tension of its own edge."""
+"""Kron, a natural gradient for one map from the stalk and the tension of its own edge."""
 
 from __future__ import annotations
 
@@ -16,21 +16,46 @@ LARGEST_DECAY = 0.95
 
 @dataclass(frozen=True)
 class Kron(Optimiser):
-    """The gradient, preconditioned by a Kronecker product of two second moments.
+    """A natural gradient: the gradient preconditioned by a Kronecker product of two second moments.
 
-    With ā = [a; 1] and the tension t of each sample, A and G are moving averages of ā āᵀ/B and
-    t tᵀ/B, over all steps at first and with the factor 0.95 later. The direction is
-    (G + √λ/π I)⁻¹ g (A + √λ π I)⁻¹ with π² = (tr A / dim A) / (tr G / dim G), which shares the
-    damping λ out between the two (Martens & Grosse, "Optimizing neural networks with
-    Kronecker-factored approximate curvature", 2015), averaged with ``momentum``. Both moments are
-    of the map's own edge, so nothing travels for it.
+    With ā = [a; 1], the tension t of each sample and the batch size B, A and G are moving averages
+    of ā āᵀ/B and t tᵀ/B. Step n keeps the share min(1 − 1/n, 0.95) of the old average. With the
+    gradient g = t āᵀ/B,
 
-    Attributes
+    U = (G + √λ/π I)⁻¹ g (A + √λ π I)⁻¹, where π² = (tr A / dim A) / (tr G / dim G)
+
+    divides the damping λ between the two factors (Martens & Grosse, "Optimizing neural networks
+    with Kronecker-factored approximate curvature", 2015). The step is −rate · m, with
+    m ← μ m + (1 − μ) U and the momentum μ. Stalk and tension belong to the map's own edge, so no
+    message is needed for the two moments. A step costs O(n_in³ + n_out³) operations.
+
+    Parameters
     ----------
+    rate
+        Learning rate in the first step after the warm-up; positive and finite.
+    schedule
+        ``"constant"`` (default) keeps the rate after the warm-up; ``"cosine"`` lowers it along half
+        a cosine to 0 at the end of the training (Loshchilov & Hutter, "SGDR", 2017).
+    warmup
+        Number of steps in which the rate rises linearly to ``rate``; 0 (default) for none.
+    weight_decay
+        Factor λ of the weight decay, 0 or more: every step also subtracts the present rate times
+        λ W from W, and nothing from b. It is decoupled from the gradient (Loshchilov & Hutter,
+        "Decoupled weight decay regularization", 2019). 0 (default) for none.
+    clip
+        Upper bound on the Frobenius norm of a step, without the weight decay, as a multiple of
+        ‖[W b]‖, or of 0.1 where that norm is smaller, so that a map of zeros can learn. Positive;
+        None for no bound. Default 0.05.
     damping
-        λ, positive.
+        Damping λ, positive and finite; default 1e-4.
     momentum
-        In [0, 1): m ← momentum m + (1 − momentum) U is the direction.
+        Momentum μ in [0, 1); default 0.9.
+
+    Raises
+    ------
+    InputError
+        If ``damping``, ``momentum``, ``rate``, ``warmup``, ``weight_decay`` or
+        ``clip`` is out of its range, or there is no such schedule.
     """
 
     damping: float = 1e-4
@@ -72,14 +97,14 @@ class _KronMoments(Moments):
         mean *= momentum
         try:
             mean += (1.0 - momentum) * self._preconditioned(g, stalks, tensions)
-        except np.linalg.LinAlgError:  # something is not finite: the owner's to report
+        except np.linalg.LinAlgError:  # an entry is not finite; the owner reports it
             mean[:] = np.nan
         return mean.copy()
 
     def _preconditioned(self, g: Array, A: Array, G: Array) -> Array:
         root = math.sqrt(self._settings.damping)
         tension = float(np.trace(G)) / len(G)
-        # Without any tension there is nothing to balance, and no gradient either.
+        # Where all tensions are 0 the gradient is 0 too, and any share will do.
         share = math.sqrt(float(np.trace(A)) / len(A) / tension) if tension > 0.0 else 1.0
         return _solve(A, root * share, _solve(G, root / share, g).T).T
 

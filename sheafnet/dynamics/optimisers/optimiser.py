@@ -1,4 +1,7 @@
-"""The base of local optimisers: a direction for one map, and how far to go along it."""
+"""The base class of local optimisers, and the state of one optimiser at one map.
+
+A concrete optimiser gives the direction; the base class gives the length of a step along it.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,18 @@ Schedule = Literal["constant", "cosine"]
 
 
 SMALLEST = 0.1
-"""Size that no map is taken to be below when its step is bounded."""
+"""Least value of ‖[W b]‖ that ``clip`` counts with, so that a map of zeros can learn."""
 
 
 class SavedState(NamedTuple):
-    """The state of an optimiser of one map, to go on from.
+    """The saved state of an optimiser at one map, from which training can be resumed.
 
     Attributes
     ----------
     steps
-        How many it has taken.
+        Number of steps taken.
     arrays
-        What its direction is made of, by name.
+        Arrays of the direction, by name; see ``Direction.arrays``.
     """
 
     steps: int
@@ -40,59 +43,79 @@ FRESH = SavedState(0, {})
 
 
 class Direction(Protocol):
-    """The state of one map: which way is down, after all that it has seen."""
+    """The direction of steps for one map, with its state: means of past gradients, for example.
+
+    The owner of the map keeps it; it is never sent to a neighbour.
+    """
 
     def arrays(self) -> dict[str, Array]:
-        """Return what it is made of, from which it can be made again; not copied."""
+        """Return the state as arrays by name, not copied; a new direction can be made of them."""
 
     def __call__(self, stalk: Array, tension: Array) -> Array:
-        """Return the way up, for [W b], as a new array of shape (n_out, n_in + 1).
+        """Return the direction for one batch, a new array of shape (n_out, n_in + 1) for [W b].
+
+        Like a gradient it points uphill: the map moves by −rate times the result.
 
         Parameters
         ----------
         stalk
-            a at the tail, shape (n_in, batch).
+            Stalk a at the tail of the edge, shape (n_in, batch).
         tension
-            Derivative of each sample's loss by W a + b, shape (n_out, batch).
+            Derivative of each sample's loss with respect to W a + b, or the vector that a learning
+            rule uses for it, shape (n_out, batch).
         """
 
 
 class Moments:
-    """Running means of one map, all there from the first step on, and how many steps there were."""
+    """Base of directions that keep running means, with the number of steps taken.
+
+    Parameters
+    ----------
+    saved
+        State to continue from. Its arrays are copied, because those of a received state are
+        read-only.
+    """
 
     def __init__(self, saved: SavedState) -> None:
         self._steps = saved.steps
         self._arrays = {name: array.copy() for name, array in saved.arrays.items()}
 
     def arrays(self) -> dict[str, Array]:
-        """Return them by name; see ``Direction``."""
+        """Return the running means by name; empty before the first step."""
         return self._arrays
 
 
 @dataclass(frozen=True)
 class Optimiser(abc.ABC):
-    """How a map learns. Instances hold settings only; the owner of a map keeps its state.
+    """The settings by which maps learn: the base class of all optimisers.
 
-    Attributes
+    An instance holds settings only, and all vertices share it. The owner of each affine map keeps a
+    state of its own, an ``OptimiserState``. How to write an optimiser is in the guide
+    ``sheafnet.dynamics.optimisers``.
+
+    Parameters
     ----------
     rate
-        Of the first step after the warm-up.
+        Learning rate in the first step after the warm-up; positive and finite.
     schedule
-        ``"constant"``, or ``"cosine"``, which falls from there to 0 over the whole training
-        (Loshchilov & Hutter, "SGDR", 2017).
+        ``"constant"`` (default) keeps the rate after the warm-up; ``"cosine"`` lowers it along half
+        a cosine to 0 at the end of the training (Loshchilov & Hutter, "SGDR", 2017).
     warmup
-        Steps over which the rate rises to ``rate`` in a straight line.
+        Number of steps in which the rate rises linearly to ``rate``; 0 (default) for none.
     weight_decay
-        Share of W, not of b, that is taken off in each step, times the rate: decoupled from the
-        gradient (Loshchilov & Hutter, "Decoupled weight decay regularization", 2019).
+        Factor λ of the weight decay, 0 or more: every step also subtracts the present rate times
+        λ W from W, and nothing from b. It is decoupled from the gradient (Loshchilov & Hutter,
+        "Decoupled weight decay regularization", 2019). 0 (default) for none.
     clip
-        Longest step, the decay aside, as a share of ‖[W b]‖ in Frobenius' norm, or of 0.1 where
-        that is less, so that a map of zeros can learn; None for any.
+        Upper bound on the Frobenius norm of a step, without the weight decay, as a multiple of
+        ‖[W b]‖, or of 0.1 where that norm is smaller, so that a map of zeros can learn. Positive;
+        None (default) for no bound.
 
     Raises
     ------
     InputError
-        If a setting is out of range.
+        If ``rate``, ``warmup``, ``weight_decay``, ``clip`` or a setting of a subclass is out of its
+        range, or there is no such schedule.
     """
 
     rate: float
@@ -111,7 +134,10 @@ class Optimiser(abc.ABC):
                 raise InputError(f"{name}: {rule}")
 
     def checks(self) -> dict[str, bool]:
-        """Return what must hold of the settings, and whether it does."""
+        """Return the conditions on the settings, each as error text → whether the setting passes.
+
+        A subclass adds its own to those of ``super().checks()``.
+        """
         return {
             f"rate is {self.rate}; it must be positive and finite": 0.0 < self.rate < math.inf,
             f"warmup is {self.warmup}; it must be 0 or more": self.warmup >= 0,
@@ -123,14 +149,41 @@ class Optimiser(abc.ABC):
 
     @abc.abstractmethod
     def direction(self, saved: SavedState = FRESH) -> Direction:
-        """Return the direction of a map from a saved state."""
+        """Return the direction of one map.
+
+        Parameters
+        ----------
+        saved
+            State to continue from; by default that before the first step, without arrays.
+
+        Returns
+        -------
+        Direction
+            A callable as ``sheafnet.dynamics.optimisers.optimiser.Direction`` describes it.
+        """
 
     def start(self, steps: int, saved: SavedState = FRESH) -> OptimiserState:
-        """Return the state of one map in a training of so many steps, new or saved."""
+        """Return the state of this optimiser at one map.
+
+        Parameters
+        ----------
+        steps
+            Number of steps of the whole training, which the schedule needs.
+        saved
+            State to continue from; by default that before the first step.
+        """
         return OptimiserState(self, steps, saved)
 
     def rate_at(self, step: int, steps: int) -> float:
-        """Return the rate of a step, from 0, of so many."""
+        """Return the learning rate of a step, after warm-up and schedule.
+
+        Parameters
+        ----------
+        step
+            Number of the step, from 0.
+        steps
+            Number of steps of the whole training.
+        """
         if step < self.warmup:
             return self.rate * (step + 1) / self.warmup
         if self.schedule == "constant":
@@ -140,33 +193,53 @@ class Optimiser(abc.ABC):
 
 
 class Learned(NamedTuple):
-    """A map after a step, and the length of the step, the decay aside, in Frobenius' norm."""
+    """A map after a step, and the Frobenius norm of the step without its weight decay."""
 
     map: Affine
     step: float
 
 
 class OptimiserState:
-    """The optimiser of one map at work, kept by the owner of the map."""
+    """The state of an optimiser at one map, kept by the owner of the map.
+
+    Parameters
+    ----------
+    optimiser
+        The settings.
+    steps
+        Number of steps of the whole training.
+    saved
+        State to continue from; by default that before the first step.
+    """
 
     def __init__(self, optimiser: Optimiser, steps: int, saved: SavedState = FRESH) -> None:
         self._optimiser = optimiser
         self._steps = steps
         self._step = saved.steps
         self._saved = saved
-        # Made from copies by whoever takes the first step: a state may have travelled, and
-        # arrays that have are read-only.
+        # Made at the first step, from copies: the arrays of a state that was sent to another host
+        # are read-only.
         self._direction: Direction | None = None
 
     def save(self) -> SavedState:
-        """Return all that it takes to go on from here."""
+        """Return a copy of the state, from which training can be resumed."""
         if self._direction is None:
             return self._saved
         arrays = {name: array.copy() for name, array in self._direction.arrays().items()}
         return SavedState(self._step, arrays)
 
     def step(self, before: Affine, stalk: Array, tension: Array) -> Learned:
-        """Return the map after one more step; see ``Direction`` for the arrays."""
+        """Return the map after one more step, and the norm of the step.
+
+        Parameters
+        ----------
+        before
+            The map before the step.
+        stalk
+            Stalk a at the tail of the edge, shape (n_in, batch).
+        tension
+            Derivative of each sample's loss with respect to W a + b, shape (n_out, batch).
+        """
         optimiser = self._optimiser
         rate = optimiser.rate_at(self._step, self._steps)
         self._step += 1
@@ -188,15 +261,25 @@ class OptimiserState:
 
 
 def norm(array: Array) -> float:
-    """Return Frobenius' norm."""
+    """Return the Frobenius norm of ``array``."""
     flat = array.ravel()
     return math.sqrt(float(flat @ flat))
 
 
 def gradient(stalk: Array, tension: Array) -> Array:
-    """Return t āᵀ/B with ā = [a; 1]: the mean over the batch, for [W b].
+    """Return t āᵀ/B with ā = [a; 1]: the gradient for [W b], a mean over the batch of size B.
 
-    Shapes (n_in, batch) and (n_out, batch) give (n_out, n_in + 1).
+    Parameters
+    ----------
+    stalk
+        Stalk a at the tail, shape (n_in, batch).
+    tension
+        Tension t of the edge, shape (n_out, batch).
+
+    Returns
+    -------
+    numpy.ndarray
+        A new array of shape (n_out, n_in + 1); its last column is for b.
     """
     dim, batch = stalk.shape
     g = np.empty((tension.shape[0], dim + 1), tension.dtype)

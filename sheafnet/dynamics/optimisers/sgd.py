@@ -1,4 +1,4 @@
-"""Gradient descent, with momentum if wanted."""
+"""Stochastic gradient descent, with or without momentum."""
 
 from __future__ import annotations
 
@@ -10,12 +10,37 @@ from sheafnet.dynamics.optimisers.optimiser import FRESH, Direction, Optimiser, 
 
 @dataclass(frozen=True)
 class Sgd(Optimiser):
-    """[W b] ← [W b] − rate v, with v ← momentum v + g (Polyak's heavy ball).
+    """Gradient descent with momentum: [W b] ← [W b] − rate v, with v ← momentum v + g.
 
-    Attributes
+    Here g is the gradient of a batch (Polyak's heavy ball, "Some methods of speeding up the
+    convergence of iteration methods", 1964).
+
+    Parameters
     ----------
+    rate
+        Learning rate in the first step after the warm-up; positive and finite.
+    schedule
+        ``"constant"`` (default) keeps the rate after the warm-up; ``"cosine"`` lowers it along half
+        a cosine to 0 at the end of the training (Loshchilov & Hutter, "SGDR", 2017).
+    warmup
+        Number of steps in which the rate rises linearly to ``rate``; 0 (default) for none.
+    weight_decay
+        Factor λ of the weight decay, 0 or more: every step also subtracts the present rate times
+        λ W from W, and nothing from b. It is decoupled from the gradient (Loshchilov & Hutter,
+        "Decoupled weight decay regularization", 2019). 0 (default) for none.
+    clip
+        Upper bound on the Frobenius norm of a step, without the weight decay, as a multiple of
+        ‖[W b]‖, or of 0.1 where that norm is smaller, so that a map of zeros can learn. Positive;
+        None (default) for no bound.
     momentum
-        In [0, 1). A steady gradient moves the map 1 / (1 − momentum) times as far.
+        Momentum in [0, 1); 0 (default) for none. Under a constant gradient, steps become
+        1 / (1 − momentum) times as long as without it.
+
+    Raises
+    ------
+    InputError
+        If ``momentum``, ``rate``, ``warmup``, ``weight_decay`` or
+        ``clip`` is out of its range, or there is no such schedule.
     """
 
     momentum: float = 0.0

@@ -1,4 +1,4 @@
-"""Newton's method on the pattern of the units: block elimination along the path."""
+"""Active-set, a Newton method on the activation pattern, by block elimination along the path."""
 
 from __future__ import annotations
 
@@ -19,27 +19,37 @@ from sheafnet.errors import RuleError
 
 @dataclass(frozen=True)
 class ActiveSet(Rule):
-    """Solve for one pattern of active, inactive and settled units after the other.
+    """A rule that solves for one activation pattern after the other until the pattern is right.
 
-    For a given pattern the energy is a quadratic, and its minimum one block elimination: a sweep
-    of messages down the path, and one up that puts the solution in place. The next pattern is
-    read off the exact minimisers of the gated stalks there. A solution, or a share of the way to
-    it, is kept if it lowers the energy, each sample by itself; where none does the vertices take
-    proximal steps. It ends at rounding level, in a few solves where ``prox`` takes thousands of
-    rounds.
+    In a pattern each unit is active, inactive or settled on its kink. For a given pattern the
+    energy is a quadratic, and one block elimination gives its minimum: a sweep of messages down the
+    path, and a sweep up that sets the stalks. The next pattern follows from the exact minimisers of
+    the gated stalks at that minimum. A solution, or a fraction of the way to it, is kept if it
+    lowers the energy; this is decided for each sample separately. If no fraction does, the vertices
+    take proximal steps instead. The rule is exact up to rounding, and needs a few solves where
+    ``prox`` needs thousands of rounds.
 
-    Attributes
+    It works on a path of alternating affine maps and ReLU gates whose input is held and whose
+    output is held or free. On any other problem ``sn.infer`` raises ``RuleError``.
+
+    Parameters
     ----------
     prox_sweeps
-        How often proximal steps go down the path and up again after a solve that was not kept.
+        Number of sweeps of proximal steps, down the path and up again, after a solve that was not
+        kept; a whole number, 1 or more, default 3.
+
+    Raises
+    ------
+    RuleError
+        If ``prox_sweeps`` is not a whole number of 1 or more.
 
     Notes
     -----
     A message on the way down holds a matrix of the size of the edge for every sample:
-    8 · batch · dim² bytes. Sweeps are slow where messages are: one takes as many hops as the path
-    is long. A restarted host comes back with the stalks of the start, and its samples begin
-    again from there; what the others have is kept. A run that is stopped while a solution is
-    being put in place may show a part of it only.
+    8 · batch · dim² bytes. A sweep takes as many hops as the path is long, so that it is slow where
+    messages are slow. A restarted host begins with the stalks of the start, while the other hosts
+    keep theirs; the solves begin again from these stalks. A run that is stopped during a sweep up
+    may return a cochain with only a part of the new solution.
     """
 
     prox_sweeps: int = 3
@@ -76,7 +86,7 @@ class ActiveSet(Rule):
 
 
 def _no_chain(sheaf: Sheaf) -> str | None:
-    """Return why ``sheaf`` is no path of alternating affine maps and gates; None if it is one."""
+    """Return why the rule cannot solve ``sheaf``; None if it is a path as the rule needs it."""
     edges = _in_order(sheaf)
     if edges is None:
         return "the graph is not a path from one tail to the next"
@@ -94,7 +104,7 @@ def _no_chain(sheaf: Sheaf) -> str | None:
 
 
 def _in_order(sheaf: Sheaf) -> list[Edge] | None:
-    """Return the edges from the vertex that is no head on; None if they are not one path."""
+    """Return the edges of a path from its first tail to its last head; None if it is no path."""
     leaving = {edge.tail: edge for edge in sheaf.edges}
     heads = {edge.head for edge in sheaf.edges}
     if not len(leaving) == len(heads) == len(sheaf.edges) == len(sheaf.vertices) - 1:
@@ -108,7 +118,7 @@ def _in_order(sheaf: Sheaf) -> list[Edge] | None:
 
 
 def _wrongly_pinned(sheaf: Sheaf, pins: Pins) -> str | None:
-    """Return what is wrong with ``pins`` on a path; None if nothing is."""
+    """Return why the rule cannot solve a path with these pins; None if it can."""
     (first,) = set(sheaf.vertices) - {edge.head for edge in sheaf.edges}
     (last,) = set(sheaf.vertices) - {edge.tail for edge in sheaf.edges}
     for vertex, stalk in pins.items():

@@ -1,4 +1,4 @@
-"""Iterating on δ instead of δᵀδ: the forward pass as message passing."""
+"""Coboundary, an iteration on δ instead of δᵀδ: the forward pass as message passing."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ from sheafnet.errors import RuleError, SheafError
 
 @dataclass(frozen=True)
 class Coboundary(Rule):
-    """x_head ← F_tail x_tail at every vertex.
+    """A rule that copies the tail's projection to the head: x_head ← F_tail x_tail.
 
-    With only the input pinned, δ on the free coordinates is unit lower triangular, so the
-    iteration is nilpotent: on a path it ends in as many lockstep rounds as there are free
-    vertices. It is the forward pass, and nothing pulls backwards, so it is refused wherever
-    anything else is pinned.
+    With only the input pinned, δ on the free coordinates is unit lower triangular. So the iteration
+    is nilpotent: on a path it ends in as many lockstep rounds as there are free vertices. The
+    result is the forward pass. Since no vertex reacts to its heads, ``sn.infer`` raises
+    ``RuleError`` unless exactly the inputs are pinned, all of them hard and whole, and every other
+    vertex is the head of one edge, by the identity. The rule has no parameters.
     """
 
     is_exact = True
     may_withhold = False
-    growth_limit = math.inf  # no descent: the forces grow as far as the forward pass does
+    growth_limit = math.inf  # the rule does not descend; its forces may be as large as the stalks
     remedy = "check the scale of the weights: the forward pass itself overflows"
 
     def check(self, sheaf: Sheaf, pins: Pins) -> None:
@@ -58,7 +59,13 @@ class Coboundary(Rule):
 
 @dataclass(frozen=True)
 class CoboundaryProgram(Program):
-    """Copies the latest projection of the tail."""
+    """The program of one free vertex, which copies the latest projection of its tail.
+
+    Attributes
+    ----------
+    incoming
+        Key of the tail's projection.
+    """
 
     incoming: Key
 
@@ -66,6 +73,6 @@ class CoboundaryProgram(Program):
         return star.received_all(inbox)
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Return the tail's projection as the new stalk, unless it is the stalk already."""
+        """Return the tail's projection as the new stalk, or no move if the two are equal."""
         latest = inbox[self.incoming]
         return Step(None if np.array_equal(latest, star.stalk) else latest)

@@ -1,4 +1,4 @@
-"""Heat flow: each vertex descends its own part of the energy."""
+"""Heat, the gradient flow of the energy in explicit steps."""
 
 from __future__ import annotations
 
@@ -16,19 +16,25 @@ from sheafnet.dynamics.star import Star
 from sheafnet.errors import RuleError
 
 SAFETY = 0.99
+"""Step as a share of the longest one that descends."""
 
 
 @dataclass(frozen=True)
 class Heat(Rule):
-    """x ← x − η ∇E at every vertex.
+    """A rule of explicit gradient steps, x ← x − η ∇E at every vertex.
 
-    Attributes
+    Parameters
     ----------
     dt
-        One step η for all vertices: the explicit Euler step of Bosca & Ghrist 2026 with
-        α = 1, which chatters for ever at a kink with a force on both sides. None, the default,
-        gives each vertex the step 0.99/d that it can justify by itself, where d bounds the
-        curvature of its own incident energy, and lets it rest on a kink.
+        The step size η for all vertices, positive and finite. This is the explicit Euler step of
+        Bosca & Ghrist 2026 with α = 1; at a kink with forces from both sides it oscillates and
+        never ends. None (default) lets each vertex choose η = 0.99/d, where d bounds the curvature
+        of the energy of its own edges and pins, and lets coordinates settle on kinks.
+
+    Raises
+    ------
+    RuleError
+        If ``dt`` is not positive and finite.
     """
 
     dt: float | None = None
@@ -49,20 +55,20 @@ class Heat(Rule):
 
 
 class HeatProgram(Program):
-    """The heat step of one vertex; ready once every projection was received.
+    """The heat steps of one vertex, ready once every projection has been received.
 
     Parameters
     ----------
     star
-        Where it starts.
+        Star of the vertex at its start.
     eta
-        The step.
+        Step size η.
     settles
-        Whether a coordinate may come to rest at 0, on a kink.
+        Whether coordinates are set to 0, on the kink, when they cross it in two steps in a row.
     """
 
     def __init__(self, star: Star, eta: float, *, settles: bool) -> None:
-        # With an array of its own precision NumPy multiplies sooner than with a Python number.
+        # NumPy multiplies faster by an array of the same precision than by a Python number.
         self._factor = np.asarray(-eta, star.stalk.dtype)
         self._below = star.stalk < 0.0 if settles else None
         self._passed: NDArray[np.bool_] | bool = False
@@ -71,7 +77,7 @@ class HeatProgram(Program):
         return star.received_all(inbox)
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Return x − η ∇E, or no move where the force is too small to matter."""
+        """Return x − η ∇E, or no move if no force exceeds the send threshold."""
         if star.stationarity(inbox) <= star.send_threshold:
             return Step(None)
         stalk = star.descent(inbox) * self._factor
@@ -81,13 +87,14 @@ class HeatProgram(Program):
         return Step(stalk)
 
     def _settle_on_kinks(self, stalk: Array, before: NDArray[np.bool_]) -> None:
-        """Put on its kink what would jump over it and back for ever.
+        """Set to 0 every coordinate that crosses 0 for the second step in a row.
 
-        A fixed step does. Whatever passes twice in a row is left there; if it does not belong
-        there, the next force takes it on.
+        With a fixed step such a coordinate would jump over its kink and back without end. If it is
+        not settled at 0, the force there moves it in the next step.
         """
         below = stalk < 0.0
-        # Hardly ever does anything pass; bytes tell that in a tenth of the time that masks take.
+        # In most steps no coordinate crosses 0. Comparing bytes shows that ten times as fast as
+        # comparing arrays.
         if below.tobytes() == before.tobytes():
             self._passed = False
             return

@@ -1,4 +1,4 @@
-"""The paper's flow: stalks and maps move together."""
+"""Joint, the flow of Bosca & Ghrist 2026, in which stalks and maps move together."""
 
 from __future__ import annotations
 
@@ -21,26 +21,37 @@ from sheafnet.errors import RuleError
 
 @dataclass(frozen=True)
 class Joint(LearningRule):
-    """ẋ = −α ∇ₓE and Ẇ = −β ∇_W E at once (Bosca & Ghrist 2026).
+    """The joint flow of stalks and maps, ẋ = −α ∇ₓE and Ẇ = −β ∇_W E (Bosca & Ghrist 2026).
 
-    A vertex moves its stalk, and the affine maps that it is the tail of, all from what it had
-    before the step. By themselves both take explicit Euler steps: the map on an edge with residual
-    r = W a + b − z moves by −β dt r aᵀ and −β dt Σ r, summed over the samples. ``stalks`` and the
-    optimiser of ``train`` put other local steps in their place.
+    In each step a vertex moves its stalk and the affine maps of which it is the tail, both from the
+    state before the step. By default both take explicit Euler steps: on an edge with residual
+    r = W a + b − z, W moves by −β dt Σ r aᵀ and b by −β dt Σ r, summed over the samples. The
+    parameter ``stalks`` and the optimiser given to ``sn.train`` replace these steps.
 
-    Attributes
+    Parameters
     ----------
-    alpha, beta
-        Rates of stalks and maps. The paper takes 1 and one over the number of samples.
+    alpha
+        Rate α of the stalks, positive and finite; default 1.0, as in the paper. Not used with
+        ``stalks``.
+    beta
+        Rate β of the maps, positive and finite; in the paper, one over the number of samples. None
+        (default) requires an optimiser for ``sn.train``; with an optimiser it is not used.
     dt
-        The step.
+        Step size of the Euler steps, positive and finite. None (default) requires ``stalks``, and
+        an optimiser for ``sn.train``.
     stalks
-        The rule by which stalks move instead: ``Prox("keep")`` or ``Heat()``, for example.
+        Rule by which the stalks move instead, ``Prox("keep")`` or ``Heat()`` for example; it must
+        have ``relaxes`` and must not take turns. None (default) takes Euler steps.
+    plan
+        Plan of the training, ``sheafnet.dynamics.training.plan.TrainingPlan``. ``sn.train`` sets
+        it; leave it at None (default).
 
     Raises
     ------
     RuleError
-        If a rate is not positive and finite, or stalks cannot move by that rule.
+        If ``alpha``, ``beta`` or ``dt`` is not positive and finite, if neither ``dt`` nor
+        ``stalks`` is given, or if the rule ``stalks`` takes turns or cannot move stalks while maps
+        learn.
     """
 
     alpha: float = 1.0
@@ -63,16 +74,27 @@ class Joint(LearningRule):
                 raise RuleError("joint: stalks cannot take turns; use Prox or Heat")
 
     def output_strength(self, outputs: int) -> float:  # noqa: ARG002
-        """Return 1: the paper's flow pulls the output as an edge would."""
+        """Return 1, the strength of the pin at the output: it pulls as an edge of the paper does.
+
+        Parameters
+        ----------
+        outputs
+            Number of output units, not used here.
+        """
         return 1.0
 
     def default_optimiser(self, samples: int) -> Optimiser:
-        """Return the Euler steps of the maps, which sum over so many samples.
+        """Return the optimiser that takes the Euler steps of the maps.
+
+        Parameters
+        ----------
+        samples
+            Number of samples. Optimisers use the mean over the samples, the flow uses the sum.
 
         Raises
         ------
         RuleError
-            If beta or dt is not given.
+            If ``beta`` or ``dt`` is None.
         """
         if self.beta is None or self.dt is None:
             raise RuleError("joint: give beta and dt, or an optimiser for the maps")
@@ -90,7 +112,17 @@ class Joint(LearningRule):
 
 
 class JointProgram(Program):
-    """The steps of one vertex: of its stalk unless it is held, and of its maps in any case."""
+    """The steps of one vertex, which move its maps, and its stalk unless that is held.
+
+    Parameters
+    ----------
+    star
+        Star of the vertex at its start.
+    plan
+        Plan of the training, with the optimiser.
+    stalks
+        Rule by which the stalk moves.
+    """
 
     def __init__(self, star: Star, plan: TrainingPlan, stalks: Rule) -> None:
         self._rule = stalks
@@ -105,7 +137,7 @@ class JointProgram(Program):
         return star.received_all(inbox)
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Return the stalk and the maps after one step."""
+        """Return the stalk and the maps after one step, both computed from the state before it."""
         maps = {}
         for inc, own, latest in zip(
             star.incidences, star.projections, star.latest(inbox), strict=True
@@ -120,5 +152,5 @@ class JointProgram(Program):
             self._stalks = self._rule.start(star)
         stalk = self._stalks.step(star, inbox).stalk
         if maps:
-            self._stalks = None  # what it knows of the maps is out of date
+            self._stalks = None  # the program may hold values computed from the old maps
         return Step(stalk, maps=maps)

@@ -1,4 +1,4 @@
-"""Tensions that move from heads to tails: the limit of a vanishing pull at the output."""
+"""Nudged, a learning rule that sends tensions from heads to tails."""
 
 from __future__ import annotations
 
@@ -15,16 +15,24 @@ from sheafnet.dynamics.training.learning_rule import BatchRule
 
 @dataclass(frozen=True)
 class Nudged(BatchRule):
-    """Learn from the tension of each edge, the residual that a vanishing pull would leave there.
+    """A rule by which each map learns from the tension of its own edge.
 
-    With a pin of strength γ at the output, the residuals of the equilibrium are γ t + O(γ²). The
-    tensions t are linear in the pull and follow from each other along the path: at the output
-    ∂loss/∂z of each sample, 2 (z − y)/n_out for the mean square and φ(z) − y for a cross-entropy,
-    and from a head to its tail DFᵀ t. The map on an edge learns from t āᵀ/B, which it has.
+    The tension t is the limit of r/γ as γ → 0, where r is the residual that a soft pin of strength
+    γ at the output leaves on the edge at equilibrium: r = γ t + O(γ²). Tensions follow from each
+    other along the path. At the output t is ∂loss/∂z of each sample: 2 (z − y)/n_out for the mean
+    square, φ(z) − y for the cross-entropy. A tail computes the next tension as DFᵀ t, with the
+    derivative DF of its map. With ā = [a; 1] and the batch size B, the map [W b] learns from
+    t āᵀ/B.
 
-    That is the gradient that backpropagation computes, to rounding. What is new is how: by
-    neighbours that exchange edge vectors, without a phase, a barrier or a global order, one round
-    a gradient. Stalks sit on the forward pass, so that discord is 0 throughout.
+    This is the gradient that backpropagation computes, up to rounding. The difference is that it is
+    computed by neighbours that exchange edge vectors, without a phase, a barrier or a global order,
+    in one round for each gradient. All stalks stay on the forward pass, so that the discord is 0.
+
+    Parameters
+    ----------
+    plan
+        Plan of the training, ``sheafnet.dynamics.training.plan.TrainingPlan``. ``sn.train`` sets
+        it; leave it at None (default).
     """
 
     def start(self, star: Star) -> Program:
@@ -32,7 +40,7 @@ class Nudged(BatchRule):
 
 
 class NudgedPass(BatchPass):
-    """The stalk on the way up, a tension on the way down."""
+    """The pass of a batch that sends projections up the path and tensions down."""
 
     down_kind = Kind.TENSION
 
@@ -40,7 +48,10 @@ class NudgedPass(BatchPass):
         raise NotImplementedError("one sweep is all")
 
     def go_down(self, inbox: Inbox, *, learn: bool) -> Step:  # noqa: ARG002
-        """Hand the tension on, pulled back; at the output, make it."""
+        """Learn from the tension from above, and send the tension of the edge below.
+
+        At the output the tension is computed from the targets.
+        """
         star = self.star
         below, above = ends(star)
         if above is not None:

@@ -1,4 +1,4 @@
-"""Each vertex goes to the minimum of its own part of the energy."""
+"""Prox, the rule of exact local minimisation."""
 
 from __future__ import annotations
 
@@ -20,24 +20,34 @@ from sheafnet.errors import RuleError, nearest
 Branch = Literal["lowest", "keep"]
 
 DAMPED = 0.9
+"""Damping where the exact steps of neighbours may swap their errors without end."""
 
 ROUNDING = 1000.0
-"""In units of the precision: no more than this share of a force is left by an exact step."""
+"""Largest share of the force that rounding leaves after an exact step, in machine epsilons."""
 
 
 @dataclass(frozen=True)
 class Prox(Rule):
-    """x ← the exact minimiser of the energy around the vertex, with its neighbours as they are.
+    """A rule by which each vertex moves to the minimiser of the energy around it.
 
-    Attributes
+    The energy around a vertex is that of its own edges and pins, with the neighbours' projections
+    kept fixed. Where the maps allow no formula for the minimiser, the vertex takes a step that
+    lowers this energy.
+
+    Parameters
     ----------
     branch
-        Which of two minima a gated stalk takes: the ``"lowest"``, or the one in whose basin it
-        is (``"keep"``), as the heat flow does.
+        The minimum that a gated coordinate takes where there are two: ``"lowest"`` (default) takes
+        the lower one, ``"keep"`` the one in whose basin the coordinate lies, as the heat flow does.
     damping
-        Share of the way that a vertex goes, in (0, 1]. None takes all of it where the graph has
-        two colours and what is pinned determines the rest, and 0.9 elsewhere: there neighbours
-        that step at once may swap their errors for ever.
+        Share of the way to the minimiser that a step goes, in (0, 1]. None (default) takes 1 if the
+        graph has two colours and the wholly held vertices determine all others, and 0.9 otherwise:
+        there, neighbours that step at the same time may swap their errors without end.
+
+    Raises
+    ------
+    RuleError
+        If there is no such branch, or ``damping`` is not in (0, 1].
     """
 
     branch: Branch = "lowest"
@@ -71,7 +81,17 @@ class Prox(Rule):
 
 @dataclass(frozen=True)
 class ProxProgram(Program):
-    """The proximal step of one vertex; ready once every projection was received."""
+    """The proximal steps of one vertex, ready once every projection has been received.
+
+    Attributes
+    ----------
+    proximal
+        Method that computes the minimiser.
+    damping
+        Share of the way to the minimiser that a step goes, in (0, 1].
+    rounding
+        Share of the force that may be left by rounding after an exact step.
+    """
 
     proximal: Proximal
     damping: float
@@ -81,13 +101,13 @@ class ProxProgram(Program):
         return star.received_all(inbox)
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Return the minimiser, or no move where the force is too small to matter."""
+        """Return the step towards the minimiser, or no move if no force exceeds the threshold."""
         force = star.stationarity(inbox)
         if force <= star.send_threshold:
             return Step(None)
         target = self.proximal.minimiser(star, inbox)
         if self.damping == 1.0:
-            # What rounding leaves of a large force may be worth another step.
+            # After a large force, the error that rounding leaves may exceed the threshold.
             settled = self.rounding * force <= star.send_threshold
             return Step(target, final=self.proximal.exact and settled)
         return Step(star.stalk + relaxed(star, target, self.damping))

@@ -1,4 +1,4 @@
-"""Stalks give way to a pull at the output, and maps to the discord that this leaves."""
+"""Relax, a learning rule by which stalks relax under a soft pin and maps learn from the discord."""
 
 from __future__ import annotations
 
@@ -25,26 +25,36 @@ from sheafnet.errors import RuleError
 
 @dataclass(frozen=True)
 class Relax(BatchRule):
-    """Learn from the discord of each edge after some sweeps under a soft pin at the output.
+    """A rule by which each map learns from the residual of its own edge under a soft pin.
 
-    Each batch begins on its forward pass. The output is pulled towards the targets with strength
-    γ, γ times the loss of each sample; the stalks move by a local rule, one vertex after the
-    other from the output down, and up and down again in every later sweep. Then each map learns
-    from t = r/γ of its own edge: local discrepancy and nothing else.
+    Each batch starts on its forward pass. The output is pulled towards the targets: γ times the
+    loss of each sample is added to the energy. In the first sweep the stalks move by a local rule
+    one after the other, from the output down; in every later sweep, up the path and down again.
+    Then each map learns from t = r/γ, with the residual r of its own edge.
 
-    As γ → 0 one sweep gives backpropagation in a local metric,
-    t_l = (I + W_l W_lᵀ)⁻¹ · ½ R_l W_{l+1}ᵀ t_{l+1} (no ½ R at the output, and no inverse at l = 1,
-    whose tail is held), which loses the gradient's direction with depth; many sweeps give the
-    gradient itself, with an error proportional to γ.
+    As γ → 0, one sweep gives backpropagation in a local metric,
+    t_l = (I + W_l W_lᵀ)⁻¹ · ½ R_l W_{l+1}ᵀ t_{l+1}, without ½ R at the output and without the
+    inverse at l = 1, whose tail is held. With depth this direction departs from the gradient. Many
+    sweeps give the gradient, with an error proportional to γ.
 
-    Attributes
+    Parameters
     ----------
     strength
-        γ, positive. In float32 keep it above 1e-2.
+        Strength γ of the soft pin, positive and finite; default 0.1. In float32 it should exceed
+        1e-2.
     sweeps
-        How often the stalks move up and down; a sweep is one round.
+        Number of sweeps for each batch, a whole number, 1 (default) or more. A sweep is one round.
     stalks
-        The rule by which they do: exact steps that stay in their basin, if it is not given.
+        Rule by which the stalks move, which must have ``relaxes``; default ``Prox("keep")``.
+    plan
+        Plan of the training, ``sheafnet.dynamics.training.plan.TrainingPlan``. ``sn.train`` sets
+        it; leave it at None (default).
+
+    Raises
+    ------
+    RuleError
+        If ``strength`` is not positive and finite, ``sweeps`` is not a whole number of 1 or more,
+        or the rule ``stalks`` cannot move stalks while maps learn.
     """
 
     strength: float = 0.1
@@ -54,7 +64,7 @@ class Relax(BatchRule):
     def __post_init__(self) -> None:
         if not 0.0 < self.strength < math.inf:
             raise RuleError(f"relax: strength is {self.strength}; it must be positive and finite")
-        if self.sweeps % 1 != 0 or self.sweeps < 1:  # NaN and infinity leave no whole rest
+        if self.sweeps % 1 != 0 or self.sweeps < 1:  # NaN and infinity have the remainder NaN
             raise RuleError(f"relax: sweeps is {self.sweeps}; it must be whole, 1 or more")
         require_relaxation("relax", self.stalks)
 
@@ -74,7 +84,21 @@ class Relax(BatchRule):
 
 
 class RelaxPass(BatchPass):
-    """The stalk moves both ways."""
+    """The pass of a batch in which the stalk moves on the way up and on the way down.
+
+    Parameters
+    ----------
+    rule
+        The rule, with its settings.
+    star
+        Star of the vertex for this batch.
+    data
+        Pins of all samples at an end of the path; None inside.
+    learner
+        Learner of the map above the vertex.
+    batch
+        Number of the first batch, from 0.
+    """
 
     down_kind = Kind.PROJECTION
 
@@ -87,7 +111,7 @@ class RelaxPass(BatchPass):
         self._stalks: Program | None = None
 
     def begin(self, inbox: Inbox) -> Step:
-        # What the rule for the stalks remembers is of the samples of the batch before.
+        # The program that moves the stalk may hold state of the samples of the batch before.
         self._stalks = None
         return super().begin(inbox)
 
@@ -95,7 +119,7 @@ class RelaxPass(BatchPass):
         return Step(self._moved(inbox), batch=BatchStep(self.star, self._up_to, self.batch))
 
     def go_down(self, inbox: Inbox, *, learn: bool) -> Step:
-        """Move, and learn from what is left."""
+        """Move the stalk, and in the last sweep learn from the residual that remains above."""
         _, above = ends(self.star)
         moved = self._moved(inbox)
         stalk = self.star.stalk if moved is None else moved
@@ -107,7 +131,7 @@ class RelaxPass(BatchPass):
         return Step(moved, maps=maps, batch=BatchStep(self.star, self._down_to, self.batch))
 
     def _moved(self, inbox: Inbox) -> Array | None:
-        """Return where the rule for the stalks moves the vertex; None if it stays."""
+        """Return the stalk after a step of the rule for the stalks; None if it does not move."""
         if self.star.pinned:
             return None
         if self._stalks is None:

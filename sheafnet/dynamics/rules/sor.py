@@ -1,4 +1,4 @@
-"""Over-relaxed proximal steps, in turns."""
+"""Sor, over-relaxed proximal steps of vertices that take turns."""
 
 from __future__ import annotations
 
@@ -15,32 +15,44 @@ from sheafnet.dynamics.star import Star
 from sheafnet.errors import RuleError
 
 MEMORY = 0.9
+"""Weight of the old value in the moving average of the shrinkage of steps."""
 REVISED_AFTER = 15
+"""Number of steps from one revision of ω to the next."""
 LARGEST = 1.95
+"""Largest ω that a vertex chooses."""
 GROWING = 1.02
+"""Ratio of successive step norms from which ω is lowered."""
 BACK_OFF = 0.7
+"""Factor by which ω − 1 is then multiplied."""
 
 
 @dataclass(frozen=True)
 class Sor(Rule):
-    """x ← x + ω (prox − x), successive over-relaxation, by vertices that take turns.
+    """A rule of successive over-relaxation, x ← x + ω (prox − x), by vertices that take turns.
 
-    Every edge carries one token, at first at the end that comes earlier in the sheaf. A vertex
-    steps when it holds those of all its edges to free neighbours, and each message of it hands
-    them over. However long messages take, the steps are those of a serial order, and no two
-    neighbours step at once.
+    Here prox is the minimiser of the energy around the vertex, as in `sn.Prox("lowest")`. Every
+    edge carries one token, at first at the end that comes earlier in ``Sheaf.vertices``. A vertex
+    steps when it holds the tokens of all edges to neighbours that are not wholly held, and its
+    messages pass these tokens on. So no two neighbours step at the same time, and whatever the
+    delays are, the steps are those of a serial order.
 
-    Attributes
+    Parameters
     ----------
     omega
-        In (0, 2). None has each vertex find its own from how fast its steps shrink.
+        Relaxation factor ω in (0, 2), the same at all vertices. None (default) lets each vertex
+        estimate its own from the ratio of its successive step norms, starting at 1.
+
+    Raises
+    ------
+    RuleError
+        If ``omega`` is not in (0, 2).
 
     Notes
     -----
-    With the ratio θ of successive step norms, a geometric moving average, the spectral radius μ
-    of the Jacobi iteration follows from (θ + ω − 1)² = θ ω² μ², and the best
-    ω = 2 / (1 + √(1 − μ²)) from μ (Young, "Iterative Solution of Large Linear Systems", 1971;
-    the adaptive use is that of Hageman & Young, "Applied Iterative Methods", 1981).
+    Let θ be a geometric moving average of the ratio of successive step norms. The spectral radius μ
+    of the Jacobi iteration follows from (θ + ω − 1)² = θ ω² μ², and the best factor from μ:
+    ω = 2 / (1 + √(1 − μ²)) (Young, "Iterative Solution of Large Linear Systems", 1971; for the
+    adaptive use see Hageman & Young, "Applied Iterative Methods", 1981).
     """
 
     omega: float | None = None
@@ -61,19 +73,30 @@ class Sor(Rule):
 
 
 class Relaxation:
-    """The relaxation factor of one vertex, fixed or found on the way."""
+    """The relaxation factor of one vertex, fixed or adapted during the run.
+
+    Parameters
+    ----------
+    omega
+        Fixed factor in (0, 2); None starts at 1 and adapts.
+
+    Attributes
+    ----------
+    omega
+        Present factor.
+    """
 
     def __init__(self, omega: float | None) -> None:
         self.omega = 1.0 if omega is None else omega
         self._adapts = omega is None
         self._steps = 0
         self._norm = 0.0
-        # Of the logarithm: near the best factor norms swing, and the mean of the ratios
-        # themselves is above 1 although the steps shrink.
+        # Moving average of the logarithms of the ratios. Near the best factor the norms oscillate,
+        # so that the mean of the ratios themselves exceeds 1 although the steps shrink.
         self._mean: float | None = None
 
     def observe(self, norm: float) -> None:
-        """Take note of the norm of a step."""
+        """Record the norm of a step, and revise the factor after every fifteenth."""
         if not self._adapts:
             return
         if self._norm > 0.0 and norm > 0.0:
@@ -97,11 +120,18 @@ class Relaxation:
 
 @dataclass(frozen=True)
 class SorProgram(Program):
-    """The steps of one vertex.
+    """The over-relaxed steps of one vertex.
 
-    Who holds the token of an edge follows from the sequences of the two ends, which only grow:
-    the end that leads, if the other has come as far as it; the other, if the leading end is
-    ahead. So it cannot be at both ends, nor be lost.
+    The two sequences of an edge's ends, which only grow, tell which end holds its token. If the
+    sequence of the leading end is ahead, the other end holds it, else the leading end. So the token
+    is never at both ends and cannot be lost.
+
+    Attributes
+    ----------
+    proximal
+        Method that computes the minimiser.
+    relaxation
+        Relaxation factor of the vertex.
     """
 
     proximal: Proximal
@@ -110,14 +140,14 @@ class SorProgram(Program):
     def ready(self, star: Star, inbox: Inbox) -> bool:
         if not star.received_all(inbox):
             return False
-        for key, leads in star.turns:  # noqa: SIM110 - asked often, and a loop is faster
+        for key, leads in star.turns:  # noqa: SIM110 - called often, and a loop is faster
             if inbox.sequence(key) + leads <= star.sequence:
                 return False
         return True
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Return the over-relaxed minimiser; what it says hands the tokens over."""
-        if not star.turns:  # nobody to wait for, or to be waited for by
+        """Return the over-relaxed move; the messages of the step pass the tokens on."""
+        if not star.turns:  # no neighbour can move, so there are no turns
             stationary = star.stationarity(inbox) <= star.send_threshold
             return Step(None if stationary else self.proximal.minimiser(star, inbox))
         turn = max([inbox.sequence(key) + leads for key, leads in star.turns])

@@ -1,18 +1,19 @@
-"""A batch as it passes one vertex of a path, up and down.
+"""The pass of one batch at one vertex of a path, up and down.
 
-It is carried along by two messages a sweep, one on the way up from the input and one on the way
-down from the targets. A vertex knows which it waits for, and for which batch::
+A batch makes one sweep or more. In each sweep one message travels up from the input and one down
+from the targets, both tagged with the number of the batch. A vertex waits for them in turn:
 
     vertex   on the way up                          on the way down
-    input    waits for nothing: takes the inputs    waits for the vertex above; its map learns
-             of the batch, and sends them up         from what it receives
-    inner    waits for the vertex below, moves,     waits for the vertex above, moves or not, sends
-             sends it up                            it down; its map, if it has one, learns
-    last     waits for the vertex below, takes      waits for nothing: sends down what the targets
-             the targets of the batch               make of it
+    input    waits for nothing; takes the inputs    waits for the vertex above; its map learns
+             of the batch and sends them up         in the last sweep
+    inner    waits for the vertex below, moves      waits for the vertex above, moves if the rule
+             and sends its projection up            says so, sends a message down; its map, if it
+                                                    has one, learns in the last sweep
+    last     waits for the vertex below; takes      waits for nothing; sends down a message that
+             the targets in the first sweep         it computes from the targets
 
-On the way down of the last sweep a vertex also waits until it has learned from every batch before.
-After that the next batch may come: number b + F, with F of them in flight.
+On the way down of the last sweep a vertex also waits until it has learned from all earlier batches.
+After batch b the pass waits for batch b + F, where F batches are in flight.
 """
 
 from __future__ import annotations
@@ -30,30 +31,30 @@ from sheafnet.dynamics.training.map_learner import MapLearner
 
 
 class BatchPass(abc.ABC):
-    """One batch at a time.
+    """State machine of one vertex for one batch at a time, every F-th of the training.
 
     Parameters
     ----------
     star
-        The vertex as this batch has it: its stalk, its pins and its maps.
+        Star of the vertex for these batches, with its own stalk, pins and maps.
     data
-        The pins of all samples, at an end of the path.
+        Pins of all samples at an end of the path; None at an inner vertex.
     learner
-        What the vertex learns, from these batches and from others.
+        Learner of the map above the vertex, shared by all passes of the vertex.
     batch
-        The first, from 0.
+        Number of the first batch, from 0.
 
     Attributes
     ----------
     batch
-        Which is passing, or comes next.
+        Number of the batch that is passing, or that is expected next.
     """
 
     sweeps: int = 1
-    """How often a batch goes up and down."""
+    """Number of times that a batch goes up and down."""
 
     down_kind: ClassVar[Kind]
-    """What is sent on the way down."""
+    """Kind of the messages on the way down."""
 
     def __init__(
         self, star: Star, data: StalkPins | None, learner: MapLearner, batch: int = 0
@@ -73,7 +74,7 @@ class BatchPass(abc.ABC):
         self.expect(batch)
 
     def expect(self, batch: int) -> None:
-        """Wait for the messages of a batch."""
+        """Make the pass wait for the messages of ``batch``, from its first way up."""
         below, above = self._keys
         self.batch = batch
         self._going_up = True
@@ -82,7 +83,7 @@ class BatchPass(abc.ABC):
         self._from_above = None if above is None else above._replace(tag=batch)
 
     def ready(self, inbox: Inbox) -> bool:
-        """Return whether the batch can go on here."""
+        """Return whether the message that the pass waits for is there and a step is allowed."""
         learner = self.learner
         if self._going_up:
             if self.batch >= learner.plan.steps:
@@ -101,7 +102,7 @@ class BatchPass(abc.ABC):
         return self._sweep == self.sweeps - 1
 
     def step(self, inbox: Inbox) -> Step:
-        """Go one way, and be ready for the other."""
+        """Make the step of the present way, up or down, and switch to the other way."""
         if self._going_up:
             self._going_up = False
             if self._from_below is not None:
@@ -120,7 +121,7 @@ class BatchPass(abc.ABC):
         return step
 
     def begin(self, inbox: Inbox) -> Step:
-        """Be on the forward pass of the batch, and at an end of the path have its data."""
+        """Put the stalk on the forward pass; at an end of the path, also pin the samples."""
         batch = self.batch
         pins = None
         if self._data is not None:
@@ -134,15 +135,18 @@ class BatchPass(abc.ABC):
 
     @abc.abstractmethod
     def go_up(self, inbox: Inbox) -> Step:
-        """Go up in a later sweep."""
+        """Return the step on the way up in the second or a later sweep."""
 
     @abc.abstractmethod
     def go_down(self, inbox: Inbox, *, learn: bool) -> Step:
-        """Go down, and learn if that is due."""
+        """Return the step on the way down, with the learned map if ``learn`` is true."""
 
 
 def ends(star: Star) -> tuple[Incidence | None, Incidence | None]:
-    """Return the ends of the edge below a vertex of a path and of that above, as they are now."""
+    """Return the incidences of a vertex of a path with the edge below and the edge above.
+
+    Each is None where the vertex has no such edge. They hold the maps that ``star`` has now.
+    """
     below = above = None
     for inc in star.incidences:
         if inc.is_tail:

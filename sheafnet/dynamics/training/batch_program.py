@@ -1,15 +1,16 @@
-"""The program of a vertex that learns from batches as they pass, up and down a path.
+"""The program of a vertex that learns from batches, while these pass up and down a path.
 
-Up to F batches are in flight. Number b begins when the vertex has learned from number b − F, and
-it meets, up and down, the map that came of that: every vertex uses the map after b − F + 1 steps,
-however many it has taken meanwhile. The steps themselves are taken in order. So the network moves
-by W ← W − η g(W of F − 1 steps ago; batch b), at every vertex alike, and where and how it runs
-changes nothing: with F = 1 it is trained as in one place, with more of them by the gradients of a
-network that is F − 1 steps old. There is no barrier, no phase and no clock, and however long
-messages take, none of a batch can be taken for that of another.
+Up to F batches are in flight. At each vertex batch b begins when the vertex has learned from batch
+b − F. For batch b the vertex uses, up and down, the map after b − F + 1 steps, even if it has taken
+more steps since. The steps are taken in the order of the batches. So the network moves by
+W ← W − η g(W of F − 1 steps ago; batch b) at every vertex, independently of runtime and placement.
+With F = 1 this is ordinary training; with F > 1 gradients are those of the network F − 1 steps ago.
+There is no barrier, no phase and no clock. Messages carry the number of their batch, so those of
+two batches cannot be confused, whatever the delay.
 
-The idea of several versions of a map is that of Narayanan et al., "PipeDream: generalized pipeline
-parallelism for DNN training" (2019), who call it weight stashing with vertical synchronisation.
+The idea of keeping several versions of a map is due to Narayanan et al., "PipeDream: generalized
+pipeline parallelism for DNN training" (2019), where it is called weight stashing with vertical
+synchronisation.
 """
 
 from __future__ import annotations
@@ -32,7 +33,18 @@ Maker: TypeAlias = Callable[[Star, StalkPins | None, MapLearner, int], BatchPass
 
 
 def batch_program(star: Star, plan: TrainingPlan, make: Maker) -> BatchProgram:
-    """Return the program of a vertex; ``make`` gives what passes its star, or one like it."""
+    """Return the program of a vertex with one pass for each batch in flight.
+
+    Parameters
+    ----------
+    star
+        Star of the vertex; the first pass uses it, and each other pass uses a twin of it.
+    plan
+        Plan of the training.
+    make
+        Function that returns the pass for a star, the pins of all samples at this vertex (None if
+        it has none), the learner and the number of the first batch.
+    """
     learner = MapLearner(plan, ends(star)[1])
     stars = [star, *(star.twin() for _ in range(plan.batches_in_flight - 1))]
     passes = [make(own, star.pins, learner, batch) for batch, own in enumerate(stars)]
@@ -40,29 +52,29 @@ def batch_program(star: Star, plan: TrainingPlan, make: Maker) -> BatchProgram:
 
 
 class BatchProgram(Program):
-    """The passes at one vertex, one for each batch in flight.
+    """Program with the passes of one vertex, one for each batch in flight.
 
     Parameters
     ----------
     learner
-        What the vertex learns.
+        Learner of the map above the vertex.
     passes
-        Of the first batches, in order.
+        Passes of the first F batches, in order.
     """
 
     greets = False
 
     def __init__(self, learner: MapLearner, passes: list[BatchPass]) -> None:
         self._learner = learner
-        # The oldest batch first: it is the next to be learned from.
+        # The oldest batch comes first: it is the next that the vertex learns from.
         self._passes = deque(passes)
 
     def ready(self, star: Star, inbox: Inbox) -> bool:  # noqa: ARG002
-        # Trouble is a reason to step, so that whoever steps the vertex sees it.
+        # A vertex whose map has diverged counts as ready, so that its runtime notices.
         return self._learner.trouble is not None or self._due(inbox) is not None
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Let the oldest batch go on that can."""
+        """Make one step of the oldest batch that is ready."""
         batch_pass = self._due(inbox)
         if batch_pass is None or self._learner.trouble is not None:
             return Step(None, batch=BatchStep(star))
@@ -101,7 +113,7 @@ class BatchProgram(Program):
         self._learner.forget(step)
 
     def stationarity(self, star: Star, inbox: Inbox) -> float:  # noqa: ARG002
-        """Return 0: batches put the stalks where they are; infinite if a step was not finite."""
+        """Return 0, since batches set the stalks; infinity if a step of the map was not finite."""
         return math.inf if self._learner.trouble else 0.0
 
     @property

@@ -1,4 +1,4 @@
-"""Rules under which vertices change their maps: all the time, or in steps from batches."""
+"""Base classes of the rules that train: maps change all the time, or in steps from batches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LearningRule(Rule):
     Attributes
     ----------
     plan
-        Which batches, how many steps and which optimiser; given by ``train``.
+        Batches, number of steps and optimiser; None until ``sheafnet.api.train`` sets it.
     """
 
     plan: TrainingPlan | None = field(default=None, repr=False, kw_only=True)
@@ -29,37 +29,54 @@ class LearningRule(Rule):
 
     @property
     def rounds_per_step(self) -> int:
-        """How many rounds a step takes."""
+        """Number of rounds in a step."""
         return 1
 
     @property
     def loss_weight(self) -> float:
-        """Factor of the loss of each sample."""
+        """Factor that multiplies the loss of each sample in the energy."""
         return 1.0
 
     def output_strength(self, outputs: int) -> float:
-        """Return the strength of the pin at an output of so many units without an activation.
+        """Return the strength of the soft pin at an output with the identity as activation.
 
-        The loss of a sample is ‖z − y‖²/n_out: the energy of a pin of strength 2/n_out.
+        The loss of a sample is ‖z − y‖²/n_out, which is the energy of a pin of strength 2/n_out;
+        the result is that strength times ``loss_weight``.
+
+        Parameters
+        ----------
+        outputs
+            n_out, the number of outputs.
         """
         return 2.0 * self.loss_weight / outputs
 
     def default_optimiser(self, samples: int) -> Optimiser:  # noqa: ARG002
-        """Return the optimiser that the rule has of its own, for so many samples in a step.
+        """Return the optimiser that the rule uses when the user gives none.
+
+        Parameters
+        ----------
+        samples
+            Number of samples in a step.
 
         Raises
         ------
         InputError
-            If it has none.
+            If the rule has no optimiser of its own, as here.
         """
         raise InputError("train: give an optimiser: Sgd(…), Adam(…) or Kron(…)")
 
     def with_plan(self, plan: TrainingPlan) -> Self:
-        """Return the rule with a plan of training."""
+        """Return a copy of the rule with ``plan``."""
         return replace(self, plan=plan)
 
     def require_plan(self) -> TrainingPlan:
-        """Return the plan; ``RuleError`` if there is none."""
+        """Return the plan.
+
+        Raises
+        ------
+        RuleError
+            If the rule has no plan, because it was not started by ``sheafnet.api.train``.
+        """
         if self.plan is None:
             raise RuleError("a rule that learns has no plan: use train(net, x, y, …)")
         return self.plan
@@ -67,11 +84,17 @@ class LearningRule(Rule):
 
 @dataclass(frozen=True)
 class BatchRule(LearningRule):
-    """A rule that learns in steps, one for each batch; a run under it ends with the last step."""
+    """A rule that learns in steps, one for each batch; a run under it ends with the last step.
+
+    Attributes
+    ----------
+    plan
+        Batches, number of steps and optimiser; None until ``sheafnet.api.train`` sets it.
+    """
 
     remedy = "lower the rate of the optimiser, or set its clip"
 
     def turns(self, sheaf: Sheaf) -> list[Sequence[str]]:
-        """Return the vertices of a path from the input to the output and back, each a turn."""
+        """Return one turn for each vertex of a path, from the input to the output and back."""
         names = sheaf.vertices
         return [[name] for name in (*names, *reversed(names))]

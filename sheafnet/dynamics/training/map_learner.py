@@ -1,4 +1,4 @@
-"""The learner of one map: it moves the map batch after batch, and keeps states to go on from."""
+"""The learner of one map, which updates it after each batch and keeps states for snapshots."""
 
 from __future__ import annotations
 
@@ -16,30 +16,35 @@ from sheafnet.dynamics.training_state import EdgeState, EdgeStats, StepEdge
 
 
 class MapLearner:
-    """The steps of one vertex, and of the map on the edge above it if that learns.
+    """Learner of the map on the edge above a vertex, and counter of the vertex's steps.
+
+    An edge without an affine map (gate, output) has statistics but no map that learns.
 
     Parameters
     ----------
     plan
-        How, and for how long.
+        Plan of the training.
     above
-        The end of the edge above; None at the output.
+        The vertex's incidence with the edge above; None at the output.
 
     Attributes
     ----------
+    plan
+        Plan of the training.
     edge
-        Above; empty at the output.
+        Name of the edge above; empty at the output.
     step
-        How many batches have been learned from.
+        Number of batches that the vertex has learned from.
     versions
-        The map after each of the last steps, as many as there are batches in flight: that of the
-        oldest batch first, the newest map last. Empty where nothing learns.
+        The map after each of the last F steps, where F batches are in flight: the map of the
+        oldest batch first, the newest map last. Empty where no map learns.
     edge_states
-        What was wanted of past steps.
+        (step, edge) → state of the edge after that step, for each step that a snapshot needs.
     draining
-        Whether no batch is to begin any more, and every step is kept, since one is the last.
+        Whether new batches no longer begin. The state is then kept after every step, since any
+        of them may be the last.
     trouble
-        What exploded, if something did.
+        Description of a step that was not finite; None if all were.
     """
 
     def __init__(self, plan: TrainingPlan, above: Incidence | None) -> None:
@@ -54,23 +59,25 @@ class MapLearner:
         if above is not None and isinstance(above.map, Affine):
             self.versions.extend([above.map] * plan.batches_in_flight)
             self._optimiser_state = plan.optimiser.start(plan.steps)
-        # Edge vectors of the last step, from which statistics are made when somebody asks.
+        # Arguments of the last step; the statistics are computed from them on request only.
         self._seen: tuple[int, Array | None, Array, float] | None = None
 
     def learn(self, stalk: Array, residual: Array | None, tension: Array) -> dict[str, Affine]:
-        """Learn from one batch more, seen from the tail of the edge above.
+        """Update the map from one more batch, and keep the state if a snapshot needs it.
 
         Parameters
         ----------
         stalk
-            Of the tail, shape (n_in, batch).
-        residual, tension
-            Of the edge, shape (edge dim, batch); no residual stands for one of zeros.
+            Stalk of the vertex, the tail of the edge, shape (n_in, batch).
+        residual
+            Residual of the edge, shape (edge dim, batch); None stands for zeros.
+        tension
+            Tension of the edge, shape (edge dim, batch).
 
         Returns
         -------
         dict of str to Affine
-            Edge → its newest map, if it learns.
+            Edge → its newest map; empty where no map learns or the step was not finite.
         """
         step = self.step + 1
         length = 0.0
@@ -87,7 +94,7 @@ class MapLearner:
         return {} if after is None else {self.edge: after}
 
     def drain(self) -> None:
-        """Let no batch begin any more; keep the last step as well."""
+        """Set ``draining``, so that no new batch begins, and keep the state after the last step."""
         if self.draining:
             return
         self.draining = True
@@ -95,7 +102,7 @@ class MapLearner:
             self._keep()
 
     def _keep(self) -> None:
-        """Keep all that it takes to go on from the last step."""
+        """Add the state after the last step to ``edge_states``."""
         stats = self.edge_stats[self.edge]
         *earlier, newest = self.versions or (None,)
         saved = None if self._optimiser_state is None else self._optimiser_state.save()
@@ -103,7 +110,7 @@ class MapLearner:
 
     @property
     def edge_stats(self) -> Mapping[str, EdgeStats]:
-        """Edge → what was last seen there."""
+        """Edge → its statistics in the last step; empty before the first."""
         if self._seen is None:
             return {}
         step, residual, tension, length = self._seen
@@ -111,7 +118,16 @@ class MapLearner:
         return {self.edge: EdgeStats(step, discord, _mean_square(tension), length)}
 
     def recall(self, step: int, state: EdgeState | None) -> None:
-        """Go on after so many steps, with what was kept of the edge above then."""
+        """Set the learner back to the state after an earlier step.
+
+        Parameters
+        ----------
+        step
+            Number of steps taken by then.
+        state
+            State of the edge above after that step; None, or one without a map, where no map
+            learns.
+        """
         self.step = step
         if self._optimiser_state is not None and state is not None and state.map is not None:
             assert state.saved is not None
@@ -119,7 +135,7 @@ class MapLearner:
             self._optimiser_state = self.plan.optimiser.start(self.plan.steps, state.saved)
 
     def forget(self, step: int) -> None:
-        """Drop what is kept up to that step."""
+        """Delete the kept states of all steps up to ``step``, which is included."""
         for key in [key for key in self.edge_states if key[0] <= step]:
             del self.edge_states[key]
 

@@ -1,4 +1,4 @@
-"""The plan of a training: from which batches, for how many steps, and by which optimiser."""
+"""The plan of a training: its batches, its number of steps and its optimiser."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from sheafnet.dynamics.optimisers.optimiser import Optimiser
 
 
 class Batches(Protocol):
-    """Which samples a step is made from: a pure function of the number of the step."""
+    """The samples of each step: a pure function of the number of the step."""
 
     @property
     def size(self) -> int:
-        """Samples in a batch."""
+        """Number of samples in a batch."""
 
     def columns(self, step: int) -> Columns:
-        """Return those of a step, from 0."""
+        """Return the columns of the samples of ``step``, counted from 0."""
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """The same for every vertex, which needs nothing else to know what is due.
+    """Plan of a training, a copy of which every vertex has.
 
     Attributes
     ----------
     optimiser
-        How every map learns.
+        Optimiser of every map.
     batches
-        What from; only the ends of the network, which have the data, ask.
+        Samples of each step; used only at the two ends of the network, which hold the data.
     steps
-        How many steps there are.
+        Number of steps in the training.
     evaluate_every
-        Steps from one evaluation to the next; all maps are kept after those.
+        Number of steps from one evaluation to the next. Every map is kept after such a step.
     batches_in_flight
-        How many batches may be in flight at a time.
+        Largest number of batches in flight at a time, at least 1 (default).
     """
 
     optimiser: Optimiser
@@ -45,5 +45,5 @@ class TrainingPlan:
     batches_in_flight: int = 1
 
     def evaluates_at(self, step: int) -> bool:
-        """Return whether the network is evaluated after so many steps."""
+        """Return whether the network is evaluated after ``step`` steps."""
         return step % self.evaluate_every == 0 or step == self.steps
