@@ -13,49 +13,85 @@ from sheafnet.runtime.snapshot import Snapshot
 
 
 class RunHooks:
-    """Called by a runtime between rounds or waves; these leave every run as it is.
+    """Hooks that a runtime calls between rounds or waves; those of this base class do nothing.
 
     Attributes
     ----------
     stopping
-        Whether the run is to end.
+        Whether the runtime shall end the run. The runtime reads it after ``on_round`` and after
+        ``wait_for_change``.
     """
 
     stopping: bool = False
 
     def on_round(self, rounds: int, progress: Callable[[], Progress]) -> None:
-        """Take the chance to see how far the run has come.
+        """Receive the number of rounds, with a function that returns the progress.
 
         Parameters
         ----------
         rounds
-            How many there have been.
+            Number of rounds so far.
         progress
-            Gives the progress. That is what costs: hooks that do not call it cost one call.
+            Function that returns the progress. It may be slow, so call it only when the progress
+            is needed.
         """
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
-        """Take every map as it was after the same step, where maps learn in steps.
+        """Receive a snapshot: every map after the same step. Called for rules that learn in steps.
 
-        Snapshots come in order, and none that was asked for is left out.
+        Snapshots come in the order of their steps. There is one for each step at which the training
+        plan asks for an evaluation, and one for the last step of a run that is stopped early.
+
+        Parameters
+        ----------
+        snapshot
+            The snapshot.
         """
 
     def new_pins(self) -> Pins | None:
-        """Return the pins to obey from now on, and no others; None for no change.
+        """Return new pins, which replace all present pins; None for no change.
 
-        Whoever asks must see that the change is made.
+        A call that returns pins may return None the next time, so the caller must put them into
+        force.
         """
         return None
 
     def on_settled(self, record: Record) -> None:
-        """Take the result of a run that stays, which has converged under the present pins."""
+        """Receive the result of a stay run that has converged under the present pins.
+
+        The runtime may call this more than once for the same pins.
+
+        Parameters
+        ----------
+        record
+            The record of the run so far.
+        """
 
     def wait_for_change(self) -> None:
-        """Return when a run that stays and has settled has something to do again."""
+        """Block until a settled stay run has new pins or shall stop.
+
+        A runtime whose hosts go on meanwhile need not call this.
+        """
 
 
 class Runtime(Protocol):
-    """Runs a problem to its end."""
+    """The place where a problem is run; see ``sheafnet.runtime`` on how to add one."""
 
     def run(self, problem: Problem, hooks: RunHooks) -> Record:
-        """Run ``problem``, calling ``hooks`` between its rounds or waves."""
+        """Run ``problem`` to its end and return the record.
+
+        Parameters
+        ----------
+        problem
+            What to run.
+        hooks
+            Hooks that are called between rounds or waves.
+
+        Raises
+        ------
+        RuleError
+            If the rule cannot begin at a vertex.
+        SheafnetError
+            If the runtime cannot run the problem. Each runtime documents its own errors. A run
+            that does not converge is no error: its record has another ``sn.Outcome``.
+        """

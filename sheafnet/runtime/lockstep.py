@@ -1,4 +1,4 @@
-"""The lockstep executor: one group in rounds, which the other runtimes are held to."""
+"""The lockstep runtime: one group of vertices in rounds, the reference for other runtimes."""
 
 from __future__ import annotations
 
@@ -31,16 +31,25 @@ Schedule = Literal["all", "alternating"]
 
 @dataclass(frozen=True)
 class Lockstep:
-    """Rounds in step, in this process: after an exchange of first projections every vertex
-    steps once a round, and all messages are delivered before anyone steps again.
+    """A runtime that works in rounds, in this process.
 
-    Attributes
+    First, all vertices exchange their projections. Then, in each round, every vertex steps once.
+    The messages of the vertices that step together are delivered before any vertex steps again.
+
+    Parameters
     ----------
     schedule
-        ``"all"``: every vertex steps from the same messages. ``"alternating"``: the colours
-        of the graph in turn (two on a path or grid), each after delivery of the other's; always
-        so under a rule whose vertices take turns.
-    """  # noqa: D205
+        ``"all"`` (default): all vertices step together, from the same messages.
+        ``"alternating"``: the colours of the graph step one after the other (two colours on a path
+        or grid), each from the messages of those before. A rule whose vertices take turns, such as
+        ``sn.Sor``, always alternates. A rule may also fix the order itself: under ``sn.Nudged`` and
+        ``sn.Relax`` the vertices step one after the other, from the input to the output and back.
+
+    Raises
+    ------
+    InputError
+        If there is no such schedule.
+    """
 
     schedule: Schedule = "all"
 
@@ -51,13 +60,34 @@ class Lockstep:
             raise InputError(f"lockstep: no schedule {self.schedule!r}{hint}")
 
     def run(self, problem: Problem, hooks: RunHooks) -> Record:
-        """Run ``problem`` to its end, calling ``hooks`` after every round."""
-        # An exploding run overflows before the guard sees it; the guard is the report.
+        """Run ``problem`` to its end and return the record.
+
+        Parameters
+        ----------
+        problem
+            What to run.
+        hooks
+            Hooks that are called between rounds.
+
+        Raises
+        ------
+        RuleError
+            If the rule cannot begin at a vertex.
+        """
+        # A run that diverges overflows before the guard is asked; the guard then reports it.
         with np.errstate(over="ignore", invalid="ignore"):
             return _Rounds(problem, self.turns(problem.sheaf, problem.rule)).run(hooks)
 
     def turns(self, sheaf: Sheaf, rule: Rule) -> list[Sequence[str]]:
-        """Return the vertices that step together, in the order of their turns."""
+        """Return the turns of a round: for each, the vertices that step together.
+
+        Parameters
+        ----------
+        sheaf
+            The sheaf whose vertices step.
+        rule
+            The rule, which may require turns.
+        """
         turns = rule.turns(sheaf)
         if turns is not None:
             return turns
@@ -68,7 +98,7 @@ class Lockstep:
 
 
 class _Rounds:
-    """The state of one run."""
+    """The state of one run in rounds."""
 
     def __init__(self, problem: Problem, turns: list[Sequence[str]]) -> None:
         self.problem = problem
@@ -77,7 +107,7 @@ class _Rounds:
         self.rounds = 0
         self.finite: dict[str, Array] = self.group.stalks()
         self.maps = self.learned()
-        # Most batches that a vertex has not learned from yet, now and after the round before.
+        # Largest number of batches that a vertex still has to learn from, now and one round ago.
         self.left = 0
         self.before: float = np.inf
         self.snapshots = SnapshotAssembler(edge.name for edge in problem.sheaf.edges)
@@ -118,7 +148,7 @@ class _Rounds:
         self.measure()
 
     def drain(self, hooks: RunHooks) -> None:
-        """Finish the batches that have begun, so that all maps are of the same step."""
+        """Finish the batches in flight, so that all maps have taken the same steps."""
         self.group.drain()
         while np.isfinite(self.worst) and any(v.ready for v in self.group.vertices.values()):
             self.advance()
@@ -126,14 +156,18 @@ class _Rounds:
         self.hand_over(hooks)
 
     def set_pins(self, pins: Pins) -> None:
-        """Obey other pins from this round on."""
+        """Replace the pins of all vertices, before the next round."""
         self.problem = self.problem.with_pins(pins)
         constraints = {name: self.problem.constraint(name) for name in self.group.vertices}
         self.group.deliver(self.group.set_pins(constraints, self.problem.fitted_rule.start))
         self.measure()
 
     def keep(self) -> None:
-        """Keep what has been found to be finite: in the middle of a step nobody knows."""
+        """Keep the stalks and maps as the last finite ones.
+
+        Under a rule that learns in steps this waits for a round that completes a step, since a
+        step under way may turn out not to be finite.
+        """
         if not self.problem.learns_in_steps or (
             np.isfinite(self.worst) and self.left < self.before
         ):
@@ -141,21 +175,21 @@ class _Rounds:
         self.before = self.left
 
     def hand_over(self, hooks: RunHooks) -> None:
-        """Hand over the maps of the steps that were asked for."""
+        """Pass complete snapshots to the hooks; then the vertices drop their states of them."""
         if self.problem.learns_in_steps:
             for snapshot in self.snapshots.add(self.group.edge_states(), float(self.rounds)):
                 hooks.on_snapshot(snapshot)
                 self.group.forget(snapshot.step)
 
     def learned(self) -> dict[str, RestrictionMap]:
-        """Return the maps, if they change."""
+        """Return the maps at the tails; none if the rule does not change maps."""
         return self.group.maps() if self.problem.learns else {}
 
     def measure(self) -> None:
-        """Take how far every vertex has come, once all messages of the round are delivered."""
+        """Measure the stationarity and the batches left, after all messages are delivered."""
         self.stationarity = self.group.stationarity()
         ahead = list(self.stationarity.values())
-        # NaN compares with nothing, so it would hide in a maximum.
+        # A NaN compares as false, so ``max`` could miss it.
         self.worst = max(np.inf if force != force else force for force in ahead)
         if self.problem.learns_in_steps:
             left = self.group.batches_left().values()
@@ -187,7 +221,7 @@ class _Rounds:
         )
 
     def divergence(self) -> str:
-        """Name the vertex with the largest force, NaN being larger than any."""
+        """Return a message that names the vertex with the largest force; NaN counts as infinite."""
         name = max(
             self.stationarity,
             key=lambda v: s if (s := self.stationarity[v]) == s else np.inf,

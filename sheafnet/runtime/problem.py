@@ -1,4 +1,4 @@
-"""A problem to run: data only. The vertices are made from it, and then never see it."""
+"""A problem to run, as data. The vertices are built from it and keep no reference to it."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ from sheafnet.runtime.stop import Stop
 
 @dataclass(frozen=True)
 class Problem:
-    """What to relax, from where, how, and until when.
+    """A sheaf with pins, a start, a rule and stop conditions: the input of a runtime.
 
     Attributes
     ----------
     sheaf
         The sheaf.
     pins
-        The pins of every stalk that has any.
+        Vertex → the pins of its stalk, for every vertex that has any.
     start
-        Value of every stalk at the start, held coordinates at their values.
+        Value of every stalk at the start, shape (dim, batch). Held coordinates have their pinned
+        values.
     rule
-        What each free vertex does, as it was asked for.
+        The rule that the vertices follow, as the user gave it; see ``fitted_rule``.
     stop
-        When to stop.
+        Conditions on which the run stops.
     resumed
-        What training goes on from, if it does not begin.
+        Snapshot from which training continues; None (default) if training begins, or if the
+        rule does not learn in steps.
     """
 
     sheaf: Sheaf
@@ -46,30 +48,42 @@ class Problem:
 
     @cached_property
     def fitted_rule(self) -> Rule:
-        """The rule, fitted to the sheaf and the pins."""
+        """The rule after ``sheafnet.dynamics.rule.Rule.fitted`` for this sheaf and these pins."""
         return self.rule.fitted(self.sheaf, self.pins)
 
     @cached_property
     def pinned(self) -> frozenset[str]:
-        """Vertices whose stalk is wholly held."""
+        """Vertices whose stalk is held in every coordinate."""
         return wholly_held(self.pins)
 
     @property
     def stop_tolerance(self) -> float:
-        """Stationarity that was asked for."""
+        """The stationarity that the user asks for, or the default of the precision."""
         return self.stop.tolerance(self.sheaf.dtype)
 
     @property
     def tolerance(self) -> float:
-        """Stationarity at which a vertex is done: none at all under a rule that is exact."""
+        """Largest force at a vertex that counts as stationary; 0 under an exact rule."""
         return 0.0 if self.rule.is_exact else self.stop_tolerance
 
     def vertices(self) -> list[Vertex]:
-        """Return the actors, in the order of the sheaf, each with its own part alone."""
+        """Return the vertices in the order of the sheaf, each built from its own part alone.
+
+        Raises
+        ------
+        RuleError
+            If the rule cannot begin at a vertex.
+        """
         return [self.vertex_spec(name).build() for name in self.sheaf.vertices]
 
     def vertex_spec(self, name: str) -> VertexSpec:
-        """Return what one actor is made from, its own part alone."""
+        """Return the data from which one vertex is built: its own part of the problem.
+
+        Parameters
+        ----------
+        name
+            The vertex.
+        """
         incidences = self.sheaf.incidences(name)
         given = incidences, self.start[name], self.constraint(name), self.fitted_rule
         if self.resumed is None:
@@ -79,18 +93,30 @@ class Problem:
         return VertexSpec(name, *given, self.resumed.step, states)
 
     def constraint(self, name: str) -> Constraint:
-        """Return what is pinned at one vertex and next to it."""
+        """Return the pins of one vertex, with the set of its held neighbours.
+
+        Parameters
+        ----------
+        name
+            The vertex.
+        """
         held = self.pinned.intersection(self.sheaf.graph.neighbours(name))
         return Constraint(self.pins.get(name), held)
 
     def with_pins(self, pins: Pins) -> Problem:
-        """Return the problem with these pins, and no others."""
+        """Return the problem with its pins replaced, and with the start moved to the new pins.
+
+        Parameters
+        ----------
+        pins
+            Vertex → the pins of its stalk.
+        """
         start = {v: pins[v].imposed_on(x) if v in pins else x for v, x in self.start.items()}
         return replace(self, pins=pins, start=Cochain(start))
 
     @cached_property
     def ends_when_stationary(self) -> bool:
-        """Whether the run is over when every vertex is done; not where maps move all the time."""
+        """Whether the run ends when all vertices are stationary; not so if maps always change."""
         return self.learns_in_steps or not self.learns
 
     @cached_property
@@ -104,7 +130,13 @@ class Problem:
         return isinstance(self.rule, BatchRule)
 
     def divergence(self, trouble: str) -> str:
-        """Say what blew up, and what to do."""
+        """Return the message of a run that diverged: the cause, the remedy, and what is kept.
+
+        Parameters
+        ----------
+        trouble
+            The cause, as ``sheafnet.dynamics.vertex.Vertex.trouble`` returns it.
+        """
         kept = (
             "maps of the last evaluation are" if self.learns_in_steps else "last finite cochain is"
         )

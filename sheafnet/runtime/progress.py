@@ -1,4 +1,4 @@
-"""The progress of a run: what groups of vertices show of their edges, put together."""
+"""The progress of a run, assembled from the measurements of its groups of vertices."""
 
 from __future__ import annotations
 
@@ -18,22 +18,25 @@ NO_RESTARTS: Final[Mapping[str, int]] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class EdgeView:
-    """What a group of vertices shows of its edges and its work.
+    """Measurements of a group of vertices: its edges, its pins and its work.
 
     Attributes
     ----------
     discord
-        Of every edge whose tail is a member; empty before every projection has been received.
+        Edge → its discord, for every edge whose tail is a member; empty before every member has
+        received all projections. Under a rule that learns in steps, the discord in the last step.
     pin_discord
-        Of every soft pin of a member.
+        Soft pin → its discord, for every soft pin of a member.
     energy
-        Of these edges and pins.
+        Energy of these edges and pins, summed over the batch; 0 before every member has received
+        all projections.
     counters
-        What was done in this incarnation.
+        Work and traffic of the group in this incarnation.
     edge_stats
-        The last statistics of these edges, where maps learn in steps.
+        Edge → its statistics in the last step, under a rule that learns in steps; else empty.
     maps
-        The maps at the tails here, where they learn without steps.
+        Edge → the map at its tail. In lockstep under every rule that learns; on hosts only under a
+        rule that learns without steps; else empty.
     """
 
     discord: Mapping[str, float]
@@ -45,7 +48,17 @@ class EdgeView:
 
     @classmethod
     def of(cls, group: Group, counters: Counters, maps: Mapping[str, RestrictionMap]) -> EdgeView:
-        """Return what ``group`` shows, with its counters and the maps that it is to show."""
+        """Return the measurements of ``group``.
+
+        Parameters
+        ----------
+        group
+            The group to measure.
+        counters
+            Its work and traffic, with its frames if it belongs to a host.
+        maps
+            Edge → the map at its tail, to be part of the measurements; may be empty.
+        """
         return cls(
             discord=group.discord(),
             pin_discord=discord(group.pin_residuals()),
@@ -58,35 +71,40 @@ class EdgeView:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come, as its vertices report it.
+    """The progress of a run, as its vertices report it.
 
     Attributes
     ----------
     rounds
-        As in ``Stats``.
+        Number of rounds so far; see ``sn.Stats``.
     stationarity
-        Largest |∇E| of every vertex; 0 under a rule that learns in steps.
+        Vertex → its largest force over coordinates and samples. The force is the part of −∇E that
+        can move the vertex: 0 at a held coordinate and at one that is settled on a kink. Infinite
+        before the vertex has received all projections; 0 under a rule that learns in steps.
     batches_left
-        How many batches the vertex that is furthest behind has not learned from yet; 0 under a
-        rule that does not learn in steps.
+        Largest number of batches that a vertex still has to learn from; 0 under a rule that does
+        not learn in steps.
     discord
-        Mean over the batch of ‖r‖² of every edge, reported by its tail.
+        Edge → its discord, the mean over the batch of ‖r‖², as its tail reports it.
     pin_discord
-        The same of every soft pin, reported by its vertex.
+        Soft pin → its discord, the mean over the batch of γ‖x − y‖², as its vertex reports it.
     energy
-        Of all edges, soft pins and samples; ½ Σ ‖r‖² but for a loss at the output.
+        Energy E of all edges and soft pins, summed over the batch: ½ Σ ‖r‖², where an output edge
+        may have a loss instead.
     counters
-        What was done so far, in detail.
+        Work and traffic so far, in detail; see ``sheafnet.dynamics.counters.Counters``.
     time
-        Virtual time; seconds on a cluster.
+        Time since the start: seconds on a cluster, virtual time on a simulator, rounds in lockstep.
     restarts
-        Host → how often it was restarted; empty in lockstep, which has no hosts.
+        Host → the number of times that it was restarted; empty in lockstep, which has no hosts.
     converged
-        Whether a run that stays has converged under the pins of now, and nothing has moved since.
+        Whether a stay run has converged under its present pins, and no vertex has moved since;
+        always false in lockstep.
     maps
-        Edge → the map at its tail, under a rule that learns.
+        Edge → the map at its tail, for the same rules as in
+        ``sheafnet.runtime.progress.EdgeView.maps``.
     edge_stats
-        Edge → what its tail saw last, under a rule that learns in steps.
+        Edge → its statistics in the last step, under a rule that learns in steps; else empty.
     """
 
     rounds: int
@@ -115,16 +133,16 @@ class Progress:
         restarts: Mapping[str, int] = NO_RESTARTS,
         converged: bool = False,
     ) -> Progress:
-        """Return the progress of groups of vertices.
+        """Return the progress that the measurements of all groups of vertices amount to.
 
         Parameters
         ----------
         views
-            One of each group.
+            Measurements of the groups, one for each group.
         counters
-            Of every group, and of its earlier incarnations.
+            Counters of the groups, one for each group and each of its earlier incarnations.
         rounds, stationarity, batches_left, time, restarts, converged
-            See ``Progress``.
+            The fields of the same names.
         """
         views = list(views)
         return cls(
@@ -144,10 +162,10 @@ class Progress:
 
     @property
     def updates(self) -> int:
-        """Steps of single vertices."""
+        """Number of steps so far, summed over the vertices."""
         return sum(self.counters.updates.values())
 
     @property
     def messages(self) -> int:
-        """Messages that were news to their receiver."""
+        """Number of messages so far that were newer than what their receivers held."""
         return self.counters.messages

@@ -1,4 +1,4 @@
-"""Random streams by name: independent of each other, and of which others exist."""
+"""Random streams by name. Streams are independent, and adding one does not change the others."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from sheafnet.errors import InputError
 
 
 def stream(seed: int, purpose: str, *names: str) -> np.random.Generator:
-    """Return the random stream for one purpose of one thing under ``seed``.
+    """Return the random generator that belongs to a seed, a purpose and some names.
+
+    Equal arguments give generators that draw the same numbers.
 
     Parameters
     ----------
     seed
-        Not negative.
+        Seed of the run; a whole number, at least 0.
     purpose
         What is drawn, e.g. ``"start"`` or ``"latency"``.
     names
-        For what, e.g. a vertex, or the two hosts of a link.
+        What it is drawn for, e.g. a vertex, or the two hosts of a link.
 
     Raises
     ------
     InputError
-        If the seed is negative or not whole.
+        If the seed is negative or not a whole number.
     """
     if seed < 0 or seed != int(seed):
         raise InputError(f"seed {seed!r}: expected a whole number, 0 or more")
-    # Lengths keep ("ab", "c") and ("a", "bc") apart.
+    # The lengths make the keys of ("ab", "c") and ("a", "bc") differ.
     parts = [name.encode() for name in (purpose, *names)]
     key = [number for part in parts for number in (len(part), *part)]
     return np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=key))

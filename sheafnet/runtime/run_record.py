@@ -1,4 +1,4 @@
-"""The record of a run: what a runtime hands back, with evaluations, recoveries and costs."""
+"""The record of a run, which a runtime returns, with its evaluations, recoveries and costs."""
 
 from __future__ import annotations
 
@@ -18,24 +18,27 @@ from sheafnet.runtime.stop import Outcome
 
 @dataclass(frozen=True)
 class Stats:
-    """What a run cost.
+    """The costs of a run.
 
     Attributes
     ----------
     rounds
-        Every vertex stepped, and every edge carried one message each way, once a round.
+        Number of rounds. In lockstep a round is a round of steps. On hosts, twice as many messages
+        as the sheaf has edges count as a round: one each way on every edge, on average.
     updates
-        Steps of single vertices.
+        Number of steps, summed over the vertices.
     messages
-        Messages that were news to their receiver.
+        Number of messages that were newer than what their receivers held.
     frames, bytes
-        Frames and bytes between hosts; 0 in lockstep, which has one host.
+        Number of frames, and bytes of these frames, that hosts sent to each other; 0 in lockstep,
+        which has no hosts.
     virtual_time
-        A lockstep round takes one unit.
+        Virtual time on a simulator; rounds in lockstep; 0 on a cluster.
     wall_time
-        Seconds.
+        Seconds of real time from the start of the run to its end.
     max_staleness
-        Worst age of a message when it was used, in steps of its sender.
+        Largest staleness of a message, in steps of its sender: how many steps the sender had taken
+        beyond the message while the receiver still used it.
     """
 
     rounds: int
@@ -49,7 +52,17 @@ class Stats:
 
     @classmethod
     def of(cls, counters: Counters, rounds: int, virtual_time: float) -> Stats:
-        """Return the stats of what ``counters`` lists."""
+        """Return the costs of a run; ``wall_time`` is 0, which the caller may replace.
+
+        Parameters
+        ----------
+        counters
+            Counters of all vertices, summed over every incarnation of every host.
+        rounds
+            Number of rounds.
+        virtual_time
+            Virtual time at the end; 0 on a cluster.
+        """
         return cls(
             rounds=rounds,
             updates=sum(counters.updates.values()),
@@ -63,21 +76,29 @@ class Stats:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How good a network was on the way.
+    """An evaluation of a network during training.
 
     Attributes
     ----------
     step
-        How many steps its maps had taken; rounds, under a rule without steps.
+        Number of steps that every map had taken; rounds, under a rule that does not learn in steps.
     time
-        When: virtual time, seconds on a cluster, rounds in lockstep.
-    train, test
-        How it did on the samples that it learns from, and on others if there are any.
+        Time of the evaluation: rounds in lockstep, virtual time on a simulator, seconds on a
+        cluster.
+    train
+        Loss, accuracy, inactive units and saturated outputs on the training samples; see
+        ``sheafnet.core.loss.Assessment``.
+    test
+        The same on the test samples; None if there are none.
     discord
-        Mean over the batch of ‖r‖² of every edge, as its tail saw it last.
-    tension, step_norm
-        The same of ‖t‖², and the length of the last step of every map; empty under a rule without
-        steps.
+        Edge → its discord, the mean over the batch of ‖r‖², in that step or, without steps, as its
+        tail last reported it; empty in the evaluation of the start.
+    tension
+        Edge → the mean over the batch of ‖t‖² in that step, where t is the tension; empty in the
+        evaluation of the start, and under a rule that does not learn in steps.
+    step_norm
+        Edge → Frobenius norm of that step of [W b], without the weight decay; 0 for a map that does
+        not learn. Empty where ``tension`` is empty.
     """
 
     step: int
@@ -90,24 +111,42 @@ class Evaluation:
 
     @property
     def train_loss(self) -> float:
-        """Mean loss on the samples that it learns from."""
+        """Mean loss over the training samples."""
         return self.train.loss
 
     @property
     def test_loss(self) -> float | None:
-        """Mean loss on the other samples; None if there are none."""
+        """Mean loss over the test samples; None if there are none."""
         return None if self.test is None else self.test.loss
 
 
 class Process(NamedTuple):
-    """Where a host ran: the address of the machine, and the process there."""
+    """The process of a host on a cluster.
+
+    Attributes
+    ----------
+    node
+        Address of the machine.
+    pid
+        Identifier of the process on that machine.
+    """
 
     node: str
     pid: int
 
 
 class Recovery(NamedTuple):
-    """A host that was lost, the incarnation that it came back as, and the seconds until it had."""
+    """The recovery of a host that was lost.
+
+    Attributes
+    ----------
+    host
+        Name of the host.
+    incarnation
+        Incarnation in which it came back, at least 1.
+    seconds
+        Seconds from the loss, as the coordinator noticed it, to the first report afterwards.
+    """
 
     host: str
     incarnation: int
@@ -115,16 +154,16 @@ class Recovery(NamedTuple):
 
 
 class HostTime(NamedTuple):
-    """What a host did with its time.
+    """The time of a host, split by what the host did; virtual time, or seconds on a cluster.
 
     Attributes
     ----------
     busy
-        Stepping.
+        Time in which the host stepped.
     waiting
-        With nothing to do before there was news.
+        Time in which the host was up, but had nothing to do.
     away
-        Down, or paused.
+        Time in which the host was down or paused.
     """
 
     busy: float
@@ -133,45 +172,48 @@ class HostTime(NamedTuple):
 
     @property
     def load(self) -> float:
-        """Share of the time that it was there in which it was busy."""
+        """Busy time divided by the sum of busy and waiting time, in [0, 1]."""
         return self.busy / max(self.busy + self.waiting, sys.float_info.min)
 
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """What a runtime hands back.
+    """The result of a run, as a runtime returns it.
 
     Attributes
     ----------
     outcome
-        How it ended.
+        The outcome of the run.
     message
-        The same with the particulars of this run.
+        The outcome in words, with details of this run.
     cochain
-        The stalks at the end; the last finite ones if it diverged.
+        Vertex → its stalk at the end, shape (dim, batch); the last finite one if the run diverged.
     stats
-        What it cost.
+        The costs of the run.
     ledger
-        (sender, receiver) → number of messages delivered.
+        (Sender, receiver) → number of messages from one vertex to the other that were newer than
+        what the receiver held.
     trace_digest
-        Fingerprint of the course of the run, where the runtime is reproducible.
+        Digest of the course of the run, equal for equal runs; None on a cluster, whose runs cannot
+        be repeated.
     pins
-        The pins that were in force at the end.
+        Vertex → the pins of its stalk, as they were at the end.
     processes
-        Host → the process that it ran in at the end, where hosts have their own.
+        Host → its process at the end; empty unless the run was on a cluster.
     recoveries
-        Every host that was lost and came back.
+        Recoveries of hosts that were lost; empty unless the run was on a cluster.
     edges
-        Edge → what passed over it.
+        Edge → the messages and bytes that passed over it.
     hosts
-        Host → what it did with its time, virtual or real; empty in lockstep, which has none.
+        Host → how it spent its time; empty in lockstep, which has no hosts.
     maps
-        Edge → the map at its tail, under a rule that learns; with the cochain, the last finite
-        ones of a run that diverged.
+        Edge → the map at its tail at the end, under a rule that learns; the last finite one if the
+        run diverged. Empty under other rules.
     history
-        The evaluations on the way, under a rule that learns.
+        Evaluations of the network, under a rule that learns; else empty.
     rollbacks
-        How often all hosts went back to the last snapshot, since one had lost its maps.
+        Number of times that all hosts went back to the latest snapshot because one had lost its
+        maps.
     """
 
     outcome: Outcome
@@ -211,11 +253,11 @@ def record_of(
     Parameters
     ----------
     counters
-        Of every incarnation of every host.
+        Counters of all vertices, summed over every incarnation of every host.
     rounds, virtual_time
-        See ``Stats``.
+        The fields of ``Stats`` of the same names.
     outcome, message, cochain, trace_digest, pins, maps, hosts, processes, recoveries, rollbacks
-        See ``Record``.
+        The fields of ``Record`` of the same names.
     """
     return Record(
         outcome=outcome,

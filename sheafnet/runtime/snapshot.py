@@ -1,4 +1,4 @@
-"""A consistent snapshot: every map after the same step, assembled from the states of its edges."""
+"""A consistent snapshot: every map after the same step, assembled from the states of the edges."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from sheafnet.dynamics.training_state import EdgeState, EdgeStats, StepEdge
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """Every map after the same step, though they took it at different times.
+    """Every map after the same step of training, though maps take a step at different times.
 
     Attributes
     ----------
     step
-        Which.
+        Number of the step, from 1; each batch is one step.
     time
-        When all were known: virtual time, seconds on a cluster, rounds in lockstep.
+        Time at which the snapshot was complete: rounds in lockstep, virtual time on a simulator,
+        seconds on a cluster.
     edge_states
         Edge → its state after that step.
     """
@@ -29,32 +30,32 @@ class Snapshot:
 
     @property
     def maps(self) -> dict[str, Affine]:
-        """Edge → its map, for those that learn."""
+        """Edge → its map, for the edges whose map learns."""
         return {edge: it.map for edge, it in self.edge_states.items() if it.map is not None}
 
     @property
     def batches_in_flight(self) -> int | None:
-        """How many batches were in flight; None if no map learns."""
+        """Number of batches that may be in flight; None if no map learns."""
         return next((len(it.earlier) + 1 for it in self.edge_states.values() if it.map), None)
 
     @property
     def edge_stats(self) -> dict[str, EdgeStats]:
-        """Edge → its statistics in that step."""
+        """Edge → its statistics in that step, for the edges that have any."""
         return {edge: it.stats for edge, it in self.edge_states.items() if it.stats is not None}
 
 
 class SnapshotAssembler:
-    """Assembles snapshots from the states that the owners of the edges keep.
+    """An assembler of snapshots, from edge states that arrive one by one and in any order.
 
     Parameters
     ----------
     edges
-        All of them.
+        Names of all edges of the sheaf.
 
     Attributes
     ----------
     step
-        Of the last snapshot that was complete; 0 before the first.
+        Step of the latest complete snapshot; 0 before the first.
     """
 
     def __init__(self, edges: Iterable[str]) -> None:
@@ -63,7 +64,17 @@ class SnapshotAssembler:
         self._found: dict[int, dict[str, EdgeState]] = {}
 
     def add(self, edge_states: Mapping[StepEdge, EdgeState], time: float) -> list[Snapshot]:
-        """Take states of edges, now; return the snapshots that they complete, in order."""
+        """Add states of edges; return the snapshots that they complete, in the order of steps.
+
+        States of steps that already have a complete snapshot are ignored.
+
+        Parameters
+        ----------
+        edge_states
+            (Step, edge) → state of that edge after that step.
+        time
+            Present time, in the unit of the runtime.
+        """
         for (step, edge), it in edge_states.items():
             if step > self.step:
                 self._found.setdefault(step, {})[edge] = it

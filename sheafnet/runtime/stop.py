@@ -15,7 +15,21 @@ DEFAULT_STATIONARITY = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-4}
 
 
 class Outcome(Enum):
-    """How a run ended; the value is what a person reads."""
+    """The outcome of a run; its ``value`` is a text for the user.
+
+    Attributes
+    ----------
+    CONVERGED
+        Every vertex is stationary to the tolerance. Under a rule that learns in steps: all steps
+        of the training plan were taken.
+    BUDGET_EXHAUSTED
+        The run reached ``max_rounds`` or ``max_time``, or the precision of its floats, before it
+        was stationary.
+    DIVERGED
+        A force or a map became NaN or infinite, or too large; the last finite cochain is kept.
+    STOPPED
+        The run was stopped on request.
+    """
 
     CONVERGED = "converged: every vertex is stationary to the tolerance"
     BUDGET_EXHAUSTED = (
@@ -27,19 +41,31 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Stop:
-    """When to stop.
+    """Conditions on which a run of ``sn.infer`` or ``sn.start`` stops.
 
-    Attributes
+    Parameters
     ----------
     stationarity
-        Converged when no coordinate of ∇E at a free vertex exceeds this, in the units of the
-        stalks. None takes 1e-9 in float64 and 1e-4 in float32.
+        Largest force at which a vertex counts as stationary; positive and finite. The force is the
+        part of −∇E that can move the vertex, compared coordinate by coordinate and sample by
+        sample, in the units of the stalks. None (default) takes 1e-9 in float64 and 1e-4 in
+        float32.
     max_rounds
-        Budget in rounds: every vertex steps once in each.
+        Largest number of rounds, at least 1; 20,000 by default. In lockstep a round is a round of
+        steps. On hosts, twice as many messages as the sheaf has edges count as a round; messages
+        count when they are newer than what their receivers hold.
     max_time
-        Budget in virtual time; a lockstep round takes one unit. None for no limit.
+        Largest time of the run, positive: rounds in lockstep, virtual time on a simulator, seconds
+        on a cluster. None (default) sets no limit.
     stay
-        Whether a run that has converged stays, to be given other pins, until it is stopped.
+        Whether the run is a stay run: it goes on after it has converged, so that its pins can be
+        replaced, until it is stopped. False by default.
+
+    Raises
+    ------
+    InputError
+        If ``stationarity`` or ``max_time`` is not positive, ``stationarity`` is not finite, or
+        ``max_rounds`` is less than 1.
     """
 
     stationarity: float | None = None
@@ -57,5 +83,11 @@ class Stop:
             raise InputError(f"stop: max_time is {self.max_time}; it must be positive")
 
     def tolerance(self, dtype: np.dtype[np.floating]) -> float:
-        """Return the stationarity asked for, or the default of that precision."""
+        """Return ``stationarity``, or the default of a precision if it is None.
+
+        Parameters
+        ----------
+        dtype
+            float64 or float32.
+        """
         return self.stationarity if self.stationarity is not None else DEFAULT_STATIONARITY[dtype]

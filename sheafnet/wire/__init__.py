@@ -1,1 +1,31 @@
-"""The wire: frames as bytes."""
+"""The wire: frames as bytes.
+
+Two hosts exchange frames. A frame carries messages between vertices and the acknowledgements
+that make their delivery reliable. Read ``sheafnet.wire.frame`` first, which holds the data,
+then ``sheafnet.wire.codec``, which converts a frame to bytes and back and describes the layout
+byte by byte.
+
+This package has no clock and no network. ``sheafnet.runtime.hosts.transport`` makes
+frames out of messages, and ``sheafnet.runtime.hosts.outbox`` decides when a message is sent
+again. A message itself is defined in ``sheafnet.dynamics.messages``. The simulator and the
+cluster both pass the bytes that ``sheafnet.wire.codec.Codec.encode`` returns.
+
+A contributor must keep these invariants:
+
+- ``sheafnet.wire.codec.Codec.decode`` returns a frame or raises
+  ``sheafnet.errors.ProtocolError``, whatever the bytes. It raises no other exception.
+- Every size is compared with ``sheafnet.wire.codec.Limits`` before anything of that size is
+  allocated. The checksum is compared before the header is parsed.
+- The arrays are stored outside the msgpack header and are decoded as read-only views of the
+  received bytes.
+- A header may not contain a type that the layout does not list. Types are compared with
+  ``type(x) is``, so that a ``bool`` is not accepted as an ``int``.
+- A change of the layout increases ``sheafnet.wire.codec.VERSION``. Frames of another version
+  are refused by number.
+- Restriction maps never travel in frames between hosts.
+- ``msgpack`` and ``xxhash`` are imported here and nowhere else. An import contract in
+  ``pyproject.toml`` checks this.
+
+Both modules run for every frame of a simulated run, so some loops are written out for speed.
+Comments mark these places.
+"""

@@ -1,22 +1,23 @@
-"""Frames to bytes and back.
+"""The codec: frames to bytes and back.
 
-A frame is sixteen bytes of prefix, a msgpack header and the arrays::
+An encoded frame is a prefix of sixteen bytes, a msgpack header and the arrays::
 
     offset  size
          0     2  magic, "sn"
          2     1  version
          3     1  reserved, 0
-         4     4  checksum of everything after it: the low 32 bits of its XXH3-64
-         8     4  size of the header
-        12     4  size of the arrays
+         4     4  checksum of all bytes from offset 8 on: the low 32 bits of their XXH3-64
+         8     4  size of the header in bytes, without its padding
+        12     4  size of the arrays in bytes, with their padding
         16        header: [run, sender, receiver, incarnation, number, ack_incarnation, acks,
                   messages], each message [kind, edge, vertex, tag, sequence, type, shape];
                   padded with zeros to a multiple of eight
                   arrays in the order of the messages, little-endian, C order, each padded
                   to a multiple of eight
 
-The arrays stay outside of msgpack, so that what msgpack is allowed to allocate is bounded by
-the small header, and an array is read where it lies, without a copy.
+All integers in the prefix are unsigned and little-endian. The arrays stay outside of msgpack for
+two reasons: the small header then bounds what msgpack can allocate, and an array is read as a
+view of the received bytes, without a copy.
 """
 
 from __future__ import annotations
@@ -39,18 +40,18 @@ from sheafnet.wire.frame import Frame
 MAGIC: Final = b"sn"
 VERSION: Final = 1
 PREFIX: Final = 16
-"""Bytes before the header."""
+"""Size in bytes of the prefix, which the header follows."""
 _START: Final = MAGIC + bytes((VERSION, 0))
 _HASHED_FROM: Final = 8
 _CHECKSUM: Final = struct.Struct("<I")
 _SIZES: Final = struct.Struct("<II")
 COUNT_BITS: Final = 63
-"""A count is 0 or more and below two to this power: nothing is left of it when it is shifted by so
-many bits, which is told sooner than what it is less than."""
+"""A count is at least 0 and less than 2 to this power. It is valid if a shift to the right by this
+many bits leaves 0, which is faster to test than two comparisons and fails for negatives too."""
 PACKED: Final = 512
-"""Bytes that a packer has room for at first: each host has one, and each vertex may have a host."""
+"""Initial buffer of a packer, in bytes; small, since a run may have one host for each vertex."""
 COPIED: Final = 4096
-"""Bytes up to which it takes less to copy than to go without a copy."""
+"""Size in bytes up to which copying an array or a frame is faster than a view of it."""
 
 _FIELDS: Final = 8
 _FIELDS_OF_MESSAGE: Final = 7
@@ -64,18 +65,20 @@ _DTYPE_CODES: Final = {dtype: code for code, dtype in enumerate(DTYPES)}
 
 @dataclass(frozen=True)
 class Limits:
-    """What a frame may ask of its receiver, checked before anything is allocated.
+    """The largest sizes that a frame may have, checked before anything is allocated.
 
     Attributes
     ----------
-    frame, header
-        Largest sizes in bytes.
+    frame
+        Largest size of a whole frame, in bytes; 2²⁸ by default.
+    header
+        Largest size of the msgpack header, in bytes; 2²⁰ by default.
     items
-        Most messages or acknowledgements in a frame.
+        Largest number of messages, and of acknowledgements, in a frame; 2¹⁴ by default.
     name
-        Longest name in bytes.
+        Largest length of a name of a run, host, edge or vertex, in bytes of UTF-8; 256 by default.
     rank
-        Most axes of an array.
+        Largest number of axes of an array; 8 by default.
     """
 
     frame: int = 2**28
@@ -86,26 +89,33 @@ class Limits:
 
 
 class Codec:
-    """Frames to bytes and back, within limits; not to be shared between threads.
+    """A converter of frames to bytes and back, within limits. Two threads must not share one.
 
     Parameters
     ----------
     limits
-        Of what is written and of what is read.
+        The sizes that ``encode`` and ``decode`` accept. ``encode`` checks ``frame`` and
+        ``header`` only.
     """
 
     def __init__(self, limits: Limits = Limits()) -> None:
         self.limits = limits
-        # Kept: to make one takes as long as to pack a header. It grows with what it packs.
+        # One packer is kept, since creating it takes as long as packing a header. Its buffer grows.
         self._pack: Callable[[object], bytes] = msgpack.Packer(buf_size=PACKED).pack
 
     def encode(self, frame: Frame) -> bytes:
         """Return the bytes of ``frame``.
 
+        Parameters
+        ----------
+        frame
+            The frame to encode; its arrays may have any memory layout.
+
         Raises
         ------
         ProtocolError
-            If it would be refused: too large, or an array that is neither float64 nor float32.
+            If the frame or its header is larger than the limits, or if an array is neither
+            little-endian float64 nor little-endian float32.
         """
         limits = self.limits
         described: list[tuple[object, ...]] = []
@@ -161,17 +171,24 @@ class Codec:
         hashed = xxh3_64(head)
         for part in parts:
             hashed.update(part)
-        # One copy of the arrays, straight into the frame.
+        # This copies each array once, directly into the frame.
         return b"".join((_START, _checksum(hashed.digest()), head, *parts))
 
     def decode(self, data: bytes) -> Frame:
         """Return the frame that ``data`` holds; its arrays are read-only views of ``data``.
 
+        Nothing larger than the limits is allocated.
+
+        Parameters
+        ----------
+        data
+            Any bytes.
+
         Raises
         ------
         ProtocolError
-            If ``data`` is anything else than one whole, undamaged frame of this version within
-            the limits. No other exception, and nothing larger than the limits is allocated.
+            If ``data`` is not exactly one whole and undamaged frame of this version within the
+            limits. No other exception is raised.
         """
         limits = self.limits
         header_size, payload_at, end = self._check_prefix(data)
@@ -190,7 +207,7 @@ class Codec:
         if type(fields) is not tuple or len(fields) != _FIELDS:
             raise ProtocolError("the header does not have its eight fields", "header")
         run, sender, receiver, incarnation, number, ack_incarnation, acks, described = fields
-        # Spelled out, here and for messages: this is in the path of every frame.
+        # Written out here and for messages, since it runs for every frame.
         if not (
             type(run) is type(sender) is type(receiver) is str
             and type(acks) is type(described) is tuple
@@ -211,7 +228,14 @@ class Codec:
         )
 
     def _check_prefix(self, data: bytes) -> tuple[int, int, int]:
-        """Return the size of the header, where the arrays begin, and where they end."""
+        """Return the size of the header, and the offsets at which the arrays begin and end.
+
+        Raises
+        ------
+        ProtocolError
+            If ``data`` has fewer bytes than a prefix or more than the limit; if it does not begin
+            as a frame of this version does; or if its sizes or checksum are wrong.
+        """
         limits = self.limits
         if len(data) < PREFIX:
             raise ProtocolError(f"{len(data)} bytes are no frame", "size")
@@ -233,7 +257,15 @@ class Codec:
         return header_size, payload_at, payload_at + payload_size
 
     def _message(self, description: Any, data: bytes, at: int, end: int) -> tuple[Message, int]:
-        """Return one message whose array lies at ``at``, and where the next array lies."""
+        """Return the message whose array begins at offset ``at``, and the offset of the next array.
+
+        Raises
+        ------
+        ProtocolError
+            If ``description`` does not have the seven fields of a message with valid types and
+            ranges; if its kind or type of array is unknown; or if the array has too many axes, is
+            larger than the limits or extends beyond offset ``end``.
+        """
         limits = self.limits
         if type(description) is not tuple or len(description) != _FIELDS_OF_MESSAGE:
             raise ProtocolError("a message does not have its seven fields", "header")
@@ -255,7 +287,7 @@ class Codec:
         if len(shape) > limits.rank:
             raise ProtocolError(f"an array of {len(shape)} axes; at most {limits.rank}", "shape")
         size = prod(shape) * DTYPES[code].itemsize
-        # An axis of none must not excuse the size of the others: NumPy refuses such shapes.
+        # NumPy refuses even an empty array if its other axes are too long.
         if not size and prod(max(n, 1) for n in shape) > limits.frame:
             raise ProtocolError(f"an array of shape {shape} is over the limit", "shape")
         if size > end - at:
@@ -265,18 +297,26 @@ class Codec:
 
 
 def fingerprint(data: bytes) -> int:
-    """Return the checksum that a frame carries: equal in copies of it, and hardly in any other."""
+    """Return the checksum in the prefix of an encoded frame, which copies of the frame share.
+
+    Different frames can have the same checksum, with a probability of about 2⁻³².
+
+    Parameters
+    ----------
+    data
+        The bytes of a frame, as ``Codec.encode`` returns them.
+    """
     checksum: int = _CHECKSUM.unpack_from(data, len(_START))[0]
     return checksum
 
 
 def _checksum(digest: bytes) -> bytes:
-    """Return the low 32 bits of an XXH3-64, which is big-endian, as they are in the prefix."""
+    """Return the low 32 bits of a big-endian XXH3-64 digest, in little-endian order."""
     return digest[:3:-1]
 
 
 def _are_counts(values: tuple[Any, ...]) -> bool:
-    for value in values:  # noqa: SIM110 - a loop takes less than making a generator does
+    for value in values:  # noqa: SIM110 - a loop is faster than a generator here
         if type(value) is not int or value >> COUNT_BITS:
             return False
     return True

@@ -1,4 +1,4 @@
-"""A frame: what one host says to another at one time."""
+"""A frame: the messages and acknowledgements that one host sends to another at one time."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ FIELDS: Final = (
 
 
 class Frame:
-    """Messages between two hosts, with what makes their delivery certain.
+    """Messages from one host to another, with the numbers that make their delivery reliable.
 
     Attributes
     ----------
     run
-        Which run it belongs to.
+        Name of the run that the frame belongs to.
     sender, receiver
-        Host names.
+        Names of the two hosts.
     incarnation
-        How often the sender has been restarted.
+        Number of times that the sender has been restarted.
     number
-        Counts the frames from this sender, in this incarnation, to this receiver; 0 for a
-        frame that carries acknowledgements only and is not acknowledged itself.
+        Number of this frame among those that this incarnation of the sender has sent to the
+        receiver, from 1; 0 for a frame that carries acknowledgements only and is not
+        acknowledged itself.
     ack_incarnation
         Incarnation of the receiver whose frames ``acks`` acknowledges.
     acks
-        Numbers of frames that have arrived since the sender last wrote.
+        Numbers of the frames from the receiver that have arrived at the sender since its previous
+        frame to the receiver.
     messages
-        What the sender's vertices say to the receiver's.
+        Messages from vertices of the sender to vertices of the receiver.
     """
 
     __slots__ = FIELDS

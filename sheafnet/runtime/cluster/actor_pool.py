@@ -1,4 +1,4 @@
-"""The pool of actors: started for a run, kept for the next one where that is wanted, killed."""
+"""The pool of actors: it starts them for a run, keeps them for later runs, and kills them."""
 
 from __future__ import annotations
 
@@ -17,31 +17,37 @@ from sheafnet.runtime.cluster.session import session
 from sheafnet.runtime.cluster.settings import ClusterSettings
 
 CALLS_AT_A_TIME = 4
+"""Remote calls that a coordinator executes at the same time, as threads of its process."""
 
 QUIESCED_WITHIN = 1.0
-"""Seconds in which an actor must have quiesced to be kept."""
+"""Seconds within which an actor must quiesce to be kept."""
 
 
 @contextlib.contextmanager
 def open_pool(cluster: ClusterSettings) -> Iterator[ActorPool]:
-    """Be connected to Ray, with actors that end with the context.
+    """Return a context that connects to Ray and has a pool, whose actors end with the context.
+
+    Parameters
+    ----------
+    cluster
+        Settings of the cluster: the address of Ray, and resources and restarts of the hosts.
 
     Raises
     ------
     ClusterError
-        If Ray cannot be started or joined.
+        If Ray cannot be started or joined, or if this process is connected to another Ray.
     """
     with session(cluster.address), contextlib.closing(ActorPool(cluster)) as pool:
         yield pool
 
 
 class ActorPool:
-    """Actors for run after run: coordinators, and hosts with the name that each had last.
+    """A pool of actors for successive runs: coordinators, and hosts under their latest names.
 
     Parameters
     ----------
     cluster
-        How often hosts may come back, and what is set aside for them.
+        Settings of the cluster, for the number of restarts and the cores of a host.
     """
 
     def __init__(self, cluster: ClusterSettings) -> None:
@@ -52,28 +58,47 @@ class ActorPool:
         self._closed = False
 
     def require_open(self) -> None:
-        """Raise ``ClusterError`` if all this is over."""
+        """Check that the pool is open.
+
+        Raises
+        ------
+        ClusterError
+            If the pool has been closed.
+        """
         if self._closed:
             raise ClusterError("the warm cluster is closed; run inside its with block")
 
     def coordinator(self) -> Handle:
-        """Return one that is there, or on its way."""
+        """Return an idle coordinator, or a new one, which may still be starting."""
         with self._lock:
             idle, self._coordinators = self._coordinators[-1:], self._coordinators[:-1]
         well = quiesced(idle)
         return well[0] if well else self._new_coordinator()
 
     def hosts(self, names: Iterable[str], run: str) -> dict[str, Handle]:
-        """Return an actor for each host of a run, all of which are there or on their way.
+        """Return an actor for each host of a run; new actors may still be starting.
 
-        Who had the name before has it again; else it is any that is idle.
+        A host gets the idle actor that had its name in the latest run, otherwise any idle actor,
+        otherwise a new one.
+
+        Parameters
+        ----------
+        names
+            Names of the hosts.
+        run
+            Name of the run, from which the names of new actors are formed.
+
+        Returns
+        -------
+        dict
+            Host → handle of its actor.
         """
         with self._lock:
             idle, self._hosts = self._hosts, []
         well = quiesced([actor for _, actor in idle])
         free = [(name, actor) for name, actor in idle if actor in well]
         hosts: dict[str, Handle | None] = dict.fromkeys(names)
-        for name, actor in free[::-1]:  # of several, who had it last
+        for name, actor in free[::-1]:  # The actor that had the name last comes first.
             if name in hosts and hosts[name] is None:
                 hosts[name] = actor
                 free.remove((name, actor))
@@ -86,7 +111,7 @@ class ActorPool:
         return found
 
     def release(self, coordinator: Handle, hosts: Mapping[str, Handle]) -> None:
-        """Take back those whose run went well; who does not quiesce is killed."""
+        """Take back the actors of a successful run; kill those that do not quiesce."""
         well = quiesced([coordinator, *hosts.values()])
         with self._lock:
             if coordinator in well:
@@ -96,7 +121,7 @@ class ActorPool:
             self.close()
 
     def close(self) -> None:
-        """End all that are idle; those at work follow when their run is over."""
+        """Close the pool: kill idle actors now, and the others when their run is over."""
         self._closed = True
         with self._lock:
             kill([*self._coordinators, *(actor for _, actor in self._hosts)])
@@ -118,12 +143,12 @@ class ActorPool:
         return (
             ray.remote(HostActor)
             .options(
-                # Named, as it is first, for whoever looks at the cluster with Ray's own tools.
+                # The name is for users of Ray's own tools. A later run does not change it.
                 name=f"{run}/{name}",
                 num_cpus=self._cluster.cpus,
                 max_restarts=self._cluster.max_restarts,
                 scheduling_strategy="SPREAD",
-                # Ray would keep an entry for every frame.
+                # Otherwise Ray would keep an entry for every frame.
                 enable_task_events=False,
             )
             .remote()
@@ -131,7 +156,7 @@ class ActorPool:
 
 
 def quiesced(actors: Sequence[Handle]) -> list[Handle]:
-    """Have actors quiesce; return those that have, in their order, and kill the others."""
+    """Quiesce actors; return those that did so in time, in the order given, and kill the others."""
     quiescing = []
     for actor in actors:
         with contextlib.suppress(RayError):
@@ -141,7 +166,7 @@ def quiesced(actors: Sequence[Handle]) -> list[Handle]:
         ray.wait(refs, num_returns=len(refs), timeout=QUIESCED_WITHIN)
     well = []
     for actor, ref in quiescing:
-        with contextlib.suppress(RayError):  # it died, or takes too long
+        with contextlib.suppress(RayError):  # The actor has died, or takes too long.
             ray.get(ref, timeout=0)
             well.append(actor)
     kill(actor for actor in actors if actor not in well)
@@ -149,8 +174,8 @@ def quiesced(actors: Sequence[Handle]) -> list[Handle]:
 
 
 def kill(actors: Iterable[Handle]) -> None:
-    """End every actor that has not ended yet."""
+    """Kill actors; those that have ended already are left out."""
     for actor in actors:
-        if ray.is_initialized():  # to kill without it would start one
+        if ray.is_initialized():  # Without a connection ray.kill would start Ray.
             with contextlib.suppress(RayError):
                 ray.kill(actor)

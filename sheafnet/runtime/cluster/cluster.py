@@ -1,4 +1,4 @@
-"""The cluster runtime: each host a process of its own, on this machine or on many."""
+"""The cluster runtime: a process for each host, on one machine or many."""
 
 from __future__ import annotations
 
@@ -23,63 +23,91 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cluster(ClusterSettings):
-    """Runs a problem on Ray actors, one for each host, with a coordinator beside the driver.
+    """A runtime of Ray actors, one for each host, with a coordinator on the machine of the driver.
 
-    The answer is the simulator's; the course of the run is not repeatable.
+    A run converges to the same result as in the simulator, but its course is not repeatable.
 
-    Attributes
+    Parameters
     ----------
     address
-        ``"local"`` starts Ray in this machine for the run, with no connection beyond loopback
-        (or uses the Ray that this process is connected to already); ``"auto"`` joins the one
-        that runs here or that RAY_ADDRESS names; ``"host:port"`` joins that one.
+        ``"local"`` (default) uses the Ray to which this process is connected, or else starts Ray on
+        this machine for the run, with no connection beyond loopback. ``"auto"`` joins the Ray that
+        the environment variable RAY_ADDRESS names, or that runs on this machine. ``"host:port"``
+        joins the Ray whose head has this address.
     placement
-        ``"by-layer"``, ``"by-vertex"``, or host → its vertices; see ``hosts_of``.
+        Placement of the vertices: ``"by-layer"`` (default), ``"by-vertex"``, or host → its
+        vertices; see ``sheafnet.runtime.hosts.placement.hosts_of``.
     window
-        Unacknowledged frames that a host may have on its way to each peer.
+        Number of unacknowledged frames that a host may have in flight to each peer, at least 1
+        (default).
     max_restarts
-        How often each host may be lost and come back before the run is given up.
+        Number of times that each host may be lost and restarted before the run fails, at least 0.
+        The default is 3.
     report_interval
-        Seconds between the waves of the coordinator.
+        Seconds between the waves of the coordinator, positive and finite. The default is 0.1.
     startup
-        Seconds in which a host must be there, at first and after it was lost.
+        Seconds within which the coordinator and each host must start, and a lost host must return;
+        positive and finite. The default is 120.
     silence
-        Seconds without an answer after which a host that was there, or the cluster, counts as
-        lost.
+        Seconds without an answer after which a running host or the coordinator counts as lost;
+        positive and finite. The default is 60.
     cpus
-        Cores that Ray sets aside for each host; 0 leaves sharing them to the operating system.
+        Number of cores that Ray reserves for each host, finite, at least 0. With 0 (default) Ray
+        reserves none, and the operating system shares the cores among the hosts.
 
     Raises
     ------
     InputError
-        If a setting is out of range.
+        If one of these settings is outside its range, or if ``address`` is not of one of the forms
+        above.
     """
 
     def run(self, problem: Problem, hooks: RunHooks) -> Record:
-        """Run ``problem`` to its end.
+        """Run ``problem`` to its end and return the record of the run.
+
+        Parameters
+        ----------
+        problem
+            The problem to run.
+        hooks
+            Called in this process about twenty times a second.
 
         Raises
         ------
+        InputError
+            If there is no such placement, or if it leaves out a vertex or has one twice.
+        UnknownNameError
+            If the placement names an unknown vertex.
         ClusterError
-            If Ray is missing or unreachable, or what was lost did not come back.
+            If Ray is not installed, or cannot be started or joined; if this process is connected
+            to another Ray; if the coordinator or a host does not start within ``startup``; if a
+            host is lost more than ``max_restarts`` times, does not answer for ``silence``, or
+            fails; or if the coordinator or the head of the cluster is lost.
         """
         return self.attended(Observer()).run(problem, hooks)
 
     def attended(self, observer: Observer) -> AttendedCluster:
-        """Return the runtime with ``observer`` beside the coordinator."""
+        """Return the runtime with an observer in the process of the coordinator.
+
+        Parameters
+        ----------
+        observer
+            The observer, which is pickled and called by the coordinator.
+        """
         return AttendedCluster(self, None, observer)
 
     @contextlib.contextmanager
     def warm(self) -> Iterator[WarmCluster]:
         """Return a context whose runtime keeps Ray and its actors from one run to the next.
 
-        A second run begins at once, where it takes processes seconds to start. The actors of a
-        run that failed, and hosts that were lost, are replaced.
+        Later runs need no time to start processes. The actors of a run that failed, and hosts that
+        were lost, are replaced by new ones.
 
         Raises
         ------
         ClusterError
-            If Ray is missing, or cannot be started or joined.
+            If Ray is not installed, or cannot be started or joined, or if this process is
+            connected to another Ray.
         """
         with _module("actor_pool").open_pool(self) as pool:
             yield WarmCluster(self, pool)
@@ -87,45 +115,104 @@ class Cluster(ClusterSettings):
 
 @dataclass(frozen=True)
 class WarmCluster:
-    """A cluster whose actors are kept until the context that it comes from ends.
+    """A cluster whose actors are kept until the end of the context of ``Cluster.warm``.
 
     Attributes
     ----------
     cluster
-        Its settings, of which those of its actors are taken when the context begins.
+        Settings of the runs. The number of restarts and the cores of a host are those with which
+        the context began.
     pool
-        Its actors.
+        The pool of actors.
     """
 
     cluster: Cluster
     pool: ActorPool
 
     def run(self, problem: Problem, hooks: RunHooks) -> Record:
-        """Run ``problem`` to its end; see ``Cluster.run``."""
+        """Run ``problem`` to its end and return the record of the run.
+
+        Parameters
+        ----------
+        problem
+            The problem to run.
+        hooks
+            Called in this process about twenty times a second.
+
+        Raises
+        ------
+        InputError
+            If there is no such placement, or if it leaves out a vertex or has one twice.
+        UnknownNameError
+            If the placement names an unknown vertex.
+        ClusterError
+            If the context has ended, or under the conditions of ``Cluster.run``.
+        """
         return self.attended(Observer()).run(problem, hooks)
 
     def attended(self, observer: Observer) -> AttendedCluster:
-        """Return the runtime with ``observer`` beside the coordinator."""
+        """Return the runtime with an observer in the process of the coordinator.
+
+        Parameters
+        ----------
+        observer
+            The observer, which is pickled and called by the coordinator.
+        """
         return AttendedCluster(self.cluster, self.pool, observer)
 
 
 @dataclass(frozen=True)
 class AttendedCluster:
-    """A cluster, with actors or none yet, and an observer that is told by its coordinator."""
+    """A cluster runtime with an observer, which its coordinator calls.
+
+    Attributes
+    ----------
+    cluster
+        Settings of the runs.
+    pool
+        The pool of actors to use; None starts actors for each run.
+    observer
+        The observer.
+    """
 
     cluster: Cluster
     pool: ActorPool | None
     observer: Observer
 
     def run(self, problem: Problem, hooks: RunHooks) -> Record:
-        """Run ``problem`` to its end; see ``Cluster.run``."""
+        """Run ``problem`` to its end and return the record of the run.
+
+        Parameters
+        ----------
+        problem
+            The problem to run.
+        hooks
+            Called in this process about twenty times a second.
+
+        Raises
+        ------
+        InputError
+            If there is no such placement, or if it leaves out a vertex or has one twice.
+        UnknownNameError
+            If the placement names an unknown vertex.
+        ClusterError
+            If the pool is closed, or under the conditions of ``Cluster.run``.
+        """
         drive = _module("driver").drive
         record: Record = drive(problem, self.cluster, self.observer, hooks, self.pool)
         return record
 
 
 def _module(name: str) -> ModuleType:
-    """Import what needs Ray, with Ray kept from calling out."""
+    """Import a module of this package that needs Ray, which is set to stay off the Internet.
+
+    Raises
+    ------
+    ClusterError
+        If Ray is not installed.
+    ModuleNotFoundError
+        If another module is not installed.
+    """
     environment.stay_offline()
     try:
         return importlib.import_module(f"sheafnet.runtime.cluster.{name}")

@@ -1,7 +1,7 @@
-"""The coordinator of a cluster run, as an actor beside the driver.
+"""The coordinator of a cluster run, as an actor on the machine of the driver.
 
-It tells the host actors who they are, asks them in waves, tells the observers that came along,
-and decides when the run ends. No frame passes through it.
+It binds the actors to their hosts, requests status reports in waves, calls the observers that were
+sent to it, and decides when the run ends. No frame passes through it.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from sheafnet.runtime.stop import Outcome
 
 FIRST_TIMEOUT = 1.0
 MIN_TIMEOUT = 0.25
-"""Seconds before a frame is sent again, at first and at least."""
+"""Seconds without an acknowledgement after which a host sends a frame again: the first timeout, and
+the smallest."""
 
 
 class CoordinatorActor:
-    """One run at a time, and the calls that reach it from the driver while it goes on."""
+    """An actor that executes one run at a time, and answers calls of the driver during the run."""
 
     _job: Run | Training
 
@@ -44,42 +45,42 @@ class CoordinatorActor:
         observer: Observer,
         actors: Mapping[str, Handle],
     ) -> None:
-        """Take on a run.
+        """Prepare a run.
 
         Parameters
         ----------
         problem
-            What to run.
+            The problem to run.
         cluster
-            How.
+            Settings of the cluster.
         run
             Name of the run.
         observer
-            Told from here.
+            Observer that is called from this process.
         actors
-            Host → its actor, which may still be on its way.
+            Host → handle of its actor, which may still be starting.
         """
         self._job = job_of(problem, Waves(cluster, run, actors), observer)
 
     def quiesce(self) -> None:
-        """Forget the run, if there was one."""
+        """Drop the run, if there is one."""
         vars(self).clear()
 
     def execute(self) -> Record:
-        """Run to the end, on the actors of the hosts."""
+        """Execute the prepared run and return its record."""
         return self._job.execute().record
 
     def progress(self) -> Progress | None:
-        """Return how far the run had come at its last report."""
+        """Return the progress of the run at its last report; None before the first."""
         return self._job.progress()
 
     def obey(self, pins: Pins) -> None:
-        """Obey these pins from now on."""
+        """Replace the pins of the run."""
         assert isinstance(self._job, Run)
         self._job.obey(pins)
 
     def settled(self) -> Record | None:
-        """Return what a run that stays has converged to; None if it has not yet."""
+        """Return the record of a stay run if it has converged under its latest pins, else None."""
         assert isinstance(self._job, Run)
         try:
             return self._job.settle(timeout=0.0).record
@@ -87,21 +88,21 @@ class CoordinatorActor:
             return None
 
     def stop(self) -> None:
-        """Ask the run to end."""
+        """Request the end of the run."""
         self._job.stop()
 
 
 class Waves:
-    """The runtime inside the actor of the coordinator: hosts as actors, asked in waves.
+    """The runtime in the process of the coordinator: it runs a problem on actors, in waves.
 
     Parameters
     ----------
     cluster
-        How long hosts may take and be silent, and how they send.
+        Settings of the cluster.
     run
         Name of the run.
     actors
-        Host → its actor.
+        Host → handle of its actor.
     """
 
     def __init__(self, cluster: ClusterSettings, run: str, actors: Mapping[str, Handle]) -> None:
@@ -110,7 +111,20 @@ class Waves:
         self._actors = actors
 
     def run(self, problem: Problem, hooks: RunHooks) -> Record:
-        """Run ``problem`` to its end."""
+        """Run ``problem`` to its end and return the record of the run.
+
+        Parameters
+        ----------
+        problem
+            The problem to run.
+        hooks
+            Called after every wave.
+
+        Raises
+        ------
+        ClusterError
+            If a host does not start in time, is lost too often, does not answer, or fails.
+        """
         cluster = self._cluster
         send_policy = SendPolicy(FIRST_TIMEOUT, cluster.window, MIN_TIMEOUT)
         deployment = Deployment(problem, self._run, cluster.placement, send_policy)
@@ -119,12 +133,12 @@ class Waves:
             supervisor.bind()
             return _WaveLoop(supervisor, cluster.report_interval, hooks).run()
         finally:
-            # The driver sees to the actors, but only once the observers have had their time.
+            # The driver releases or kills the actors, but only after the observers have finished.
             supervisor.quiesce()
 
 
 class _WaveLoop:
-    """The state of one run."""
+    """The loop of waves of one run, with its state."""
 
     def __init__(self, supervisor: HostSupervisor, interval: float, hooks: RunHooks) -> None:
         problem = supervisor.deployment.problem
@@ -156,7 +170,7 @@ class _WaveLoop:
                 time.sleep(max(began + self.interval - time.monotonic(), 0.0))
 
     def wave(self) -> Finished | None:
-        """Ask every host once, and do what follows."""
+        """Ask every host once, and carry out what the coordinator decides."""
         finished = None
         for report in self.supervisor.reports(self.coordinator.begin_wave()):
             if report is None:
@@ -176,13 +190,13 @@ class _WaveLoop:
         return finished
 
     def roll_back(self) -> None:
-        """Have every host go on from the last snapshot: one has come back without its maps."""
+        """Make every host continue from the last snapshot, since one has lost its maps."""
         deployment = self.supervisor.deployment.resumed(self.coordinator.latest)
         self.coordinator.roll_back(deployment.run)
         self.supervisor.begin_anew(deployment)
 
     def poll(self) -> Finished | None:
-        """Call the hooks, and do what they want."""
+        """Call the hooks; end the run or set new pins if they or the deadline demand it."""
         self.hooks.on_round(self.coordinator.rounds, self.progress)
         if self.hooks.stopping:
             return self.coordinator.end(Outcome.STOPPED)

@@ -1,4 +1,4 @@
-"""The driver of a cluster run: starts it, carries wishes and news, and ends what it started."""
+"""The driver of a cluster run: it starts the run, and connects it with the hooks of its caller."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from sheafnet.runtime.progress import Progress
 from sheafnet.runtime.run_record import Record
 
 POLL = 0.05
-"""Seconds between two calls of the hooks."""
+"""Seconds that the driver waits for the end of the run before it calls the hooks again."""
 
 HEAD_INTERVAL = 1.0
 HEAD_GONE_AFTER = 10.0
-"""Seconds between checks that the head is there, and until it counts as lost."""
+"""Seconds between checks of the head, and seconds without contact until it counts as lost."""
 
 
 def drive(
@@ -38,7 +38,31 @@ def drive(
     hooks: RunHooks,
     pool: ActorPool | None = None,
 ) -> Record:
-    """Run ``problem`` on actors of ``pool``, or on some of its own; see ``Cluster.run``."""
+    """Run ``problem`` to its end and return the record of the run.
+
+    Parameters
+    ----------
+    problem
+        The problem to run.
+    cluster
+        Settings of the cluster.
+    observer
+        Observer that the coordinator calls.
+    hooks
+        Called in this process, at most once every ``POLL`` seconds.
+    pool
+        Pool of the actors. None (default) opens one for this run.
+
+    Raises
+    ------
+    InputError
+        If there is no such placement, or if it leaves out a vertex or has one twice.
+    UnknownNameError
+        If the placement names an unknown vertex.
+    ClusterError
+        If the pool is closed; if Ray cannot be started or joined, or fails; or if the coordinator,
+        a host or the head does not start in time, or is lost for good.
+    """
     if pool is None:
         with open_pool(cluster) as own:
             return drive(problem, cluster, observer, hooks, own)
@@ -48,13 +72,13 @@ def drive(
         coordinator = pool.coordinator()
         hosts: dict[str, Handle] = {}
         try:
-            # Asked for here and not by the coordinator, so that all start side by side.
+            # Started here and not by the coordinator, so that all processes start at the same time.
             hosts = pool.hosts(hosts_of(problem.sheaf, cluster.placement), run)
             ready = coordinator.prepare.remote(problem, cluster, run, observer, hosts)
             _await(ready, cluster.startup)
             execution = coordinator.execute.remote()
             record = _attend(coordinator, execution, problem.stop.stay, cluster.silence, hooks)
-            # Who was lost has a restart fewer, and is not kept.
+            # A host that was lost has fewer restarts left, so it is not kept for later runs.
             kill(hosts.pop(name) for name in {lost.host for lost in record.recoveries})
         except BaseException:
             kill([coordinator, *hosts.values()])
@@ -65,7 +89,14 @@ def drive(
 
 @contextlib.contextmanager
 def _errors_of_ours() -> Iterator[None]:
-    """Raise what Ray raises as an error that tells the user what was lost."""
+    """Replace the errors of Ray by errors that name what was lost.
+
+    Raises
+    ------
+    ClusterError
+        If the coordinator was lost or did not answer, or if Ray failed otherwise. An error that was
+        raised in the coordinator is raised as it is.
+    """
     try:
         yield
     except RayTaskError as error:
@@ -80,7 +111,13 @@ def _errors_of_ours() -> Iterator[None]:
 
 
 def _await(ready: ray.ObjectRef[None], startup: float) -> None:
-    """Wait until the coordinator is there."""
+    """Wait until the coordinator has started.
+
+    Raises
+    ------
+    ClusterError
+        If it has not started within ``startup`` seconds.
+    """
     try:
         ray.get(ready, timeout=startup)
     except GetTimeoutError as error:
@@ -97,7 +134,7 @@ def _attend(
     silence: float,
     hooks: RunHooks,
 ) -> Record:
-    """Carry wishes to the coordinator and news back, until the run ends."""
+    """Pass progress to the hooks, and new pins and stops to the coordinator, until the run ends."""
     reported = stopping = False
     head = HeadMonitor(ray.get_runtime_context().gcs_address)
     while not ray.wait([execution], timeout=POLL)[0]:
@@ -123,10 +160,10 @@ def _attend(
 
 
 class HeadMonitor:
-    """Tells when the head of the cluster has gone.
+    """A check that the head of the cluster can be reached.
 
-    Actors can talk to each other for a while without it, until Ray ends this process, without
-    an exception, when it has been gone for a minute.
+    Without a head, actors can still exchange messages for a while. After a minute Ray ends this
+    process without an exception, so the loss must be detected before.
     """
 
     def __init__(self, address: str) -> None:
@@ -134,7 +171,13 @@ class HeadMonitor:
         self._next = self._seen = time.monotonic()
 
     def check(self) -> None:
-        """Raise ``ClusterError`` if the head has not been there for some time."""
+        """Try to reach the head, at most once in ``HEAD_INTERVAL`` seconds.
+
+        Raises
+        ------
+        ClusterError
+            If the head could not be reached for more than ``HEAD_GONE_AFTER`` seconds.
+        """
         now = time.monotonic()
         if now < self._next:
             return

@@ -1,7 +1,7 @@
-"""The environment of Ray's processes, in which a local run stays on loopback, and is fast.
+"""The environment variables of Ray's processes, which keep a local run on loopback, and fast.
 
-Out of the box Ray reports usage statistics, asks the metadata services of clouds where it is,
-and opens a socket to a public address to learn its own. Must be set before Ray is imported.
+By default Ray reports usage statistics, queries the metadata services of clouds, and opens a socket
+to a public address to find its own address. The variables must be set before Ray is imported.
 """
 
 from __future__ import annotations
@@ -22,32 +22,37 @@ OFFLINE = {
 }
 
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**28)}
-"""Has the C library keep what an update has freed for the next one. Out of the box it gives large
-arrays back at once, and the kernel clears the same pages for every update again."""
+"""Variables that make the C library keep freed memory for the next update. By default it returns
+large arrays to the kernel at once, which then has to clear the same pages for every update."""
 
 _HOME_OF_USER = "SHEAFNET_HOME"
-"""Where a Ray that was started with a home of its own tells its actors the user's."""
+"""Variable that passes the home of the user to the actors of a Ray with another home."""
 
 
 def stay_offline() -> None:
-    """Set what keeps Ray from calling out, for this process and its children."""
+    """Set the variables that keep Ray off the Internet, for this process and its children."""
     os.environ.update(OFFLINE)
 
 
 @functools.cache
 def token() -> str:
-    """Return the access token of every Ray that this process starts: Ray reads it only once."""
+    """Return the access token of all Rays that this process starts; Ray reads it only once."""
     return os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32)
 
 
 @contextlib.contextmanager
 def private_home() -> Iterator[Path]:
-    """Give Ray's services a home of their own while they are started.
+    """Return a context with a temporary folder as the home directory, in which to start Ray.
 
-    There they find a cluster configuration, without which they ask for one beyond loopback,
-    and an access token of their own; nothing is written to the home of the user. Actors come
-    back from there with ``go_home``: to have Ray set their environment would take it a second
-    for each. The folder goes when the context ends.
+    The folder has a cluster configuration, without which Ray requests one from beyond loopback.
+    The services also get an access token, and nothing is written to the home of the user. Actors
+    return to that home with ``go_home``; to set their environment through Ray would take about a
+    second for each. The folder is removed when the context ends.
+
+    Yields
+    ------
+    Path
+        The folder.
     """
     folder = Path(tempfile.mkdtemp(prefix="sheafnet-"))
     (folder / "ray_bootstrap_config.yaml").write_text("{}\n", encoding="utf-8")
@@ -71,7 +76,7 @@ def private_home() -> Iterator[Path]:
 
 
 def go_home() -> None:
-    """Take the home of the user again, once Ray has started, and in its actors."""
+    """Restore the home of the user, after Ray has started, and in its actors."""
     home = os.environ.pop(_HOME_OF_USER, None)
     if home is not None:
         os.environ["HOME"] = home

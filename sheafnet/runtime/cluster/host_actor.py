@@ -1,8 +1,9 @@
-"""A host as a Ray actor: one process, one thread that alone touches the host.
+"""A host as a Ray actor: a process with one thread, which alone has access to the host.
 
-Remote methods only put things in its mailbox. Ray runs them one at a time, in order; the
-thread takes whatever is there, steps the host, and hands its frames to the neighbours'
-mailboxes. Nothing waits for a call to return: what is lost, the outbox sends again.
+Remote methods only put items in a mailbox; Ray executes them one at a time, in order. The thread
+takes all items that are there, steps the host, and puts its frames in the mailboxes of the
+neighbours by remote calls. It does not wait for these calls to return: the outbox of the host sends
+a frame again if it is lost.
 """
 
 from __future__ import annotations
@@ -25,37 +26,47 @@ from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.host_spec import HostSpec
 from sheafnet.runtime.run_record import Process
 
-go_home()  # before anything of the user's is imported in this process
+go_home()  # Before any code of the user is imported in this process.
 
 Handle: TypeAlias = Any
-"""Of a Ray actor, whose methods Ray makes up."""
+"""A handle of a Ray actor; it has no static type, since Ray creates its methods."""
 
 Item: TypeAlias = bytes | Callable[[Host], None] | None
-"""A frame, something to do with the host, or None: the host is to end."""
+"""An item of a mailbox: a frame, a function to call with the host, or None to end its thread."""
 
 Mail: TypeAlias = SimpleQueue[Item]
 
 node_address: Callable[[], str] = ray.util.get_node_ip_address
 
 PACE = 0.0005
-"""Seconds that a host with no new frame gives its neighbours before it steps again…"""
+"""Least seconds that a host without a new frame waits before it steps again."""
 
 STEPS_WAITED = 4.0
-"""…but at least so many times what its last step took, so that it leaves them the processor."""
+"""Least wait, in durations of the last step; it lets neighbours use the processor."""
 
 POLL = 1.0
-"""Seconds between checks that the thread is still there to answer."""
+"""Seconds between checks for a failure of the thread, while a report is awaited."""
 
 WITH_THE_CALL = 98_304
-"""Bytes of an argument that still travel with its call: what is over 100 KB takes a detour by way
-of the object store (Ray's documentation, "Passing the same large argument by value")."""
+"""Most bytes of an argument that Ray sends with the call: larger ones, over 100 KB, go through the
+object store (Ray's documentation, "Passing the same large argument by value")."""
 
 MOST_IN_PARTS = 1_500_000
-"""Bytes of a frame up to which the detour takes longer than its parts do."""
+"""Most bytes of a frame that is faster in several parts than through the object store."""
 
 
 class ThreadState:
-    """When the thread of a host began, for how many seconds it has stepped, and how it failed."""
+    """The state of the thread of a host, which the actor reads.
+
+    Attributes
+    ----------
+    began
+        Time at which the thread was created, in seconds of ``time.monotonic``.
+    busy
+        Seconds spent in steps.
+    failure
+        Exception that ended the thread; None if there is none.
+    """
 
     def __init__(self) -> None:
         self.began = time.monotonic()
@@ -64,7 +75,7 @@ class ThreadState:
 
 
 class HostActor:
-    """A mailbox and, while bound, the thread of a host."""
+    """An actor with a mailbox and, while it is bound to a host, the thread of the host."""
 
     def __init__(self) -> None:
         self._mail: Mail = SimpleQueue()
@@ -72,7 +83,20 @@ class HostActor:
         self._thread: threading.Thread | None = None
 
     def bind(self, spec: HostSpec, peers: Mapping[str, Handle]) -> Process:
-        """Become the host of ``spec``; one that was here before ends, and is forgotten."""
+        """Build the host of ``spec`` and start its thread; the thread of an earlier host ends.
+
+        Parameters
+        ----------
+        spec
+            Specification of the host.
+        peers
+            Host → handle of its actor, for the hosts to which this one sends.
+
+        Returns
+        -------
+        Process
+            Address of the machine, and id of this process.
+        """
         host = spec.build()
         self._mail.put(None)
         self._mail = SimpleQueue()
@@ -87,22 +111,38 @@ class HostActor:
         return Process(node_address(), os.getpid())
 
     def quiesce(self) -> None:
-        """End the host, until bound again; returns when nothing more is sent."""
+        """End the thread and drop the host; then the actor sends nothing until it is bound."""
         self._mail.put(None)
         if self._thread is not None:
             self._thread.join()
         self._mail, self._state, self._thread = SimpleQueue(), None, None
 
     def whereabouts(self) -> tuple[str, int] | None:
-        """Return the name of the host and its process; None while there is none."""
+        """Return the name of the host and the process id; None while the actor is not bound."""
         return None if self._thread is None else (self._thread.name, os.getpid())
 
     def push(self, *parts: bytes) -> None:
-        """Take a frame, in parts as ``in_parts`` gives them."""
+        """Put a frame in the mailbox, joined from its parts as ``in_parts`` returns them."""
         self._mail.put(b"".join(parts))
 
     def report(self, request: StatusRequest) -> StatusReport | None:
-        """Have the host obey and report; None if there is no host yet, as after a restart."""
+        """Let the host carry out a request, and return its report.
+
+        Parameters
+        ----------
+        request
+            The request of the coordinator.
+
+        Returns
+        -------
+        StatusReport or None
+            The report; None if the actor is not bound, as after a restart.
+
+        Raises
+        ------
+        Exception
+            The exception that ended the thread of the host, if one did.
+        """
         state = self._state
         if state is None:
             return None
@@ -123,31 +163,43 @@ class HostActor:
                     raise state.failure from None
 
     def set_threshold(self, threshold: float) -> None:
-        """Have the host act on anything larger than ``threshold`` from now on."""
+        """Set the send threshold of every vertex of the host."""
         self._mail.put(lambda host: host.set_threshold(threshold))
 
     def set_frozen(self, frozen: bool) -> None:
-        """Have no vertex of the host step from now on, or let them again."""
+        """Freeze the vertices of the host, so that none steps, or release them."""
         self._mail.put(lambda host: host.set_frozen(frozen))
 
     def set_pins(self, order: SetPins) -> None:
-        """Have the host obey other pins."""
+        """Replace the pins of the host."""
         self._mail.put(lambda host: host.set_pins(order))
 
 
 def in_parts(data: bytes) -> Sequence[bytes]:
-    """Return the arguments of the call that takes a frame to another actor soonest."""
+    """Return the parts of a frame with which the call of another actor takes the least time."""
     if WITH_THE_CALL < len(data) <= MOST_IN_PARTS:
         return [data[at : at + WITH_THE_CALL] for at in range(0, len(data), WITH_THE_CALL)]
     return (data,)
 
 
 def run_host(host: Host, peers: Mapping[str, Handle], mail: Mail, state: ThreadState) -> None:
-    """Step the host until it is to end; the thread of an actor."""
-    # Without a return value there is nothing to keep for a call whose end nobody awaits.
+    """Step a host until its mailbox has a None; this is the function of the thread of an actor.
+
+    Parameters
+    ----------
+    host
+        The host.
+    peers
+        Host → handle of its actor.
+    mail
+        The mailbox.
+    state
+        Updated with the seconds spent in steps, and with an exception that ends the thread.
+    """
+    # Without a return value Ray stores nothing for these calls, whose end is not awaited.
     send = {name: peer.push.options(num_returns=0).remote for name, peer in peers.items()}
     try:
-        # What overflows is the host's to report.
+        # The host detects an overflow itself and reports it.
         with np.errstate(over="ignore", invalid="ignore"):
             pauses_until = 0.0
             while True:
@@ -164,7 +216,7 @@ def run_host(host: Host, peers: Mapping[str, Handle], mail: Mail, state: ThreadS
                         item(host)
                 now = time.monotonic()
                 due = host.due
-                # Questions and orders are no news of a neighbour: only frames cut the pause short.
+                # Only frames end the wait early: requests and orders bring no messages.
                 may_step = host.runnable and (has_frame or now >= pauses_until)
                 if may_step or (due is not None and due <= now):
                     for peer, data in host.step(now):
@@ -174,12 +226,12 @@ def run_host(host: Host, peers: Mapping[str, Handle], mail: Mail, state: ThreadS
                     state.busy += took
                     if host.improves_by_waiting:
                         pauses_until = ended + max(PACE, STEPS_WAITED * took)
-    except Exception as error:  # raised again by report()
+    except Exception as error:  # It is raised again by report().
         state.failure = error
 
 
 def _awaited(mail: Mail, host: Host, pauses_until: float) -> list[Item]:
-    """Return all mail, after waiting for some or until the host has something else to do."""
+    """Wait for an item, or until the host may or must step; return all items in the mailbox."""
     until = pauses_until if host.runnable else host.due
     timeout = None if until is None else max(until - time.monotonic(), 0.0)
     items: list[Item] = []

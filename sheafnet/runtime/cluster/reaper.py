@@ -1,10 +1,12 @@
-"""Clears away a local Ray whose driver is gone; a program of its own, which outlives the driver.
+"""The reaper: a program that removes a local Ray after its driver has ended.
 
     python reaper.py FOLDER DRIVER
 
-Ray's own agents look for the head of a driver that was killed for a minute, and its folder would
-stay for good. The driver writes the processes of Ray to the standard input when they are there,
-and an empty line when it has ended them itself.
+FOLDER is the folder of Ray, DRIVER the process id of the driver. It is a separate program, since it
+must outlive the driver. Without it, the agents of Ray would search for a minute for the head of a
+driver that was killed, and the folder would never be removed. The driver writes the ids of Ray's
+processes to the standard input of this program once they have started, and an empty line after it
+has ended them itself.
 """
 
 from __future__ import annotations
@@ -22,21 +24,25 @@ from pathlib import Path
 
 ATTEMPTS = 20
 BETWEEN_ATTEMPTS = 0.5
-"""How often, and after how many seconds, to remove the folder again: actors that
-are ending may write to it meanwhile."""
+"""Attempts to remove the folder, and seconds between them: ending actors may still write to it."""
 
 
 @contextlib.contextmanager
 def attending(folder: Path) -> Iterator[Callable[[], None]]:
-    """Have a reaper see to ``folder``, and to the Ray that this process starts there.
+    """Start a reaper for ``folder`` and for the Ray that this process starts there.
+
+    Parameters
+    ----------
+    folder
+        Folder in which Ray keeps its files.
 
     Yields
     ------
     callable
-        To be called when Ray is there.
+        Function without arguments; call it when Ray has started.
     """
     command = [sys.executable, "-I", "-S", __file__, str(folder), str(os.getpid())]
-    # In a session of its own, so that Ctrl-C on a terminal does not reach it.
+    # A session of its own keeps Ctrl-C on a terminal away from the reaper.
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as reaper:
 
         def tell(*pids: int) -> None:
@@ -52,25 +58,30 @@ def attending(folder: Path) -> Iterator[Callable[[], None]]:
 
 
 def processes(folder: Path) -> list[int]:
-    """Return the children of this process that name ``folder``, and all that came of them.
+    """Return the ids of the child processes with ``folder`` in their command line, and descendants.
 
-    That is Ray's head and its node, with their agents, and no other child. None where there is
-    no /proc.
+    These are Ray's head and its node, with their agents, but no other child. The list is empty on
+    systems without /proc.
+
+    Parameters
+    ----------
+    folder
+        Folder in which Ray keeps its files.
     """
     children: dict[int, list[int]] = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has gone meanwhile
-            # After the name, which may hold anything: the state and the parent.
+        with contextlib.suppress(OSError):  # The process has ended meanwhile.
+            # The state and the parent follow the name, which may contain any character.
             parent = status.read_text(errors="replace").rpartition(")")[2].split()[1]
             children.setdefault(int(parent), []).append(int(status.parent.name))
     found = [pid for pid in children.get(os.getpid(), []) if _names(pid, folder)]
-    for pid in found:  # which grows meanwhile
+    for pid in found:  # The list grows in the loop.
         found += children.get(pid, [])
     return found
 
 
 def _names(pid: int, folder: Path) -> bool:
-    """Tell whether the command line of a process has ``folder`` in it."""
+    """Return whether the command line of process ``pid`` contains ``folder``."""
     try:
         return os.fsencode(folder) in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -78,15 +89,23 @@ def _names(pid: int, folder: Path) -> bool:
 
 
 def main(folder: str, driver: str) -> None:
-    """Wait until the driver is gone; end what it left."""
+    """Wait until the driver has ended; then kill the remaining processes and remove the folder.
+
+    Parameters
+    ----------
+    folder
+        Folder in which Ray keeps its files.
+    driver
+        Process id of the driver.
+    """
     sources = [sys.stdin.fileno()]
-    # The end of the input does not tell: a child that the driver was forked into keeps it open.
+    # The end of the input is not enough: a forked child of the driver keeps the input open.
     with contextlib.suppress(ProcessLookupError, AttributeError):
         sources.append(os.pidfd_open(int(driver)))
     handles: list[int] = []
     while select.select(sources, [], [])[0] == sources[:1]:
         line = os.read(sources[0], select.PIPE_BUF)
-        for pid in line.split():  # handles and not numbers, which may be another's by then
+        for pid in line.split():  # Unlike a handle, an id may be reused.
             with contextlib.suppress(ProcessLookupError):
                 handles.append(os.pidfd_open(int(pid)))
         if line in (b"", b"\n") or line.endswith(b"\n\n"):

@@ -1,4 +1,4 @@
-"""Ray, started or joined, for as long as a run needs it."""
+"""The connection to Ray, which is started or joined for as long as a run needs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sheafnet.runtime.cluster.environment import go_home, private_home
 from sheafnet.runtime.cluster.reaper import attending
 
 REACHABLE_WITHIN = 5.0
-"""Seconds in which a head must accept a connection."""
+"""Seconds within which a head must accept a connection."""
 
 _LOCK = threading.Lock()
 _open: contextlib.ExitStack | None = None
@@ -25,15 +25,21 @@ _users = 0
 
 @contextlib.contextmanager
 def session(address: str) -> Iterator[None]:
-    """Be connected to Ray inside of the context.
+    """Return a context in which this process is connected to Ray.
 
-    A connection that this process has already is used and left as it is. Runs that overlap
-    share the one that the first of them opened; the last to leave closes it.
+    A connection that exists already is used and left open. Overlapping contexts share the
+    connection that the first of them opened; it is closed at the end of the last one.
+
+    Parameters
+    ----------
+    address
+        Address as in ``sn.Cluster``.
 
     Raises
     ------
     ClusterError
-        If Ray cannot be started or joined.
+        If Ray cannot be started or joined, or if this process is connected to a Ray with another
+        address.
     """
     _enter(address)
     try:
@@ -59,7 +65,13 @@ def _enter(address: str) -> None:
 
 
 def _require_here(address: str) -> None:
-    """Raise ``ClusterError`` if this process is connected to another Ray than wanted."""
+    """Check that the Ray to which this process is connected has the given address.
+
+    Raises
+    ------
+    ClusterError
+        If it has another address.
+    """
     here = ray.get_runtime_context().gcs_address
     if address not in ("local", "auto", here):
         raise ClusterError(
@@ -78,7 +90,13 @@ def _leave() -> None:
 
 
 def _start(stack: contextlib.ExitStack) -> None:
-    """Start Ray on this machine; it keeps everything it writes in a folder that goes again."""
+    """Start Ray on this machine, with all its files in a temporary folder.
+
+    Raises
+    ------
+    ClusterError
+        If Ray cannot be started.
+    """
     folder = stack.enter_context(private_home())
     ray_is_there = stack.enter_context(attending(folder))
     stack.callback(ray.shutdown)
@@ -98,15 +116,28 @@ def _start(stack: contextlib.ExitStack) -> None:
 
 
 def require_reachable(address: str) -> None:
-    """Raise ``OSError`` if nobody accepts a connection at ``host:port``."""
+    """Check that a connection is accepted at ``address``, which has the form ``host:port``.
+
+    Raises
+    ------
+    OSError
+        If no connection is accepted within ``REACHABLE_WITHIN`` seconds.
+    """
     host, _, port = address.rpartition(":")
     socket.create_connection((host.strip("[]"), int(port)), REACHABLE_WITHIN).close()
 
 
 def _join(address: str) -> None:
+    """Connect to a Ray that is running.
+
+    Raises
+    ------
+    ClusterError
+        If its head cannot be reached, or if Ray cannot join it.
+    """
     known = os.environ.get("RAY_ADDRESS", "") if address == "auto" else address
     if ":" in known and "/" not in known:
-        # Ray itself would try for a long time.
+        # Without this check Ray would keep trying for a long time.
         try:
             require_reachable(known)
         except OSError as error:

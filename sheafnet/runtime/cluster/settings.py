@@ -1,4 +1,4 @@
-"""The settings of a cluster run, which travel to the processes that need them."""
+"""The settings of a cluster run, as data that is sent to other processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ _ADDRESS = re.compile(r"[\w.\-]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
 
 @dataclass(frozen=True)
 class ClusterSettings:
-    """What ``Cluster`` documents, without the means to run anything."""
+    """The settings of ``Cluster``, documented there, without the code that runs a problem.
+
+    Raises
+    ------
+    InputError
+        If one of the settings is out of range; ``Cluster`` lists the conditions.
+    """
 
     address: str = "local"
     placement: Placement = "by-layer"

@@ -1,4 +1,4 @@
-"""The supervisor of a run's actors: binds them, asks them, and brings back those that are lost."""
+"""The supervisor of a run's actors: it binds them to hosts, asks them, and restores lost ones."""
 
 from __future__ import annotations
 
@@ -24,34 +24,36 @@ from sheafnet.runtime.run_record import Process, Recovery
 
 LOGGER = logging.getLogger("sheafnet")
 TICK = 0.05
-"""Seconds after which whoever waits for reports gets its turn."""
+"""Seconds to wait for reports before ``HostSupervisor.reports`` yields None."""
 
 RETRY = 0.2
-"""Seconds between questions to a host that is being restarted."""
+"""Seconds between requests to a host that is being restarted."""
 
 
 class HostSupervisor:
-    """One actor for each host of a deployment.
+    """A supervisor with one actor for each host of a deployment.
 
     Parameters
     ----------
     deployment
-        Which vertices each host has. Replaced when the pins change, and after a rollback.
+        The problem and the placement of its vertices on hosts.
     actors
-        Host → its actor.
+        Host → handle of its actor.
     cluster
-        How long they may take and be silent.
+        Settings of the cluster.
 
     Attributes
     ----------
+    deployment
+        The deployment, with the current pins and the latest rollback.
     send_threshold
-        What vertices may leave unsaid by now.
+        Largest change of a projection that a vertex may currently withhold.
     processes
-        The process of each host.
+        Host → its process.
     recoveries
-        Hosts that were lost and came back.
+        Hosts that were lost and have returned.
     forgotten
-        Those whose maps were lost with them, as far as nothing has been done about it yet.
+        Hosts whose maps were lost, and for which no rollback has followed yet.
     """
 
     def __init__(
@@ -68,20 +70,38 @@ class HostSupervisor:
         self._actors = actors
 
     def bind(self) -> None:
-        """Tell every actor which host it is and who its neighbours are."""
-        # All at once: what one says to another that is not bound yet is lost, and said again only
-        # when its time has run out.
+        """Bind every actor to its host and to the actors of the neighbours.
+
+        Raises
+        ------
+        ClusterError
+            If a host does not start in time, is lost for good, or cannot begin. An exception that
+            was raised in the actor is raised as it is.
+        """
+        # All binds are requested before any is awaited: a frame to an actor that is not bound is
+        # lost, and sent again only after its timeout.
         bound = {name: self._begin(name) for name in self._actors}
         for name, process in bound.items():
             self._confirm(name, process)
 
     def reports(self, request: StatusRequest) -> Iterator[StatusReport | None]:
-        """Ask every host; yield each report as it comes, and None every now and then.
+        """Ask every host for a report, and bind hosts again that were lost.
+
+        Parameters
+        ----------
+        request
+            The request of the coordinator.
+
+        Yields
+        ------
+        StatusReport or None
+            Each report as it arrives, and None at least every ``TICK`` seconds.
 
         Raises
         ------
         ClusterError
-            If a host is lost for good, silent for too long, or failed.
+            If a lost host does not return within ``startup``, is lost for good, or fails; or if a
+            host does not answer for ``silence``.
         """
         pending = {self._actors[name].report.remote(request): name for name in self._actors}
         later: dict[str, float] = {}
@@ -115,56 +135,76 @@ class HostSupervisor:
             yield None
 
     def set_threshold(self, threshold: float) -> None:
-        """Have every vertex act on anything larger than ``threshold`` from now on."""
+        """Set the send threshold of every vertex, also of hosts that return later."""
         self.send_threshold = threshold
         for actor in self._actors.values():
             actor.set_threshold.remote(threshold)
 
     def set_frozen(self, frozen: bool) -> None:
-        """Have no vertex step from now on, or let them again."""
+        """Freeze all vertices, so that none steps, or release them."""
         for actor in self._actors.values():
             actor.set_frozen.remote(frozen)
 
     def set_pins(self, deployment: Deployment) -> None:
-        """Have every host obey the pins of ``deployment``, also those that come back later."""
+        """Replace the pins by those of ``deployment``, also for hosts that return later."""
         self.deployment = deployment
         for name, actor in self._actors.items():
             actor.set_pins.remote(deployment.pins_order(name))
 
     def quiesce(self) -> None:
-        """Have every host end; its actor can be another one later."""
+        """End every host; its actor can be bound to another one later."""
         for actor in self._actors.values():
             actor.quiesce.remote()
 
     def begin_anew(self, deployment: Deployment) -> None:
-        """Have every host begin as ``deployment`` has it, and forget what it was."""
+        """Replace every host by the one of ``deployment``, after a rollback.
+
+        Raises
+        ------
+        ClusterError
+            Under the conditions of ``bind``.
+        """
         self.deployment = deployment
         self.forgotten.clear()
         self.bind()
 
     def _begin(self, name: str) -> ray.ObjectRef[Process]:
-        """Tell one actor; return what it will answer."""
+        """Request one actor to bind; return a reference to its answer."""
         spec = self.deployment.host_spec(name, self._incarnations[name], self.send_threshold)
         peers = {peer: self._actors[peer] for peer in spec.peers}
         process: ray.ObjectRef[Process] = self._actors[name].bind.remote(spec, peers)
         return process
 
     def _confirm(self, name: str, process: ray.ObjectRef[Process]) -> None:
-        """Wait for its answer."""
+        """Wait until an actor is bound.
+
+        Raises
+        ------
+        ClusterError
+            If it does not start in time, is lost for good, or cannot begin. An exception that was
+            raised in the actor is raised as it is.
+        """
         try:
             self.processes[name] = Process(*ray.get(process, timeout=self._cluster.startup))
         except ActorUnavailableError:
-            self._lose(name)  # it is asked again, and bound again, when it is back
+            self._lose(name)  # It is asked and bound again when it has returned.
         except ActorDiedError as error:
             raise self._gone(name, error) from error
         except RayTaskError as error:
             raise error.cause from error
         except GetTimeoutError as error:
             raise self._not_there(name) from error
-        except RayError as error:  # what the host raised cannot be read here, for example
+        except RayError as error:  # For example, an exception of the host cannot be unpickled here.
             raise ClusterError(f"host {name!r} could not begin: {error}") from error
 
     def _answer(self, name: str, ref: ray.ObjectRef[StatusReport | None]) -> StatusReport | None:
+        """Return the report of a host; if it is lost or has been restarted, handle that first.
+
+        Raises
+        ------
+        ClusterError
+            If the host is lost for good, has failed, or cannot be bound after a restart.
+        """
         try:
             report = ray.get(ref)
         except ActorUnavailableError:

@@ -1,4 +1,4 @@
-"""The control plane: requests and orders to hosts, their reports, and how a run of hosts ends."""
+"""The requests, orders and reports between coordinator and hosts, and the end of a run."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from sheafnet.runtime.stop import Outcome
 
 @dataclass(frozen=True)
 class StatusRequest:
-    """Every host is to report.
+    """A request to every host to report.
 
     Attributes
     ----------
     wave
-        Under which number.
+        Number of the wave, from 1.
     with_stalks
-        Whether the stalks are wanted, and the maps where they change.
+        Whether the report shall hold the stalks and, under a rule that learns, the maps.
     known
-        Up to which step of training all has arrived that was kept.
+        Step of the latest complete snapshot; edge states up to this step can be dropped.
     drain
-        Whether no batch is to begin any more, so that all hosts end after the same step.
+        Whether the host shall drain: begin no more batches, so that all hosts end after the same
+        step.
     """
 
     wave: int
@@ -39,41 +40,49 @@ class StatusRequest:
 
 @dataclass(frozen=True)
 class StatusReport:
-    """What a host tells the coordinator.
+    """The report of a host to the coordinator.
 
     Attributes
     ----------
     run
-        Which; another after a rollback.
-    host, incarnation
-        Which host, and how often it had been restarted.
+        Name of the run; a rollback changes it.
+    host
+        Name of the host.
+    incarnation
+        Number of times that the host had been restarted.
     wave
-        The question that this answers.
+        Number of the wave whose request this report answers.
     idle
-        Whether no vertex has a reason to step and everything said has been acknowledged.
-    sent, accepted
-        Messages for other hosts, and from them that were news. Two equal pairs in a row mean
-        that nothing happened in between.
+        Whether no vertex has a reason to step and every message to other hosts is acknowledged.
+    sent
+        Number of messages to other hosts so far.
+    accepted
+        Number of messages from other hosts so far that were newer than what their receivers held.
+        If two successive reports have the same ``sent`` and the same ``accepted``, the host neither
+        sent nor accepted a message in between.
     stationarity
-        Largest |∇E| of each vertex, from the latest projections of its neighbours.
+        Vertex → its largest force, computed from the latest projections of its neighbours.
     batches_left
-        How many batches the vertex here that is furthest behind has not learned from yet.
+        Largest number of batches that a vertex of the host still has to learn from.
     messages
-        Messages kept so far, from members as well.
+        Number of messages so far that were newer than what their receivers on this host held, from
+        vertices of this host and of others.
     pins_version
-        Version of the pins that are in force here.
+        Version of the pins in force on the host.
     exploded
-        What exploded, in words: a force or a map that is not finite or past all bounds.
+        Description of a force or map that became NaN, infinite or too large; None if there is none.
     stalks
-        The stalks, if they were asked for.
+        Vertex → its stalk, shape (dim, batch); None if the request did not ask for stalks.
     view
-        The edges and the work here, if they were asked for.
+        Measurements of the edges and the work of the host; None if they were not asked for.
     maps
-        The maps at the tails here, if the stalks were asked for and vertices learn.
+        Edge → the map at its tail, if the request asks for stalks and the rule learns; else empty.
     edge_states
-        What is kept here of past steps of training, until it is known to have arrived.
+        (Step, edge) → state of the edge after that step of training. A state is repeated until a
+        request shows by ``known`` that the coordinator has it.
     busy, uptime
-        Seconds that this incarnation has been busy, and in all, where a runtime takes the time.
+        Seconds in which this incarnation has been busy, and seconds since it began; 0 where the
+        runtime does not measure them.
     """
 
     run: str
@@ -97,20 +106,20 @@ class StatusReport:
 
     @property
     def incarnation_id(self) -> tuple[str, int]:
-        """Run and incarnation of the host: a rollback begins another run."""
+        """The run and the incarnation. A rollback changes the run and may keep the incarnation."""
         return self.run, self.incarnation
 
 
 @dataclass(frozen=True)
 class SetPins:
-    """An order to a host to obey other pins.
+    """An order to a host to replace its pins.
 
     Attributes
     ----------
     pins_version
-        Version of the pins; the latest wins.
+        Version of the pins; a host ignores an order whose version is not larger than its own.
     constraints
-        What is pinned at every vertex of the host and next to it.
+        Vertex → its pins and the set of its held neighbours, for every vertex of the host.
     rule
         The rule, fitted to these pins.
     """
@@ -122,21 +131,43 @@ class SetPins:
 
 @dataclass(frozen=True)
 class SetThreshold:
-    """Every vertex is to act on, and send, anything larger than ``threshold`` from now on."""
+    """An order to every host to replace the send threshold of its vertices.
+
+    Attributes
+    ----------
+    threshold
+        Largest change of a projection that a vertex may withhold, at least 0.
+    """
 
     threshold: float
 
 
 @dataclass(frozen=True)
 class SetFrozen:
-    """No vertex of any host is to step from now on, or all may again."""
+    """An order to every host to stop or resume the steps of its vertices.
+
+    Attributes
+    ----------
+    frozen
+        True to stop, False to resume.
+    """
 
     frozen: bool
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The run is over."""
+    """The decision of the coordinator that the run is over.
+
+    Attributes
+    ----------
+    outcome
+        The outcome of the run.
+    message
+        The outcome in words, with details of this run.
+    cochain
+        Vertex → its stalk at the end, shape (dim, batch).
+    """
 
     outcome: Outcome
     message: str
@@ -145,6 +176,12 @@ class Finished:
 
 @dataclass(frozen=True)
 class Settled:
-    """A run that stays has converged under the pins of now."""
+    """The decision of the coordinator that a stay run has converged under its present pins.
+
+    Attributes
+    ----------
+    cochain
+        Vertex → its stalk, shape (dim, batch).
+    """
 
     cochain: Cochain

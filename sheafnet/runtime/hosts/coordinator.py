@@ -1,34 +1,41 @@
-"""The coordinator: decides when a run of hosts has ended. Pure: reports in, orders out.
+"""The coordinator: it receives reports and decides when a run of hosts has ended.
 
-It asks every host in waves, and is in one of three phases::
+A wave is one request to every host, with the reports of all. "Force" means the part of −∇E that
+can move a vertex. The coordinator is in one of three phases::
 
     phase       next        when
     ASKING,     CONFIRMING  a wave found every host idle and every vertex stationary, with no batch
-    DRAINING                left; or a vertex exploded; or the budget is used up
-    ASKING      CONFIRMING  the run is to end early
-    ASKING      DRAINING    the run is to end early, and vertices learn in steps
-    DRAINING    CONFIRMING  the batches in flight are done, or nothing has come of them for long
-    CONFIRMING  Finished    the wave, which brought the stalks along, bears it out; Settled where
-                            the run stays: it asks on, but for no stalks until the pins change
-    CONFIRMING  back        a host is not idle, or its (incarnation, sent, accepted) has changed;
-                            or the assembled cochain is not stationary: every vertex is to act on
-                            a tenth of the send threshold; or other pins are set; or all hosts are
-                            rolled back
+    DRAINING                left; or a vertex exploded; or the budget of rounds is used up, or all
+                            hosts are idle for many waves although a force is left
+    ASKING      CONFIRMING  the run shall end early
+    ASKING      DRAINING    the run shall end early, and vertices learn in steps
+    DRAINING    CONFIRMING  the batches in flight are done, or the run has stalled for too long
+    CONFIRMING  Finished    the wave, whose reports hold the stalks, confirms the outcome. For a
+                            stay run that has converged it is Settled instead, and the phase is
+                            ASKING again
+    CONFIRMING  previous    to confirm convergence: a host is not idle, a vertex is not stationary,
+                            or the (incarnation, sent, accepted) of a host has changed; or the
+                            assembled cochain is not stationary, after which the send threshold is
+                            divided by ten or, if frozen, the hosts are unfrozen; or the pins are
+                            replaced, or all hosts are rolled back
 
-While it drains no batch begins any more, and in the end all maps have taken the same steps.
+While the coordinator drains, no host begins another batch, and at the end all maps have taken the
+same steps.
 
-Where vertices take turns somebody always has something to send. There all hosts are frozen as
-soon as every vertex has reported that it is stationary, and what follows is the same; if it was
-not so after all, they go on::
+Where vertices take turns, some vertex always has a message to send. There, all hosts are frozen as
+soon as every vertex has reported that it is stationary. Then the phases follow as above. If a
+vertex turns out not to be stationary, the hosts are unfrozen::
 
     every vertex stationary ──▶ SetFrozen(True) ──▶ idle ──▶ … ──▶ Finished or Settled
                                      └── idle, but not stationary ──▶ SetFrozen(False)
 
-Between the end of one wave and the beginning of the next there is an instant at which every
-host was idle, since none sent or accepted anything from before it until after it (the four
-counters of Mattern, "Algorithms for distributed termination detection", 1987, host by host);
-what was in flight had been acknowledged, so nothing can move again. One wave does not show
-that: a host that has answered may receive a frame of one that has not.
+Two waves prove that a run has ended. Suppose that two successive waves find every host idle, with
+an unchanged (incarnation, sent, accepted). Then no host sent or accepted a message between its two
+reports, so that at the instant between the two waves all hosts were idle together. No message was
+in flight either, since all were acknowledged. Hence no vertex can move again. This is the
+four-counter method of Mattern, "Algorithms for distributed termination detection", 1987, applied
+to each host. One wave is no proof: a host that has reported may still receive a frame from a host
+that has not.
 """
 
 from __future__ import annotations
@@ -60,19 +67,21 @@ from sheafnet.runtime.stop import Outcome
 
 LOGGER = logging.getLogger("sheafnet")
 FINEST_THRESHOLD = 12
-"""Divisions of the send threshold by ten before the tolerance counts as beyond the precision."""
+"""Number of failed checks of the assembled cochain that are allowed. Unless the run is frozen, each
+divides the send threshold by ten. After one more, the tolerance counts as too small for the
+precision of the floats."""
 
 DEAD_AFTER = 20
-"""Equal waves after which a run counts as dead in which all hosts are idle and a force is left:
-more than an order on its way can explain."""
+"""Number of successive equal waves after which an idle run with a force left counts as dead. It is
+larger than an order that is still on its way to a host can explain."""
 
 
 GIVE_UP = 10.0
-"""Times the longest stall of a run so far after which one more is not waited for."""
+"""Duration of a stall at which draining is given up, as a multiple of the longest earlier stall."""
 
 
 class Phase(Enum):
-    """The phase of a run; see the table above."""
+    """The phase of a run; see the table in the docstring of this module."""
 
     ASKING = "hosts are asked how things stand"
     DRAINING = "no batch begins any more"
@@ -80,35 +89,37 @@ class Phase(Enum):
 
 
 class Coordinator:
-    """Decides when a run ends.
+    """The coordinator of one run of hosts: it takes reports and returns orders.
 
     Parameters
     ----------
     problem
-        What is run.
+        The problem that the hosts run.
     hosts
         Names of all hosts.
     send_threshold
-        Size of a change that vertices may leave unsaid at first.
+        Send threshold of the vertices at the start, at least 0: the largest change of a projection
+        that a vertex may withhold.
     run
-        Name of the run; reports of another do not count.
+        Name of the run; reports of another run are ignored.
 
     Attributes
     ----------
     reports
-        Those of all hosts so far.
+        Ledger of the reports of all hosts so far.
     failed_checks
-        How often hosts were idle but the assembled cochain was not stationary.
+        Number of times that all hosts were idle but the assembled cochain was not stationary.
     waves
-        How many waves every host has answered.
+        Number of complete waves, which every host has answered.
     settled
-        What a run that stays has converged to, for as long as nothing has moved since.
+        Cochain to which a stay run has converged; None before, and again when a vertex has moved or
+        the pins were replaced.
     snapshots
-        Every map after the same step, as they come together, until somebody takes them.
+        Complete snapshots that ``take_snapshots`` has not returned yet, in the order of steps.
     latest
-        The last of them; what training went on from, if it did not begin; else None.
+        Latest complete snapshot. At first the one that training resumes from, or None.
     rollbacks
-        How often training went on from there since a host had lost its maps.
+        Number of times that training went back to ``latest`` because a host had lost its maps.
     """
 
     def __init__(
@@ -131,17 +142,17 @@ class Coordinator:
         self._frozen = False
         self._stall = StallDetector()
         self._now = 0.0
-        # What to end with, after the next wave.
+        # The outcome that the next wave shall confirm.
         self._outcome: Outcome | None = None
-        # What to end with once all is drained.
+        # The outcome after draining.
         self._drain_outcome: Outcome | None = None
-        # What the current wave collects the stalks for, if it does.
+        # The outcome that the current wave confirms, if it collects the stalks.
         self._collecting: Outcome | None = None
         self._answers: dict[str, StatusReport] = {}
         self._before: dict[str, tuple[int, int, int]] | None = None
 
     def begin_wave(self) -> StatusRequest:
-        """Begin a wave; answers to earlier ones no longer count."""
+        """Begin a wave and return its request; reports of earlier waves are ignored from now on."""
         self._wave += 1
         self._answers = {}
         self._collecting = self._outcome
@@ -153,10 +164,19 @@ class Coordinator:
         )
 
     def end(self, outcome: Outcome) -> Finished | None:
-        """Have the run end with ``outcome``, as soon as may be.
+        """Request the end of the run, which later waves bring about.
 
-        A run that has settled has converged, and is over at once. A divergence that has been
-        seen already is not talked over.
+        A divergence that has been found already takes precedence over ``outcome``.
+
+        Parameters
+        ----------
+        outcome
+            The outcome to end with.
+
+        Returns
+        -------
+        Finished or None
+            CONVERGED at once for a settled run; None for any other.
         """
         if self.settled is not None:
             return Finished(Outcome.CONVERGED, Outcome.CONVERGED.value, self.settled)
@@ -170,15 +190,31 @@ class Coordinator:
         return None
 
     def set_pins(self, problem: Problem, version: int) -> None:
-        """Take the problem with other pins; none may converge before every host has them."""
+        """Replace the problem by one with other pins.
+
+        The run cannot converge before every host has reported their version.
+
+        Parameters
+        ----------
+        problem
+            The problem with its new pins.
+        version
+            Version of these pins.
+        """
         self._problem, self._pins_version = problem, version
-        self._frozen = False  # new pins unfreeze a host
+        self._frozen = False  # a host that receives new pins unfreezes itself
         self.settled = None
         if self._outcome is Outcome.CONVERGED:
             self._outcome = None
 
     def roll_back(self, run: str) -> None:
-        """Expect the hosts of another run, which go on from the last snapshot."""
+        """Continue with the hosts of another run, which start from the latest snapshot.
+
+        Parameters
+        ----------
+        run
+            Name of the other run.
+        """
         self.rollbacks += 1
         step = self.latest.step if self.latest else 0
         LOGGER.info(
@@ -188,13 +224,26 @@ class Coordinator:
         self._answers = {}
         self._before = None
         self._stall.restart()
-        # Whatever it was about to end with was of steps that are taken again.
+        # An outcome to confirm belonged to steps that are now repeated.
         self._outcome = self._collecting = None
 
     def receive(
         self, report: StatusReport, now: float
     ) -> Finished | Settled | SetThreshold | SetFrozen | None:
-        """Take in a report, now; return what follows once a wave is complete."""
+        """Take a report; if it completes the wave, return the order or the end that follows.
+
+        Parameters
+        ----------
+        report
+            The report of a host; ignored if it belongs to another wave or run.
+        now
+            Present time, in the unit of the runtime.
+
+        Returns
+        -------
+        Finished, Settled, SetThreshold, SetFrozen or None
+            The order for all hosts, or the end of the run; None if there is neither.
+        """
         if report.wave != self._wave or report.run != self._run:
             return None
         fresh = self._assembler.add(report.edge_states, now)
@@ -217,32 +266,38 @@ class Coordinator:
 
     @property
     def phase(self) -> Phase:
-        """The phase of the run. A wave that confirms should follow at once: it may be the last."""
+        """The phase of the run. In CONFIRMING the next wave should begin at once."""
         if self._outcome is not None:
             return Phase.CONFIRMING
         return Phase.ASKING if self._drain_outcome is None else Phase.DRAINING
 
     @property
     def rounds(self) -> int:
-        """Messages kept by all vertices, in units of one each way on every edge."""
+        """Number of rounds so far: accepted messages divided by twice the number of edges."""
         return self.reports.rounds
 
     def take_snapshots(self) -> list[Snapshot]:
-        """Return the snapshots that nobody has taken yet, in order, and keep them no longer."""
+        """Return the complete snapshots since the last call, in the order of steps."""
         snapshots, self.snapshots = self.snapshots, []
         return snapshots
 
     @property
     def maps(self) -> dict[str, RestrictionMap]:
-        """Edge → the map at its tail, as reported with the stalks by vertices that learn."""
+        """Edge → the map at its tail, from reports of this wave that hold stalks; else empty."""
         return {edge: it for report in self._answers.values() for edge, it in report.maps.items()}
 
     def progress(self, time: float) -> Progress:
-        """Return how far the run has come by now; the reports must hold views."""
+        """Return the progress of the run, from reports that hold views.
+
+        Parameters
+        ----------
+        time
+            Present time, in the unit of the runtime.
+        """
         return self.reports.progress(time, converged=self.settled is not None)
 
     def _judge(self) -> SetFrozen | None:
-        """Decide whether, and for what, the next wave collects the stalks."""
+        """Decide which outcome, if any, the next wave shall confirm; return an order, if any."""
         self._before = None
         stationary, idle = self.all_stationary(), self.all_idle()
         if any(report.exploded for report in self._answers.values()):
@@ -271,14 +326,15 @@ class Coordinator:
 
     @property
     def _dead(self) -> bool:
-        """Whether all hosts have been idle for too long, with a force left."""
+        """Whether all hosts have been idle for too many waves, although a force is left."""
         return self.all_idle() and self._stall.waves >= DEAD_AFTER
 
     @property
     def _drained(self) -> bool:
-        """Whether no batch is in flight any more, or nothing has come of it for too long.
+        """Whether no batch is in flight, or the run has stalled for too long.
 
-        That is, far longer than it has ever taken in this run: a host may be cut off.
+        Too long is ``GIVE_UP`` times the longest earlier stall of this run, and at least
+        ``DEAD_AFTER`` waves: a host may be cut off.
         """
         if self.all_idle():
             return self._stall.waves >= 1
@@ -288,11 +344,11 @@ class Coordinator:
         )
 
     def all_idle(self) -> bool:
-        """Return whether every host that has answered is idle."""
+        """Return whether every host that has answered this wave is idle."""
         return all(report.idle for report in self._answers.values())
 
     def all_stationary(self) -> bool:
-        """Return whether every vertex was stationary under these pins when its host answered."""
+        """Return whether every vertex is reported as stationary under the present pins."""
         return self._problem.ends_when_stationary and all(
             report.pins_version == self._pins_version
             and max(report.stationarity.values()) <= self._problem.tolerance
@@ -301,7 +357,7 @@ class Coordinator:
         )
 
     def traffic(self) -> dict[str, tuple[int, int, int]]:
-        """Return host → (incarnation, sent, accepted), as answered."""
+        """Return host → (incarnation, sent, accepted), from the reports of this wave."""
         return {name: (r.incarnation, r.sent, r.accepted) for name, r in self._answers.items()}
 
     def _finish(self, outcome: Outcome) -> Finished | Settled | SetThreshold | SetFrozen | None:
@@ -314,9 +370,10 @@ class Coordinator:
         return self._check(cochain)
 
     def _check(self, cochain: Cochain) -> Finished | Settled | SetThreshold | SetFrozen:
-        """Return what follows once all is silent, by the forces on the assembled cochain.
+        """Return the end or order that follows from the forces on the assembled cochain.
 
-        Where training in steps is over it is over: its stalks are those of the last batch.
+        Under a rule that learns in steps the forces are not checked: the run is over, and its
+        stalks are those of the last batch.
         """
         if self._problem.learns_in_steps:
             return Finished(Outcome.CONVERGED, Outcome.CONVERGED.value, cochain)

@@ -1,4 +1,4 @@
-"""The deployment of a problem: which vertices each host has, and how hosts are built."""
+"""The deployment of a problem: which vertices each host has, and how the hosts are built."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.snapshot import Snapshot
 
 WITHHELD_SHARE = 0.05
-"""Share of the stop tolerance below which a change may go unsaid at first."""
+"""Send threshold at the start, as a share of the stop tolerance."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """The hosts of a problem and what each is built from.
+    """The hosts of a problem, and the data from which each is built.
 
     Attributes
     ----------
     problem
-        What is run.
+        The problem to run.
     run
         Name of the run.
     placement
-        Which vertices share a host.
+        Which vertices share a host; see ``sheafnet.runtime.hosts.placement.hosts_of``.
     send_policy
-        How hosts send.
+        Send window and timeouts of every host.
     pins_version
-        Version of the pins of the problem.
+        Version of the pins of the problem; 0 for the first pins.
     """
 
     problem: Problem
@@ -44,7 +44,15 @@ class Deployment:
 
     @cached_property
     def members(self) -> dict[str, tuple[str, ...]]:
-        """Host → its vertices."""
+        """Host → its vertices, in the order of the sheaf.
+
+        Raises
+        ------
+        InputError
+            If there is no such placement, or if a mapping leaves a vertex out or has it twice.
+        UnknownNameError
+            If a mapping has a vertex that the sheaf does not have.
+        """
         return hosts_of(self.problem.sheaf, self.placement)
 
     @cached_property
@@ -54,38 +62,72 @@ class Deployment:
 
     @property
     def send_threshold(self) -> float:
-        """What a vertex may leave unsaid at first."""
+        """Largest change of a projection that a vertex may withhold at first, or 0."""
         return WITHHELD_SHARE * self.problem.tolerance if self.problem.rule.may_withhold else 0.0
 
     def with_pins(self, pins: Pins) -> Deployment:
-        """Return the deployment with these pins, and no others."""
+        """Return the deployment with its pins replaced and their version increased by one.
+
+        Parameters
+        ----------
+        pins
+            Vertex → the pins of its stalk.
+        """
         return replace(
             self, problem=self.problem.with_pins(pins), pins_version=self.pins_version + 1
         )
 
     def resumed(self, snapshot: Snapshot | None) -> Deployment:
-        """Return the deployment that goes on from ``snapshot``, under another name.
+        """Return the deployment that resumes training, as a run with another name.
 
-        None begins training again.
+        Parameters
+        ----------
+        snapshot
+            The snapshot to resume from; None begins training again.
         """
         name, _, number = self.run.partition("+")
         run = f"{name}+{int(number or 0) + 1}"
         return replace(self, problem=replace(self.problem, resumed=snapshot), run=run)
 
     def pins_order(self, name: str) -> SetPins:
-        """Return the order that has one host obey the pins of now."""
+        """Return the order to one host to put the present pins into force.
+
+        Parameters
+        ----------
+        name
+            The host.
+        """
         problem = self.problem
         constraints = {vertex: problem.constraint(vertex) for vertex in self.members[name]}
         return SetPins(self.pins_version, constraints, problem.fitted_rule)
 
     def hosts(self) -> dict[str, Host]:
-        """Return every host in its first incarnation."""
+        """Return host name → the host, each in its first incarnation.
+
+        Raises
+        ------
+        InputError
+            If the placement is not valid; see ``members``.
+        RuleError
+            If the rule cannot begin at a vertex.
+        """
         return {name: self.host_spec(name).build() for name in self.members}
 
     def host_spec(
         self, name: str, incarnation: int = 0, send_threshold: float | None = None
     ) -> HostSpec:
-        """Return what one host is built from, for a given incarnation."""
+        """Return the data from which one host is built.
+
+        Parameters
+        ----------
+        name
+            The host.
+        incarnation
+            Number of times that the host has been restarted; 0 by default.
+        send_threshold
+            Largest change of a projection that a vertex may withhold; None (default) takes that of
+            the start.
+        """
         vertices = tuple(self.problem.vertex_spec(vertex) for vertex in self.members[name])
         near = dict.fromkeys(i.neighbour for vertex in vertices for i in vertex.incidences)
         return HostSpec(

@@ -1,7 +1,7 @@
-"""A host: vertices that live together, and the bytes between them and other hosts.
+"""A host: a group of vertices, and the bytes between them and other hosts.
 
-It is still pure: it has no clock, no thread and no network. Whoever runs it hands it the
-bytes that arrive and the time, and takes away the bytes that are to be sent.
+A host has no clock, no thread and no network. The runtime passes it the time and the bytes that
+arrive, and sends the bytes that it returns. "Force" means the part of −∇E that can move a vertex.
 """
 
 from __future__ import annotations
@@ -26,41 +26,49 @@ from sheafnet.wire.codec import Limits
 
 
 class Host:
-    """Some vertices and their mail.
+    """A group of vertices, with a transport to the hosts of their neighbours.
 
     Parameters
     ----------
     name
-        Of this host.
+        Name of this host.
     run
-        Of the run; frames of another are refused.
+        Name of the run; frames of another run are refused.
     vertices
-        Who lives here.
+        The vertices of this host, at least one.
     host_of
-        Vertex → host, for every neighbour of a vertex here that lives elsewhere.
+        Vertex → its host, for every neighbour on another host of a vertex of this host.
     rule
-        What the vertices here do.
+        The rule that the vertices follow, fitted to the sheaf and the pins.
     incarnation
-        How often this host has been restarted.
+        Number of times that this host has been restarted; 0 by default.
     pins_version
-        Version of the pins that the vertices were made with.
+        Version of the pins with which the vertices were built; 0 by default.
     send_policy
-        Window and timeout towards every peer.
+        Send window and timeouts towards every peer.
     limits
-        What a frame may ask of us.
+        Sizes that a frame may have.
 
     Attributes
     ----------
+    name, incarnation, pins_version
+        The parameters of these names; ``set_pins`` changes the version.
+    group
+        The vertices of this host.
     started
-        Whether the vertices have sent their first projections.
+        Whether the first ``step`` has been taken, in which the vertices send their first
+        projections.
     transport
-        Its frames, from and to its peers.
-    sent, accepted
-        Messages for other hosts, and from them that were news.
+        Frames from and to the peers of this host.
+    sent
+        Number of messages to other hosts so far.
+    accepted
+        Number of messages from other hosts so far that were newer than what their receivers held.
     updates
-        Steps of the vertices here.
+        Number of steps so far, summed over the vertices of this host.
     elements
-        Numbers that these steps worked on, (dim × batch) of the stalk in each.
+        Number of array elements that these steps worked on: the sum over steps of the (dim × batch)
+        of the stalk.
     """
 
     def __init__(
@@ -100,14 +108,14 @@ class Host:
         self._deferral = StepDeferral()
 
     def receive(self, data: bytes, now: float) -> None:
-        """Take in one frame, or refuse and count it; never raises, whatever the bytes.
+        """Accept one frame and deliver its messages, or refuse and count it. Never raises.
 
         Parameters
         ----------
         data
-            What came.
+            The bytes that arrived.
         now
-            The time; see ``step``.
+            Present time, in the unit of the send policy.
         """
         frame = self.transport.receive(data, now)
         if frame is None:
@@ -124,8 +132,8 @@ class Host:
 
     @property
     def runnable(self) -> bool:
-        """Whether ``step`` has something to do at once, timers aside."""
-        # Asked after every event: loops, since making a generator costs more than they do.
+        """Whether ``step`` has something to do at once. This does not count timers; see ``due``."""
+        # This runs after every event, and a loop is faster than a generator here.
         if self.transport.owes_acknowledgements or not self.started:
             return True
         if self._exploded is None and not self._frozen:
@@ -137,29 +145,43 @@ class Host:
 
     @property
     def improves_by_waiting(self) -> bool:
-        """Whether a step may gain from what arrives before it; not where it needs all of that.
+        """Whether a later step can use messages that have not arrived yet.
 
-        Vertices that learn from batches step when what they wait for has arrived.
+        False under a rule that learns in steps: a vertex then steps when all messages that it
+        needs have arrived.
         """
         return not self._learns_in_steps
 
     @property
     def due(self) -> float | None:
-        """When ``step`` is wanted for a timer; None while no frame is in flight."""
+        """Time at which a timer requires a ``step``; None while no frame is in flight."""
         return self.transport.due
 
     @property
     def idle(self) -> bool:
-        """Whether there is nothing to do, and everything that was sent has been acknowledged."""
+        """Whether there is nothing to do, and every message to other hosts is acknowledged."""
         return not self.runnable and self.transport.all_acknowledged
 
     def step(self, now: float) -> list[tuple[str, bytes]]:
-        """Do what there is to do; return the frames to send, each with its receiver.
+        """Step the vertices that have a reason to; return the frames to send.
+
+        The first call sends the first projections of the vertices instead.
 
         Parameters
         ----------
         now
-            The time, in the unit of the send policy.
+            Present time, in the unit of the send policy.
+
+        Returns
+        -------
+        list of (str, bytes)
+            The name of the receiving host and the frame, for each frame.
+
+        Raises
+        ------
+        ProtocolError
+            If the messages for a peer do not fit into one frame, or an array is neither float64 nor
+            float32.
         """
         if self.started:
             self._turn()
@@ -169,45 +191,85 @@ class Host:
         return self.transport.take(now)
 
     def set_threshold(self, threshold: float) -> None:
-        """Have every vertex act on anything larger than ``threshold`` from now on."""
+        """Replace the send threshold of every vertex, which then sends larger changes and steps.
+
+        Parameters
+        ----------
+        threshold
+            Largest change of a projection that a vertex may withhold, at least 0.
+        """
         for vertex in self._members:
             self._post(vertex.set_threshold(threshold))
 
     def set_frozen(self, frozen: bool) -> None:
-        """Have no vertex step from now on, or let them again."""
+        """Stop the steps of all vertices, or resume them.
+
+        Parameters
+        ----------
+        frozen
+            True to stop, False to resume.
+        """
         self._frozen = frozen
 
     def set_pins(self, order: SetPins) -> None:
-        """Obey these pins and no others here, unless later ones are in force already."""
+        """Replace the pins of the vertices, unless the host already has this or a later version.
+
+        Parameters
+        ----------
+        order
+            The pins, their version, and the rule fitted to them.
+        """
         if order.pins_version > self.pins_version:
             self.pins_version = order.pins_version
             self._rule = order.rule
             self._frozen = False
-            # What a new pin does to the forces is no sign of divergence.
+            # A new pin may raise the forces, which is no divergence.
             self._guards.clear()
             self._post(self.group.set_pins(order.constraints, order.rule.start))
 
     def disturb(self, vertex: str, change: Array) -> None:
-        """Have a vertex here take a push from outside, added to its stalk."""
+        """Add a change from outside to the stalk of one vertex.
+
+        Parameters
+        ----------
+        vertex
+            A vertex of this host.
+        change
+            The change, shape (dim, batch).
+        """
         self._post(self.group.vertices[vertex].disturb(change))
 
     def counters(self) -> Counters:
-        """Return what was done in this incarnation of the host."""
+        """Return the work and traffic of this incarnation of the host."""
         return self.transport.counted(self.group.counters())
 
     def view(self) -> EdgeView:
-        """Return the edges and the work here."""
+        """Return the measurements of the edges, pins and work of this host."""
         shows_maps = self._learns and not self._learns_in_steps
         return EdgeView.of(self.group, self.counters(), self.group.maps() if shows_maps else {})
 
     def obey(self, request: StatusRequest) -> None:
-        """Carry out what a request orders: drain batches, and drop what is known elsewhere."""
+        """Carry out the orders in a request: drop edge states that the coordinator has, and drain.
+
+        Parameters
+        ----------
+        request
+            The request of the coordinator.
+        """
         self.group.forget(request.known)
         if request.drain:
             self.group.drain()
 
     def report(self, request: StatusRequest, *, with_view: bool = False) -> StatusReport:
-        """Return how things stand here; nothing is changed by it."""
+        """Return the report of this host, without changing it.
+
+        Parameters
+        ----------
+        request
+            The request to answer.
+        with_view
+            Whether the report shall hold a view; False by default.
+        """
         return StatusReport(
             run=self._run,
             host=self.name,
@@ -228,9 +290,9 @@ class Host:
         )
 
     def _turn(self) -> None:
-        """Step every vertex that has a reason to, until one explodes.
+        """Step every vertex that has a reason to, until a force exceeds its limit.
 
-        Each receives at once what those before it have sent.
+        Messages between vertices of this host are delivered at once, before the next vertex steps.
         """
         if self._frozen:
             return
@@ -251,11 +313,11 @@ class Host:
 
     @property
     def _awaits(self) -> bool:
-        """Whether small steps can wait: a frame is on its way whose answer may bring news."""
+        """Whether small steps can wait: the rule allows it, and a frame is in flight."""
         return self._rule.may_wait and self.transport.awaits
 
     def _moves(self, vertex: Vertex, awaits: bool) -> bool:
-        """Return whether a vertex has a reason to step that cannot wait."""
+        """Return whether a vertex has a reason to step, and the step cannot wait."""
         return vertex.runnable and not (awaits and self._deferral.defers(vertex.stationarity))
 
     def _guard(self, vertex: Vertex) -> DivergenceGuard:

@@ -1,4 +1,4 @@
-"""The specification of a host: data only, which can travel where the host itself cannot."""
+"""The specification of a host: data from which another process can build the host."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from sheafnet.runtime.hosts.send_policy import SendPolicy
 
 @dataclass(frozen=True, eq=False)
 class HostSpec:
-    """One host at the start of an incarnation.
+    """The specification of one host at the start of an incarnation.
 
     Attributes
     ----------
     name
-        Of the host.
+        Name of the host.
     run
-        Of the run.
+        Name of the run.
     vertices
-        Who lives there.
+        Specifications of its vertices, at least one.
     host_of
-        Vertex → host, for every neighbour of a vertex there that lives elsewhere.
+        Vertex → its host, for every neighbour on another host of a vertex of this host.
     rule
-        What the vertices there do.
+        The rule that the vertices follow, fitted to the sheaf and the pins.
     incarnation
-        How often the host has been restarted.
+        Number of times that the host has been restarted.
     pins_version
-        Version of the pins that the vertices are made with.
+        Version of the pins with which the vertices are built.
     send_policy
-        Window and timeout towards every peer.
+        Send window and timeouts towards every peer.
     send_threshold
-        What a vertex may leave unsaid at first.
+        Largest change of a projection that a vertex may withhold at first, at least 0.
     """
 
     name: str
@@ -49,11 +49,17 @@ class HostSpec:
 
     @property
     def peers(self) -> tuple[str, ...]:
-        """Hosts with a neighbour of a vertex there."""
+        """Names of the other hosts that have a neighbour of a vertex of this host."""
         return tuple(dict.fromkeys(self.host_of.values()))
 
     def build(self) -> Host:
-        """Return the host."""
+        """Return the host.
+
+        Raises
+        ------
+        RuleError
+            If the rule cannot begin at a vertex.
+        """
         vertices = [spec.build(self.send_threshold) for spec in self.vertices]
         return Host(
             self.name,

@@ -1,14 +1,14 @@
-"""The outbox of a host towards a peer: messages until they are acknowledged.
+"""The outbox of a host towards a peer: it keeps messages until they are acknowledged.
 
-An entry is the newest message of its key and is in one of three states::
+Each entry is the newest message of its key. An entry is in one of three states::
 
     unsent ──take──▶ in flight ──a frame with it is acknowledged──▶ acknowledged
        ▲                 │                                              │
        ├─────────────────┘ the timer runs out                           │
        └── put (newer message), or the peer restarted ──────────────────┘
 
-A frame may be acknowledged after its timer has run out: then its entries are acknowledged
-all the same, and the timer learns from it that it was too short.
+A frame may be acknowledged after its timer has run out. Its entries are then acknowledged as well,
+and its round trip is measured, which lengthens the timeout.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from sheafnet.dynamics.messages import Key, Message
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 
 LONGEST_BACKOFF: Final = 32.0
+"""Largest factor by which the timeout grows while a peer is silent."""
 
 REMEMBERED: Final = 1024
-"""Frames that have timed out and may still be acknowledged: with fewer, a timer that is very much
-too short would never learn it."""
+"""Number of timed-out frames whose acknowledgement is still accepted. With fewer, the outbox would
+never measure a round trip that is many times longer than its timeout."""
 
 
 class _FrameInFlight:
-    """When a frame was sent, and the key and sequence of all that it carries."""
+    """The time at which a frame was sent, with the key and sequence of every message in it."""
 
     __slots__ = ("carries", "sent_at")
 
@@ -37,22 +38,22 @@ class _FrameInFlight:
 
 
 class Outbox:
-    """Messages for one peer.
+    """The messages for one peer, with the timer that resends them.
 
     Parameters
     ----------
     send_policy
-        Window and first timeout.
+        Send window and timeouts.
 
     Attributes
     ----------
     may_send
-        Whether something is unsent and the send window is open.
+        Whether an entry is unsent and the send window has room for a frame.
     due
-        When ``expire`` has something to do; None while nothing is in flight.
+        Time at which ``expire`` has something to do; None while no frame is in flight.
     """
 
-    # Both are read far more often than they change: plain attributes, kept up to date.
+    # Both are plain attributes, since they are read far more often than they change.
 
     def __init__(self, send_policy: SendPolicy) -> None:
         self.may_send = False
@@ -60,23 +61,28 @@ class Outbox:
         self._policy = send_policy
         self._window = send_policy.window
         self._latest: dict[Key, Message] = {}
-        # Of the latest messages: those not acknowledged yet, and of those the ones to be sent.
+        # The latest messages that are not acknowledged, and those of them that are unsent.
         self._unacknowledged: dict[Key, Message] = {}
         self._unsent: dict[Key, Message] = {}
-        # By number of the frame, in order of sending, so that the first is the oldest.
+        # Frame number → frame, in order of sending, so that the first frame is the oldest.
         self._in_flight: dict[int, _FrameInFlight] = {}
         self._timed_out: dict[int, _FrameInFlight] = {}
         self._number = 0
         self._smoothed: float | None = None
         self._variation = 0.0
         self._backoff = 1.0
-        # Whether nothing has come from the peer since the timer last ran out.
+        # Whether no frame has arrived from the peer since the timer last ran out.
         self._silent = True
 
     def put(self, message: Message) -> None:
-        """Take ``message`` in place of any older one of its key.
+        """Add ``message`` as an unsent entry, in place of any older message of its key.
 
-        What was acknowledged of earlier tags is of no more use to anybody, and is dropped.
+        Acknowledged messages of smaller tags are dropped, since no vertex needs them again.
+
+        Parameters
+        ----------
+        message
+            The newest message of its key.
         """
         key = message.key
         if key.tag:
@@ -91,21 +97,27 @@ class Outbox:
             del self._latest[key]
 
     def __len__(self) -> int:
-        """Return how many messages are kept, acknowledged or not."""
+        """Return the number of entries, acknowledged or not."""
         return len(self._latest)
 
     @property
     def frames_in_flight(self) -> int:
-        """How many frames are neither acknowledged nor timed out."""
+        """Number of frames that are neither acknowledged nor timed out."""
         return len(self._in_flight)
 
     @property
     def all_acknowledged(self) -> bool:
-        """Whether everything that was put here has been acknowledged."""
+        """Whether every entry is acknowledged and no frame is in flight."""
         return not self._unacknowledged and not self._in_flight
 
     def take(self, now: float) -> tuple[int, tuple[Message, ...]]:
-        """Return the number of the next frame and what it is to carry; it is sent ``now``."""
+        """Return the number of a new frame and its messages: all unsent entries, now in flight.
+
+        Parameters
+        ----------
+        now
+            Time at which the frame is sent, in the unit of the send policy.
+        """
         self._number += 1
         messages = tuple(self._unsent.values())
         self._unsent.clear()
@@ -115,14 +127,14 @@ class Outbox:
         return self._number, messages
 
     def acknowledge(self, numbers: Sequence[int], now: float) -> None:
-        """Settle what these frames carried, as far as it has not been replaced since.
+        """Mark the entries in these frames as acknowledged, unless newer messages replaced them.
 
         Parameters
         ----------
         numbers
-            Of the frames; others than this outbox knows are passed over.
+            Numbers of the frames; unknown numbers are ignored.
         now
-            When the acknowledgement came.
+            Time at which the acknowledgement arrived, in the unit of the send policy.
         """
         newest = 0
         for number in numbers:
@@ -133,8 +145,8 @@ class Outbox:
                 if self._is_unacknowledged(key, sequence):
                     del self._unacknowledged[key]
                     self._unsent.pop(key, None)
-            # A peer that stood still acknowledges all that came meanwhile: how long the older
-            # ones took says how long it stood, not how long an answer takes.
+            # A peer that was paused acknowledges all frames that arrived meanwhile at once. Only
+            # the newest of them measures the round trip; the others measure the pause.
             if number > newest:
                 newest, round_trip = number, now - frame.sent_at
         if newest:
@@ -146,21 +158,26 @@ class Outbox:
         return message is not None and message.sequence == sequence
 
     def peer_alive(self) -> None:
-        """Note that the peer is alive: a frame that is lost now is an accident."""
+        """Note that a frame has arrived from the peer, and reset the backoff of the timeout."""
         self._silent = False
         if self._backoff > 1.0:
             self._backoff = 1.0
             self._update()
 
     def expire(self, now: float) -> None:
-        """Put what has gone unacknowledged for too long back in the queue.
+        """Time out the frames that are unacknowledged for too long; their entries become unsent.
 
-        The timeout grows if nothing has come from the peer since the last time: it is
-        down or cut off, and there is no hurry.
+        The timeout is doubled if no frame has arrived from the peer since the timer last ran out,
+        since the peer is then down or cut off.
+
+        Parameters
+        ----------
+        now
+            Present time, in the unit of the send policy; nothing is done before ``due``.
         """
         if self.due is None or self.due > now:
             return
-        # The same sum as for ``due``: at that very time it must not round to "not yet".
+        # This is the same sum as for ``due``, so that rounding cannot make it later than ``due``.
         timeout = self._timeout
         if self._silent:
             self._backoff = min(2.0 * self._backoff, LONGEST_BACKOFF)
@@ -179,7 +196,7 @@ class Outbox:
             del self._timed_out[next(iter(self._timed_out))]
 
     def peer_restarted(self) -> None:
-        """Send everything again: the peer was restarted and has received nothing."""
+        """Make every entry unsent, since the peer was restarted and has received none of them."""
         self._in_flight.clear()
         self._timed_out.clear()
         self._unacknowledged = dict(self._latest)
@@ -194,7 +211,7 @@ class Outbox:
 
     @property
     def _timeout(self) -> float:
-        """Smoothed round trip and four times its variation (RFC 6298), backed off."""
+        """The smoothed round trip plus four times its variation (RFC 6298), times the backoff."""
         if self._smoothed is None:
             return self._backoff * self._policy.first_timeout
         measured = self._smoothed + 4.0 * self._variation

@@ -1,4 +1,4 @@
-"""The placement of vertices on hosts: by layer, by vertex, or as given."""
+"""The placement of vertices on hosts: by layer, by vertex, or by an explicit mapping."""
 
 from __future__ import annotations
 
@@ -12,22 +12,27 @@ from sheafnet.errors import InputError, nearest
 Scheme = Literal["by-layer", "by-vertex"]
 
 Placement: TypeAlias = Scheme | Mapping[str, Sequence[str]]
-"""A scheme, or host → its vertices."""
+"""The name of a scheme, or a mapping host → its vertices."""
 
 
 def hosts_of(sheaf: Sheaf, placement: Placement) -> dict[str, tuple[str, ...]]:
-    """Return host name → the vertices that live there, in the order of the sheaf.
+    """Return host name → its vertices, both in the order of the sheaf.
 
-    ``"by-layer"`` puts z{l} and a{l} of a network on ``layer_l``, and every vertex with
-    another name on a host of its own; ``"by-vertex"`` gives each its own host, of its name.
-    A mapping says it of each host.
+    Parameters
+    ----------
+    sheaf
+        The sheaf whose vertices are placed.
+    placement
+        ``"by-layer"`` places the vertices z{l} and a{l} of a network on the host ``layer_{l}``, and
+        every vertex with another kind of name on a host of that name. ``"by-vertex"`` gives every
+        vertex a host of its name. A mapping lists the vertices of each host.
 
     Raises
     ------
     InputError
-        If there is no such placement, or a mapping leaves a vertex out or has it twice.
+        If there is no such placement, or if a mapping leaves a vertex out or has it twice.
     UnknownNameError
-        If a mapping has a vertex that the sheaf has not.
+        If a mapping has a vertex that the sheaf does not have.
     """
     host_of = _host_of(sheaf, placement)
     hosts: dict[str, list[str]] = {}
@@ -37,7 +42,15 @@ def hosts_of(sheaf: Sheaf, placement: Placement) -> dict[str, tuple[str, ...]]:
 
 
 def _host_of(sheaf: Sheaf, placement: Placement) -> dict[str, str]:
-    """Return vertex → its host."""
+    """Return vertex → its host.
+
+    Raises
+    ------
+    InputError
+        If there is no such placement, or if a mapping leaves a vertex out or has it twice.
+    UnknownNameError
+        If a mapping has a vertex that the sheaf does not have.
+    """
     if isinstance(placement, Mapping):
         return _given(sheaf, placement)
     if placement == "by-vertex":
@@ -52,6 +65,15 @@ def _host_of(sheaf: Sheaf, placement: Placement) -> dict[str, str]:
 
 
 def _given(sheaf: Sheaf, hosts: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return vertex → its host, from a mapping of hosts to vertices.
+
+    Raises
+    ------
+    InputError
+        If the mapping leaves a vertex out or has it twice.
+    UnknownNameError
+        If the mapping has a vertex that the sheaf does not have.
+    """
     host_of: dict[str, str] = {}
     for host, vertices in hosts.items():
         for vertex in vertices:

@@ -1,4 +1,4 @@
-"""The ledger of reports: the latest of every host, and what all of them amount to."""
+"""The ledger of reports: the latest report of every host, and sums over all reports."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sheafnet.runtime.run_record import HostTime
 
 
 class ReportLedger:
-    """Keeps the reports of hosts, those of earlier incarnations apart.
+    """The latest report of every incarnation of every host.
 
     Parameters
     ----------
     edges
-        How many edges the sheaf has.
+        Number of edges of the sheaf.
     """
 
     def __init__(self, edges: int) -> None:
@@ -25,7 +25,13 @@ class ReportLedger:
         self._past: list[StatusReport] = []
 
     def add(self, report: StatusReport) -> None:
-        """Take a report in place of an earlier one of the same incarnation."""
+        """Add a report, in place of an earlier one of the same incarnation.
+
+        Parameters
+        ----------
+        report
+            The latest report of a host.
+        """
         before = self._latest.get(report.host)
         if before is not None and before.incarnation_id != report.incarnation_id:
             self._past.append(before)
@@ -33,19 +39,27 @@ class ReportLedger:
 
     @property
     def _all(self) -> list[StatusReport]:
-        """The last report of every incarnation."""
+        """The latest report of every incarnation of every host."""
         return [*self._past, *self._latest.values()]
 
     @property
     def rounds(self) -> int:
-        """Messages kept by all vertices so far, in units of one each way on every edge."""
+        """Number of rounds so far: accepted messages divided by twice the number of edges."""
         messages = 0
         for report in self._all:
             messages += report.messages
         return messages // max(2 * self._edges, 1)
 
     def progress(self, time: float, *, converged: bool) -> Progress:
-        """Return how far the run has come by now; the reports must hold views."""
+        """Return the progress of the run, from reports that hold views.
+
+        Parameters
+        ----------
+        time
+            Present time, in the unit of the runtime.
+        converged
+            Whether a stay run has converged under its present pins.
+        """
         return progress_of(
             self._latest.values(),
             [report.view.counters for report in self._all if report.view],
@@ -55,7 +69,13 @@ class ReportLedger:
         )
 
     def times(self, elapsed: float) -> dict[str, HostTime]:
-        """Return host → what it did with its time, of so many seconds in all."""
+        """Return host → how it spent its time.
+
+        Parameters
+        ----------
+        elapsed
+            Seconds since the start of the run.
+        """
         return _times(self._all, elapsed)
 
 
@@ -67,16 +87,16 @@ def progress_of(
     time: float,
     converged: bool,
 ) -> Progress:
-    """Return the progress that the last reports of all hosts, with views, amount to.
+    """Return the progress of a run, from the latest reports of its hosts.
 
     Parameters
     ----------
     reports
-        One of each host.
+        The latest reports with views, one for each host.
     counters
-        Of every incarnation of every host.
+        Counters of every incarnation of every host.
     rounds, time, converged
-        See ``Progress``.
+        The fields of ``sn.Progress`` of the same names.
     """
     reports = list(reports)
     return Progress.of(
@@ -92,14 +112,15 @@ def progress_of(
 
 
 def _times(reports: Sequence[StatusReport], elapsed: float) -> dict[str, HostTime]:
-    """Return host → what it did with its time, from the last report of each incarnation.
+    """Return host → how it spent its time.
 
     Parameters
     ----------
     reports
-        With the seconds that each incarnation has been busy, and has lasted.
+        The latest report of each incarnation, with its ``busy`` and ``uptime``.
     elapsed
-        Seconds in all; in those that no incarnation accounts for, a host was away.
+        Seconds since the start of the run. A host counts as away in those seconds that are in the
+        uptime of none of its incarnations.
     """
     found = {}
     for name in dict.fromkeys(report.host for report in reports):

@@ -1,4 +1,4 @@
-"""The send policy of a host: the window of frames in flight, and the retransmission timeouts."""
+"""The send policy of a host: its window of frames in flight and its retransmission timeouts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ class SendPolicy:
     Attributes
     ----------
     first_timeout
-        How long to wait for an acknowledgement before the first one has been seen, in the
-        caller's units of time. Later the wait follows the round trips that are measured.
+        Time to wait for an acknowledgement before a round trip has been measured: virtual time on a
+        simulator, seconds on a cluster; 10 by default. Later the timeout follows the measured round
+        trips.
     window
-        How many frames may be unacknowledged at a time. What waits meanwhile is replaced by
-        what is newer.
+        Largest number of frames in flight to a peer, at least 1; 4 by default. While the window is
+        full, a newer message replaces an unsent one of the same key.
     min_timeout
-        Never wait for an acknowledgement less than this, however short the round trips: on a
-        busy machine a host may not get its turn for much longer than they take.
+        Shortest timeout, in the same unit; 0 by default. On a busy machine the operating system may
+        delay a host for much longer than a round trip takes.
     """
 
     first_timeout: float = 10.0

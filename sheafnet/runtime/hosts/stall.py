@@ -1,19 +1,19 @@
-"""Detection of a stalled run: for how long no wave has brought anything new."""
+"""The detection of a stalled run: how long successive waves have found the same state."""
 
 from __future__ import annotations
 
 
 class StallDetector:
-    """Compares what each wave brings with what the one before it brought.
+    """A detector that compares the state found by each wave with that found by the previous one.
 
     Attributes
     ----------
     waves
-        How many in a row have brought nothing new.
+        Number of successive waves that found no change.
     duration
-        For how long that has been so.
+        Time since the last change, as of the latest wave, in the unit of the runtime.
     longest
-        The longest time that it has taken so far until something was new.
+        Longest time so far between two changes.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,15 @@ class StallDetector:
         self._since = 0.0
 
     def observe(self, seen: object, now: float) -> None:
-        """Take what a wave has brought, now."""
+        """Compare a state with the previous one, and update the attributes.
+
+        Parameters
+        ----------
+        seen
+            The state that a wave found; any value that ``==`` can compare.
+        now
+            Present time, in the unit of the runtime.
+        """
         self.duration = now - self._since
         if seen == self._seen:
             self.waves += 1
@@ -33,6 +41,6 @@ class StallDetector:
         self.restart()
 
     def restart(self) -> None:
-        """Count from the next wave on."""
+        """Set the number of waves and the duration to 0."""
         self.waves = 0
         self.duration = 0.0

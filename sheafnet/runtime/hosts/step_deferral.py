@@ -1,9 +1,10 @@
-"""The steps that a host defers while it awaits an answer.
+"""The deferral of small steps while a host awaits an answer.
 
-Vertices of one host could go on agreeing among themselves to the last digit, with messages from
-outside that are about to be replaced. As where a block of unknowns is relaxed inexactly (Dembo,
-Eisenstat & Steihaug, "Inexact Newton methods", 1982), it is enough to come as far as the error of
-the latest messages.
+The vertices of a host could relax among themselves to the last digit, although the messages from
+other hosts that they use are about to be replaced. It suffices to reduce the forces to a share of
+what these messages may be wrong by, as in the inexact solution of a block of unknowns (Dembo,
+Eisenstat & Steihaug, "Inexact Newton methods", 1982). "Force" means the part of −∇E that can move a
+vertex.
 """
 
 from __future__ import annotations
@@ -11,28 +12,41 @@ from __future__ import annotations
 from typing import Final
 
 FORCING_TERM: Final = 0.3
-"""Share of the largest force since the last news or answer below which a step is deferred.
+"""Share of the largest force since the last reset. A step for a smaller force is deferred.
 
-With the rule prox on 16-16-16-16-16-4, a host for each layer and delays of 5 and 20 steps, it takes
-0.2 to 0.6 of the steps and the same virtual time; with delays up to one step it takes as many, and
-up to an eighth more time.
+Measured with the rule prox on a 16-16-16-16-16-4 network, with a host for each layer. If delays are
+5 or 20 steps long, deferral reduces the number of steps to 0.2 to 0.6 of it, in the same virtual
+time. If delays are at most one step long, the number of steps stays the same, and the virtual time
+grows by up to an eighth.
 """
 
 
 class StepDeferral:
-    """Tells the steps that can wait by the forces of those taken since the last news or answer."""
+    """The largest force at a step since the last reset, with which the next forces are compared."""
 
     def __init__(self) -> None:
         self._largest = 0.0
 
     def reset(self) -> None:
-        """Begin anew: there is news, or no answer is awaited."""
+        """Set the largest force to 0, when a newer message arrived or no answer is awaited."""
         self._largest = 0.0
 
     def record(self, force: float) -> None:
-        """Note the force of a step that is taken."""
+        """Record the force at a step.
+
+        Parameters
+        ----------
+        force
+            Largest force at the vertex before its step.
+        """
         self._largest = max(self._largest, force)
 
     def defers(self, force: float) -> bool:
-        """Return whether a step for that force can wait; never if it is NaN."""
+        """Return whether a step can be deferred.
+
+        Parameters
+        ----------
+        force
+            Largest force at the vertex; the result is false for NaN.
+        """
         return force < FORCING_TERM * self._largest

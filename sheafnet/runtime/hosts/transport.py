@@ -1,4 +1,4 @@
-"""The transport of a host: frames from its peers, and frames to them. Pure: bytes in, bytes out."""
+"""The transport of a host: it converts frames from peers to messages, and messages to frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ from sheafnet.wire.frame import Frame
 
 
 class Address(NamedTuple):
-    """Which host runs a transport, in which run and incarnation."""
+    """The address of a transport.
+
+    Attributes
+    ----------
+    run
+        Name of the run.
+    host
+        Name of the host that owns the transport.
+    incarnation
+        Number of times that the host has been restarted.
+    """
 
     run: str
     host: str
@@ -25,7 +35,19 @@ class Address(NamedTuple):
 
 
 class Crossing(NamedTuple):
-    """An edge between a vertex here and its neighbour on a peer."""
+    """An edge between a vertex of this host and a neighbour on a peer.
+
+    Attributes
+    ----------
+    vertex
+        The vertex of this host.
+    edge
+        Name of the edge.
+    neighbour
+        The vertex at the other end.
+    peer
+        Name of the host of the neighbour.
+    """
 
     vertex: str
     edge: str
@@ -34,18 +56,18 @@ class Crossing(NamedTuple):
 
 
 class Peer:
-    """What a host knows of a peer.
+    """The state that a host keeps for one peer.
 
     Attributes
     ----------
     outbox
-        Messages for it.
+        Messages for the peer.
     incarnation
-        How often it has been restarted, as far as is known here.
+        Largest incarnation of the peer from which a frame has arrived; 0 before the first frame.
     to_acknowledge
-        Numbers of its frames that no frame to it has acknowledged yet.
+        Numbers of the frames from the peer that are still to be acknowledged.
     bytes
-        How many were sent to it.
+        Number of bytes of frames sent to the peer.
     """
 
     def __init__(self, send_policy: SendPolicy) -> None:
@@ -56,7 +78,7 @@ class Peer:
 
 
 class _Line:
-    """The way of what one vertex sends across one edge to a vertex elsewhere."""
+    """The peer to which one vertex sends across one edge, with counts of messages and bytes."""
 
     __slots__ = ("bytes", "messages", "peer")
 
@@ -66,29 +88,30 @@ class _Line:
 
 
 class Transport:
-    """Turns messages for vertices elsewhere into frames, and frames into messages.
+    """The frames between one host and its peers.
 
     Parameters
     ----------
     address
-        Of this host; frames for another, or of another run, are refused.
+        Address of this host; frames for another host or run are refused.
     crossings
-        Every edge that leads to a vertex elsewhere.
+        All edges between a vertex of this host and a vertex of another.
     send_policy
         Send window and timeouts towards every peer.
     limits
-        What a frame may ask of us.
+        Sizes that a frame may have.
 
     Attributes
     ----------
     peers
-        Host → what is known of it.
+        Host → its state, for every host with a neighbour of a vertex of this host.
     refused
-        Frames and messages not taken in, by reason.
+        Reason → number of frames and messages that were refused; the reasons are those of
+        ``sheafnet.errors.ProtocolError``.
     frames
-        How many were sent.
+        Number of frames sent.
     owes_acknowledgements
-        Whether a numbered frame has come since ``take`` was last called.
+        Whether a frame that must be acknowledged has arrived since the last call of ``take``.
     """
 
     def __init__(
@@ -111,12 +134,20 @@ class Transport:
         self._lines = {(it.edge, it.vertex): _Line(self.peers[it.peer]) for it in crossings}
 
     def receive(self, data: bytes, now: float) -> Frame | None:
-        """Take in one frame and what it acknowledges; never raises, whatever the bytes.
+        """Decode one frame and process its acknowledgements. Never raises.
+
+        Parameters
+        ----------
+        data
+            The bytes that arrived.
+        now
+            Present time, in the unit of the send policy.
 
         Returns
         -------
         Frame or None
-            With the messages of the sender's own vertices; None if it was refused and counted.
+            The frame; messages that are not from vertices of its sender are removed and counted.
+            None if the frame was refused and counted.
         """
         try:
             frame = self._codec.decode(data)
@@ -135,14 +166,21 @@ class Transport:
             peer.to_acknowledge.append(frame.number)
             self.owes_acknowledgements = True
         for message in frame.messages:
-            # A host speaks for its own vertices, and for no other's.
+            # A host may send messages of its own vertices only.
             if self._origin.get(message.line) != frame.sender:
                 self._drop_strangers(frame)
                 break
         return frame
 
     def _require_peer(self, frame: Frame) -> Peer:
-        """Return the peer that sent ``frame``; ``ProtocolError`` if it is not for here."""
+        """Return the peer that sent ``frame``.
+
+        Raises
+        ------
+        ProtocolError
+            If the frame is of another run, for another host, from a host that is not a peer, or of
+            an earlier incarnation of its sender.
+        """
         peer = self.peers.get(frame.sender)
         if frame.run != self._run:
             raise ProtocolError(f"a frame of the run {frame.run!r}", "run")
@@ -157,26 +195,32 @@ class Transport:
         return peer
 
     def _drop_strangers(self, frame: Frame) -> None:
-        """Leave the messages of vertices in ``frame`` that are not the sender's."""
+        """Remove the messages in ``frame`` that are not from vertices of its sender; count them."""
         own = [it for it in frame.messages if self._origin.get(it.line) == frame.sender]
         self.refused["stranger"] += len(frame.messages) - len(own)
         frame.messages = tuple(own)
 
     def put(self, message: Message) -> None:
-        """Take a message for a vertex elsewhere; it goes with one of the next frames."""
+        """Add a message to the outbox of its peer.
+
+        Parameters
+        ----------
+        message
+            A message of a vertex of this host across one of the crossings.
+        """
         self._lines[message.line].peer.outbox.put(message)
 
     @property
     def may_send(self) -> bool:
-        """Whether something is unsent that the send window has room for."""
-        for peer in self.peers.values():  # noqa: SIM110 - asked after every event: a loop is faster
+        """Whether a message is unsent for which the send window has room."""
+        for peer in self.peers.values():  # noqa: SIM110 - runs after every event: a loop is faster
             if peer.outbox.may_send:
                 return True
         return False
 
     @property
     def due(self) -> float | None:
-        """When ``take`` is wanted for a timer; None while no frame is in flight."""
+        """Time at which a timer requires a ``take``; None while no frame is in flight."""
         first: float | None = None
         for peer in self.peers.values():
             due = peer.outbox.due
@@ -186,7 +230,7 @@ class Transport:
 
     @property
     def awaits(self) -> bool:
-        """Whether a frame is in flight, whose answer may bring news."""
+        """Whether a frame is in flight, so that an answer with newer messages may arrive."""
         for peer in self.peers.values():  # noqa: SIM110
             if peer.outbox.due is not None:
                 return True
@@ -194,11 +238,23 @@ class Transport:
 
     @property
     def all_acknowledged(self) -> bool:
-        """Whether everything that was put here has been acknowledged."""
+        """Whether every message to every peer is acknowledged."""
         return all(peer.outbox.all_acknowledged for peer in self.peers.values())
 
     def take(self, now: float) -> list[tuple[str, bytes]]:
-        """Return the frames to send, each with its receiver; they are sent ``now``."""
+        """Return the frames to send, each with the name of its receiver.
+
+        Parameters
+        ----------
+        now
+            Time at which they are sent, in the unit of the send policy.
+
+        Raises
+        ------
+        ProtocolError
+            If the messages for a peer do not fit into one frame, or an array is neither float64 nor
+            float32.
+        """
         frames = []
         for name, peer in self.peers.items():
             outbox = peer.outbox
@@ -235,7 +291,13 @@ class Transport:
         return data
 
     def counted(self, counters: Counters) -> Counters:
-        """Return ``counters`` of the vertices here with those of their frames."""
+        """Return ``counters`` with the frames, bytes and refusals of this transport added.
+
+        Parameters
+        ----------
+        counters
+            Counters of the vertices of this host.
+        """
         used = {route: line for route, line in self._lines.items() if line.messages}
         return replace(
             counters,

@@ -1,4 +1,4 @@
-"""Batches: the samples that each step of a training is made from."""
+"""Batches: the samples of each step of a training, drawn from shuffled epochs."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from sheafnet.runtime.random_streams import stream
 
 @dataclass(frozen=True)
 class Shuffled:
-    """One shuffled epoch after the other, cut into batches of one size.
+    """Batches of one size from a sequence of shuffled epochs.
 
-    Step t has the samples t · size … (t + 1) · size − 1 of that endless row, so that every sample
-    is seen equally often, and a batch may begin in one epoch and end in the next. With all samples
-    in a batch there is nothing to shuffle. Nothing is kept but the last two epochs, so that
-    whoever knows seed and step knows the batch.
+    The epochs follow each other in one endless sequence of samples. Step t takes the elements
+    t · size … (t + 1) · size − 1, so each epoch uses every sample once, and a batch may begin in
+    one epoch and end in the next. With all samples in a batch there is nothing to shuffle. A batch
+    depends only on the seed and the step; the orders of the last two epochs are cached.
 
     Attributes
     ----------
     samples
-        How many there are.
+        Number of samples, at least 1.
     size
-        Of a batch, no more than that.
+        Number of samples in a batch, from 1 to ``samples``.
     seed
-        Of the order.
+        Seed of the orders; a whole number, at least 0.
     """
 
     samples: int
@@ -35,7 +35,18 @@ class Shuffled:
     seed: int
 
     def columns(self, step: int) -> Columns:
-        """Return the samples of a step, from 0."""
+        """Return the columns of the samples of a step: all, or an array of indices, shape (size,).
+
+        Parameters
+        ----------
+        step
+            Number of the step, from 0.
+
+        Raises
+        ------
+        InputError
+            If the seed is negative or not a whole number, and there is something to shuffle.
+        """
         if self.size == self.samples:
             return slice(None)
         epoch, offset = divmod(step * self.size, self.samples)

@@ -1,4 +1,4 @@
-"""A checkpoint of training, as arrays in a file and back."""
+"""A checkpoint of a training, and how it is written to a file and read back."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ VERSION = 2
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """All that it takes to go on with training.
+    """State of a training from which it can be resumed.
 
     Attributes
     ----------
     snapshot
-        Every map after the same step, and what its optimiser knows.
+        Every map after the same step, with the state of its optimiser.
     history
-        What was found on the way, up to the snapshot.
+        Evaluations up to the snapshot, the first before any step.
     best
-        The maps to give back, where they are those of an earlier evaluation: training has patience.
+        Edge → map of the best evaluation so far, where training has ``patience`` and that
+        evaluation is earlier than the snapshot; otherwise None (default).
     """
 
     snapshot: Snapshot
@@ -46,17 +47,28 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write ``checkpoint`` to an ``.npz`` file, whole or not at all.
+    """Write ``checkpoint`` to an ``.npz`` file; the file appears whole or not at all.
 
-    It holds ``format_version``, ``step``, ``time``, ``history`` (JSON in UTF-8), and of each edge,
-    behind its name: ``lesson`` (its statistics), and where it learns ``W``, ``b``, ``steps`` and
-    the arrays of its optimiser; ``earlier`` is a list of [W b] where batches in flight had begun
-    with earlier maps, ``best`` is [W b] of the network to give back.
+    The arrays are ``format_version``, ``step``, ``time``, ``edges`` (the names), ``history`` (JSON
+    in UTF-8), and for each edge:
+
+    - ``<edge>/lesson``: its statistics in the step;
+    - ``<edge>/W``, ``<edge>/b``: its map, where that learns;
+    - ``<edge>/steps``, ``<edge>/memory/<name>``: the state of its optimiser, where the map learns;
+    - ``<edge>/earlier``: a stack of earlier maps [W b], where batches in flight use them;
+    - ``<edge>/best``: the map [W b] of the best evaluation, where ``checkpoint`` has it.
+
+    Parameters
+    ----------
+    path
+        File to write, with the ending ``.npz``.
+    checkpoint
+        Checkpoint to write.
 
     Raises
     ------
     WriteError
-        If it cannot be written.
+        If the file cannot be written.
     """
     snapshot = checkpoint.snapshot
     history = json.dumps([asdict(evaluation) for evaluation in checkpoint.history])
@@ -82,12 +94,21 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: Path, sheaf: Sheaf) -> Checkpoint:
-    """Read what ``save_checkpoint`` wrote of training on ``sheaf``.
+    """Return the checkpoint that ``save_checkpoint`` wrote to a file.
+
+    Parameters
+    ----------
+    path
+        File to read.
+    sheaf
+        Sheaf of the network that is trained; edges, precision and shapes of maps must match.
 
     Raises
     ------
     FileError
-        If it is missing, damaged, of another version, or of another network.
+        If the file is missing or damaged, or has another format version.
+    InputError
+        As a ``FileError`` too: if the file is of another network, or its content is no checkpoint.
     """
     arrays = read_npz(path)
     version = arrays.get("format_version")
@@ -118,10 +139,17 @@ _ILL_FORMED = (
     AttributeError, IndexError, InputError, KeyError, OverflowError, RecursionError, TypeError,
     ValueError,
 )  # fmt: skip
-"""What a file may raise that is whole but not what it should be."""
+"""Errors of parsing a file that can be read, but is not a checkpoint of this training."""
 
 
 def _count(arrays: Mapping[str, NDArray[Any]], name: str, least: int) -> int:
+    """Return the number in the array ``name``.
+
+    Raises
+    ------
+    InputError
+        If it is less than ``least``.
+    """
     count = int(arrays[name])
     if count < least:
         raise InputError(f"{name} is {count}")
@@ -133,7 +161,13 @@ def _extended(learned: Affine) -> Array:
 
 
 def _map(extended: Array, sheaf: Sheaf, edge: str) -> Affine:
-    """Return the map [W b], if ``edge`` can have it."""
+    """Return ``extended`` = [W b] as the map of ``edge``.
+
+    Raises
+    ------
+    InputError
+        If precision or shape differ from those of the edge, or the edge has no affine map.
+    """
     if extended.dtype != sheaf.dtype:
         raise InputError(f"a map of {edge!r} is in {extended.dtype}, not in {sheaf.dtype}")
     learned = Affine(extended[:, :-1], extended[:, -1])
@@ -144,6 +178,13 @@ def _map(extended: Array, sheaf: Sheaf, edge: str) -> Affine:
 
 
 def _edge_state(arrays: Mapping[str, NDArray[Any]], sheaf: Sheaf, edge: str) -> EdgeState:
+    """Return the state of ``edge`` in the file.
+
+    Raises
+    ------
+    InputError
+        If a map or an array of its optimiser does not fit the edge, or is not finite.
+    """
     step, discord, tension, step_norm = arrays[f"{edge}/lesson"].tolist()
     stats = EdgeStats(int(step), discord, tension, step_norm)
     if not isinstance(sheaf.edge(edge).tail_map, Affine):

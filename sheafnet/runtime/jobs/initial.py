@@ -1,4 +1,4 @@
-"""The start of a run: random stalks, zeros, the forward pass, or a given cochain."""
+"""The cochain at the start of a run: random, zeros, the forward pass, or as the user gives it."""
 
 from __future__ import annotations
 
@@ -18,29 +18,33 @@ Init: TypeAlias = Start | Cochain
 
 
 def initial_cochain(sheaf: Sheaf, pins: Pins, init: Init, seed: int) -> Cochain:
-    """Return every stalk at the start; held coordinates at their values.
+    """Return every stalk at the start, with held coordinates at their pinned values.
 
     Parameters
     ----------
     sheaf
-        The sheaf.
+        Sheaf of the run.
     pins
-        The pins of every stalk that has any.
+        Vertex → the pins of its stalk, for every vertex that has any.
     init
-        ``"random"`` (standard normal, one stream a vertex), ``"zeros"``, ``"forward"`` (the
-        forward pass from the inputs as they are pinned, softly or hard), or a cochain with a
-        value for every vertex that is not wholly held.
+        ``"random"`` (standard normal, with a random stream for each vertex), ``"zeros"``,
+        ``"forward"`` (the forward pass from the values at which the inputs are pinned, softly or
+        hard), or a cochain with a value, shape (dim, batch), for every vertex that is not wholly
+        held.
     seed
-        For ``"random"``.
+        Seed of the random start; a whole number, at least 0.
 
     Raises
     ------
     InputError
-        If there is no such start, or the pins do not determine a forward pass.
+        If ``init`` is none of these, the pins do not determine a forward pass, the graph has none,
+        or the seed is negative or not whole.
     ShapeError
-        If a given cochain does not fit the sheaf.
+        If a stalk of the cochain does not have the shape that the sheaf needs.
     UnknownNameError
-        If a given cochain lacks a free vertex or names one that is not there.
+        If the cochain has no value for a free vertex, or names a vertex that does not exist.
+    NonFiniteError
+        If the forward pass overflows.
     """
     batch = next((stalk.value.shape[1] for stalk in pins.values()), 1)
     shapes = {v: (sheaf.stalk_dim(v), batch) for v in sheaf.vertices}
@@ -65,6 +69,15 @@ def initial_cochain(sheaf: Sheaf, pins: Pins, init: Init, seed: int) -> Cochain:
 
 
 def _given(sheaf: Sheaf, pins: Pins, init: Cochain) -> Cochain:
+    """Return ``init`` completed by the stalks that are wholly held.
+
+    Raises
+    ------
+    UnknownNameError
+        If it has no value for a free vertex, or names a vertex that does not exist.
+    ShapeError
+        If a stalk does not have the shape that the sheaf needs.
+    """
     held = {vertex: pins[vertex].value for vertex in wholly_held(pins)}
     missing = [v for v in sheaf.vertices if v not in held and v not in init]
     if missing:
@@ -77,7 +90,13 @@ def _given(sheaf: Sheaf, pins: Pins, init: Cochain) -> Cochain:
 
 
 def _forward(sheaf: Sheaf, pins: Pins) -> Cochain:
-    """Return the forward pass from the vertices that are the head of no edge."""
+    """Return the forward pass from the vertices that are the head of no edge.
+
+    Raises
+    ------
+    InputError
+        If a coordinate of such a vertex is not pinned, or the sheaf has no forward pass.
+    """
     heads = {edge.head for edge in sheaf.edges}
     inputs = {}
     for vertex in sheaf.vertices:

@@ -1,4 +1,4 @@
-"""A job: a problem on a runtime, which can go on while its starter does something else."""
+"""The base class of jobs: one problem on one runtime, in this thread or in one of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,18 @@ Result = TypeVar("Result")
 
 
 class JobHooks(RunHooks):
-    """Carries wishes from whoever holds the job to the runtime, and news the other way."""
+    """Hooks of a job: pass requests to the runtime, and progress to the observer.
+
+    Parameters
+    ----------
+    observer
+        Observer that is called with the progress, at most once in each of its intervals.
+
+    Attributes
+    ----------
+    progress
+        Progress at the last report; None before the first.
+    """
 
     def __init__(self, observer: Observer) -> None:
         self.progress: Progress | None = None
@@ -28,7 +39,7 @@ class JobHooks(RunHooks):
         self._report_due = 0.0
 
     def begin(self) -> None:
-        """Take note that the runtime is about to begin."""
+        """Prepare for a run that is about to begin. The base class does nothing."""
 
     def on_round(self, rounds: int, progress: Callable[[], Progress]) -> None:  # noqa: ARG002
         now = time.perf_counter()
@@ -38,11 +49,11 @@ class JobHooks(RunHooks):
             self._observer.progressed(self.progress)
 
     def stop(self) -> None:
-        """Have the runtime end."""
+        """Make the runtime end the run at its next opportunity."""
         self.stopping = True
 
     def close(self) -> None:
-        """Take note that it has."""
+        """Finish after the job has ended. The base class does nothing."""
 
 
 class Job(abc.ABC, Generic[Result]):
@@ -51,18 +62,21 @@ class Job(abc.ABC, Generic[Result]):
     Parameters
     ----------
     problem
-        What to run.
+        The problem to run.
     runtime
-        Where.
+        The runtime that runs it, such as an ``sn.Lockstep``.
     observer
-        Who is told of it.
+        The observer whose methods are called. If the coordinator of ``runtime`` is in another
+        process, an observer with ``travels`` is called there.
 
     Attributes
     ----------
     problem
-        What is run, as it began.
+        The problem, with the pins and maps of the start.
     runtime
-        Where it is run.
+        The runtime, with the travelling part of the observer where it takes one.
+    remote
+        Whether the coordinator of the runtime works in a process of its own.
     """
 
     def __init__(self, problem: Problem, runtime: Runtime, observer: Observer) -> None:
@@ -79,19 +93,26 @@ class Job(abc.ABC, Generic[Result]):
 
     @abc.abstractmethod
     def _make_hooks(self, observer: Observer) -> JobHooks:
-        """Return the hooks that the runtime calls on the way."""
+        """Return the hooks that the runtime calls during the run."""
 
     @abc.abstractmethod
     def _conclude(self, record: Record) -> Result:
-        """Return what the end of the run amounts to, and tell the observer."""
+        """Return the result that belongs to ``record``, after calling the observer with it."""
 
     def start(self) -> Job[Result]:
-        """Begin in a thread of its own; return at once."""
+        """Start the job in a thread of its own and return it at once; call it only once."""
         threading.Thread(target=self._fulfil, name="sheafnet-run", daemon=True).start()
         return self
 
     def execute(self) -> Result:
-        """Run to the end in this thread; return what it found."""
+        """Run the job to its end in this thread and return its result.
+
+        Raises
+        ------
+        SheafnetError
+            If the runtime cannot run the problem. This error and any other, such as one that the
+            observer raises, is passed to ``Observer.failed`` first.
+        """
         try:
             began = time.perf_counter()
             self._observer.started(self.problem)
@@ -104,30 +125,32 @@ class Job(abc.ABC, Generic[Result]):
             raise
 
     def progress(self) -> Progress | None:
-        """Return how far the job had come when it last reported; None before it has."""
+        """Return the progress at the last report; None before the first."""
         return self._hooks.progress
 
     def stop(self) -> None:
-        """Ask the job to end; ``result`` then gives what it had reached."""
+        """Ask the job to end, and return at once; ``result`` then returns what was reached."""
         self._hooks.stop()
 
     def result(self, timeout: float | None = None) -> Result:
-        """Wait for the end and return what was found.
+        """Wait for the end of a started job and return its result.
 
         Parameters
         ----------
         timeout
-            Seconds to wait; None waits as long as it takes.
+            Seconds to wait, at least 0; None (default) waits without limit.
 
         Raises
         ------
         TimeoutError
-            If the job is still going on after ``timeout``; it is not stopped.
+            If the job has not ended after ``timeout`` seconds; the job goes on.
+        SheafnetError
+            If the job has failed. This error and any other that ended the job is raised as it is.
         """
         return self._result.result(timeout)
 
     def _fulfil(self) -> None:
         try:
             self._result.set_result(self.execute())
-        except BaseException as error:  # raised again by result()
+        except BaseException as error:  # ``result`` raises it again.
             self._result.set_exception(error)

@@ -1,4 +1,4 @@
-"""Observers: told of the start, the progress and the end of a job."""
+"""Observers: objects that are called at the start of a job, with its progress and at its end."""
 
 from __future__ import annotations
 
@@ -14,54 +14,110 @@ from sheafnet.runtime.run_record import Evaluation
 
 @runtime_checkable
 class RemoteRuntime(Runtime, Protocol):
-    """A runtime whose coordinator works in a process of its own."""
+    """A runtime whose coordinator works in a process of its own, where observers can be called."""
 
     def attended(self, observer: Observer) -> Runtime:
-        """Return the runtime with ``observer`` beside the coordinator, told from there."""
+        """Return a runtime that sends an observer along with the coordinator.
+
+        Parameters
+        ----------
+        observer
+            Observer that is pickled and then called in the process of the coordinator.
+        """
 
 
 class Observer:
-    """Is told what happens in a run; override what is of interest.
+    """An object whose methods are called during a job; those of this base class do nothing.
 
-    Calls come from the thread that runs the problem, so an observer should be quick. What it
-    raises ends the run.
+    Override the methods that you need. They are called in the thread that runs the job, so they
+    should return quickly. An exception that a method raises ends the job.
 
     Attributes
     ----------
     travels
-        Whether the observer goes where the coordinator is, maybe to another process of this
-        machine. It is pickled on the way, before it has been told of anything.
+        Whether the observer is called in the process of the coordinator, where that is another
+        one. It is pickled before any of its methods is called. On a cluster an observer that does
+        not travel (default) is not called with checkpoints or evaluations, except those in the
+        ``sn.Fit`` at the end.
     interval
-        Seconds that pass at least between two reports of progress.
+        Smallest time between two calls of ``progressed``, in seconds; 0.1 by default.
     """
 
     travels: ClassVar[bool] = False
     interval: float = 0.1
 
     def parted(self) -> tuple[Observer, Observer]:
-        """Return the part that stays and the part that goes with the coordinator."""
+        """Return the observer for this process, and the one for the process of the coordinator."""
         return (Observer(), self) if self.travels else (self, Observer())
 
     def started(self, problem: Problem) -> None:
-        """Take note that the run begins."""
+        """Receive the problem of a job that is about to begin.
+
+        Parameters
+        ----------
+        problem
+            The problem, with its start, pins and rule.
+        """
 
     def progressed(self, progress: Progress) -> None:
-        """Take note of how far the run has come."""
+        """Receive the progress of the job, at most once in ``interval``.
+
+        Parameters
+        ----------
+        progress
+            The progress, as the vertices last reported it.
+        """
 
     def settled(self, solution: Solution) -> None:
-        """Take note that a run that stays has converged under the pins of now."""
+        """Receive the solution of a stay run that has converged under its present pins.
+
+        Parameters
+        ----------
+        solution
+            The solution; the run goes on.
+        """
 
     def ended(self, solution: Solution) -> None:
-        """Take note of how the run ended."""
+        """Receive the solution of a run that has ended, whatever its outcome.
+
+        Parameters
+        ----------
+        solution
+            The solution that the run returns.
+        """
 
     def reached(self, checkpoint: Checkpoint) -> None:
-        """Take all that it takes to go on with training from here."""
+        """Receive a checkpoint after an evaluation, under a rule that learns in steps.
+
+        Parameters
+        ----------
+        checkpoint
+            State from which ``sn.train(..., resumed=checkpoint)`` goes on.
+        """
 
     def evaluated(self, evaluation: Evaluation) -> None:
-        """Take note of how good a network in training was found to be."""
+        """Receive an evaluation of the network in training.
+
+        Parameters
+        ----------
+        evaluation
+            Losses, accuracies and statistics of the edges.
+        """
 
     def trained(self, fit: Fit) -> None:
-        """Take note of how training ended."""
+        """Receive the result of a training that has ended, also when it diverged.
+
+        Parameters
+        ----------
+        fit
+            The result that the training returns.
+        """
 
     def failed(self, error: BaseException) -> None:
-        """Take note that the run ended in an error, which is raised after this."""
+        """Receive the error that ended the job, before it is raised.
+
+        Parameters
+        ----------
+        error
+            Any exception, ``KeyboardInterrupt`` among them.
+        """

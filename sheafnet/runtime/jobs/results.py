@@ -1,4 +1,4 @@
-"""The results of a run and of a training."""
+"""The results of a run and of a training, computed from the record of the runtime."""
 
 from __future__ import annotations
 
@@ -17,31 +17,53 @@ from sheafnet.runtime.run_record import Evaluation, Record, Stats
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Solution(Record):
-    """The end of a run: what the runtime hands back, and what follows from its cochain.
+    """The result of a run: the record of the runtime, and quantities computed from its cochain.
 
-    Energy, residuals, discord and stationarity are computed afresh from the assembled cochain,
-    not taken from what the vertices reported. What ``Record`` has is here as well: ``outcome``,
-    ``message``, ``cochain``, ``stats``, ``ledger``, ``trace_digest``, ``pins``, ``processes``,
-    ``recoveries``, ``edges`` and ``hosts``.
+    Energy, residuals, discord and stationarity are computed from the assembled cochain at the end,
+    not from the reports of the vertices. The force is the part of −∇E that can move a stalk: 0 in a
+    coordinate that is held or settled on a kink.
 
     Attributes
     ----------
+    outcome
+        The outcome of the run.
+    message
+        The outcome in words, with details of this run.
+    cochain
+        Vertex → its stalk at the end, shape (dim, batch); the last finite one if the run diverged.
+    stats
+        The costs of the run: rounds, messages, bytes, times.
+    ledger
+        (Sender, receiver) → number of messages that were newer than what the receiver held.
+    trace_digest
+        Digest of the course of the run, equal for equal runs; None on a cluster.
+    pins
+        Vertex → the pins of its stalk at the end.
+    processes
+        Host → its process; empty unless the run was on a cluster.
+    recoveries
+        Recoveries of hosts that were lost; empty unless the run was on a cluster.
+    edges
+        Edge → the messages and bytes that passed over it.
+    hosts
+        Host → how it spent its time; empty in lockstep, which has no hosts.
+    maps, history, rollbacks
+        Learned maps, evaluations and rollbacks of a training; empty and 0 in a run.
     residuals
-        Tail's projection minus head's for every edge, shape (edge dim, batch).
+        Edge → its residual, tail's projection minus head's, shape (edge dim, batch).
     discord
-        Mean over the batch of ‖r‖² for every edge.
+        Edge → the mean over the batch of ‖r‖².
     pin_discord
-        Mean over the batch of γ‖x − value‖² for every soft pin, ``pin_<vertex>_<i>``.
+        Soft pin ``pin_<vertex>_<i>`` → the mean over the batch of γ‖x − value‖².
     energy
-        Over all edges, soft pins and samples: ½ Σ ‖r‖², but for an output edge with the force of
-        the cross-entropy, whose energy is that loss.
+        Energy of all edges and soft pins, summed over the samples: ½ Σ ‖r‖², except that an output
+        edge with the cross-entropy potential adds that loss instead.
     stationarity
-        Largest |∇E| over the samples and the coordinates that can move: neither held nor settled
-        on a kink.
+        Largest absolute value of the force over all vertices, coordinates and samples.
     stationarity_by_vertex
-        The same for every vertex; 0 where pinned.
+        Vertex → the same at this vertex; 0 where the stalk is held.
     kinks
-        How many coordinates and samples of every vertex rest on a kink.
+        Vertex → number of its pairs of coordinate and sample that are settled on a kink.
     """
 
     residuals: Mapping[str, Array]
@@ -54,18 +76,26 @@ class Solution(Record):
 
     @property
     def record(self) -> Record:
-        """What the runtime handed back."""
+        """The record that the runtime returned."""
         return Record(**_parts(self))
 
 
 def _parts(record: Record) -> dict[str, Any]:
-    """Return the fields that every record has."""
+    """Return the fields of ``Record`` by name."""
     return {field.name: getattr(record, field.name) for field in fields(Record)}
 
 
 def assemble(problem: Problem, record: Record) -> Solution:
-    """Return the solution that ``record`` of ``problem`` amounts to."""
-    # The forces on the last finite stalks of a run that diverged may overflow.
+    """Return the solution of a run.
+
+    Parameters
+    ----------
+    problem
+        Problem that was run.
+    record
+        Record that the runtime returned.
+    """
+    # If the run diverged, the forces on its last finite stalks may overflow.
     with np.errstate(over="ignore", invalid="ignore"):
         sheaf, cochain, pins = problem.sheaf, record.cochain, record.pins
         residuals = energies.residuals(sheaf, cochain)
@@ -88,24 +118,27 @@ def assemble(problem: Problem, record: Record) -> Solution:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """What training came to.
+    """The result of a training.
 
     Attributes
     ----------
     network
-        The network at the last evaluation, or at the best one if training was to stop early.
+        The trained network: that of the last evaluation, or of the best one if ``patience`` was
+        given.
     evaluation
-        How good it is.
+        The evaluation of ``network``.
     history
-        One record for each evaluation, the first before anything has moved.
+        All evaluations in order, the first before any map has moved.
     stats
-        What it cost.
+        The costs of the training: rounds, messages, bytes, times.
     stopped
-        Whether it ended before its time: on request, for want of progress, or of time.
+        Whether training ended before its planned length: on request, by ``patience``, or by
+        ``max_time``.
     diverged
-        Which map diverged, in which step, and what to lower; None if it did not.
+        Which map or vertex diverged, when, and which setting to lower; None if training did not
+        diverge.
     record
-        What the runtime handed back.
+        The record that the runtime returned, with the history and the maps of ``network``.
     """
 
     network: ReluNetwork

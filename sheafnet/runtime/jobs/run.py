@@ -1,4 +1,4 @@
-"""A run of a sheaf: the stalks move, the maps do not."""
+"""The job that relaxes a sheaf: stalks move, maps do not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,27 @@ from sheafnet.runtime.run_record import Record
 
 
 class Run(Job[Solution]):
-    """One problem on one runtime; see ``Job``."""
+    """A run: one problem on one runtime, as ``sn.start`` and ``sn.prepare`` return it.
+
+    Parameters
+    ----------
+    problem
+        The problem to run.
+    runtime
+        The runtime that runs it, such as an ``sn.Lockstep``.
+    observer
+        The observer whose methods are called. If the coordinator of ``runtime`` is in another
+        process, an observer with ``travels`` is called there.
+
+    Attributes
+    ----------
+    problem
+        The problem, with the pins and maps of the start.
+    runtime
+        The runtime, with the travelling part of the observer where it takes one.
+    remote
+        Whether the coordinator of the runtime works in a process of its own.
+    """
 
     _hooks: _InferenceHooks
 
@@ -29,26 +49,37 @@ class Run(Job[Solution]):
         return solution
 
     def start(self) -> Run:
-        """Begin in a thread of its own; return at once."""
+        """Start the run in a thread of its own and return it at once; call it only once."""
         super().start()
         return self
 
     def set_pins(self, pins: Iterable[Pin]) -> None:
-        """Obey these pins from now on, and no others; what was held and is not goes free.
+        """Replace all pins of the run.
 
-        Returns at once; the run takes them up between two rounds or waves.
+        Stalks that are no longer pinned become free and go on from their values. The call returns
+        at once; the run changes its pins between two rounds or waves. If it raises, the present
+        pins stay.
 
         Parameters
         ----------
         pins
-            All of them, with the batch that the run has.
+            All pins from now on, with as many samples as the run has.
 
         Raises
         ------
-        InputError
-            If a pin does not fit the sheaf, the batch or the rule; nothing is changed then.
+        UnknownNameError
+            If a pin names a vertex that the sheaf does not have.
+        ShapeError
+            If a value does not fit its stalk or coordinates, or has another number of samples.
+        NonFiniteError, EmptyBatchError
+            If a value has NaN or infinity, or has no samples.
+        PinError
+            If two hard pins hold a coordinate at different values, a pin names a coordinate that
+            does not exist or names one twice, or its strength is not positive and finite.
+        RuleError
+            If the rule of the run does not work with these pins.
         RunEndedError
-            If the run is over.
+            If the run has ended.
         """
         sheaf = self.problem.sheaf
         resolved = resolve_pins(sheaf, pins, self.problem.start.batch)
@@ -56,47 +87,65 @@ class Run(Job[Solution]):
         self.obey(resolved)
 
     def obey(self, pins: Pins) -> None:
-        """Take up pins that have been checked; ``RunEndedError`` if the run is over."""
+        """Replace all pins of the run by pins that have been checked.
+
+        Parameters
+        ----------
+        pins
+            Vertex → the pins of its stalk, for every vertex that has any.
+
+        Raises
+        ------
+        RunEndedError
+            If the run has ended.
+        """
         if self._result.done():
             raise RunEndedError("the run is over: start another, or keep one with Stop(stay=True)")
         self._hooks.set_pins(pins)
 
     def settle(self, timeout: float | None = None) -> Solution:
-        """Wait until the run has converged under the pins that were set last.
+        """Wait until a started run has converged under the pins that were set last.
 
-        A run with ``Stop(stay=True)`` goes on after that; any other ends, and this is its
-        ``result``.
+        A run with ``sn.Stop(stay=True)`` goes on after that. Any other run ends, and this method
+        returns its ``result``, whatever its outcome.
 
         Parameters
         ----------
         timeout
-            Seconds to wait; None waits as long as it takes.
+            Seconds to wait, at least 0; None (default) waits without limit.
+
+        Returns
+        -------
+        Solution
+            The solution under these pins.
 
         Raises
         ------
         TimeoutError
-            If it has not settled after ``timeout``.
+            If the run has neither converged nor ended after ``timeout`` seconds; it goes on.
+        SheafnetError
+            If the run has failed. This error and any other that ended the run is raised as it is.
         """
         settled = self._hooks.wait_settled(timeout)
         return settled if settled is not None else self.result(0.0)
 
 
 class _InferenceHooks(JobHooks):
-    """Carries pins as well, and what a run that stays has settled to."""
+    """Hooks of a run: also pass new pins to the runtime, and keep the solution of a stay run."""
 
     def __init__(self, problem: Problem, observer: Observer) -> None:
         super().__init__(observer)
         self._problem = problem
-        # Guards all that follows, and wakes whoever waits for a change of it.
+        # Guards the attributes below and ``stopping``; notified when one of them changes.
         self._changed = threading.Condition()
         self._closed = False
         self._wanted: Pins | None = None
         self._settled: Solution | None = None
 
-    # What the runtime calls.
+    # The runtime calls these three.
 
     def new_pins(self) -> Pins | None:
-        if self._wanted is None:  # asked in every round: no lock where there is nothing
+        if self._wanted is None:  # Called every round, so avoid the lock.
             return None
         with self._changed:
             wanted, self._wanted = self._wanted, None
@@ -115,7 +164,7 @@ class _InferenceHooks(JobHooks):
         with self._changed:
             self._changed.wait_for(lambda: self.stopping or self._wanted is not None)
 
-    # What whoever holds the run calls.
+    # The run calls these four.
 
     def set_pins(self, pins: Pins) -> None:
         with self._changed:
@@ -133,7 +182,13 @@ class _InferenceHooks(JobHooks):
             self._changed.notify_all()
 
     def wait_settled(self, timeout: float | None) -> Solution | None:
-        """Wait; return None if the run is over instead."""
+        """Return the solution once the run has settled; None if it has ended.
+
+        Raises
+        ------
+        TimeoutError
+            If neither has happened after ``timeout`` seconds.
+        """
         with self._changed:
             done = self._changed.wait_for(lambda: self._settled or self._closed, timeout)
             if not done:

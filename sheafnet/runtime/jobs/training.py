@@ -1,4 +1,4 @@
-"""Training: a job whose vertices change their maps, with an evaluation from time to time."""
+"""The job that trains a network: vertices change their maps, and the network is evaluated."""
 
 from __future__ import annotations
 
@@ -31,21 +31,23 @@ from sheafnet.runtime.stop import Outcome
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingProblem(Problem):
-    """What to learn, beside what to relax.
+    """A problem whose rule learns: the fields of ``Problem``, the data and the plan.
 
     Attributes
     ----------
     network
-        As it begins.
-    train, test
-        What it learns from, and what else it is evaluated with.
+        The network at the start.
+    train
+        Samples that the network learns from.
+    test
+        Further samples that it is evaluated with; None for none.
     plan
-        How, for how long, and how often it is evaluated.
+        Batches, number of steps, optimiser, and steps between evaluations.
     patience
-        Evaluations in a row without a better loss after which to stop, on the test split if there
-        is one; None goes on.
+        Number of successive evaluations without a lower loss after which training stops, at least
+        1. The loss is that of the test samples if there are any. None never stops early.
     past
-        What training goes on from, if it does not begin.
+        Checkpoint from which training continues; None (default) begins anew.
     """
 
     network: ReluNetwork
@@ -56,20 +58,48 @@ class TrainingProblem(Problem):
     past: Checkpoint | None = None
 
     def chosen(self, history: Sequence[Evaluation]) -> Evaluation:
-        """Return that of the network to give back: the best, with patience, else the last."""
+        """Return the evaluation of the network that training returns.
+
+        It is the one with the lowest loss where ``patience`` is given, and otherwise the last.
+
+        Parameters
+        ----------
+        history
+            Evaluations in order, at least one.
+        """
         if self.patience is None:
             return history[-1]
         return min(history, key=_mark)
 
 
 def _mark(evaluation: Evaluation) -> float:
-    """Return the loss that counts, infinite if it is not a number."""
+    """Return the loss on the test samples, or else on the training samples; infinity for NaN."""
     loss = (evaluation.test or evaluation.train).loss
     return loss if loss == loss else math.inf
 
 
 class Training(Job[Fit]):
-    """One training on one runtime; see ``Job``."""
+    """A training: one problem on one runtime, as ``sn.prepare_training`` returns it.
+
+    Parameters
+    ----------
+    problem
+        The training problem to run.
+    runtime
+        The runtime that runs it, such as an ``sn.Lockstep``.
+    observer
+        The observer whose methods are called. If the coordinator of ``runtime`` is in another
+        process, an observer with ``travels`` is called there.
+
+    Attributes
+    ----------
+    problem
+        The training problem, with the pins and maps of the start.
+    runtime
+        The runtime, with the travelling part of the observer where it takes one.
+    remote
+        Whether the coordinator of the runtime works in a process of its own.
+    """
 
     problem: TrainingProblem
     _hooks: _TrainingHooks
@@ -78,11 +108,11 @@ class Training(Job[Fit]):
         return _TrainingHooks(self.problem, observer, evaluates=not self.remote)
 
     def _conclude(self, record: Record) -> Fit:
-        if not record.history:  # nobody evaluated it where the coordinator is
+        if not record.history:  # The coordinator was in this process.
             record = self._hooks.concluded(record)
         stopped = record.outcome is Outcome.STOPPED
         if self.problem.learns_in_steps and record.outcome is not Outcome.DIVERGED:
-            # Not by the outcome: hosts may be done before they hear that they need not be.
+            # The outcome does not tell: hosts may have finished before they receive the stop.
             stopped = record.history[-1].step < self.problem.plan.steps
         fit = Fit(
             network=learned(self.problem.network, record.maps),
@@ -97,22 +127,23 @@ class Training(Job[Fit]):
         return fit
 
     def start(self) -> Training:
-        """Begin in a thread of its own; return at once."""
+        """Start the training in a thread of its own and return it at once; call it only once."""
         super().start()
         return self
 
 
 class _TrainingHooks(JobHooks):
-    """Evaluates the network on the way.
+    """Hooks of a training: also evaluate the network, and stop it by ``patience``.
 
     Parameters
     ----------
     problem
-        What is learned.
+        Problem that is trained.
     observer
-        Is told.
+        Observer that is called with progress, evaluations and checkpoints.
     evaluates
-        Whether to evaluate from here; a remote runtime has hooks of its own.
+        Whether these hooks evaluate the network; False where the coordinator is in another
+        process, since its own hooks do.
     """
 
     def __init__(self, problem: TrainingProblem, observer: Observer, *, evaluates: bool) -> None:
@@ -120,14 +151,14 @@ class _TrainingHooks(JobHooks):
         self._problem = problem
         self._evaluates = evaluates
         self._history: list[Evaluation] = []
-        # The maps of the network that counts: the best one, or the last.
+        # Maps of the network to return: that of the best evaluation with patience, else the last.
         self._maps: Mapping[str, RestrictionMap] = {}
-        # The same among the evaluations that were due.
+        # The same, counting only the evaluations that the plan asks for.
         self._best: Mapping[str, RestrictionMap] = {}
         self._due = 0
-        # How long training had taken before it was taken up again.
+        # Time at the checkpoint from which training was resumed.
         self._before = 0.0
-        # A run of hosts goes on for a while after it has been told to end.
+        # Whether patience has stopped the training; hosts go on for a while after that.
         self._closed = False
 
     def begin(self) -> None:
@@ -163,8 +194,8 @@ class _TrainingHooks(JobHooks):
         discord = {edge: stats.discord for edge, stats in edge_stats.items()}
         if not self._evaluate(snapshot.step, time, maps, discord, edge_stats):
             return
-        # The evaluation where training is stopped is none that was due: it leaves no mark on what
-        # goes on from there.
+        # The last evaluation of a stopped training may not be one that the plan asks for. It must
+        # not influence a training that is resumed from here.
         due = self._problem.plan.evaluates_at
         if due(snapshot.step):
             self._best = self._maps
@@ -174,8 +205,9 @@ class _TrainingHooks(JobHooks):
         self._observer.reached(Checkpoint(replace(snapshot, time=time), history, best))
 
     def concluded(self, record: Record) -> Record:
-        """Return the record with the history, and with the maps that count."""
-        # In the middle of a step maps are of different steps: there the last evaluation counts.
+        """Return the record with the history and with the maps of the network to return."""
+        # Under a rule with steps the maps at the end may be of different steps, and only those of
+        # an evaluation are consistent. Without steps the end is evaluated as well.
         free = not self._problem.learns_in_steps and record.outcome is not Outcome.DIVERGED
         stats = record.stats
         if free and not self._closed and stats.rounds > self._history[-1].step:
@@ -193,11 +225,11 @@ class _TrainingHooks(JobHooks):
         discord: Mapping[str, float],
         edge_stats: Mapping[str, EdgeStats],
     ) -> bool:
-        """Evaluate a network; return whether it could be."""
+        """Evaluate the network with ``maps``; return False if a map is not finite."""
         problem, history = self._problem, self._history
         try:
             network = learned(problem.network, maps)
-        except NonFiniteError:  # it has exploded
+        except NonFiniteError:
             return False
         test = None if problem.test is None else assess(network, problem.test.x, problem.test.y)
         evaluation = Evaluation(
@@ -216,7 +248,7 @@ class _TrainingHooks(JobHooks):
         return True
 
     def _lose_patience(self) -> None:
-        """Stop, if there has been nothing better for too long."""
+        """Stop the run if the last ``patience`` evaluations have brought no lower loss."""
         patience, history = self._problem.patience, self._history
         if patience is None:
             return
@@ -231,7 +263,20 @@ def _weights(network: ReluNetwork) -> list[str]:
 
 
 def learned(network: ReluNetwork, maps: Mapping[str, RestrictionMap]) -> ReluNetwork:
-    """Return ``network`` with the maps that its vertices have learned."""
+    """Return a network with learned maps.
+
+    Parameters
+    ----------
+    network
+        Network whose widths and output activation the result has.
+    maps
+        Edge → its map, with an affine map for every ``weight_<l>``.
+
+    Raises
+    ------
+    NonFiniteError
+        If a map has NaN or infinity.
+    """
     layers = [maps[edge] for edge in _weights(network)]
     affine = [layer for layer in layers if isinstance(layer, Affine)]
     return ReluNetwork(
@@ -240,7 +285,17 @@ def learned(network: ReluNetwork, maps: Mapping[str, RestrictionMap]) -> ReluNet
 
 
 def job_of(problem: Problem, runtime: Runtime, observer: Observer) -> Run | Training:
-    """Return the job of a problem: a run, or training."""
+    """Return the job for a problem: a training for a ``TrainingProblem``, else a run.
+
+    Parameters
+    ----------
+    problem
+        Problem to run.
+    runtime
+        Runtime that runs it.
+    observer
+        Observer whose methods are called.
+    """
     if isinstance(problem, TrainingProblem):
         return Training(problem, runtime, observer)
     return Run(problem, runtime, observer)

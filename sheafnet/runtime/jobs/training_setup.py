@@ -1,4 +1,4 @@
-"""The set-up of a training: its plan and its problem, from the settings of a user."""
+"""The set-up of a training: the user's settings are checked and made into a problem."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.stop import Stop
 
 EVALUATIONS = 10
-"""Evaluations where ``every`` is not given, of at most an epoch or of full batches."""
+"""Number of evaluations by default, in a training of at most one epoch or of full batches."""
 
 EXACT = 6
-"""Digits behind the point of a number of steps; what is beyond is rounding."""
+"""Decimal places of a number of steps that count; smaller differences are rounding errors."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """What ``api.train`` documents, beside the network, inputs and targets."""
+    """Settings of a training, as ``sheafnet.api.train`` documents them."""
 
     rule: str | Rule = "nudged"
     optimiser: Optimiser | None = None
@@ -67,21 +67,43 @@ def training_problem(
     *,
     require_steps: bool = False,
 ) -> TrainingProblem:
-    """Check what is to be learned and return the problem that it is; see ``api.train``.
+    """Check the settings of a training and return its problem; see ``sheafnet.api.train``.
 
     Parameters
     ----------
-    net, x, y
-        The network, inputs and targets.
+    net
+        Network to train.
+    x
+        Inputs, shape (n_0, samples).
+    y
+        Targets, shape (n_out, samples), or integer labels, shape (samples,).
     settings
-        All else.
+        All other settings.
     require_steps
-        Whether hosts will be lost with their maps, so that steps to go back to are needed.
+        Whether the rule must learn in steps, because hosts will lose their maps and go back to a
+        snapshot. False by default.
 
     Raises
     ------
+    RuleError
+        If the rule does not learn, is a ``Joint`` that is resumed, or has neither an optimiser nor
+        settings from which one follows.
+    UnknownNameError
+        If there is no rule of that name, ``init`` names a vertex that the network does not have,
+        or has no value for a free vertex.
+    ShapeError
+        If inputs, targets, labels or ``init`` do not have the shape that the network needs.
+    EmptyBatchError
+        If the inputs or the test inputs have no samples.
+    NonFiniteError
+        If inputs or targets have NaN or infinity, or the forward pass overflows at the start of
+        ``Joint``.
     InputError
-        If something given is wrong; the subclass and the message say what.
+        If a count is not whole or less than 1, the length of training is missing, given twice or
+        shorter than a step, ``batch_size`` exceeds the samples, a setting does not go with the
+        rule, the optimiser is missing or is none, targets or labels are not those of the output,
+        ``label_smoothing`` is out of range, ``test`` is no pair, or the checkpoint is of another
+        ``batches_in_flight``.
     """
     learning = _learning_rule(settings)
     if require_steps and not isinstance(learning, BatchRule):
@@ -96,14 +118,14 @@ def training_problem(
     plan = _plan(learning, train.x.shape[1], settings)
     rule = learning.with_plan(plan)
     identity = net.output == "identity"
-    # A classification output has its loss on its edge, not on a pin.
+    # With a sigmoid or softmax the loss is the energy of the output edge, not of a soft pin.
     sheaf = net.to_sheaf("auto", 1.0 if identity else rule.loss_weight)
     pull = rule.output_strength(net.widths[-1]) if identity else None
     pins = [Pin(INPUT, train.x), Pin(net.output_vertex, aims, strength=pull)]
     if isinstance(rule, BatchRule):
         start = _batch_problem(sheaf, pins, rule, plan, settings.max_time)
     else:
-        # That stalks are stationary is no reason to end while maps move.
+        # While maps move, stationary stalks must not end the run: hence the smallest tolerance.
         stop = Stop(sys.float_info.min, plan.steps, settings.max_time)
         start = relaxation_problem(sheaf, pins, rule, stop, settings.init, settings.seed)
     resumed = settings.resumed
@@ -115,7 +137,17 @@ def training_problem(
 
 
 def _learning_rule(settings: TrainingSettings) -> LearningRule:
-    """Return the rule, if it learns and the other settings are for it."""
+    """Return the rule of the settings.
+
+    Raises
+    ------
+    RuleError
+        If the rule does not learn, or has no steps and is to be resumed.
+    UnknownNameError
+        If there is no rule of that name.
+    InputError
+        If ``init`` or ``batches_in_flight`` does not go with the rule or with the checkpoint.
+    """
     rule = as_rule(settings.rule)
     name = type(rule).__name__
     if not isinstance(rule, LearningRule):
@@ -139,7 +171,13 @@ def _learning_rule(settings: TrainingSettings) -> LearningRule:
 
 
 def _require_counts(settings: TrainingSettings) -> None:
-    """Raise ``InputError`` unless counts are whole and positive, and an optimiser is one."""
+    """Check that counts are whole and positive, and that the optimiser is an ``Optimiser``.
+
+    Raises
+    ------
+    InputError
+        If a count is not a whole number or is less than 1, or the optimiser is no optimiser.
+    """
     for name in ("rounds", "batch_size", "batches_in_flight", "every", "patience"):
         value = getattr(settings, name)
         if value is None:
@@ -154,13 +192,19 @@ def _require_counts(settings: TrainingSettings) -> None:
 
 
 def _split(net: ReluNetwork, x: ArrayLike, y: ArrayLike, which: str) -> Split:
-    """Return checked inputs and targets; ``which`` begins what is said of them in an error."""
+    """Return checked inputs and targets; ``which`` precedes their names in error messages."""
     inputs = checked_samples(f"{which}inputs", x, net.widths[0])
     return Split(inputs, targets(net, y, inputs.shape[1], which))
 
 
 def _test_split(net: ReluNetwork, test: Split | tuple[ArrayLike, ArrayLike]) -> Split:
-    """Return checked samples of a pair of inputs and targets; ``InputError`` if it is none."""
+    """Return the checked test samples.
+
+    Raises
+    ------
+    InputError
+        If ``test`` is neither a ``Split`` nor a pair of inputs and targets.
+    """
     if isinstance(test, Split):
         return _split(net, test.x, test.y, "test ")
     try:
@@ -171,7 +215,13 @@ def _test_split(net: ReluNetwork, test: Split | tuple[ArrayLike, ArrayLike]) -> 
 
 
 def _softened(net: ReluNetwork, y: Array, share: float) -> Array:
-    """Return targets with a share spread over all classes."""
+    """Return targets with ``share`` of each spread evenly over all classes.
+
+    Raises
+    ------
+    InputError
+        If ``share`` is not in [0, 1), or is not 0 for an output without classes.
+    """
     if not 0.0 <= share < 1.0 or (share and net.output == "identity"):
         raise InputError(
             f"train: label_smoothing is {share}; it must be in [0, 1), and 0 for an output without "
@@ -181,7 +231,14 @@ def _softened(net: ReluNetwork, y: Array, share: float) -> Array:
 
 
 def _plan(rule: LearningRule, samples: int, settings: TrainingSettings) -> TrainingPlan:
-    """Return the plan for so many samples."""
+    """Return the plan of a training on ``samples`` samples.
+
+    Raises
+    ------
+    InputError
+        If ``batch_size`` exceeds the samples or does not go with the rule, the length of training
+        is missing, given twice or shorter than a step, or the rule needs an optimiser.
+    """
     batch_size = settings.batch_size
     if batch_size is not None and batch_size > samples:
         raise InputError(
@@ -205,7 +262,23 @@ def _plan(rule: LearningRule, samples: int, settings: TrainingSettings) -> Train
 
 
 def _steps(rule: LearningRule, epoch: float, rounds: int | None, epochs: float | None) -> int:
-    """Return how many steps there are, with so many to an epoch."""
+    """Return the number of steps of a training.
+
+    Parameters
+    ----------
+    rule
+        Learning rule, which determines the rounds in a step.
+    epoch
+        Number of steps in an epoch; may be a fraction.
+    rounds, epochs
+        Length of training in rounds or in epochs; exactly one is not None.
+
+    Raises
+    ------
+    InputError
+        If both or neither of ``rounds`` and ``epochs`` are given, ``epochs`` is not positive and
+        finite, or ``rounds`` is shorter than a step.
+    """
     if (rounds is None) == (epochs is None):
         raise InputError("train: give either rounds or epochs")
     if epochs is not None:
@@ -221,10 +294,10 @@ def _steps(rule: LearningRule, epoch: float, rounds: int | None, epochs: float |
 def _batch_problem(
     sheaf: Sheaf, pins: list[Pin], rule: BatchRule, plan: TrainingPlan, max_time: float | None
 ) -> Problem:
-    """Return the problem of learning in steps: every batch brings its own stalks."""
+    """Return the problem for a rule with steps. Stalks start at 0, since each batch sets them."""
     resolved = resolve_pins(sheaf, pins)
     sheaf = sheaf.facing(wholly_held(resolved))
     blank = {v: np.zeros((sheaf.stalk_dim(v), plan.batches.size)) for v in sheaf.vertices}
     nothing = Cochain({v: x.astype(sheaf.dtype) for v, x in blank.items()})
-    # It ends with its last step, however many messages that takes.
+    # The run ends with its last step, so the number of rounds has no limit.
     return Problem(sheaf, resolved, nothing, rule, Stop(None, sys.maxsize, max_time))

@@ -1,4 +1,4 @@
-"""Channels and partitions: what a user says of the frames between two hosts."""
+"""Channels and partitions: the settings for the frames between two hosts."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ DEFAULT_LATENCY = Constant(1.0)
 
 @dataclass(frozen=True)
 class Channel:
-    """One direction between two hosts.
+    """The behaviour of one direction of the link between two hosts.
 
-    Frames overtake each other wherever delays differ.
+    The delay of each frame is drawn on its own, so a frame may overtake an earlier one.
 
-    Attributes
+    Parameters
     ----------
     latency
-        How long a frame is on its way, in units of virtual time.
+        Law of the delay of a frame, in virtual time. The default is a constant 1.0.
     loss
-        Probability that a frame never arrives, 0 up to but not 1.
+        Probability that a frame is lost, at least 0 and below 1. The default is 0.
     duplication
-        Probability that a frame arrives twice, the second time with a delay of its own.
+        Probability that a frame that is not lost arrives twice, from 0 to 1. The delay of the
+        second copy is drawn separately. The default is 0.
     bandwidth
-        Bytes that pass in a unit of virtual time; frames queue for their turn, in order. None
-        is no limit.
+        Bytes that pass in one unit of virtual time; positive and finite. Frames queue in the order
+        of sending, and the time in the queue is added to their delay. None (default) sets no
+        limit.
 
     Raises
     ------
     InputError
-        If a setting is out of range.
+        If ``loss``, ``duplication`` or ``bandwidth`` is outside its range.
     """
 
     latency: Latency = DEFAULT_LATENCY
@@ -55,25 +57,31 @@ class Channel:
 
 @dataclass(frozen=True)
 class Partition:
-    """A time in which whatever is sent between some hosts and others is lost.
+    """A period in which every frame sent between two groups of hosts is lost.
 
-    Once, it is a network partition that heals; with ``every``, a link that flaps.
+    It affects both directions. A frame sent before the period still arrives. Without ``every`` it
+    is a network partition that heals; with ``every`` it is a link that fails periodically.
 
-    Attributes
+    Parameters
     ----------
     hosts
-        Those on one side.
-    start, end
-        Virtual times.
+        Names of the hosts on one side, at least one.
+    start
+        Virtual time at which the period begins, at least 0.
+    end
+        Virtual time at which it ends, finite and larger than ``start``.
     others
-        Those on the other side; None is everybody else.
+        Names of the hosts on the other side. None (default) means all hosts not in ``hosts``.
     every
-        After how long it comes again, for ever; None is once.
+        Virtual time from one start of the period to the next, longer than the period; it then
+        recurs for ever. None (default) lets it occur once.
 
     Raises
     ------
     InputError
-        If it has no host, ends before it starts, never ends, or leaves no time between.
+        If ``hosts`` or ``others`` is empty, if a host is on both sides, if ``start`` is negative,
+        if ``end`` is infinite or at most ``start``, or if ``every`` is infinite or at most
+        ``end - start``.
     """
 
     hosts: tuple[str, ...]
@@ -99,7 +107,13 @@ class Partition:
                 )
 
     def separates(self, sender: str, receiver: str) -> bool:
-        """Return whether the two hosts are on different sides."""
+        """Return whether the two hosts are on different sides.
+
+        Parameters
+        ----------
+        sender, receiver
+            Names of the hosts; the order does not matter.
+        """
 
         def across(one: str, other: str) -> bool:
             beyond = other not in self.hosts if self.others is None else other in self.others
@@ -108,7 +122,13 @@ class Partition:
         return across(sender, receiver) or across(receiver, sender)
 
     def holds(self, now: float) -> bool:
-        """Return whether it is in force at this time."""
+        """Return whether the partition is in force at a given time.
+
+        Parameters
+        ----------
+        now
+            Virtual time.
+        """
         since = now - self.start
         if self.every is not None and since >= 0.0:
             since %= self.every

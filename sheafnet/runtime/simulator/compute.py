@@ -1,4 +1,4 @@
-"""The time that an update takes, as a setting."""
+"""The virtual time that an update of a vertex takes, as a setting."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ DEFAULT_TIME = Constant(1.0)
 class ComputeTime:
     """The virtual time that one update of a vertex takes.
 
-    A step in which a host only sends or acknowledges takes as long as one of a vertex without
-    numbers.
+    An update takes ``time`` + ``per_element`` · dim · batch, for a stalk of shape
+    ``(dim, batch)``. A host step without an update, in which the host only sends or acknowledges
+    messages, takes one draw of ``time``.
 
-    Attributes
+    Parameters
     ----------
     time
-        Drawn for each update.
+        Law from which a time is drawn for each update, with a positive mean. The default is
+        a constant 1.0.
     per_element
-        Added for each number in the stalk, (dim × batch) of them.
+        Virtual time added for each of the dim · batch numbers in the stalk; finite, at least 0
+        (default).
 
     Raises
     ------
     InputError
-        If a setting is out of range, or work takes no time at all.
+        If ``per_element`` is negative or not finite, or if the mean of ``time`` is 0.
     """
 
     time: Latency = DEFAULT_TIME

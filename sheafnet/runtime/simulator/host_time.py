@@ -1,4 +1,4 @@
-"""The time of a simulated host: what its updates take, and what it did with its time."""
+"""The time of a simulated host: how long its steps take, and when it was busy, waiting or away."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from sheafnet.runtime.simulator.link import endless
 
 
 class ComputeTimer:
-    """Draws how long one host takes.
+    """The source of the durations of the steps of one host.
 
     Parameters
     ----------
     seed
-        Of the run.
+        Seed of the run.
     host
-        Its name, which names the random stream.
+        Name of the host, from which the name of its random stream is formed.
     compute_time
-        What an update takes.
+        Virtual time that one update takes on a host of factor 1.
     factor
-        By which everything takes longer here.
+        Factor by which the times of this host are longer; positive.
     """
 
     def __init__(self, seed: int, host: str, compute_time: ComputeTime, factor: float) -> None:
@@ -31,23 +31,31 @@ class ComputeTimer:
         self._times = endless(compute_time.time, stream(seed, "compute", host))
 
     def takes(self, updates: int, elements: int) -> float:
-        """Return the time for a step of so many updates, of stalks of so many numbers in all."""
+        """Return the virtual time that one step of the host takes.
+
+        Parameters
+        ----------
+        updates
+            Number of updates of vertices in the step; a step without any takes as long as one.
+        elements
+            Number of entries of all stalks that were updated, dim · batch for each.
+        """
         if self._constant is not None:
             drawn = self._constant * max(updates, 1)
         else:
-            drawn = 0.0  # sum() rounds otherwise from Python 3.12 on
+            drawn = 0.0  # Not sum(), which rounds differently from Python 3.12 on.
             for _ in range(max(updates, 1)):
                 drawn += next(self._times)
         return self._factor * (drawn + self._per_element * elements)
 
 
 class Timesheet:
-    """What one host does with its time.
+    """A record of the virtual time in which one host was busy, waiting or away.
 
     Attributes
     ----------
     free_at
-        Virtual time from which it may step again.
+        Virtual time from which the host may step again.
     """
 
     def __init__(self) -> None:
@@ -57,20 +65,20 @@ class Timesheet:
         self._down_since: float | None = None
 
     def busy(self, now: float, takes: float) -> None:
-        """Be busy from now on for so long."""
+        """Record that the host is busy from ``now`` on for the time ``takes``."""
         self.free_at = now + takes
         self._busy += takes
         self._paused = False
 
     def pause(self, now: float, lasts: float) -> None:
-        """Do nothing from now on for so long, once what was begun is done."""
+        """Record a pause from ``now`` on for the time ``lasts``, after a step in progress."""
         before = max(self.free_at, now)
         self.free_at = max(before, now + lasts)
         self._away += self.free_at - before
         self._paused = self._paused or self.free_at > before
 
     def drop(self, now: float) -> None:
-        """Leave whatever would have gone on after now."""
+        """Cancel the part of a step or pause that lies after ``now``."""
         ahead = max(self.free_at - now, 0.0)
         if self._paused:
             self._away -= ahead
@@ -79,19 +87,19 @@ class Timesheet:
         self.free_at = now
 
     def crash(self, now: float) -> None:
-        """Be down from now on."""
+        """Record that the host is down from ``now`` on."""
         self.drop(now)
         self._down_since = now
 
     def restart(self, now: float) -> None:
-        """Be up again."""
+        """Record that the host is up again at ``now``."""
         assert self._down_since is not None
         self._away += now - self._down_since
         self._down_since = None
         self.free_at = now
 
     def total(self, now: float) -> HostTime:
-        """Return what it all comes to until now."""
+        """Return the times that the host was busy, waiting and away from 0 to ``now``."""
         ahead = max(self.free_at - now, 0.0)
         down = 0.0 if self._down_since is None else now - self._down_since
         busy = self._busy - (0.0 if self._paused else ahead)

@@ -1,4 +1,4 @@
-"""Virtual time: a heap of (time, priority, id, event), and nothing more."""
+"""The event queue of virtual time: a heap of (time, priority, order, action, arguments)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import Any, Final, TypeAlias
 Action: TypeAlias = Callable[..., None]
 
 DRAWS: Final = 2**53
-"""As many orders as a float has; more than there are events, so that no two are the same."""
+"""Number of values that a draw from [0, 1) can take: a draw times this is a whole number. It is
+larger than any number of events, so that the sum of the drawn order and the event id is unique."""
 
 
 class Priority(IntEnum):
-    """Order of events at the same time; within one priority, the order of scheduling.
+    """The order of events at the same time: the smaller value comes first.
 
-    With ``ties`` a kernel puts them in a drawn order instead.
+    Events of equal time and priority happen in the order in which they were scheduled. A kernel
+    with ``ties`` ignores priorities and draws the order instead.
     """
 
     FAULT = 0
@@ -26,20 +28,20 @@ class Priority(IntEnum):
 
 
 class Kernel:
-    """Runs what is scheduled, in order of time.
+    """A queue of events that happen in order of virtual time.
 
     Parameters
     ----------
     ties
-        Draws from [0, 1) that decide the order of events at the same time, whatever their
-        priority. None leaves it to ``Priority``.
+        Random numbers from [0, 1), one for each event. They decide the order of events at the same
+        time, regardless of their priority. None (default) orders these events by ``Priority``.
 
     Attributes
     ----------
     now
-        Virtual time.
+        Virtual time of the latest event.
     events
-        How many events have happened.
+        Number of events that have happened.
     """
 
     def __init__(self, ties: Iterator[float] | None = None) -> None:
@@ -52,7 +54,19 @@ class Kernel:
     def at(
         self, time: float, priority: Priority, action: Action, arguments: tuple[Any, ...] = ()
     ) -> None:
-        """Have ``action(*arguments)`` happen at ``time``, or now if that is past."""
+        """Schedule the call ``action(*arguments)``.
+
+        Parameters
+        ----------
+        time
+            Virtual time of the event; a time in the past is replaced by ``now``.
+        priority
+            Position among the events at the same time.
+        action
+            Function to call.
+        arguments
+            Its positional arguments.
+        """
         self._id += 1
         when = float(time) if time > self.now else self.now
         order = self._id
@@ -61,7 +75,7 @@ class Kernel:
         heapq.heappush(self._heap, (when, priority, order, action, arguments))
 
     def advance(self) -> bool:
-        """Let the next event happen; return whether there was one."""
+        """Execute the next event; return whether there was one."""
         if not self._heap:
             return False
         self.now, _, _, action, arguments = heapq.heappop(self._heap)
@@ -70,6 +84,6 @@ class Kernel:
         return True
 
     def advance_to(self, time: float) -> None:
-        """Let every event up to that time happen."""
+        """Execute every event up to and including virtual time ``time``."""
         while self._heap and self._heap[0][0] <= time:
             self.advance()

@@ -1,4 +1,4 @@
-"""Laws of the delay of a frame."""
+"""Probability laws for the delay of a frame and for the time of an update."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sheafnet.core.arrays import checked
 from sheafnet.errors import InputError
 
 LARGEST_SIGMA = 10.0
-"""Past it a delay may be too large for a number."""
+"""Largest sigma of ``Lognormal``; with a larger one a delay could overflow a float."""
 
 
 def _require(holds: bool, law: object, rule: str) -> None:
@@ -24,20 +24,44 @@ def _require(holds: bool, law: object, rule: str) -> None:
 
 
 class Latency(abc.ABC):
-    """A law of delays, in units of virtual time."""
+    """A probability law of delays, in virtual time; base class for laws of your own."""
 
     @abc.abstractmethod
     def draw(self, rng: np.random.Generator, size: int) -> NDArray[np.float64]:
-        """Return ``size`` independent delays."""
+        """Return independent delays.
+
+        Parameters
+        ----------
+        rng
+            Random stream of the link or host; take all randomness from it.
+        size
+            Number of delays.
+
+        Returns
+        -------
+        NDArray[np.float64]
+            The delays, at least 0, of shape ``(size,)``.
+        """
 
     @abc.abstractmethod
     def expected(self) -> float:
-        """Return the mean delay."""
+        """Return the mean delay, from which the first timeouts are computed."""
 
 
 @dataclass(frozen=True)
 class Constant(Latency):
-    """Every frame takes the same time."""
+    """A law under which every delay is the same.
+
+    Parameters
+    ----------
+    time
+        The delay, in virtual time; finite, at least 0.
+
+    Raises
+    ------
+    InputError
+        If ``time`` is negative or not finite.
+    """
 
     time: float
 
@@ -53,7 +77,20 @@ class Constant(Latency):
 
 @dataclass(frozen=True)
 class Uniform(Latency):
-    """Any delay from ``low`` to ``high`` is as likely as another."""
+    """A uniform distribution of delays.
+
+    Parameters
+    ----------
+    low
+        Smallest delay, in virtual time; at least 0.
+    high
+        Upper end of the range of delays, in virtual time; finite, at least ``low``.
+
+    Raises
+    ------
+    InputError
+        If 0 ≤ ``low`` ≤ ``high`` < ∞ does not hold.
+    """
 
     low: float
     high: float
@@ -70,7 +107,18 @@ class Uniform(Latency):
 
 @dataclass(frozen=True)
 class Exponential(Latency):
-    """Delays without memory; a few are many times the mean."""
+    """An exponential distribution of delays: memoryless, with a few delays of many times the mean.
+
+    Parameters
+    ----------
+    mean
+        Mean delay, in virtual time; finite, at least 0.
+
+    Raises
+    ------
+    InputError
+        If ``mean`` is negative or not finite.
+    """
 
     mean: float
 
@@ -86,14 +134,19 @@ class Exponential(Latency):
 
 @dataclass(frozen=True)
 class Lognormal(Latency):
-    """Delays whose logarithm is normal, as round trips through the Internet roughly are.
+    """A lognormal distribution of delays, which roughly describes round trips on the Internet.
 
-    Attributes
+    Parameters
     ----------
     mean
-        Of the delays; half of them are below mean · exp(−sigma²/2).
+        Mean delay, in virtual time; finite, at least 0. The median is mean · exp(−sigma²/2).
     sigma
-        Standard deviation of the logarithm.
+        Standard deviation of the logarithm of the delay, from 0 to 10.
+
+    Raises
+    ------
+    InputError
+        If ``mean`` is negative or not finite, or if ``sigma`` is outside [0, 10].
     """
 
     mean: float
@@ -111,17 +164,21 @@ class Lognormal(Latency):
 
 
 class Empirical(Latency):
-    """Delays that were measured somewhere, each as likely as another.
+    """A distribution of measured delays, from which each is drawn with equal probability.
 
     Parameters
     ----------
     delays
-        At least one, none negative.
+        Measured delays, in virtual time, of shape ``(n,)`` with n at least 1; finite, at least 0.
 
     Raises
     ------
     InputError
-        If they are not such numbers.
+        If ``delays`` is empty, has a negative entry, or does not consist of real numbers.
+    ShapeError
+        If ``delays`` does not have exactly one axis.
+    NonFiniteError
+        If a delay is NaN or infinite.
     """
 
     def __init__(self, delays: ArrayLike) -> None:
@@ -134,16 +191,23 @@ class Empirical(Latency):
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Empirical:
-        """Return the delays of a text file with one number a line; # begins a comment.
+        """Return the law of the delays in a text file.
+
+        Parameters
+        ----------
+        path
+            Path of the file. It has one number in each line; ``#`` begins a comment.
 
         Raises
         ------
         InputError
-            If the file cannot be read as such.
+            If the file cannot be read, is not such a list of numbers, is empty, or has a negative
+            or non-finite number.
         """
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of an empty file, which is refused below
+                # NumPy warns of an empty file, which the constructor rejects.
+                warnings.simplefilter("ignore")
                 return cls(np.loadtxt(path, ndmin=1))
         except (OSError, UnicodeError, ValueError, InputError) as error:
             raise InputError(f"{path}: not a file of delays: {error}") from None

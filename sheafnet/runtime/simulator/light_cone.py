@@ -1,8 +1,10 @@
-"""The light cone of a push: two runs that differ in it alone, compared event by event.
+"""The light cone of a push: a comparison of two runs, of which one has the push and the other not.
 
-Until word of the push has reached a host, its course is the same in both, to the last bit. Word
-travels with frames and within a host, and in no other way; that is the whole claim of locality,
-and it is checked against the frames that were sent.
+The push is an event that can influence other hosts only through frames. A chain of frames, each
+sent by a host that the influence has reached before, gives the earliest virtual time at which
+the influence can reach a host. Until then the stalks of the host must be the same in both runs,
+to the last bit. That is the whole claim of locality, and it is checked against the frames that were
+sent. On a host the influence is taken to reach all vertices at once.
 """
 
 from __future__ import annotations
@@ -29,28 +31,30 @@ from sheafnet.runtime.simulator.trace import EventKind, FrameSent, Trace
 NEVER = (math.inf, 0)
 
 MOST_SLICES = 1000
-"""Times of a frame and an update after which what has not changed counts as not reached."""
+"""Longest observation after the push, in multiples of ``Simulator.step_time``: a vertex without a
+change by then counts as never changed."""
 
 
 @dataclass(frozen=True)
 class Push:
-    """A stalk is changed from outside.
+    """A change of one coordinate of a stalk from outside, in every sample, during a run.
 
-    Attributes
+    Parameters
     ----------
     vertex
-        Whose.
+        Name of the vertex whose stalk is changed.
     at
-        Virtual time.
+        Virtual time of the change; finite, at least 0.
     coordinate
-        Which number of the stalk, in every sample.
+        Index of the coordinate that is changed, from 0 (default) to dim − 1. It must not be held
+        by a pin.
     by
-        How much is added to it.
+        Number that is added to the coordinate; finite, not 0. The default is 1.
 
     Raises
     ------
     InputError
-        If it is no push, or not at a time.
+        If ``at`` is negative or not finite, or if ``by`` is 0 or not finite.
     """
 
     vertex: str
@@ -67,18 +71,20 @@ class Push:
 
 
 class Arrival(NamedTuple):
-    """When a push came to a vertex.
+    """The times at which a push could reach a vertex, and at which it changed the stalk.
 
     Attributes
     ----------
     distance
-        Edges from the pushed vertex; None if there is no path.
+        Number of edges on the shortest path from the pushed vertex; None if there is no path.
     earliest
-        Virtual time at which word of the push was first there; infinite if it never was.
+        Virtual time at which the influence of the push first reached the host of the vertex;
+        infinite if it did not while the run was observed.
     frames
-        How many frames had carried that word, one after the other.
+        Number of frames in the chain that carried the influence there.
     changed
-        Virtual time from which the stalk was another than without the push; None if it never was.
+        Virtual time from which the stalk differs from that without the push; None if it did not
+        while the run was observed.
     """
 
     distance: int | None
@@ -88,20 +94,21 @@ class Arrival(NamedTuple):
 
     @property
     def lawful(self) -> bool:
-        """Whether nothing changed before there was word of it."""
+        """Whether the stalk did not change before the influence of the push could reach it."""
         return self.changed is None or self.changed >= self.earliest
 
 
 @dataclass(frozen=True)
 class LightCone:
-    """How a push spread.
+    """The spread of a push through a network.
 
     Attributes
     ----------
     push
         The push.
     arrivals
-        Of every vertex.
+        Vertex → when the push could reach it and when it changed its stalk, as a
+        ``sheafnet.runtime.simulator.light_cone.Arrival``.
     """
 
     push: Push
@@ -109,12 +116,12 @@ class LightCone:
 
     @property
     def violations(self) -> tuple[str, ...]:
-        """Vertices that knew of the push before any word of it was there."""
+        """Vertices whose stalk changed before the influence of the push could reach them."""
         return tuple(vertex for vertex, it in self.arrivals.items() if not it.lawful)
 
 
 class _Recorder:
-    """The sink that records every change of a stalk, and every frame."""
+    """A simulation whose trace records every frame and every change of a stalk."""
 
     def __init__(self, problem: Problem, simulator: Simulator) -> None:
         deployment = simulator.deployment(problem)
@@ -125,16 +132,16 @@ class _Recorder:
             self.record(0.0, host)
 
     def send(self, sent: FrameSent) -> None:
-        """Keep a frame on its way."""
+        """Record a frame."""
         self.sent.append(sent)
 
     def note(self, now: float, kind: EventKind, host: str, number: int) -> None:  # noqa: ARG002
-        """Keep what the stalks of a host are after whatever happened to it."""
+        """Record the stalks of a host after an event there."""
         if host in self.simulation.hosts:
             self.record(now, self.simulation.hosts[host])
 
     def record(self, now: float, host: Host) -> None:
-        """Keep the stalks of ``host`` that are others than before."""
+        """Record the stalks of ``host`` that have changed since the last record."""
         for vertex, stalk in host.group.stalks().items():
             history = self.stalks.setdefault(vertex, [])
             if not history or history[-1][1] is not stalk:
@@ -146,22 +153,31 @@ def spread(
 ) -> LightCone:
     """Run ``problem`` with ``push`` and without, and return how the push spread.
 
-    No coordinator takes part, which could carry word faster than frames do, and events at the
-    same time happen in the fixed order: a drawn one hangs on all that has happened anywhere.
+    The runs have no coordinator, since its orders could carry influence faster than frames. Events
+    at the same time happen in the order of ``sheafnet.runtime.simulator.kernel.Priority``, since a
+    drawn order would depend on all earlier events in the network. The parameter ``to_the_last``
+    sets their end, which is at most ``MOST_SLICES`` step times after the push.
 
     Parameters
     ----------
-    problem, simulator, push
-        What is run, where, and what is done to it.
+    problem
+        The problem to run.
+    simulator
+        The simulated network; its ``shuffle_ties`` and ``trace`` are ignored.
+    push
+        The change of a stalk in one of the two runs.
     to_the_last
-        See ``api.light_cone``.
+        Whether to run until the stalk of every vertex has changed (default), apart from vertices
+        that are wholly held by pins or have no path to the pushed one. False ends the runs when
+        the influence has reached every host: from then on no change can be a violation.
 
     Raises
     ------
     InputError
-        If there is nothing to push there, or its host is down then.
+        If the pushed vertex has no such coordinate, if a pin holds the coordinate, if the host of
+        the vertex is down at the time of the push, or if the placement is not valid for the sheaf.
     UnknownNameError
-        If there is no such vertex.
+        If the sheaf has no such vertex, or if the simulator names a host that does not exist.
     """
     distances = problem.sheaf.graph.distances(push.vertex)
     _require_free(problem, push)
@@ -188,6 +204,13 @@ def spread(
 
 
 def _require_free(problem: Problem, push: Push) -> None:
+    """Check that the pushed coordinate exists and is free.
+
+    Raises
+    ------
+    InputError
+        If the vertex has no such coordinate, or if a pin holds it.
+    """
     dim = problem.sheaf.stalk_dim(push.vertex)
     if not 0 <= push.coordinate < dim:
         raise InputError(
@@ -199,16 +222,17 @@ def _require_free(problem: Problem, push: Push) -> None:
 
 
 class _Twins:
-    """A run with a push and the same without, and how they have differed so far.
+    """A run without a push and the same run with it, and their differences so far.
 
     Attributes
     ----------
     host_of
         Vertex → its host.
     changed
-        Vertex → when its stalk first differed.
+        Vertex → virtual time at which its stalk first differed.
     reached
-        Host → when there could first be word of the push, and how many frames had carried it.
+        Host → virtual time at which the influence of the push first reached it, and the number of
+        frames in the chain that carried it.
     """
 
     def __init__(self, problem: Problem, simulator: Simulator, push: Push) -> None:
@@ -223,7 +247,7 @@ class _Twins:
         self.reached = {self.host_of[push.vertex]: (push.at, 0)}
 
     def advance_to(self, time: float) -> None:
-        """Let both go on until then, and compare them."""
+        """Continue both runs until virtual time ``time``, and compare them."""
         for recorder in self._recorders:
             recorder.simulation.advance_to(time)
         self._spread()
@@ -233,10 +257,11 @@ class _Twins:
                 self.changed[vertex] = first
 
     def _spread(self) -> None:
-        """Follow the frames since the last time, in the order of their sending.
+        """Follow the frames sent since the last call, in the order of sending.
 
-        A frame that arrives carries word if it is sent where there is word, with the push or
-        without: what is not sent tells as much.
+        A frame that arrives carries influence if its sender had been reached when it was sent.
+        Frames of both runs count, since a frame that is missing in the pushed run is a difference
+        as well.
         """
         for sent in heapq.merge(
             *(recorder.sent for recorder in self._recorders), key=itemgetter(0)
@@ -248,7 +273,7 @@ class _Twins:
             recorder.sent.clear()
 
     def _first_difference(self, vertex: str) -> float | None:
-        """Return when the stalk first differed; None if it has not so far."""
+        """Return the virtual time at which the stalk first differed; None if it has not so far."""
         one, other = (recorder.stalks[vertex] for recorder in self._recorders)
         shorter = min(len(one), len(other))
         for index in range(self._alike[vertex], shorter):

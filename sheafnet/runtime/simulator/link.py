@@ -1,4 +1,4 @@
-"""One direction between two hosts: what becomes of each frame, drawn from streams of its own."""
+"""One direction of a link between two hosts, with random streams of its own."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from sheafnet.runtime.simulator.channel import Channel, Partition
 from sheafnet.runtime.simulator.latency import Latency
 
 BLOCK: Final = 32
-"""Draws at a time: enough to spread the cost of a call, few enough for 100,000 links."""
+"""Numbers drawn in one call of NumPy: enough to make the cost of the call small, few enough to keep
+a block for each of 100,000 links in memory."""
 
 LOST: Final = (None,)
 
 
 class Link:
-    """Decides the fate of each frame from ``sender`` to ``receiver``.
+    """The direction from ``sender`` to ``receiver``, which decides the fate of each frame.
 
     Parameters
     ----------
     seed
-        Of the run.
+        Seed of the run.
     sender, receiver
-        Host names; they name the random streams.
+        Names of the hosts, from which the names of the random streams are formed.
     channel
-        What happens there.
+        Latency, loss, duplication and bandwidth of this direction.
     partitions
-        Those that part the two hosts.
+        Partitions that have the two hosts on different sides.
     """
 
     def __init__(
@@ -53,11 +54,26 @@ class Link:
             self._copies = endless(None, stream(seed, "duplication", sender, receiver))
 
     def delay(self) -> float:
-        """Return how long the next thing takes that is neither lost nor queues."""
+        """Return a drawn delay, for a control message, which is neither lost nor queued."""
         return next(self._delays)
 
     def fate(self, now: float, size: int) -> tuple[float | None, ...]:
-        """Return the delay of each copy of a frame of so many bytes; None if it is lost."""
+        """Return the delay of each copy of a frame.
+
+        A frame that is lost occupies the bandwidth as well.
+
+        Parameters
+        ----------
+        now
+            Virtual time of sending.
+        size
+            Bytes of the frame.
+
+        Returns
+        -------
+        tuple of float or None
+            One or two delays, in virtual time; ``(None,)`` if the frame is lost.
+        """
         queued = 0.0
         if self._bandwidth is not None:
             self._free_at = max(now, self._free_at) + size / self._bandwidth
@@ -74,7 +90,17 @@ class Link:
 
 
 def endless(latency: Latency | None, rng: np.random.Generator) -> Iterator[float]:
-    """Yield draws, a block at a time: one call into NumPy for each would cost more."""
+    """Yield random numbers without end.
+
+    They are drawn in blocks, since a call of NumPy for each number would cost more.
+
+    Parameters
+    ----------
+    latency
+        Law of the numbers; None draws them uniformly from [0, 1).
+    rng
+        Random stream.
+    """
     while True:
         block: NDArray[np.float64]
         block = rng.random(BLOCK) if latency is None else latency.draw(rng, BLOCK)

@@ -1,4 +1,4 @@
-"""The network of hosts to simulate, and its faults: data only."""
+"""The settings of a simulated network and of its faults, as data only."""
 
 from __future__ import annotations
 
@@ -17,16 +17,21 @@ from sheafnet.runtime.simulator.latency import Constant, Latency
 
 @dataclass(frozen=True)
 class Restart:
-    """A host loses everything at a time, and comes back later as its next incarnation.
+    """A crash of a host, which loses its state and returns later as its next incarnation.
 
-    Attributes
+    In inference, and under ``sn.Joint``, its vertices begin again from their initial state. Under
+    ``sn.Nudged`` and ``sn.Relax`` all hosts go back to the last snapshot. A host that is down
+    cannot crash again: a restart during that time has no effect. ``Simulator`` checks the times.
+
+    Parameters
     ----------
     host
-        Which.
+        Name of the host.
     at
-        Virtual time of the crash.
+        Virtual time of the crash, at least 0.
     down
-        How long it is away; what arrives meanwhile is lost.
+        Virtual time until the host is up again; finite, at least 0. Frames that arrive during this
+        time are lost. The default is 10.
     """
 
     host: str
@@ -39,18 +44,19 @@ class Restart:
 
 @dataclass(frozen=True)
 class Pause:
-    """A host takes no step for a while: it neither acts on what arrives nor acknowledges it.
+    """A period in which a host takes no step.
 
-    It still answers the coordinator.
+    The host keeps the frames that arrive, but acts on them and acknowledges them only afterwards.
+    It still answers the coordinator. ``Simulator`` checks the times.
 
-    Attributes
+    Parameters
     ----------
     host
-        Which.
+        Name of the host.
     at
-        Virtual time of its beginning.
+        Virtual time at which the period begins, at least 0. A step in progress is completed.
     lasts
-        How long it is.
+        Length of the period, in virtual time; finite, at least 0.
     """
 
     host: str
@@ -63,7 +69,13 @@ class Pause:
 
 @dataclass(frozen=True)
 class SimulatorSettings:
-    """What ``Simulator`` documents, without the means to run anything."""
+    """The settings of ``Simulator``, documented there, without the code that runs a problem.
+
+    Raises
+    ------
+    InputError
+        If one of the settings is out of range; ``Simulator`` lists the conditions.
+    """
 
     seed: int = 0
     latency: Latency = DEFAULT_LATENCY
@@ -85,7 +97,7 @@ class SimulatorSettings:
 
     def __post_init__(self) -> None:
         unbox(self)
-        # They complain of what they do not like.
+        # Both build objects that check the settings for links and updates.
         self.channel("", "")
         self.compute_time  # noqa: B018
         factors = list(self.slow.values())
@@ -106,13 +118,19 @@ class SimulatorSettings:
                 raise InputError(f"simulator: {rule}")
 
     def channel(self, sender: str, receiver: str) -> Channel:
-        """Return what happens to frames in this direction."""
+        """Return the channel from one host to another.
+
+        Parameters
+        ----------
+        sender, receiver
+            Names of the hosts.
+        """
         own = self.channels.get((sender, receiver))
         return own or Channel(self.latency, self.loss, self.duplication, self.bandwidth)
 
     @property
     def compute_time(self) -> ComputeTime:
-        """What one update of a vertex takes."""
+        """The setting ``compute`` as a ``ComputeTime``, also where it is a number."""
         return (
             self.compute
             if isinstance(self.compute, ComputeTime)
@@ -121,7 +139,7 @@ class SimulatorSettings:
 
     @property
     def _named(self) -> list[str]:
-        """Every host that the settings name."""
+        """The names of hosts in all settings, with repetitions."""
         names = [*self.slow]
         names += [restart.host for restart in self.restarts]
         names += [pause.host for pause in self.pauses]
@@ -133,7 +151,19 @@ class SimulatorSettings:
         ]
 
     def step_time(self, problem: Problem) -> float:
-        """Return how long a frame and the update that follows take, where it takes longest."""
+        """Return the mean virtual time of a frame and the update that follows, in the slowest case.
+
+        Parameters
+        ----------
+        problem
+            The problem, for the size of its largest stalk.
+
+        Returns
+        -------
+        float
+            The largest mean latency plus the mean time of an update of the largest stalk on the
+            slowest host.
+        """
         sheaf = problem.sheaf
         largest = problem.start.batch * max(sheaf.stalk_dim(vertex) for vertex in sheaf.vertices)
         update = self.compute_time.time.expected() + self.compute_time.per_element * largest

@@ -1,7 +1,8 @@
-"""One simulated run: hosts, links and a coordinator as events of a kernel.
+"""A simulated run: hosts, links and a coordinator as events of a kernel.
 
-Frames suffer what their link does to them. What passes between the hosts and the
-coordinator is delayed but not lost: it stands for calls that are repeated until they succeed.
+Frames between hosts are delayed, lost and duplicated by their link. Control messages between the
+hosts and the coordinator are delayed but never lost: they stand for remote calls that are repeated
+until they succeed.
 """
 
 from __future__ import annotations
@@ -50,32 +51,32 @@ class Simulation:
     Parameters
     ----------
     settings
-        The network to simulate.
+        Settings of the simulated network and its faults.
     deployment
-        Which vertices each host has.
+        The problem and the placement of its vertices on hosts.
     trace
-        Takes every event.
+        Receiver of every event.
 
     Attributes
     ----------
     hosts
-        The hosts that are up, by name.
+        Name → host, for the hosts that are up.
     coordinator
-        Decides when the run ends.
+        The coordinator, which decides when the run ends.
     kernel
-        Virtual time.
+        The event queue, with the virtual time.
     incarnations
-        How often each host has been restarted.
+        Name → number of times that the host has been restarted.
     settings
-        The network that is simulated.
+        Settings of the simulated network and its faults.
     scheduled
         Hosts for which a step is scheduled.
     timers
-        Host → for when its timer is set.
+        Host → virtual time for which its retransmission timer is set.
     deployment
-        Which vertices each host has.
+        The problem, with the current pins and the latest rollback, and the placement.
     trace
-        Has taken every event.
+        Receiver of every event.
     """
 
     def __init__(self, settings: SimulatorSettings, deployment: Deployment, trace: Trace) -> None:
@@ -110,11 +111,17 @@ class Simulation:
             self.kernel.at(pause.at, Priority.FAULT, self._pause, (pause.host, pause.lasts))
 
     def run(self, hooks: RunHooks) -> Record:
-        """Run to the end."""
+        """Run to the end and return the record of the run.
+
+        Parameters
+        ----------
+        hooks
+            Called after every completed wave.
+        """
         self.kernel.at(self.settings.report_interval, Priority.CONTROL, self._wave)
         stop = self.deployment.problem.stop
         completed = 0
-        # An exploding run overflows before its host sees it; the host's report is the report.
+        # A diverging run overflows before its host detects that; the host then reports it.
         with np.errstate(over="ignore", invalid="ignore"):
             while self._finished is None:
                 self.kernel.advance()
@@ -128,17 +135,26 @@ class Simulation:
         return self._record(self._finished)
 
     def advance_to(self, time: float) -> None:
-        """Let everything happen up to that time, without a coordinator."""
+        """Execute every event up to and including virtual time ``time``, without a coordinator."""
         with np.errstate(over="ignore", invalid="ignore"):
             self.kernel.advance_to(time)
 
     def disturb(self, vertex: str, change: Array) -> None:
-        """Push a stalk from outside, now; its host tells at once, whatever it was busy with.
+        """Change a stalk from outside, now, and step its host at once.
+
+        A step or pause of the host that is in progress is cut short.
+
+        Parameters
+        ----------
+        vertex
+            Name of the vertex.
+        change
+            Array that is added to the stalk, of shape ``(dim, batch)``.
 
         Raises
         ------
         InputError
-            If the host is down.
+            If the host of the vertex is down.
         """
         name = self.deployment.host_of[vertex]
         host = self.hosts.get(name)
@@ -150,7 +166,7 @@ class Simulation:
         self.step_host(host)
 
     def progress(self) -> Progress:
-        """Return how things stand, from what the vertices know."""
+        """Return the progress of the run, from reports of all hosts that are up."""
         return progress_of(
             [host.report(StatusRequest(0), with_view=True) for host in self.hosts.values()],
             [host.counters() for host in self.every_incarnation()],
@@ -160,10 +176,10 @@ class Simulation:
         )
 
     def _poll(self, hooks: RunHooks) -> None:
-        """Call the hooks, and do what they want."""
+        """Call the hooks; stop the run or set new pins if they demand it."""
         settled = self.coordinator.settled
         if settled is not None:
-            # Nothing moves until there is something new: virtual time stands still.
+            # A settled network does not move, so virtual time stands still until a change.
             outcome = Outcome.CONVERGED
             hooks.on_settled(self._record(Finished(outcome, outcome.value, settled)))
             hooks.wait_for_change()
@@ -178,7 +194,7 @@ class Simulation:
             self._set_pins(pins)
 
     def _end(self, outcome: Outcome) -> None:
-        """End now if the run has settled, else as soon as may be, if it has not ended yet."""
+        """End the run, unless it has ended: now if it has settled, else as soon as possible."""
         self._finished = self._finished or self.coordinator.end(outcome)
 
     def _set_pins(self, pins: Pins) -> None:
@@ -188,7 +204,7 @@ class Simulation:
             self._order(name, partial(Host.set_pins, order=self.deployment.pins_order(name)))
 
     def _order(self, name: str, order: Callable[[Host], None]) -> None:
-        """Have a host do something when the order arrives, unless it is down then."""
+        """Schedule the arrival of an order; a host that is down then ignores it."""
 
         def arrive() -> None:
             host = self.hosts.get(name)
@@ -212,13 +228,13 @@ class Simulation:
             self.kernel.at(self._sheets[host.name].free_at, Priority.STEP, self.step_host, (host,))
 
     def step_host(self, host: Host) -> None:
-        """Step a host, unless it has crashed or is busy until later."""
+        """Step a host; if it has crashed, do nothing; if it is busy, schedule a later step."""
         self.scheduled.discard(host)
         if self.hosts.get(host.name) is not host:
-            return  # it crashed meanwhile
+            return  # It has crashed since the step was scheduled.
         kernel, name = self.kernel, host.name
         if self._sheets[name].free_at > kernel.now:
-            self._schedule_step(host)  # it was paused meanwhile
+            self._schedule_step(host)  # It has been paused since then.
             return
         updates_before, elements_before = host.updates, host.elements
         frames = host.step(kernel.now)
@@ -240,13 +256,13 @@ class Simulation:
     def _arrive(self, receiver: str, data: bytes) -> None:
         host = self.hosts.get(receiver)
         if host is None:
-            return  # it is down
+            return  # The host is down.
         host.receive(data, self.kernel.now)
         if host not in self.scheduled:
             self._schedule(host)
 
     def _schedule_timer(self, host: Host) -> None:
-        """Step an idle host when its timer is due; one that steps looks at it by itself."""
+        """Schedule a step for the due time of an idle host; every step checks the timer itself."""
         due = host.due
         if due is not None and due < self.timers.get(host, math.inf):
             self.timers[host] = due
@@ -254,7 +270,7 @@ class Simulation:
 
     def _timer(self, host: Host, set_for: float) -> None:
         if self.timers.get(host) != set_for:
-            return  # one that is due earlier was set since
+            return  # The timer has been set to an earlier time since.
         del self.timers[host]
         if self.hosts.get(host.name) is host and host not in self.scheduled:
             due = host.due
@@ -270,7 +286,7 @@ class Simulation:
     def _crash(self, name: str, down: float) -> None:
         host = self.hosts.pop(name, None)
         if host is None:
-            return  # it is down already
+            return  # The host is down already.
         self.trace.note(self.kernel.now, EventKind.CRASH, name, self.incarnations[name])
         self._crashed.append(host)
         self._sheets[name].crash(self.kernel.now)
@@ -284,7 +300,7 @@ class Simulation:
         self._start_host(name)
 
     def _start_host(self, name: str) -> None:
-        """Begin an incarnation of a host."""
+        """Build the current incarnation of a host and schedule its first step."""
         self.trace.note(self.kernel.now, EventKind.START, name, self.incarnations[name])
         host = self.hosts[name] = self.deployment.host_spec(
             name, self.incarnations[name], self._send_threshold
@@ -292,18 +308,18 @@ class Simulation:
         self._schedule_step(host)
 
     def _roll_back(self) -> None:
-        """Have every other host go on from the last snapshot too, when the order arrives."""
+        """Order every other host to continue from the last snapshot as well."""
         self.deployment = self.deployment.resumed(self.coordinator.latest)
         self.coordinator.roll_back(self.deployment.run)
         for name in self.hosts:
             arrives = self._control(CONTROL, name)
             self.kernel.at(arrives, Priority.CONTROL, self._replace, (name, self.deployment.run))
-        # The wave that is under way has lost its answers.
+        # The answers to the current wave are discarded, so it cannot be completed.
         wait = self.settings.report_interval
         self.kernel.at(self.kernel.now + wait, Priority.CONTROL, self._wave)
 
     def _replace(self, name: str, run: str) -> None:
-        """Have a host begin anew, unless it is down or there has been a later order."""
+        """Replace a host by a new one, unless it is down or a later rollback has been ordered."""
         if name in self.hosts and run == self.deployment.run:
             self._crashed.append(self.hosts[name])
             self._start_host(name)
@@ -323,11 +339,11 @@ class Simulation:
     # The coordinator.
 
     def _control(self, sender: str, receiver: str) -> float:
-        """Return when a message between the coordinator and a host arrives."""
+        """Return the virtual time at which a message between the coordinator and a host arrives."""
         return self.kernel.now + self._link(sender, receiver).delay()
 
     def _wave(self) -> None:
-        """Begin a wave, or ask those again who were down when it was asked."""
+        """Begin a wave: schedule the arrival of a status request at every host."""
         request = self.coordinator.begin_wave()
         for name in self.incarnations:
             self.kernel.at(
@@ -366,7 +382,7 @@ class Simulation:
             case Settled() | None:
                 pass
         if self.coordinator.complete:
-            # The wave that collects, or that confirms the one before, need not wait.
+            # A wave that confirms the end and collects the stalks begins at once.
             confirming = self.coordinator.phase is Phase.CONFIRMING
             wait = 0.0 if confirming else self.settings.report_interval
             self.kernel.at(self.kernel.now + wait, Priority.CONTROL, self._wave)

@@ -1,4 +1,4 @@
-"""The trace of a simulated run: a digest of its events, and the events for a sink."""
+"""The trace of a simulated run: a digest of its events, and calls of a sink with each event."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol
 
 
 class EventKind(IntEnum):
-    """Kinds of events in a trace."""
+    """The kind of an event in a trace."""
 
     STEP = 1
     SEND = 2
@@ -28,7 +28,21 @@ _NOTE: Final = struct.Struct("=4d")
 
 
 class FrameSent(NamedTuple):
-    """A copy of a frame on its way, or a frame that is lost if it has no delay."""
+    """A copy of a frame that was sent, or a frame that is lost.
+
+    Attributes
+    ----------
+    at
+        Virtual time of sending.
+    sender, receiver
+        Names of the hosts.
+    size
+        Bytes of the frame.
+    checksum
+        Checksum of its bytes.
+    delay
+        Virtual time until it arrives; None if it is lost.
+    """
 
     at: float
     sender: str
@@ -39,48 +53,68 @@ class FrameSent(NamedTuple):
 
     @property
     def arrives(self) -> float:
-        """When it arrives; infinite if it is lost."""
+        """Virtual time of arrival; infinite if the frame is lost."""
         return math.inf if self.delay is None else self.at + self.delay
 
 
 class TraceSink(Protocol):
-    """Is told of every event."""
+    """A receiver of every event of a run."""
 
     def send(self, sent: FrameSent) -> None:
-        """Take note of a frame."""
+        """Record a copy of a frame."""
 
     def note(self, now: float, kind: EventKind, host: str, number: int) -> None:
-        """Take note of anything else that happened to a host."""
+        """Record an event other than a frame.
+
+        Parameters
+        ----------
+        now
+            Virtual time.
+        kind
+            Kind of the event.
+        host
+            Name of the host; the outcome of the run if the kind is ``FINISH``.
+        number
+            Number of updates in a step; incarnation of a host that starts, pauses or crashes;
+            otherwise 0.
+        """
 
 
 class TextSink:
-    """Writes every event as a line of text, without line end."""
+    """A sink that writes every event as a line of text.
+
+    Parameters
+    ----------
+    write
+        Function that is called with each line, without a line end.
+    """
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
 
     def send(self, sent: FrameSent) -> None:
-        """Write the line of a frame."""
+        """Write the line of a copy of a frame."""
         at, sender, receiver, size, checksum, delay = sent
         fate = "lost" if delay is None else repr(delay)
         self._write(f"{at!r} send {sender} {receiver} {size} {checksum:08x} {fate}")
 
     def note(self, now: float, kind: EventKind, host: str, number: int) -> None:
-        """Write the line of anything else."""
+        """Write the line of an event other than a frame."""
         self._write(f"{now!r} {kind.name.lower()} {host} {number}")
 
 
 class Trace:
-    """Takes events in the order in which they happen.
+    """The digest of the events of a run, which are added in the order in which they happen.
 
-    The digest is over numbers, since writing a number as text costs more than most events.
+    The digest is computed from numbers in binary form, since writing a number as text takes longer
+    than most events.
 
     Parameters
     ----------
     hosts
-        Names; an event has the position of its host in them.
+        Names of all hosts. In the digest a host is its position among them.
     sink
-        Is told of every event too.
+        Sink that is called with every event as well; None (default) for no sink.
     """
 
     def __init__(self, hosts: Iterable[str], sink: TraceSink | None = None) -> None:
@@ -91,7 +125,21 @@ class Trace:
     def send(
         self, now: float, sender: str, receiver: str, size: int, checksum: int, delay: float | None
     ) -> None:
-        """Add a copy of a frame on its way, or a frame that is lost if it has no delay."""
+        """Add a copy of a frame that was sent, or a frame that is lost.
+
+        Parameters
+        ----------
+        now
+            Virtual time of sending.
+        sender, receiver
+            Names of the hosts.
+        size
+            Bytes of the frame.
+        checksum
+            Checksum of its bytes.
+        delay
+            Virtual time until it arrives; None if it is lost.
+        """
         source, target = self._positions[sender], self._positions[receiver]
         fate = -1.0 if delay is None else delay
         self._hash.update(_SEND.pack(now, _SENT, source, target, size, checksum, fate))
@@ -99,13 +147,13 @@ class Trace:
             self.sink.send(FrameSent(now, sender, receiver, size, checksum, delay))
 
     def note(self, now: float, kind: EventKind, host: str, number: int) -> None:
-        """Add anything else that happened to a host."""
+        """Add an event other than a frame; the parameters are those of ``TraceSink.note``."""
         self._hash.update(_NOTE.pack(now, kind, self._positions.get(host, -1.0), number))
         if self.sink is not None:
             self.sink.note(now, kind, host, number)
 
     def digest(self, *more: bytes) -> str:
-        """Return the fingerprint of all events, and of ``more`` after them."""
+        """Return the digest, in hexadecimal, of all events followed by the bytes ``more``."""
         final = self._hash.copy()
         for part in more:
             final.update(part)
