@@ -1,4 +1,4 @@
-"""Reading a configuration, with every fault reported at once."""
+"""The reading of a configuration: YAML, overrides and validation, with all faults at once."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from sheafnet.errors import ConfigError, Fault, nearest
 
 OVERRIDE = "--set"
 SHORTHANDS = ("rule", "runtime")
-"""Sections that may be written as their kind alone."""
+"""Sections that may be written as their kind alone, as in ``rule: prox``."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A valid configuration, and where its values were written.
+    """A valid configuration, with the source of its values.
 
     Attributes
     ----------
     config
         The configuration.
     path
-        Its file.
+        The file that it was read from.
     overridden
-        Keys that were given by ``--set``.
+        Dotted paths of the keys that ``--set`` gave, in order.
     """
 
     config: Config
@@ -41,7 +41,17 @@ class Loaded:
     overridden: tuple[str, ...] = ()
 
     def fault(self, key: str, message: str) -> Fault:
-        """Return the fault of the value at ``key``, with its source."""
+        """Return a fault of the value at ``key``.
+
+        Its source is ``--set`` if that gave the value, and the file otherwise.
+
+        Parameters
+        ----------
+        key
+            Dotted path of the key.
+        message
+            Text that says what is wrong with the value.
+        """
         return _fault(self.path, self.overridden, key, message)
 
 
@@ -56,14 +66,16 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Loaded:
     Parameters
     ----------
     path
-        YAML file; paths inside it are relative to it.
+        A YAML file; paths inside it are relative to its folder.
     overrides
-        ``key.path=value`` strings that replace or add values; values are YAML.
+        ``key.path=value`` strings that replace or add values; each value is YAML. To set another
+        ``kind`` of a section drops the settings that the file has for the former kind.
 
     Raises
     ------
     ConfigError
-        With every fault of the file and the overrides.
+        If the file cannot be read, is not YAML or has a key twice, an override is not
+        ``key.path=value``, or a key or a value does not fit the schema. It lists every fault.
     """
     document = _read(path)
     overridden, faults = _apply(document, overrides)
@@ -82,12 +94,16 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Loaded:
 def alternatives(option: str) -> tuple[str, ...]:
     """Return the overrides that ``key=value,value,…`` stands for, one for each value.
 
-    Values are YAML, so that one with commas of its own can be written as a list or in quotes.
+    Parameters
+    ----------
+    option
+        The text, whose values are YAML. A value with commas of its own is written in brackets, as a
+        list, or in quotes.
 
     Raises
     ------
     ConfigError
-        If it is not written like that.
+        If ``option`` has no ``=``, no key or no value, or the values are not YAML.
     """
     key, equals, text = option.partition("=")
     try:
@@ -101,16 +117,16 @@ def alternatives(option: str) -> tuple[str, ...]:
 
 
 def dump_config(config: Config) -> str:
-    """Return ``config`` as YAML, every default filled in, which ``load_config`` reads again."""
+    """Return ``config`` as YAML with every default written out; ``load_config`` can read it."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
 
 
 _UNREADABLE = (yaml.YAMLError, RecursionError, TypeError, ValueError)
-"""What PyYAML raises on text that is no document, or a value that is none of its type."""
+"""Exceptions that PyYAML raises on malformed text, or on a value that does not fit its tag."""
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML would let the last of two equal keys win in silence."""
+    """A loader that refuses a key that occurs twice; PyYAML itself keeps the last value."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -142,7 +158,18 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _apply(document: dict[str, Any], overrides: Iterable[str]) -> tuple[list[str], list[Fault]]:
-    """Write the overrides into ``document``; return their keys, and what is wrong with them."""
+    """Write the overrides into ``document``.
+
+    Returns
+    -------
+    tuple
+        The keys that were set, and a fault for each override that could not be applied.
+
+    Raises
+    ------
+    ValueError
+        Never to the caller: a malformed override is caught here and becomes a fault.
+    """
     keys: list[str] = []
     faults = []
     for override in overrides:
@@ -172,7 +199,8 @@ def _assign(
             raise ValueError(f"{'.'.join(parts[: depth + 1])} is a value, not a section")
         section[part] = inner
         section = inner
-    # Another kind has other settings: what the file says for the one before does not carry over.
+    # Another kind has other settings, so the settings that the file gives for the former kind go;
+    # those that an earlier override gave stay.
     if parts[-1] == "kind" and section.get("kind") not in (None, value):
         prefix = ".".join(parts[:-1])
         kept = {key: v for key, v in section.items() if f"{prefix}.{key}" in overridden}
@@ -182,7 +210,7 @@ def _assign(
 
 
 def _follows(detail: ErrorDetails, details: Iterable[ErrorDetails]) -> bool:
-    """Return whether a list is too short only because of what is wrong with its items."""
+    """Return whether a list counts as too short only because some of its items have faults."""
     loc = detail["loc"]
     return detail["type"] == "too_short" and any(
         len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in details
@@ -190,7 +218,11 @@ def _follows(detail: ErrorDetails, details: Iterable[ErrorDetails]) -> bool:
 
 
 def _key(loc: Sequence[int | str]) -> str:
-    """Return the dotted key, without the tags that pydantic adds for a discriminated union."""
+    """Return the dotted path of a key.
+
+    ``loc`` is pydantic's, from which the tags of discriminated unions (``prox`` in a rule) are left
+    out.
+    """
     parts, model = [], Config
     for part in loc:
         if model is not None and part in _kinds(model):
@@ -202,7 +234,7 @@ def _key(loc: Sequence[int | str]) -> str:
 
 
 def _message(detail: ErrorDetails) -> str:
-    """Say what is wrong in words that do not need pydantic's manual."""
+    """Return the text of a fault, in words that do not need pydantic's manual."""
     kind, given = detail["type"], str(detail["input"])
     if kind == "extra_forbidden":
         name, section = str(detail["loc"][-1]), _section(detail["loc"][:-1])
@@ -226,7 +258,7 @@ def _section(loc: Sequence[int | str]) -> type[BaseModel] | None:
 
 
 def _field_at(loc: Sequence[int | str]) -> Any:
-    """Return the type that the schema has at ``loc``, None where it has none."""
+    """Return the type that the schema has at pydantic's ``loc``; None if there is no such key."""
     found: Any = Config
     for part in loc:
         kinds = _kinds(found)
@@ -237,7 +269,7 @@ def _field_at(loc: Sequence[int | str]) -> Any:
 def _field_type(model: Any, part: int | str) -> Any:
     if isinstance(part, int):  # an item of a list
         return next(iter(typing.get_args(model)), None)
-    for member in (model, *typing.get_args(model)):  # a section, or one that may be left out
+    for member in (model, *typing.get_args(model)):  # a section, or an optional one
         if isinstance(member, type) and issubclass(member, BaseModel):
             field = member.model_fields.get(part)
             return field.annotation if field else None
@@ -248,7 +280,7 @@ def _kinds(annotation: Any) -> dict[str, Any]:
     """Return kind → section for a union of sections, nothing for any other type."""
     kinds: dict[str, Any] = {}
     for member in typing.get_args(annotation):
-        if not isinstance(member, type):  # a union in the union, as of what may be left out
+        if not isinstance(member, type):  # a union inside the union, as in an optional section
             kinds |= _kinds(member)
         elif issubclass(member, BaseModel) and "kind" in member.model_fields:
             kinds[typing.get_args(member.model_fields["kind"].annotation)[0]] = member

@@ -1,4 +1,4 @@
-"""The configurations that come with sheafnet."""
+"""The shipped configurations, which come with the package and are found by name."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from sheafnet.errors import FileError, nearest
 
 
 def shipped_configs() -> dict[str, Path]:
-    """Return the shipped configurations by name, e.g. ``quickstart``."""
+    """Return the name of each shipped configuration, such as ``quickstart`` → its file."""
     package = Path(str(resources.files("sheafnet")))
-    # In a wheel they lie inside the package, in a checkout beside it.
+    # In a wheel the folder is inside the package, in a checkout beside it.
     folder = next(
         (d for d in (package / "configs", package.parent / "configs") if d.is_dir()), None
     )
@@ -19,12 +19,18 @@ def shipped_configs() -> dict[str, Path]:
 
 
 def find_config(name: str) -> Path:
-    """Return the file that ``name`` means: a path, or the name of a shipped configuration.
+    """Return the file of a configuration.
+
+    Parameters
+    ----------
+    name
+        Path of a file; or, if there is no such file, ``NAME`` or ``configs/NAME.yaml``, where
+        ``NAME`` is that of a shipped configuration.
 
     Raises
     ------
     FileError
-        If there is neither.
+        If there is neither such a file nor such a configuration, or the path cannot be looked up.
     """
     path = Path(name)
     try:

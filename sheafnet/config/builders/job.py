@@ -1,4 +1,4 @@
-"""The builder of a job: its problem, observer and runtime, from a valid configuration."""
+"""The builder of a job: its network or sheaf, data, rule and runtime, from a configuration."""
 
 from __future__ import annotations
 
@@ -43,24 +43,30 @@ RULE_KINDS: dict[str, Callable[..., Rule]] = {
     **RULES,
     "joint": Joint,
 }
+"""Kind of a rule in a configuration → the class of that rule."""
+
 STALKS: dict[str, Callable[[], Rule]] = {"prox": lambda: Prox("keep"), "heat": Heat, "sor": Sor}
+"""Value of the key ``stalks`` of a rule that learns → the rule by which its stalks move."""
+
 CLUSTER_SETTINGS = tuple(field.name for field in fields(Cluster))
 
 
 @dataclass(frozen=True, eq=False)
 class InferJob:
-    """A sheaf, what is pinned of it, and how to relax it.
+    """A sheaf with its pins, and the configuration of the run that relaxes it.
 
     Attributes
     ----------
     config
-        Says all that.
+        The configuration that describes the job.
     sheaf
-        Of the network, or another.
+        The sheaf of ``network``, or the constant sheaf that ``config`` describes.
     pins
-        Of the job.
-    network, samples
-        What the sheaf was made of; None where it is another.
+        The pins of the sheaf, with a value for every sample.
+    network
+        The network of the sheaf; None for a constant sheaf.
+    samples
+        The samples that the pins were made from; None for a constant sheaf.
     """
 
     config: Config
@@ -70,14 +76,21 @@ class InferJob:
     samples: Samples | None = None
 
     def prepare(self, observer: Observer, trace: Callable[[str], None] | None = None) -> Run:
-        """Return the run, not begun yet; see ``api.prepare``.
+        """Return the run before its start; see ``sheafnet.api.prepare``.
 
         Parameters
         ----------
         observer
-            Is told of it.
+            Observer that is called with the start, the progress and the end of the run.
         trace
-            Is handed every line of the full trace, where the runtime has one.
+            Function that is called with every line of the full trace, on the simulator; None
+            (default) keeps no full trace.
+
+        Raises
+        ------
+        InputError
+            If the rule cannot be used on this sheaf with these pins, or the pins do not determine
+            the forward pass that ``init`` asks for.
         """
         config = self.config
         return api.prepare(
@@ -92,7 +105,14 @@ class InferJob:
         )
 
     def light_cone(self) -> LightCone | None:
-        """Return how a push spreads, if the configuration asks for it."""
+        """Return how a push spreads; None if the configuration has no section ``light_cone``.
+
+        Raises
+        ------
+        InputError
+            If the runtime is not the simulator, the sheaf has no such vertex or coordinate, a pin
+            holds that coordinate, or its host is down at the time of the push.
+        """
         section = self.config.light_cone
         if section is None:
             return None
@@ -101,16 +121,18 @@ class InferJob:
 
 @dataclass(frozen=True, eq=False)
 class TrainJob:
-    """A network, what it learns from, and how.
+    """A network with its samples, and the configuration of its training.
 
     Attributes
     ----------
     config
-        Says all that.
+        The configuration that describes the job.
     network
-        As it begins.
-    samples, test
-        What it learns from, and what it is tested on.
+        The network before training.
+    samples
+        The samples for training.
+    test
+        The samples that each evaluation measures as well; None if there are none.
     """
 
     config: Config
@@ -124,9 +146,23 @@ class TrainJob:
         trace: Callable[[str], None] | None = None,
         resumed: Checkpoint | None = None,
     ) -> Training:
-        """Return the training, not begun yet; see ``api.prepare_training``.
+        """Return the training before its start; see ``sheafnet.api.prepare_training``.
 
-        The first arguments are those of ``InferJob.prepare``; the last is what it goes on from.
+        Parameters
+        ----------
+        observer
+            Observer that is called with the progress, every evaluation and the end.
+        trace
+            Function that is called with every line of the full trace, on the simulator; None
+            (default) keeps no full trace.
+        resumed
+            Checkpoint of the same training, from which it continues; None (default) begins anew.
+
+        Raises
+        ------
+        InputError
+            If the samples have both labels and targets or neither, they do not fit the network, or
+            the settings of the training are out of range or contradict each other.
         """
         config, section = self.config, self.config.training
         assert section is not None
@@ -155,7 +191,13 @@ class TrainJob:
 
 
 def _aims(samples: Samples) -> ArrayLike:
-    """Return what the network is to say."""
+    """Return the labels or the targets of ``samples``.
+
+    Raises
+    ------
+    InputError
+        If there are both, or neither.
+    """
     known = [aims for aims in (samples.labels, samples.targets) if aims is not None]
     if len(known) != 1:
         raise InputError("data: name either labels or targets, which are what is to be learned")
@@ -163,12 +205,20 @@ def _aims(samples: Samples) -> ArrayLike:
 
 
 def build_job(loaded: Loaded) -> InferJob | TrainJob:
-    """Read and check everything that the configuration names.
+    """Return the job that a configuration describes.
+
+    This reads every file that the configuration names and checks its content.
+
+    Parameters
+    ----------
+    loaded
+        A valid configuration and the source of its values.
 
     Raises
     ------
     ConfigError
-        With every fault found, each under its key.
+        If a file cannot be read, or networks, samples, pins, rule and runtime do not fit each
+        other. It lists every fault that was found, each under its key.
     """
     config, faults = loaded.config, Faults(loaded)
     faults.attempt("runtime", lambda: build_runtime(config))
@@ -196,7 +246,20 @@ def build_job(loaded: Loaded) -> InferJob | TrainJob:
 
 
 def build_inference(loaded: Loaded, why: str = "expected the job infer") -> InferJob:
-    """Return the job to infer; ``ConfigError``, saying ``why``, if it is another."""
+    """Return the job that a configuration describes, which must be ``infer``.
+
+    Parameters
+    ----------
+    loaded
+        A valid configuration and the source of its values.
+    why
+        Message of the fault where the job is another.
+
+    Raises
+    ------
+    ConfigError
+        If the job is not ``infer``, or ``build_job`` finds faults.
+    """
     job = build_job(loaded)
     if not isinstance(job, InferJob):
         raise ConfigError([loaded.fault("job", why)])
@@ -206,7 +269,13 @@ def build_inference(loaded: Loaded, why: str = "expected the job infer") -> Infe
 def _build_training(
     loaded: Loaded, network: ReluNetwork, samples: Samples, faults: Faults
 ) -> TrainJob:
-    """Return the job, once it has been seen that it can be prepared."""
+    """Return the job, after a check that it can be prepared.
+
+    Raises
+    ------
+    ConfigError
+        With every fault, if there are any.
+    """
     config = loaded.config
     assert config.data is not None
     assert config.training is not None
@@ -222,7 +291,20 @@ def _build_training(
 
 
 def build_network(section: NetworkSection, dtype: str) -> ReluNetwork:
-    """Return the network that ``section`` describes, in a precision."""
+    """Return the network that ``section`` describes.
+
+    Parameters
+    ----------
+    section
+        The description of the network.
+    dtype
+        Precision of its maps, ``"float64"`` or ``"float32"``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is not a network, or holds arrays that do not fit together.
+    """
     match section:
         case FileNetwork(path=path):
             network = ReluNetwork.load(path)
@@ -232,7 +314,13 @@ def build_network(section: NetworkSection, dtype: str) -> ReluNetwork:
 
 
 def build_rule(config: Config) -> Rule:
-    """Return the rule of ``config`` with its settings."""
+    """Return the rule of ``config`` with its settings.
+
+    Raises
+    ------
+    RuleError
+        If a setting is out of range.
+    """
     section = config.rule
     settings = {name: getattr(section, name) for name in type(section).model_fields}
     kind = RULE_KINDS[settings.pop("kind")]
@@ -241,7 +329,21 @@ def build_rule(config: Config) -> Rule:
 
 
 def build_runtime(config: Config, trace: Callable[[str], None] | None = None) -> Runtime:
-    """Return the runtime of ``config`` with its settings."""
+    """Return the runtime of ``config`` with its settings.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    trace
+        Function that is called with every line of the full trace, on the simulator; None
+        (default) keeps no full trace.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of range, or a file of delays cannot be read.
+    """
     runtime = config.runtime
     if isinstance(runtime, LockstepRuntime):
         return Lockstep(runtime.schedule)

@@ -1,4 +1,4 @@
-"""The pins that a configuration names."""
+"""The builder of the pins that a configuration describes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,18 @@ from sheafnet.errors import InputError, nearest
 def build_pins(
     config: Config, sheaf: Sheaf, samples: Samples | None, faults: Faults
 ) -> tuple[Pin, ...]:
-    """Return the pins of ``config``; what is wrong with one is noted under its number.
+    """Return the pins of ``config``, each with a value of shape (coordinates, batch).
 
-    Without samples the batch is one.
+    Parameters
+    ----------
+    config
+        The configuration.
+    sheaf
+        The sheaf that the pins are for.
+    samples
+        The samples, whose number is the batch; None for a constant sheaf, with a batch of 1.
+    faults
+        Takes the faults, each under the key ``pins.<number>``; pins with a fault are left out.
     """
     pins = []
     batch = 1 if samples is None else samples.inputs.shape[1]
@@ -43,7 +52,7 @@ def build_pins(
 def _pin(
     config: Config, sheaf: Sheaf, samples: Samples | None, batch: int, section: PinSection
 ) -> Pin:
-    """Return a pin with a value for every sample of the run, so that its batch is that."""
+    """Return a pin whose value has shape (coordinates, batch), one column for each sample."""
     dim = sheaf.stalk_dim(section.vertex)
     coords = _coords(section.coords, dim)
     resolve_pins(sheaf, [Pin(section.vertex, 0.0, coords, section.strength)])
@@ -63,12 +72,20 @@ def _coords(coords: list[int] | str | None, dim: int) -> list[int] | None:
     if not isinstance(coords, str):
         return coords
     first, end = coords.split(":")
-    # One past the last is refused like any that is farther.
+    # An end beyond the stalk is cut to dim + 1, so that no huge list is made; ``resolve_pins``
+    # refuses that end as well.
     return list(range(int(first or 0), min(int(end or dim), dim + 1)))
 
 
 def _stalk(config: Config, samples: Samples | None, section: PinSection, dim: int) -> NDArray[Any]:
-    """Return what the whole stalk would be pinned to."""
+    """Return the value for the whole stalk, of shape (), (dim,) or (dim, batch).
+
+    Raises
+    ------
+    InputError
+        If the pin needs samples or labels that are not there, the file cannot be read or lacks the
+        array, or the mean cannot be taken.
+    """
     if section.file is not None:
         return _named(read_npz(section.file), section.array or section.vertex, str(section.file))
     if samples is None:
@@ -89,7 +106,21 @@ def _named(arrays: Mapping[str, NDArray[Any]], name: str, where: str) -> NDArray
 
 
 def _mean(config: Config, over: str) -> NDArray[np.float64]:
-    """Return the mean of the inputs of a data file over some of its samples, scaled."""
+    """Return the mean of the inputs of the data file, times ``data.scale``, of shape (n_0,).
+
+    Parameters
+    ----------
+    config
+        The configuration, whose data must be a file.
+    over
+        Name of the array of the sample indices over which the mean is taken.
+
+    Raises
+    ------
+    InputError
+        If the data are not an ``.npz`` file, it lacks an array, or the indices are empty or out of
+        range.
+    """
     data = config.data
     if not isinstance(data, FileData):
         raise InputError("over names an array of a data file, but the data are inline")

@@ -1,4 +1,4 @@
-"""The samples that a configuration names."""
+"""The builder of the samples that a configuration describes."""
 
 from __future__ import annotations
 
@@ -26,19 +26,39 @@ from sheafnet.datasets import task
 from sheafnet.errors import FileError, InputError, nearest
 
 LARGEST = 2.0**53
-"""Whole numbers up to which a float can tell from each other."""
+"""Bound below which float64 represents every integer exactly."""
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Inputs (n_0, batch) and, where known, class labels (batch,) or targets (n_out, batch)."""
+    """The samples of a job.
+
+    Attributes
+    ----------
+    inputs
+        Inputs, shape (n_0, batch), with the scale applied.
+    labels
+        Integer class labels, shape (batch,); None if there are none.
+    targets
+        Targets, shape (n_out, batch); None if there are none.
+    """
 
     inputs: Array
     labels: NDArray[np.integer[Any]] | None
     targets: Array | None = None
 
     def require_fit(self, widths: tuple[int, ...], faults: Faults, section: str = "data") -> None:
-        """Note as faults what does not fit a network of these widths."""
+        """Add a fault if the inputs or the labels do not fit a network.
+
+        Parameters
+        ----------
+        widths
+            Widths n_0 … n_{k+1} of the layers of the network.
+        faults
+            Takes the faults.
+        section
+            Section of the configuration that describes the samples, for the key of a fault.
+        """
         have, classes = self.inputs.shape[0], max(widths[-1], 2)
         if have != widths[0]:
             faults.add(
@@ -53,7 +73,21 @@ class Samples:
 
 
 def build_samples(data: DataSection, faults: Faults) -> Samples | None:
-    """Return the samples that ``data`` describes; None, and the faults, if it cannot be done."""
+    """Return the samples that ``data`` describes.
+
+    Parameters
+    ----------
+    data
+        The description of the samples.
+    faults
+        Takes the faults.
+
+    Returns
+    -------
+    Samples or None
+        None if a file cannot be read, or its arrays or columns are missing or do not fit together;
+        the reason is then in ``faults``.
+    """
     match data:
         case FileData():
             arrays = faults.attempt("data.path", lambda: read_npz(data.path))
@@ -69,7 +103,23 @@ def build_samples(data: DataSection, faults: Faults) -> Samples | None:
 
 
 def build_test(data: DataSection, test: TestSection | None, faults: Faults) -> Samples | None:
-    """Return the samples that training is tested on; None if there are none, or with faults."""
+    """Return the samples on which a training is tested.
+
+    Parameters
+    ----------
+    data
+        The description of the training samples.
+    test
+        The description of the test samples, by what differs from ``data``; None for none. It must
+        be None for a task, whose test samples are drawn with the others.
+    faults
+        Takes the faults, under the key ``training.test``.
+
+    Returns
+    -------
+    Samples or None
+        None if there are no test samples, or there is a fault.
+    """
     if isinstance(data, TaskData):
         if test is not None:
             faults.add("training.test", "a task has samples to test on: leave this out")
@@ -124,12 +174,13 @@ def _from_table(data: CsvData, faults: Faults) -> Samples | None:
 
 
 def _read_table(path: Path, names: Sequence[str]) -> dict[str, list[float]]:
-    """Return column → its numbers, of those that are named; no numbers of the others.
+    """Return the name of every column of the table → its numbers, empty if it is not in ``names``.
 
     Raises
     ------
     FileError
-        If it cannot be read, or something in a named column is not a number.
+        If the file cannot be read, the first line does not name every column once, a row has
+        another number of fields, or a field in a column of ``names`` is not a number.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
@@ -197,7 +248,21 @@ def _from_file(
 
 
 def require_indices(chosen: NDArray[Any], samples: int) -> None:
-    """Raise ``InputError`` unless ``chosen`` is a list of indices of so many samples."""
+    """Check that ``chosen`` is a list of sample indices.
+
+    Parameters
+    ----------
+    chosen
+        The array to check.
+    samples
+        Number of samples that there are.
+
+    Raises
+    ------
+    InputError
+        If ``chosen`` is not a one-dimensional integer array, or an index is outside
+        0 … samples − 1.
+    """
     if chosen.dtype.kind not in "iu" or chosen.ndim != 1:
         raise InputError("expected a list of sample indices")
     if chosen.size and not 0 <= chosen.min() <= chosen.max() < samples:

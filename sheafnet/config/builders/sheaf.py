@@ -1,4 +1,4 @@
-"""The sheaf that a configuration describes by its graph."""
+"""The builder of a constant sheaf on the graph that a configuration describes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ from sheafnet.errors import InputError
 def build_sheaf(section: ConstantSheaf) -> Sheaf:
     """Return the constant sheaf that ``section`` describes.
 
+    An edge between u and v has the name ``u-v``.
+
     Raises
     ------
     InputError
-        If there is no such graph.
+        If there is no graph with these parameters, a pair of vertices is listed twice, or an edge
+        joins a vertex to itself.
     """
     vertices, pairs = build_graph(section.graph)
     same = Identity()
@@ -35,12 +38,13 @@ def build_sheaf(section: ConstantSheaf) -> Sheaf:
 
 
 def build_graph(section: GraphSection) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return the vertices and the edges that ``section`` describes.
+    """Return the names of the vertices, and the edges as pairs (tail, head).
 
     Raises
     ------
     InputError
-        If there is no such graph.
+        If there is no graph with these parameters, for example a regular graph of odd degree on an
+        odd number of vertices.
     """
     if isinstance(section, EdgesGraph):
         return list(dict.fromkeys(v for pair in section.edges for v in pair)), list(section.edges)

@@ -1,4 +1,4 @@
-"""From the description of a network of machines to the simulator of it."""
+"""The builder of the simulator that a configuration describes."""
 
 from __future__ import annotations
 
@@ -34,14 +34,28 @@ from sheafnet.runtime.simulator.simulator import Simulator
 def build_simulator(
     section: SimulatorRuntime, trace: Callable[[str], None] | None = None
 ) -> Simulator:
-    """Return the simulator that ``section`` describes; ``trace`` takes the lines of its trace."""
+    """Return the simulator that ``section`` describes.
+
+    Parameters
+    ----------
+    section
+        The description of the simulator.
+    trace
+        Function that is called with every line of the full trace; None (default) keeps no full
+        trace.
+
+    Raises
+    ------
+    InputError
+        If settings contradict each other, or a file of delays cannot be read.
+    """
     late = section.report_latency
     settings: dict[str, Any] = {
         field.name: getattr(section, field.name)
         for field in fields(SimulatorSettings)
         if field.name in type(section).model_fields
     }
-    # What the simulator takes as something else than the section has.
+    # These settings have another type in the simulator than in the section.
     settings |= {
         "compute": build_compute(section.compute),
         "latency": build_latency(section.latency),
@@ -55,14 +69,33 @@ def build_simulator(
 
 
 def build_compute(section: float | ComputeSection) -> float | ComputeTime:
-    """Return the time of an update that ``section`` describes."""
+    """Return the virtual time of an update, as a number or as a distribution.
+
+    Raises
+    ------
+    InputError
+        If an update takes no time, or a file of delays cannot be read.
+    """
     if isinstance(section, ComputeSection):
         return ComputeTime(build_latency(section.time), section.per_element)
     return section
 
 
 def build_channel(section: ChannelSection, whole: SimulatorRuntime) -> Channel:
-    """Return the channel of ``section``, which leaves out what is as everywhere."""
+    """Return the channel that ``section`` describes.
+
+    Parameters
+    ----------
+    section
+        The settings of the channel.
+    whole
+        The runtime, whose settings the channel takes where ``section`` has None.
+
+    Raises
+    ------
+    InputError
+        If a distribution of delays is not valid.
+    """
 
     def own(name: str) -> Any:
         value = getattr(section, name)
@@ -72,7 +105,13 @@ def build_channel(section: ChannelSection, whole: SimulatorRuntime) -> Channel:
 
 
 def build_latency(section: AnyLatency) -> Latency:
-    """Return the law of delays that ``section`` describes."""
+    """Return the distribution of delays that ``section`` describes.
+
+    Raises
+    ------
+    InputError
+        If the lowest delay is above the highest, or a file of delays cannot be read.
+    """
     match section:
         case ConstantLatency(time=time):
             return Constant(time)

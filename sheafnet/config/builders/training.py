@@ -1,4 +1,4 @@
-"""From the description of an optimiser to the optimiser."""
+"""The builder of the optimiser that a configuration describes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base of every section of a configuration, and types that several of them share."""
+"""The base class of every section of a configuration, and types that several sections share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sheafnet.runtime.hosts.placement import Scheme
 
 
 class Section(BaseModel):
-    """A mapping in the file; a key that it does not know is a fault."""
+    """A mapping of keys to values in the file; a key that is not a field is a fault."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -37,7 +37,15 @@ def _existing(path: Path, info: ValidationInfo) -> Path:
 
 
 def expecting(what: str) -> WrapValidator:
-    """Have a value of none of several types refused once, not once a type."""
+    """Return a validator that reports one fault for a value that fits no member of a union.
+
+    Without it pydantic reports one fault for each member.
+
+    Parameters
+    ----------
+    what
+        Text for the fault: "expected <what>, got <value>".
+    """
 
     def validate(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         try:
@@ -49,15 +57,18 @@ def expecting(what: str) -> WrapValidator:
 
 
 ExistingFile: TypeAlias = Annotated[Path, AfterValidator(_existing)]
-"""A path, relative to the configuration file."""
+"""Path of an existing file, relative to the configuration file; its value is absolute."""
 
 Hosts: TypeAlias = Annotated[
     Scheme | dict[str, tuple[str, ...]],
     expecting("by-layer, by-vertex, or each host with a list of its vertices"),
 ]
-"""Which vertices share a host."""
+"""Placement of vertices on hosts; see ``sheafnet.runtime.hosts.placement.hosts_of``."""
 
 
 def as_section(value: Any) -> Any:
-    """Return the section that a word alone stands for: one of that kind, with its defaults."""
+    """Return ``{"kind": value}`` for a string, which stands for that section with its defaults.
+
+    Any other value is returned as it is.
+    """
     return {"kind": value} if isinstance(value, str) else value

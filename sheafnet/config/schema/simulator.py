@@ -1,4 +1,4 @@
-"""The sections of a configuration about a simulated network and its faults."""
+"""The sections of a configuration about a simulated network of hosts and its faults."""
 
 from __future__ import annotations
 
@@ -14,40 +14,49 @@ from sheafnet.runtime.simulator.simulator import Simulator
 
 
 class ConstantLatency(Section):
-    """Every frame takes the same time."""
+    """The same delay for every frame."""
 
     kind: Literal["constant"]
     time: NonNegativeFloat
+    """Delay in virtual time; 0 or more."""
 
 
 class UniformLatency(Section):
-    """Any delay from low to high is as likely as another."""
+    """Delays that are uniformly distributed from ``low`` to ``high``."""
 
     kind: Literal["uniform"]
     low: NonNegativeFloat
+    """Shortest delay in virtual time; 0 or more."""
     high: NonNegativeFloat
+    """Longest delay in virtual time; at least ``low``."""
 
 
 class ExponentialLatency(Section):
-    """Delays without memory."""
+    """Delays that are exponentially distributed."""
 
     kind: Literal["exponential"]
     mean: NonNegativeFloat
+    """Mean delay in virtual time; 0 or more."""
 
 
 class LognormalLatency(Section):
-    """Delays whose logarithm is normal."""
+    """Delays whose logarithm is normally distributed."""
 
     kind: Literal["lognormal"]
     mean: NonNegativeFloat
+    """Mean delay in virtual time; 0 or more."""
     sigma: Annotated[float, Field(ge=0.0, le=LARGEST_SIGMA)]
+    """Standard deviation of the logarithm of the delay, from 0 to 10."""
 
 
 class EmpiricalLatency(Section):
-    """Delays that were measured somewhere, each as likely as another."""
+    """Delays drawn with equal probability from a list of measured ones."""
 
     kind: Literal["empirical"]
-    path: ExistingFile = Field(description="a text file with one delay a line")
+    path: ExistingFile = Field(
+        description="A text file with one delay in virtual time a line, none negative; # begins a "
+        "comment."
+    )
 
 
 AnyLatency: TypeAlias = (
@@ -57,29 +66,39 @@ LatencySection: TypeAlias = Annotated[AnyLatency, Field(discriminator="kind")]
 
 
 class RestartSection(Section):
-    """A host loses everything at a time and comes back later."""
+    """A crash of a host, which loses its whole state and returns later as a new incarnation."""
 
     host: str
+    """Name of the host."""
     at: NonNegativeFloat
+    """Virtual time of the crash; 0 or more."""
     down: NonNegativeFloat = Restart.down
+    """Virtual time for which the host is away; frames that arrive in it are lost."""
 
 
 class PauseSection(Section):
-    """A host does nothing for a while."""
+    """A time in which a host neither steps nor acknowledges; it still answers the coordinator."""
 
     host: str
+    """Name of the host."""
     at: NonNegativeFloat
+    """Virtual time at which the pause begins; 0 or more."""
     lasts: NonNegativeFloat
+    """Length of the pause in virtual time; 0 or more."""
 
 
 class ComputeSection(Section):
-    """How long an update of a vertex takes."""
+    """The virtual time that one update of a vertex takes."""
 
     time: LatencySection = Field(
-        default=ConstantLatency(kind="constant", time=1.0), description="drawn for each update"
+        default=ConstantLatency(kind="constant", time=1.0),
+        description="Distribution from which the time of each update is drawn; its mean must be "
+        "positive.",
     )
     per_element: NonNegativeFloat = Field(
-        default=ComputeTime.per_element, description="added for each number in the stalk"
+        default=ComputeTime.per_element,
+        description="Virtual time added for each number in the stalk, dim × batch of them; 0 or "
+        "more.",
     )
 
 
@@ -88,55 +107,87 @@ Loss: TypeAlias = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class ChannelSection(Section):
-    """One direction between two hosts; what is left out is as everywhere."""
+    """One direction between two hosts; a setting that is left out is that of the whole runtime."""
 
     sender: str
+    """Name of the host that sends."""
     receiver: str
+    """Name of the host that receives."""
     latency: LatencySection | None = None
+    """Distribution of the delay of a frame; by default ``runtime.latency``."""
     loss: Loss | None = None
+    """Probability that a frame is lost, in [0, 1); by default ``runtime.loss``."""
     duplication: Probability | None = None
+    """Probability that a frame arrives twice, in [0, 1]; by default ``runtime.duplication``."""
     bandwidth: PositiveFloat | None = None
+    """Bytes that pass in a unit of virtual time, positive; by default ``runtime.bandwidth``."""
 
 
 class PartitionSection(Section):
-    """A time in which whatever is sent between some hosts and others is lost."""
+    """A time in which every frame between two groups of hosts is lost."""
 
     hosts: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Names of the hosts on one side; at least one."""
     others: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
-        default=None, description="by default everybody else"
+        default=None,
+        description="Names of the hosts on the other side. By default all hosts that are not in "
+        "``hosts``.",
     )
     start: NonNegativeFloat
+    """Virtual time at which the partition begins; 0 or more."""
     end: PositiveFloat
+    """Virtual time at which it ends; later than ``start``."""
     every: PositiveFloat | None = Field(
-        default=None, description="after how long it comes again, for ever"
+        default=None,
+        description="Virtual time from one start of the partition to the next, without end; "
+        "longer than the partition lasts. By default it happens once.",
     )
 
 
 class SimulatorRuntime(Section):
-    """Hosts that exchange bytes under virtual time, in one process, bit-reproducible."""
+    """Hosts that exchange bytes in virtual time, in one process, reproducible bit for bit."""
 
     kind: Literal["simulator"]
     seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of all delays, losses and duplications; 0 or more."""
     latency: LatencySection = ConstantLatency(kind="constant", time=1.0)
+    """Distribution of the delay of a frame; by default always 1."""
     loss: Loss = Simulator.loss
+    """Probability that a frame is lost, in [0, 1)."""
     duplication: Probability = Simulator.duplication
+    """Probability that a frame arrives twice, in [0, 1]."""
     bandwidth: PositiveFloat | None = Field(
-        default=None, description="bytes in a unit of time; frames queue; none is no limit"
+        default=None,
+        description="Bytes that pass from one host to another in a unit of virtual time, "
+        "positive; frames queue. By default there is no limit.",
     )
     channels: tuple[ChannelSection, ...] = ()
+    """Directions between two hosts that have settings of their own."""
     partitions: tuple[PartitionSection, ...] = ()
+    """Times in which groups of hosts cannot reach each other; the coordinator reaches all."""
     compute: Annotated[
         PositiveFloat | ComputeSection, expecting("a positive number or a section")
     ] = 1.0
+    """Virtual time of an update of a vertex: a positive number, or a section that draws it."""
     slow: dict[str, PositiveFloat] = Field(
-        default_factory=dict, description="host → by what factor its updates take longer"
+        default_factory=dict,
+        description="Host → the positive factor by which its updates take longer. By default no "
+        "host is slow.",
     )
     restarts: tuple[RestartSection, ...] = ()
+    """Hosts that crash and return."""
     pauses: tuple[PauseSection, ...] = ()
+    """Hosts that stand still for a while."""
     placement: Hosts = "by-layer"
+    """Vertices of each host: ``by-layer``, ``by-vertex``, or each host with a list of vertices."""
     window: PositiveInt = Simulator.window
+    """Unacknowledged frames that a host may have in flight to each peer; at least 1."""
     report_interval: PositiveFloat = Simulator.report_interval
+    """Virtual time from one wave of the coordinator to the next; positive."""
     report_latency: LatencySection | None = None
+    """Distribution of delays between hosts and coordinator; by default ``latency``."""
     shuffle_ties: bool = Field(
-        default=Simulator.shuffle_ties, description="draw the order of events at the same time"
+        default=Simulator.shuffle_ties,
+        description="Whether events at the same virtual time happen in an order that the seed "
+        "draws. By default their order is fixed.",
     )
