@@ -1,7 +1,46 @@
 """sheafnet: neural sheaves as actors that exchange messages with their neighbours only.
 
-Every public name is imported when it is first used, so that ``import sheafnet`` costs
-nothing and only what is used needs to be installed.
+A feedforward ReLU network is a cellular sheaf on a path (Bosca & Ghrist 2026, arXiv 2603.14831).
+Each intermediate quantity is a stalk on a vertex, each affine map, gate or output activation an
+edge with two restriction maps. The residual of an edge is the difference of its two projections.
+With the input pinned, the energy ½ Σ ‖r‖² has one minimum, the harmonic extension of the input, and
+that is the forward pass. In sheafnet each vertex is an actor with its own stalk, its own maps and
+the latest messages of its graph neighbours. Any sheaf on a graph works, not only networks.
+
+```python
+import numpy as np
+import sheafnet as sn
+
+net = sn.ReluNetwork.random([2, 8, 1], seed=0)
+x = np.ones((2, 5))  # (dim, batch)
+sol = sn.infer(net.to_sheaf(), [sn.Pin("a0", x)])
+print(sol.outcome.name)  # CONVERGED
+print(bool(np.abs(sol.cochain["z2"] - net.forward(x)).max() < 1e-6))  # True
+```
+
+Begin with ``sn.infer`` and ``sn.train``; ``sheafnet.cli`` is the guide to the command line.
+
+- Networks and sheaves: ``sn.ReluNetwork``, ``sn.Sheaf``, ``sn.Edge``, ``sn.Cochain``; maps
+  ``sn.Affine``, ``sn.Linear``, ``sn.Identity``, ``sn.ReluGate``, ``sn.Sigmoid``, ``sn.Softmax``,
+  all of them an ``sn.RestrictionMap``; ``sn.task`` for samples.
+- Pins: ``sn.Pin``.
+- Inference: ``sn.infer``, ``sn.start``, ``sn.prepare``, ``sn.Stop``.
+- Rules: ``sn.Prox``, ``sn.Sor``, ``sn.Heat``, ``sn.Coboundary``, ``sn.ActiveSet``; for rules of
+  your own ``sn.Rule``, ``sn.Program``, ``sn.Step``, ``sn.Star``, ``sn.Inbox``.
+- Training: ``sn.train``, ``sn.prepare_training``; rules ``sn.Nudged``, ``sn.Relax``, ``sn.Joint``;
+  optimisers ``sn.Sgd``, ``sn.Adam``, ``sn.Kron``, all of them an ``sn.Optimiser``.
+- Runtimes: ``sn.Lockstep``, ``sn.Simulator``, ``sn.Cluster``.
+- Simulated time and faults: ``sn.Latency`` with its laws ``sn.Constant``, ``sn.Uniform``,
+  ``sn.Exponential``, ``sn.Lognormal`` and ``sn.Empirical``; ``sn.ComputeTime``, ``sn.Channel``,
+  ``sn.Partition``, ``sn.Pause``, ``sn.Restart``.
+- Analysis: ``sn.harmonic_extension``, ``sn.coboundary``, ``sn.laplacian``, ``sn.spectrum``,
+  ``sn.relative_cohomology``, ``sn.error_bound``; ``sn.light_cone``, ``sn.Push``, ``sn.LightCone``.
+- Jobs and results: ``sn.Run``, ``sn.Training``, ``sn.Observer``, ``sn.Progress``; ``sn.Solution``,
+  ``sn.Fit``, ``sn.Outcome``, ``sn.Stats``, ``sn.Evaluation``.
+- Errors: ``sn.SheafnetError``, the base of the tree in ``sheafnet.errors``.
+
+A public name is imported when it is first used, so that ``import sheafnet`` is fast and a package
+such as Ray is imported only by the names that need it.
 """
 
 from __future__ import annotations
@@ -199,6 +238,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    """Import a public name from its module, keep it here and return it.
+
+    Raises
+    ------
+    AttributeError
+        If there is no public name like that.
+    """
     if name not in _HOME:
         raise AttributeError(f"module 'sheafnet' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)

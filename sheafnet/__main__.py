@@ -1,4 +1,4 @@
-"""``python -m sheafnet``: the command line, where it is not installed as a command."""
+"""The command line as ``python -m sheafnet``, where no ``sheafnet`` command is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The four tasks in the plane on which Bosca & Ghrist 2026 train, drawn by seed."""
+"""The four tasks in the plane on which Bosca & Ghrist 2026 train, with samples drawn by a seed."""
 
 from __future__ import annotations
 
@@ -22,31 +22,37 @@ SPREAD, SKEW = 0.75, 0.4
 
 
 def task(name: Task, samples: int = 300, test: int = 100, seed: int = 0) -> tuple[Split, Split]:
-    """Return samples to learn from, and others to be tested on.
+    """Return the training samples and the test samples of a task in the plane.
 
     Parameters
     ----------
     name
-        ``"paraboloid"``, y = x₁² + x₂² − 2/3 on [−2, 2]²; ``"saddle"``,
-        y = x₁² − x₂² + ½ sin 2x₁ on [0, 2]², both with noise of deviation 0.02; ``"circular"``, a
-        disc of radius 1 and a ring from 1.5 to 2.5, with labels 0 and 1; ``"blobs"``, four skewed
-        normal distributions, with one-hot labels.
+        Name of the task:
+
+        - ``"paraboloid"``: y = x₁² + x₂² − 2/3 on [−2, 2]², with normal noise of deviation 0.02
+          in y;
+        - ``"saddle"``: y = x₁² − x₂² + ½ sin 2x₁ on [0, 2]², with the same noise;
+        - ``"circular"``: label 0 on a disc of radius 1 and label 1 on a ring from radius 1.5 to
+          2.5, with normal noise of deviation 0.1 in x;
+        - ``"blobs"``: four skewed normal distributions, with one-hot labels.
     samples, test
-        How many, as evenly by class as they go.
+        Number of training samples (300 by default) and of test samples (100 by default), each at
+        least 1. Over both together, the sizes of any two classes differ by at most one.
     seed
-        Of all that is drawn.
+        Seed of all that is random: a whole number, at least 0; 0 by default.
 
     Returns
     -------
     tuple of Split
-        ``x`` of shape (2, samples), ``y`` of shape (1, samples), for blobs (4, samples).
+        Training samples and test samples. Each has inputs ``x``, shape (2, samples), and targets
+        ``y``, shape (1, samples), for blobs (4, samples).
 
     Raises
     ------
     UnknownNameError
-        If there is no such task.
+        If there is no task of that name.
     InputError
-        If a number of samples is not positive.
+        If ``samples`` or ``test`` is less than 1, or the seed is negative or not whole.
     """
     if name not in get_args(Task):
         raise UnknownNameError(f"no task {name!r}{nearest(str(name), get_args(Task))}")

@@ -1,26 +1,27 @@
-"""Everything sheafnet raises, as one tree.
+"""The errors that sheafnet raises, as one tree.
 
 ::
 
-    SheafnetError                   catch this to catch them all
-    ├── InputError                  something given was wrong; also a ValueError
+    SheafnetError                   base of all errors below
+    ├── InputError                  an argument, setting or file is wrong; also a ValueError
     │   ├── ShapeError              an array has the wrong rank or size
     │   ├── NonFiniteError          an array holds NaN or infinity
     │   ├── EmptyBatchError         an array has no samples
-    │   ├── UnknownNameError        no vertex, edge or key of that name
-    │   ├── PinError                two hard pins disagree
+    │   ├── UnknownNameError        there is no vertex, edge, host or rule of that name
+    │   ├── PinError                a pin is wrong, or two hard pins differ
     │   ├── SheafError              the vertices, edges and maps do not form a sheaf
-    │   ├── RuleError               the rule cannot be used on this problem
+    │   ├── RuleError               the rule has a wrong setting or does not fit the problem
     │   ├── FileError               a file is missing, damaged or of another version
-    │   └── ConfigError             a configuration has faults, all of them listed
-    ├── RunEndedError               something was asked of a run that is over
-    ├── ClusterError                Ray, an actor or the cluster is not there, or was lost
+    │   └── ConfigError             a configuration has faults; lists them all
+    ├── RunEndedError               a run that has ended cannot take other pins
+    ├── ClusterError                Ray, an actor or the cluster cannot be reached, or is lost
     ├── WriteError                  a file cannot be written
-    ├── SolveError                  a direct solve has no unique or no settled answer
-    ├── DeliveryError               a message reached a vertex that it is not for
-    └── ProtocolError               bytes are no frame that this host may take in
+    ├── SolveError                  a direct solve has no unique solution, or did not settle
+    ├── DeliveryError               a message does not fit the vertex that it reached
+    └── ProtocolError               bytes are no frame that this host accepts
 
-A run that does not converge is no error: it ends in an ``Outcome``.
+A run that does not converge raises no error: its result names the ``sn.Outcome``. An error about an
+argument is raised where the argument is checked, most often before a run begins.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ from dataclasses import dataclass
 
 
 class SheafnetError(Exception):
-    """Base of every error that sheafnet raises on purpose."""
+    """Base class of every error that sheafnet raises by its contract."""
 
 
 class InputError(SheafnetError, ValueError):
-    """Something that was given is wrong; the message names it and what to do."""
+    """An argument, setting or file is wrong; the message names it and the remedy."""
 
 
 class ShapeError(InputError):
@@ -51,11 +52,11 @@ class EmptyBatchError(InputError):
 
 
 class UnknownNameError(InputError):
-    """No vertex, edge or key of that name."""
+    """There is no vertex, edge, host, rule, task or setting of the given name."""
 
 
 class PinError(InputError):
-    """Two hard pins on the same stalk disagree."""
+    """A pin has wrong coordinates or strength, or two hard pins hold a coordinate at two values."""
 
 
 class SheafError(InputError):
@@ -63,7 +64,7 @@ class SheafError(InputError):
 
 
 class RuleError(InputError):
-    """The rule cannot be used on this problem."""
+    """The rule has a wrong setting, or cannot be used on this problem."""
 
 
 class FileError(InputError):
@@ -72,16 +73,17 @@ class FileError(InputError):
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong in a configuration.
+    """One wrong value in a configuration.
 
     Attributes
     ----------
     source
-        Where the value was written: a file, or ``--set``.
+        The place where the value was written: the path of a file, or the option ``--set`` or
+        ``--vary``.
     key
-        Dotted path of the key, empty for the document as a whole.
+        Dotted path of the key; empty for the document as a whole.
     message
-        What is wrong and, where there is one, the nearest valid name.
+        Text that describes the fault, with the nearest valid name if there is one.
     """
 
     source: str
@@ -94,12 +96,17 @@ class Fault:
 
 
 class ConfigError(InputError):
-    """A configuration has faults.
+    """A configuration has faults; the message lists them, one a line.
+
+    Parameters
+    ----------
+    faults
+        All faults that were found.
 
     Attributes
     ----------
     faults
-        All of them.
+        The same, as a tuple of ``Fault``.
     """
 
     def __init__(self, faults: Iterable[Fault]) -> None:
@@ -108,11 +115,11 @@ class ConfigError(InputError):
 
 
 class RunEndedError(SheafnetError):
-    """Something was asked of a run that is over."""
+    """A run that has ended was given other pins."""
 
 
 class ClusterError(SheafnetError):
-    """Ray, an actor or the cluster is not there, or was lost for good; the message says which."""
+    """Ray, an actor or the cluster cannot be reached or is lost for good; the message names it."""
 
 
 class WriteError(SheafnetError):
@@ -120,20 +127,27 @@ class WriteError(SheafnetError):
 
 
 class SolveError(SheafnetError):
-    """A direct solve has no unique answer, or did not settle."""
+    """A direct solve has no unique solution, or its activation pattern did not settle."""
 
 
 class DeliveryError(SheafnetError):
-    """A message reached a vertex that does not know its edge or sender, or has another shape."""
+    """A message reached a vertex without such an edge or neighbour, or has the wrong shape."""
 
 
 class ProtocolError(SheafnetError):
-    """Bytes are no frame that this host may take in.
+    """Bytes are no frame that this host accepts.
+
+    Parameters
+    ----------
+    message
+        Text that describes the fault.
+    reason
+        One word under which refused frames are counted.
 
     Attributes
     ----------
     reason
-        One word for counting: ``size``, ``magic``, ``version``, ``checksum``, ``header``,
+        That word: ``size``, ``magic``, ``version``, ``checksum``, ``header``,
         ``kind``, ``dtype``, ``shape``, ``run``, ``incarnation`` or ``stranger``.
     """
 
@@ -143,7 +157,19 @@ class ProtocolError(SheafnetError):
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return a hint that names what ``name`` was probably meant to be.
+    """Return the end of an error message: the valid name nearest to ``name``, or all of them.
+
+    Parameters
+    ----------
+    name
+        The name that is not valid.
+    valid
+        The valid names.
+
+    Returns
+    -------
+    str
+        Text that begins with ``"; "``; empty if there are no valid names.
 
     Examples
     --------

@@ -1,4 +1,47 @@
-"""The command line. Each verb has a file, imported when the verb is used."""
+"""The command line: one file a verb, imported when the verb is used.
+
+| verb | task |
+|---|---|
+| `run CONFIG` | run the job of a configuration, inference or training, and leave a run directory |
+| `sweep CONFIG` | repeat an inference with many seeds and settings, in parallel |
+| `replay RUN_DIR` | repeat a run and compare it, event by event if it was run with `--trace` |
+| `check CONFIG` | validate a configuration and check the paper's theorems on its network |
+| `schema` | print the JSON schema of configurations |
+
+`CONFIG` is a YAML file or the name of a shipped configuration, such as `quickstart` or `digits`.
+`--set KEY=VALUE` replaces one value: the key is a dotted path, the value is YAML. `rule` and
+`runtime` may be given as their kind alone. Setting another kind discards the settings that the file
+lists for the former kind.
+
+```sh
+sheafnet check quickstart --set network.widths=[2,16,16,1]
+sheafnet run quickstart --set runtime=simulator --set light_cone.vertex=z1 --set light_cone.at=30
+sheafnet sweep quickstart --set runtime=simulator --seeds 0:2 --vary runtime.loss=0,0.2
+```
+
+A sweep runs every combination of the values of `--vary` with every seed, in as many processes as
+there are processors. It prints medians and worst values of each setting, writes a CSV file with a
+row for every run, and prints the command that repeats each run that did not converge. `--draw FILE`
+plots energy against virtual time: for `delay-sweep`, twenty agents that seek consensus, its
+logarithm falls along a straight line for every bound on the delays.
+
+Ctrl-C and SIGTERM end a training after the batches in flight, with a checkpoint.
+`run --resume RUN_DIR` continues from the last checkpoint, also after the process was killed, with
+the same history and to the same bits; `Joint` has no checkpoints. With a section `light_cone`, as
+above, `run` reports how a push of one stalk spreads; see `sheafnet.api.light_cone`. `--costs`
+prints the traffic of each edge and the time that each host was busy, waiting and away.
+
+| exit code | meaning |
+|---|---|
+| 0 | the job is done and converged; all checks hold |
+| 1 | the job did not converge, or a theorem, digest or light cone fails its check |
+| 2 | wrong configuration or usage |
+| 3 | a fault while running |
+| 130 | interrupted before there was a result to keep |
+
+Invariants: verbs parse options and print; `sheafnet.config` and `sheafnet.api` do the work. Results
+go to standard output, progress and errors to standard error.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +69,7 @@ VERBS = {
 
 
 class Verbs(click.Group):
-    """Verbs that are imported when used, and errors as one line and an exit code."""
+    """The group of verbs: imports a verb when it is used, and turns errors into exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(VERBS)
@@ -54,7 +97,7 @@ class Verbs(click.Group):
             for line in str(error).splitlines():
                 click.echo(f"error: {line}", err=True)
             ctx.exit(BAD_INPUT if isinstance(error, InputError) else FAULT)
-        except Exception:  # any other is a fault too, and must not exit as "not converged"
+        except Exception:  # Uncaught, it would exit with 1, which means "not converged".
             click.echo(traceback.format_exc(), err=True, nl=False)
             ctx.exit(FAULT)
 

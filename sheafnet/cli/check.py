@@ -1,4 +1,4 @@
-"""The verb ``sheafnet check``: validates a configuration and checks the theorems on it."""
+"""The verb ``sheafnet check``: validation of a configuration, and the theorems on its network."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ SAMPLES = 3
 def check(ctx: click.Context, config: str, overrides: Sequence[str]) -> None:
     """Validate CONFIG and check the theorems on its network.
 
-    The theorems are checked with the input pinned to the first samples of the data.
+    The theorems are checked with the input pinned to the first three samples of the data. Exit
+    code 1 if one does not hold.
     """
     path = find_config(config)
     job = build_job(load_config(path, overrides))
     show(f"{path}: valid")
     if job.network is None or job.samples is None:
-        return  # the theorems are about networks
+        return  # The theorems are about networks.
     table = Table("theorem", "holds", "figure")
     with Console(stderr=True).status("checking the theorems"):
         findings = check_theorems(job.network, job.samples.inputs[:, :SAMPLES])

@@ -1,4 +1,4 @@
-"""Arguments that several verbs share."""
+"""The arguments and options that several verbs share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,18 @@ config_argument = click.argument("config", metavar="CONFIG")
 
 
 def override_option(command: C) -> C:
-    """Add ``--set KEY=VALUE``, any number of times, as ``overrides``."""
+    """Add the option ``--set KEY=VALUE`` to a command; it may be given any number of times.
+
+    Parameters
+    ----------
+    command
+        Function with a parameter ``overrides``, which receives the tuple of all values.
+
+    Returns
+    -------
+    C
+        The command with the option.
+    """
     return click.option(
         "--set",
         "overrides",

@@ -1,4 +1,4 @@
-"""Printing for people, so that no terminal, pipe or encoding changes the outcome."""
+"""Printing that cannot fail because of the terminal, a closed pipe or the encoding."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from rich.console import Console, ConsoleRenderable
 
 
 def show(*renderables: ConsoleRenderable | str) -> None:
-    """Print to standard output; a reader that has gone away is no fault.
+    """Print to standard output.
 
-    What the encoding of the output lacks is replaced.
+    A closed pipe is ignored. Characters that the encoding of the output lacks are replaced.
+
+    Parameters
+    ----------
+    renderables
+        Texts, which are not wrapped, and tables or other objects of rich.
     """
     console = Console(highlight=False)
     with console.capture() as captured:
@@ -24,6 +29,6 @@ def show(*renderables: ConsoleRenderable | str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # What is left in the buffer would be flushed, and fail again, at exit.
+        # Python flushes the rest of the buffer at exit, which would fail again.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

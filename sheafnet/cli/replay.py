@@ -1,4 +1,4 @@
-"""The verb ``sheafnet replay``: repeats a run and compares its digest."""
+"""The verb ``sheafnet replay``: the repetition of a run, with its digest and trace compared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,15 @@ from sheafnet.runtime.jobs.observer import Observer
 
 
 class TraceMismatchError(Exception):
-    """The trace of the repeated run differs at this event."""
+    """The trace of the repeated run differs from the trace on disk.
+
+    Parameters
+    ----------
+    number
+        Number of the first event that differs, from 1.
+    then, now
+        The line of the trace on disk, and that of the repeated run.
+    """
 
     def __init__(self, number: int, then: str, now: str) -> None:
         super().__init__(f"event {number} differs\n  then: {then}\n  now:  {now}")
@@ -30,8 +38,8 @@ class TraceMismatchError(Exception):
 def replay(ctx: click.Context, run_dir: Path) -> None:
     """Repeat the run in RUN_DIR and compare every event.
 
-    The digest of the run is compared always, event by event only what was run with --trace.
-    Exit code 0 if the run repeats itself, 1 if it does not.
+    The digest is always compared; single events only if the run was made with --trace. Exit
+    code 0 if the run repeats itself, 1 if it does not.
     """
     expected = _digest(run_dir)
     job = build_job(load_config(run_dir / "config.yaml"))
@@ -54,24 +62,50 @@ def replay(ctx: click.Context, run_dir: Path) -> None:
 
 
 class _Comparison:
-    """Takes the lines of a run and raises at the first that is not as it was."""
+    """A sink for the trace of the repeated run that compares it with the trace on disk.
+
+    Parameters
+    ----------
+    lines
+        Lines of the trace on disk.
+    """
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._then = iter(lines)
         self._numbers = count(1)
 
     def __call__(self, line: str) -> None:
+        """Compare the next line of the repeated run.
+
+        Raises
+        ------
+        TraceMismatchError
+            If the line on disk is another, or there is none.
+        """
         number, then = next(self._numbers), next(self._then, "(the run had ended)")
         if line != then:
             raise TraceMismatchError(number, then, line)
 
     def end(self) -> None:
-        """Raise if there was more."""
+        """Check that the trace on disk has no further lines.
+
+        Raises
+        ------
+        TraceMismatchError
+            If it has.
+        """
         for then in self._then:
             raise TraceMismatchError(next(self._numbers), then, "(the run has ended)")
 
 
 def _digest(run_dir: Path) -> str:
+    """Return the trace digest in ``result.json`` of a run directory.
+
+    Raises
+    ------
+    FileError
+        If the file does not exist, cannot be read, or holds no digest.
+    """
     path = run_dir / "result.json"
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["trace_digest"])
@@ -82,4 +116,5 @@ def _digest(run_dir: Path) -> str:
 
 
 def _lines(path: Path) -> list[str] | None:
+    """Return the lines of a trace; None if there is no such file."""
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else None

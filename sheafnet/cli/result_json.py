@@ -1,4 +1,4 @@
-"""The contents of ``result.json``: what a run or a training comes to, as numbers."""
+"""The contents of ``result.json``: the results of a run or a training as plain data."""
 
 from __future__ import annotations
 
@@ -20,11 +20,27 @@ from sheafnet.runtime.run_record import Record
 from sheafnet.runtime.simulator.light_cone import LightCone
 
 LARGEST_CERTIFIED = 300
-"""Coordinates of a sheaf up to which its spectrum is computed for a bound on the error."""
+"""Largest number of stalk coordinates for which λ1 is computed to bound the error."""
 
 
 def summary(job: InferJob, solution: Solution, cone: LightCone | None = None) -> dict[str, Any]:
-    """Return what ``result.json`` holds."""
+    """Return the contents of ``result.json`` for a run.
+
+    Parameters
+    ----------
+    job
+        The job that was run.
+    solution
+        Its result.
+    cone
+        The light cone, if the configuration asks for one; None (default) leaves it out.
+
+    Returns
+    -------
+    dict
+        Key → plain data. For a network with its samples it also has the largest deviation from
+        the forward pass, for labelled samples the accuracy.
+    """
     cochain = solution.cochain
     forward = forward_pass(job)
     result: dict[str, Any] = {
@@ -57,7 +73,19 @@ def summary(job: InferJob, solution: Solution, cone: LightCone | None = None) ->
 
 
 def fit_summary(fit: Fit) -> dict[str, Any]:
-    """Return what ``result.json`` holds of training."""
+    """Return the contents of ``result.json`` for a training.
+
+    Parameters
+    ----------
+    fit
+        The result of the training.
+
+    Returns
+    -------
+    dict
+        Key → plain data; ``step``, ``train``, ``test``, ``discord``, ``tension`` and
+        ``step_norm`` are those of the evaluation of the network that is kept.
+    """
     last, record = fit.evaluation, fit.record
     return {
         "outcome": record.outcome.name,
@@ -74,7 +102,7 @@ def fit_summary(fit: Fit) -> dict[str, Any]:
 
 
 def _record(record: Record) -> dict[str, Any]:
-    """Return what is said of every run."""
+    """Return the keys that runs and trainings have in common."""
     return {
         "stats": asdict(record.stats),
         "ledger": [
@@ -96,14 +124,27 @@ def _record(record: Record) -> dict[str, Any]:
 
 
 def deviation(solution: Solution, forward: Cochain | None) -> float | None:
-    """Return the largest difference from the forward pass; None if that is not finite."""
+    """Return the largest |difference| of the final stalks from the forward pass.
+
+    Parameters
+    ----------
+    solution
+        The result of the run.
+    forward
+        The forward pass; None if there is none, or it overflows.
+
+    Returns
+    -------
+    float or None
+        Maximum over vertices, coordinates and samples; None if ``forward`` is None.
+    """
     if forward is None:
         return None
     return max(float(np.abs(solution.cochain[v] - forward[v]).max()) for v in forward)
 
 
 def _error_bound(job: InferJob, solution: Solution) -> float | None:
-    """Return how far the worst sample can be from a minimum; None where nothing can be said."""
+    """Return the largest error bound of a sample; None if the sheaf is large or one is infinite."""
     sheaf = job.sheaf
     if sum(sheaf.stalk_dim(v) for v in sheaf.vertices) > LARGEST_CERTIFIED:
         return None
@@ -112,7 +153,7 @@ def _error_bound(job: InferJob, solution: Solution) -> float | None:
 
 
 def forward_pass(job: InferJob) -> Cochain | None:
-    """Return the forward pass; None if it overflows, or there is no network."""
+    """Return the forward pass of the samples of ``job``; None if it overflows or has no network."""
     if job.network is None or job.samples is None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):

@@ -1,4 +1,4 @@
-"""The verb ``sheafnet run``: does the job that a configuration names."""
+"""The verb ``sheafnet run``: the job of a configuration, its printed results and its files."""
 
 from __future__ import annotations
 
@@ -71,8 +71,15 @@ def run(
 ) -> None:
     """Do the job that CONFIG describes.
 
-    Ctrl-C and SIGTERM stop the run; what it had reached is written.
-    """
+    Ctrl-C and SIGTERM stop the run; the results so far are written.
+    \f
+
+    Raises
+    ------
+    click.UsageError
+        If both or neither of CONFIG and ``--resume`` are given, or ``--resume`` with another
+        setting.
+    """  # noqa: D301
     if (config is None) == (resume is None) or (resume and (overrides or out or trace)):
         raise click.UsageError("give either CONFIG, or --resume RUN_DIR without another setting")
     path = find_config(config) if config else resume / "config.yaml" if resume else Path()
@@ -95,7 +102,7 @@ def run(
             else:
                 well = _infer(job, directory, observer, write_line, cone=cone, costs=costs)
     finally:
-        # Also when whoever served the metrics was killed.
+        # The observer removes them, unless its process was killed.
         for target in directory.targets:
             target.unlink(missing_ok=True)
     show(f"written to {directory.path}")
@@ -111,7 +118,7 @@ def _infer(
     cone: LightCone | None,
     costs: bool,
 ) -> bool:
-    """Run the job, write and show what it found; return whether all is well."""
+    """Run inference, write and print its result; return whether it converged without violations."""
     solution = _finish(job.prepare(observer, write_line))
     result = summary(job, solution, cone)
     try:
@@ -119,7 +126,7 @@ def _infer(
         if cone is not None:
             draw_light_cone(directory.path / LIGHT_CONE, cone)
     finally:
-        # Also when the disk is full: what was computed is at least shown.
+        # The results are printed even if the disk is full.
         show_solution(job, solution, result)
         if costs:
             show_costs(solution)
@@ -138,7 +145,7 @@ def _train(
     again: bool,
     costs: bool,
 ) -> bool:
-    """Train, write and show what came of it; return whether all is well."""
+    """Train, write and print the result; return whether it did not diverge."""
     last = last_checkpoint(directory.path, job.network.to_sheaf()) if again else None
     observer = CompositeObserver([observer, CheckpointWriter(directory.path)])
     fit = _finish(job.prepare(observer, write_line, last))
@@ -153,7 +160,7 @@ def _train(
 
 
 def _observer(metrics: MetricsSection, directory: RunDirectory) -> Observer:
-    """Return all who are told of the job."""
+    """Return the observer of the job: event log, metrics and progress line."""
     terminal = Console(stderr=True)
     observers: list[Observer] = [directory.events]
     if metrics.port is not None:
@@ -164,14 +171,20 @@ def _observer(metrics: MetricsSection, directory: RunDirectory) -> Observer:
 
 
 class Announcement(Observer):
-    """Says where the metrics are, once they are there."""
+    """An observer that prints the address of the metrics once they are served.
+
+    Parameters
+    ----------
+    targets
+        The discovery file that ``sheafnet.observe.prometheus.Metrics`` writes.
+    """
 
     def __init__(self, targets: Path) -> None:
         self._targets = targets
         self._said = False
 
     def progressed(self, progress: Progress) -> None:  # noqa: ARG002
-        """Say it when first told."""
+        """Print the address at the first report after the discovery file has appeared."""
         if not self._said and self._targets.exists():
             self._said = True
             target = json.loads(self._targets.read_text(encoding="utf-8"))[0]["targets"][0]
@@ -179,7 +192,15 @@ class Announcement(Observer):
 
 
 def build_metrics(section: MetricsSection, directory: RunDirectory) -> Metrics:
-    """Return the observer that ``section`` describes."""
+    """Return the metrics observer that a configuration describes.
+
+    Parameters
+    ----------
+    section
+        Section ``metrics`` of the configuration, with a port.
+    directory
+        Run directory, which gives the run its name and the place of the discovery files.
+    """
     assert section.port is not None
     return Metrics(
         section.port,
@@ -192,7 +213,7 @@ def build_metrics(section: MetricsSection, directory: RunDirectory) -> Metrics:
 
 
 def _finish(run: Job[Result]) -> Result:
-    """Run to the end, or until Ctrl-C or SIGTERM; either way there is a result."""
+    """Run a job to its end and return the result; Ctrl-C and SIGTERM stop it early."""
 
     def stop(*_: object) -> None:
         run.stop()

@@ -1,4 +1,4 @@
-"""The verb ``sheafnet schema``: prints the JSON schema of configurations."""
+"""The verb ``sheafnet schema``, which prints the JSON schema of configurations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verb ``sheafnet sweep``: runs a configuration over seeds and variations."""
+"""The verb ``sheafnet sweep``: one configuration with many seeds and settings, in parallel."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from sheafnet.runtime.stop import Outcome
 
 ONLY_INFER = "a sweep repeats the job infer; a job that trains is run by itself"
 FAILED = "FAILED"
-"""What stands for an outcome where a run ended in an error."""
+"""Entry of the column ``outcome`` for a run that ended in an error."""
 
 MEASURES = (
     "virtual_time",
@@ -57,7 +57,7 @@ MEASURES = (
 )
 COLUMNS = ("outcome", *MEASURES, "trace_digest", "message", "command")
 MOST_SHOWN = 10
-"""Commands that repeat what did not converge; the table on disk has them all."""
+"""Largest number of commands printed for runs that did not converge; the CSV file has all."""
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -69,13 +69,13 @@ class Point:
     Attributes
     ----------
     config
-        As it was given.
+        File or name of the configuration, as given on the command line.
     seed
-        Of the start, and of the simulator.
+        Seed of the start, and of the simulator if the run is simulated.
     setting
-        What is varied, as overrides.
+        Values of ``--vary`` in this run, as overrides ``key=value``.
     overrides
-        All of them, these included.
+        All overrides: those of ``--set``, of ``setting`` and of the seed.
     """
 
     config: str
@@ -84,18 +84,36 @@ class Point:
     overrides: tuple[str, ...]
 
     def load(self) -> Loaded:
-        """Return its configuration."""
+        """Return the configuration of this run.
+
+        Raises
+        ------
+        FileError
+            If there is no such file or shipped configuration.
+        ConfigError
+            If the configuration has faults with these overrides.
+        """
         return load_config(find_config(self.config), self.overrides)
 
     @property
     def command(self) -> str:
-        """The one that repeats it."""
+        """Shell command that repeats this run."""
         options = [argument for override in self.overrides for argument in ("--set", override)]
         return shlex.join(["sheafnet", "run", self.config, *options])
 
 
 class Row(NamedTuple):
-    """What came of a point: the columns of the table on disk, and (virtual time, energy)."""
+    """The result of one run of a sweep.
+
+    Attributes
+    ----------
+    point
+        The run.
+    values
+        Column of the CSV file → value; None where the run has none.
+    energies
+        Pairs (virtual time, energy) on the way; empty if they were not asked for.
+    """
 
     point: Point
     values: dict[str, Any]
@@ -103,12 +121,21 @@ class Row(NamedTuple):
 
     @property
     def well(self) -> bool:
-        """Whether it converged."""
+        """Whether the run converged."""
         return bool(self.values["outcome"] == Outcome.CONVERGED.name)
 
 
 class Energies(Observer):
-    """Keeps the energy of every report of progress, once every projection has been received."""
+    """An observer that keeps the energy of every report of progress.
+
+    A report counts once every vertex has received the projections of its neighbours: before that
+    its stationarity is infinite.
+
+    Attributes
+    ----------
+    curve
+        Pairs (virtual time, energy).
+    """
 
     interval = 0.0
 
@@ -116,12 +143,19 @@ class Energies(Observer):
         self.curve: list[tuple[float, float]] = []
 
     def progressed(self, progress: Progress) -> None:
-        """Keep one."""
+        """Append the energy of a report."""
         if all(map(math.isfinite, progress.stationarity.values())):
             self.curve.append((progress.time, progress.energy))
 
 
 def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> range:  # noqa: ARG001
+    """Return the seeds that ``--seeds`` names.
+
+    Raises
+    ------
+    click.BadParameter
+        If the value is not A:B with whole numbers 0 ≤ A < B.
+    """
     first, colon, end = value.partition(":")
     if not (colon and first.isdecimal() and end.isdecimal() and int(first) < int(end)):
         raise click.BadParameter(f"{value!r} is not A:B with 0 ≤ A < B, for example 0:100")
@@ -172,10 +206,10 @@ def sweep(
     out: Path,
     draw: Path | None,
 ) -> None:
-    """Do the job that CONFIG describes again and again, with other seeds and settings.
+    """Repeat the inference that CONFIG describes with many seeds and settings.
 
     Prints a line for each setting and, for each run that did not converge, the command that
-    repeats it. Exit code 1 if there was one.
+    repeats it. Exit code 1 if there is such a run.
     """
     settings = list(itertools.product(*map(alternatives, varied)))
     points = [point for setting in settings for point in _points(config, overrides, setting, seeds)]
@@ -188,7 +222,7 @@ def sweep(
             rows.append(row)
             values = [override.partition("=")[2] for override in row.point.setting]
             table.writerow([row.point.seed, *values, *(row.values[name] for name in COLUMNS)])
-            stream.flush()  # what is computed is kept, however this ends
+            stream.flush()  # An interrupted sweep keeps its rows.
     _print(rows, settings)
     show(f"written to {out}")
     if draw is not None:
@@ -204,7 +238,15 @@ def sweep(
 def _points(
     config: str, overrides: Sequence[str], setting: tuple[str, ...], seeds: range
 ) -> list[Point]:
-    """Return the runs of one setting, once it is known to be a valid one."""
+    """Return the runs of one setting.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration has faults with this setting, or its job is training.
+    FileError
+        If there is no such file or shipped configuration.
+    """
     loaded = load_config(find_config(config), [*overrides, *setting])
     build_inference(loaded, ONLY_INFER)
     keys = ["seed"]
@@ -217,11 +259,18 @@ def _points(
 
 
 def measured(points: Sequence[Point], jobs: int, energies: bool = False) -> Iterator[Row]:
-    """Run every point, in so many processes; yield the rows in the order of the points.
+    """Run every point and yield the rows in the order of the points.
 
-    With ``energies`` the energy on the way is kept as well.
+    Parameters
+    ----------
+    points
+        The runs.
+    jobs
+        Number of processes, at least 1.
+    energies
+        Whether each row has the energies on the way; False by default.
     """
-    for name in THREADS:  # the processes share the machine already
+    for name in THREADS:  # BLAS threads would compete with the processes.
         os.environ.setdefault(name, "1")
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _ignore_interrupts)
     try:
@@ -231,12 +280,25 @@ def measured(points: Sequence[Point], jobs: int, energies: bool = False) -> Iter
 
 
 def _ignore_interrupts() -> None:
-    """Leave Ctrl-C, which reaches every process of a terminal, to the one that counts."""
+    """Ignore Ctrl-C, which reaches every process of a terminal; the main process handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def measure(point: Point, energies: bool = False) -> Row:
-    """Run one point."""
+    """Run one point in this process and return its row.
+
+    Parameters
+    ----------
+    point
+        The run.
+    energies
+        Whether the row has the energies on the way; False by default.
+
+    Returns
+    -------
+    Row
+        The result. A run that raises an error of sheafnet has ``FAILED`` as its outcome.
+    """
     observer = Energies() if energies else Observer()
     values: dict[str, Any] = dict.fromkeys(COLUMNS)
     values["command"] = point.command
@@ -259,6 +321,13 @@ def measure(point: Point, energies: bool = False) -> Row:
 
 
 def _created(path: Path) -> TextIO:
+    """Create the CSV file and return it, open for writing.
+
+    Raises
+    ------
+    FileError
+        If the file exists already or cannot be written.
+    """
     try:
         return path.open("x", encoding="utf-8", newline="")
     except FileExistsError:
@@ -270,11 +339,13 @@ def _created(path: Path) -> TextIO:
 
 
 def _progress(rows: Iterator[Row], total: int) -> Iterable[Row]:
+    """Return the rows, with a progress bar on a terminal."""
     terminal = Console(stderr=True)
     return track(rows, "runs", total=total, console=terminal, disable=not terminal.is_terminal)
 
 
 def _print(rows: Sequence[Row], settings: Sequence[tuple[str, ...]]) -> None:
+    """Print a line for each setting, and the commands that repeat what did not converge."""
     title = "Medians over the seeds; worst time, staleness, deviation from the forward pass"
     table = Table(
         title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
@@ -303,7 +374,7 @@ def _print(rows: Sequence[Row], settings: Sequence[tuple[str, ...]]) -> None:
 
 
 def _shown(override: str) -> tuple[str, str]:
-    """Return the last part of the key, and the value; of a section its kind alone."""
+    """Return the last part of the key and the value; for a section the value is its kind."""
     key, _, text = override.partition("=")
     value = json.loads(text)
     return key.rpartition(".")[2], str(value["kind"]) if isinstance(value, dict) else text
@@ -312,6 +383,6 @@ def _shown(override: str) -> tuple[str, str]:
 def _over(
     statistic: Callable[[list[float]], float], rows: Sequence[Row], name: str, form: str
 ) -> str:
-    """Return a statistic of a column, over the runs that have a value there."""
+    """Return a statistic of a column as text, over the runs that have a value in it."""
     values = [float(row.values[name]) for row in rows if row.values[name] is not None]
     return format(statistic(values), form) if values else "–"

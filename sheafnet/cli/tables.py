@@ -1,4 +1,4 @@
-"""Tables for people: what a run or a training comes to."""
+"""The tables and lines that are printed at the end of a run or a training."""
 
 from __future__ import annotations
 
@@ -15,11 +15,21 @@ from sheafnet.runtime.run_record import HostTime, Record, Stats
 from sheafnet.runtime.simulator.light_cone import LightCone
 
 MOST_EVALUATIONS = 12
-"""Evaluations shown; the event log has them all."""
+"""About how many evaluations are printed; the event log has all."""
 
 
 def show_solution(job: InferJob, solution: Solution, result: dict[str, Any]) -> None:
-    """Print what a run found."""
+    """Print the result of a run.
+
+    Parameters
+    ----------
+    job
+        The job that was run.
+    solution
+        Its result.
+    result
+        The contents of ``result.json``, from ``sheafnet.cli.result_json.summary``.
+    """
     stats = solution.stats
     discord = Table("edge", "tail → head", "discord")
     for edge in job.sheaf.edges:
@@ -54,7 +64,13 @@ def show_solution(job: InferJob, solution: Solution, result: dict[str, Any]) -> 
 
 
 def show_costs(record: Record) -> None:
-    """Print what passed over each edge, and the time of each host."""
+    """Print the traffic of each edge, and the time that each host was busy, waiting and away.
+
+    Parameters
+    ----------
+    record
+        The record of the run. Times are virtual; seconds on a cluster.
+    """
     edges = Table("edge", "news", "sent", "bytes")
     for edge, cost in record.edges.items():
         edges.add_row(edge, *(f"{number:,}" for number in cost))
@@ -68,7 +84,13 @@ def show_costs(record: Record) -> None:
 
 
 def show_light_cone(cone: LightCone) -> None:
-    """Print when a push reached each vertex."""
+    """Print for each vertex the earliest possible and the actual time of its first change.
+
+    Parameters
+    ----------
+    cone
+        The light cone of a push.
+    """
     push = cone.push
     table = Table("vertex", "edges away", "earliest", "frames", "first change")
     for vertex, it in cone.arrivals.items():
@@ -92,7 +114,15 @@ def _number(value: float | None, form: str) -> str:
 
 
 def show_fit(job: TrainJob, fit: Fit) -> None:
-    """Print what training came to."""
+    """Print the result of a training.
+
+    Parameters
+    ----------
+    job
+        The job that was run.
+    fit
+        Its result.
+    """
     classes = job.network.output != "identity"
     table = Table("step", "train loss", "test loss")
     if classes:
@@ -137,13 +167,19 @@ def show_fit(job: TrainJob, fit: Fit) -> None:
 
 
 def _wire(stats: Stats) -> str:
-    """Say what went over the wire, and in how much virtual time, if that is what passed."""
+    """Return a text on frames and bytes, and on the virtual time if the run was simulated."""
     sent = f"{stats.frames:,} frames, {stats.bytes:,} bytes"
     return f"virtual time {stats.virtual_time:,.0f}, {sent}" if stats.virtual_time else sent
 
 
 def waited_for(hosts: Mapping[str, HostTime]) -> str:
-    """Say which host the others waited for: the one that was busy most of its time."""
+    """Return a text that names the host with the highest load, for which the others waited.
+
+    Parameters
+    ----------
+    hosts
+        Host → its times; at least one.
+    """
     slowest = max(hosts, key=lambda host: hosts[host].load)
     others = [time.load for host, time in hosts.items() if host != slowest]
     busiest = f"{slowest} was busy {hosts[slowest].load:.0%} of its time"

@@ -1,4 +1,4 @@
-"""The last few checkpoints of training, in a folder."""
+"""The checkpoints of a training in a folder: writing, pruning and finding the last one."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ NAME = re.compile(r"checkpoint-(\d+)\.npz")
 
 
 class CheckpointWriter(Observer):
-    """Writes ``checkpoint-<step>.npz``, and keeps the last ones.
+    """An observer that writes ``checkpoint-<step>.npz`` and keeps the last three files.
 
     Parameters
     ----------
     folder
-        Where.
+        Folder of the files; it must exist.
     pause
-        Seconds between two at least, so that training that is evaluated often is not held up; the
-        last one is written in any case.
+        Least time between two files in seconds; 1 by default. It keeps frequent evaluations from
+        slowing the training. The last checkpoint is always written.
     """
 
     travels = True
@@ -40,7 +40,7 @@ class CheckpointWriter(Observer):
         self._unwritten: Checkpoint | None = None
 
     def reached(self, checkpoint: Checkpoint) -> None:
-        """Write it, if it is time."""
+        """Write the checkpoint, unless the last one was written less than ``pause`` seconds ago."""
         self._unwritten = checkpoint
         if time.monotonic() >= self._next:
             self._write()
@@ -52,7 +52,7 @@ class CheckpointWriter(Observer):
         self._write()
 
     def _write(self) -> None:
-        """Write what has not been; what cannot be ends with a warning, not the training."""
+        """Write the pending checkpoint, if any; a failure is logged and does not end training."""
         checkpoint, self._unwritten = self._unwritten, None
         if checkpoint is None:
             return
@@ -62,7 +62,7 @@ class CheckpointWriter(Observer):
         except WriteError as error:
             LOGGER.warning("%s", error)
             return
-        # Those of later steps are of a training that could not be gone on with.
+        # Files of later steps could not be read when training was resumed; they are left alone.
         earlier = [
             path for step, path in checkpoints(self._folder) if step <= checkpoint.snapshot.step
         ]
@@ -72,15 +72,33 @@ class CheckpointWriter(Observer):
 
 
 def checkpoints(folder: Path) -> list[tuple[int, Path]]:
-    """Return the checkpoints in ``folder`` by step."""
+    """Return the checkpoints in a folder as pairs (step, path), in ascending order of step.
+
+    Parameters
+    ----------
+    folder
+        Folder to look in; it must exist.
+    """
     found = [(match, path) for path in folder.iterdir() if (match := NAME.fullmatch(path.name))]
     return sorted((int(match[1]), path) for match, path in found)
 
 
 def last_checkpoint(folder: Path, sheaf: Sheaf) -> Checkpoint | None:
-    """Return the last one in ``folder`` that is whole; None if there is none.
+    """Return the latest checkpoint in a folder that can be read.
 
-    One that is not is named in a warning, and the one before it is taken.
+    A checkpoint that cannot be read is named in a warning, and the one before it is tried.
+
+    Parameters
+    ----------
+    folder
+        Folder to look in; it must exist.
+    sheaf
+        Sheaf of the network that is trained; a checkpoint of another network cannot be used.
+
+    Returns
+    -------
+    Checkpoint or None
+        The checkpoint; None if the folder has none that can be used.
     """
     found = checkpoints(folder)
     for _, path in reversed(found):

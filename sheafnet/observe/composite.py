@@ -1,4 +1,4 @@
-"""Several observers as one."""
+"""The composite of several observers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from sheafnet.runtime.run_record import Evaluation
 
 
 class CompositeObserver(Observer):
-    """Tells each of ``observers`` in turn."""
+    """An observer that passes every call on to several observers, in order.
+
+    Parameters
+    ----------
+    observers
+        The observers. Reports of progress come at the shortest of their intervals.
+    """
 
     def __init__(self, observers: Iterable[Observer]) -> None:
         self.observers = tuple(observers)

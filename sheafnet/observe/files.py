@@ -1,4 +1,4 @@
-"""Writing small files so that they appear whole."""
+"""Writing of small files so that a reader never sees a part of one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from sheafnet.errors import WriteError
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` at ``path``, or leave what is there.
+    """Write a text file whole; on failure a former file stays as it was.
+
+    Parameters
+    ----------
+    path
+        Path of the file, in a folder that exists. A file that is there is replaced.
+    text
+        Contents, encoded in UTF-8.
 
     Raises
     ------
     WriteError
-        If it cannot be written.
+        If the file cannot be written.
     """
     partial = path.with_name(f".{path.name}.partial")
     try:

@@ -1,4 +1,4 @@
-"""The event log: one JSON object a line, written as it happens."""
+"""The event log: one JSON object a line, written when the event happens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ LOGGER = logging.getLogger("sheafnet")
 
 
 def to_json(value: Any, **options: Any) -> str:
-    """Return ``value`` as standard JSON, which has no NaN and no infinity: they become null."""
+    """Return ``value`` as standard JSON, with null for NaN and infinity, which JSON does not have.
+
+    Parameters
+    ----------
+    value
+        Dicts, lists, tuples, strings, numbers, booleans and None, nested in any way.
+    options
+        Keyword arguments of ``json.dumps``, such as ``indent``.
+    """
     return json.dumps(_finite(value), allow_nan=False, **options)
 
 
@@ -37,10 +45,16 @@ def _finite(value: Any) -> Any:
 
 
 class JsonLines(Observer):
-    """Appends events to a file.
+    """An observer that appends events to a file.
 
-    They are ``run_started``, ``progress``, ``settled`` or ``evaluation``, and ``run_ended``,
-    ``training_ended`` or ``run_failed``; every one has ``event`` and ``time`` (UTC, ISO 8601).
+    The first event is ``run_started``. Then come ``progress`` and, for a stay run, ``settled`` or,
+    in training, ``evaluation``. The last is ``run_ended``, ``training_ended`` or ``run_failed``.
+    Every event has the keys ``event`` and ``time`` (UTC, ISO 8601).
+
+    Parameters
+    ----------
+    path
+        Path of the file. Events are appended to a file that is there.
     """
 
     travels = True
@@ -50,7 +64,7 @@ class JsonLines(Observer):
         self._broken = False
 
     def started(self, problem: Problem) -> None:
-        """Log what is run."""
+        """Log the sheaf, the pinned vertices, the rule and the tolerance."""
         sheaf = problem.sheaf
         self.write(
             "run_started",
@@ -65,7 +79,7 @@ class JsonLines(Observer):
         )
 
     def progressed(self, progress: Progress) -> None:
-        """Log how far the run has come, with the discord of every edge."""
+        """Log rounds, updates, messages, energy, and the discord of every edge."""
         self.write(
             "progress",
             rounds=progress.rounds,
@@ -81,20 +95,20 @@ class JsonLines(Observer):
         )
 
     def settled(self, solution: Solution) -> None:
-        """Log that a run that stays has converged."""
+        """Log that a stay run has converged under its present pins."""
         self._write_solution("settled", solution)
 
     def ended(self, solution: Solution) -> None:
-        """Log how it ended."""
+        """Log the outcome and the result of the run."""
         self._write_solution("run_ended", solution)
 
     def evaluated(self, evaluation: Evaluation) -> None:
-        """Log how good a network in training is."""
+        """Log an evaluation of the network in training."""
         fields = asdict(evaluation)
         self.write("evaluation", elapsed=fields.pop("time"), **fields)
 
     def trained(self, fit: Fit) -> None:
-        """Log how training ended."""
+        """Log the outcome of the training."""
         self.write(
             "training_ended",
             outcome=fit.record.outcome.name,
@@ -103,7 +117,7 @@ class JsonLines(Observer):
         )
 
     def failed(self, error: BaseException) -> None:
-        """Log that the run ended in an error."""
+        """Log the error that ended the run."""
         self.write("run_failed", error=type(error).__name__, message=str(error))
 
     def _write_solution(self, event: str, solution: Solution) -> None:
@@ -119,9 +133,17 @@ class JsonLines(Observer):
         )
 
     def write(self, event: str, **fields: Any) -> None:
-        """Append one event; it is with the system when this returns.
+        """Append one event and pass it to the operating system before returning.
 
-        A log that cannot be written ends with a warning, not with the run.
+        If the file cannot be written, a warning is logged, further events are dropped, and the run
+        goes on.
+
+        Parameters
+        ----------
+        event
+            Name of the event.
+        fields
+            Further keys of the event and their values.
         """
         if self._broken:
             return

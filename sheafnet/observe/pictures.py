@@ -1,4 +1,4 @@
-"""Pictures of runs, as files."""
+"""Plots of light cones, energies and losses, as files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,21 @@ if TYPE_CHECKING:
 
 
 def draw_light_cone(path: Path, cone: LightCone) -> None:
-    """Draw virtual time against graph distance: when the push can have come, and when it did.
+    """Plot the earliest possible and the actual first change of each vertex.
+
+    Horizontal: edges from the pushed vertex. Vertical: virtual time.
+
+    Parameters
+    ----------
+    path
+        Path of the picture; its suffix selects the format, such as ``.svg`` or ``.png``.
+    cone
+        The light cone.
 
     Raises
     ------
     FileError
-        If the file cannot be written.
+        If the file cannot be written, or the format is unknown.
     """
     figure, (axes,) = _axes()
     connected = [it for it in cone.arrivals.values() if it.distance is not None]
@@ -40,19 +49,19 @@ def draw_light_cone(path: Path, cone: LightCone) -> None:
 def draw_energies(
     path: Path, curves: Mapping[str, Sequence[Sequence[tuple[float, float]]]]
 ) -> None:
-    """Draw energy against virtual time, one colour for each name, one line for each curve.
+    """Plot energy against virtual time, one colour for each name, one line for each curve.
 
     Parameters
     ----------
     path
-        Where to; the ending says which format.
+        Path of the picture; its suffix selects the format.
     curves
-        Name → curves of (virtual time, energy).
+        Name → its curves, each a sequence of pairs (virtual time, energy).
 
     Raises
     ------
     FileError
-        If the file cannot be written.
+        If the file cannot be written, or the format is unknown.
     """
     figure, (axes,) = _axes()
     for number, (name, lines) in enumerate(curves.items()):
@@ -68,12 +77,19 @@ def draw_energies(
 
 
 def draw_losses(path: Path, history: Sequence[Evaluation]) -> None:
-    """Draw the loss, and the tension or else the discord by edge, against the step.
+    """Plot the loss, and the tension of every edge or else its discord, against the step.
+
+    Parameters
+    ----------
+    path
+        Path of the picture; its suffix selects the format.
+    history
+        The evaluations of a training, at least one.
 
     Raises
     ------
     FileError
-        If the file cannot be written.
+        If the file cannot be written, or the format is unknown.
     """
     figure, axes = _axes(2)
     steps = [it.step for it in history]
@@ -97,7 +113,8 @@ def draw_losses(path: Path, history: Sequence[Evaluation]) -> None:
 
 
 def _axes(columns: int = 1) -> tuple[Figure, list[Axes]]:
-    # Imported by those who draw: it takes a second.
+    """Return a new figure with its axes side by side."""
+    # Matplotlib takes a second to import, so it is imported only here.
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(3.0 + 4.0 * columns, 4.5), layout="constrained")
@@ -105,10 +122,17 @@ def _axes(columns: int = 1) -> tuple[Figure, list[Axes]]:
 
 
 def _save(figure: Figure, path: Path) -> None:
+    """Write a figure.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written, or the format is unknown.
+    """
     from matplotlib import rc_context  # noqa: PLC0415
 
     try:
-        with rc_context({"svg.hashsalt": "sheafnet"}):  # the same picture is the same file
+        with rc_context({"svg.hashsalt": "sheafnet"}):  # Equal pictures are equal files.
             figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     except (OSError, ValueError) as error:
         raise FileError(f"{path}: cannot be drawn ({error})") from error

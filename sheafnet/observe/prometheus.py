@@ -1,7 +1,7 @@
-"""Prometheus metrics of a run, served while it goes on.
+"""Prometheus metrics of a run, served over HTTP while the run goes on.
 
-Every scrape is answered from the last progress, so that an update costs one assignment. A run
-has a registry and a server of its own; its series are gone when it is over.
+Every scrape is computed from the last report of progress, so that a report costs one assignment.
+Each run has its own registry and server; its series end with the run.
 """
 
 from __future__ import annotations
@@ -57,21 +57,21 @@ METRICS: Mapping[str, tuple[str, ...]] = {
     "sheafnet_map_update_norm": ("edge",),
     "sheafnet_inactive_units": ("layer",),
 }
-"""Every exported metric and its labels."""
+"""Name of every exported metric → names of its labels."""
 
 MOST_SERIES = 2000
 ANYWHERE = ("", "0.0.0.0", "::")
 Rows: TypeAlias = Mapping[tuple[str, ...], float]
 
 OTHER = "other"
-"""Stands for the layer of what is in none."""
+"""Label ``layer`` of an edge or vertex whose name does not belong to a layer."""
 
 _BOUNDS = [*(str(float(2**n - 1)) for n in range(STALENESS_CLASSES - 1)), "+Inf"]
 
 
 @dataclass(frozen=True)
 class Names:
-    """What the labels of a sheaf are.
+    """The labels of the edges and vertices of a sheaf.
 
     Attributes
     ----------
@@ -89,7 +89,16 @@ class Names:
 
     @classmethod
     def of(cls, problem: Problem, most: int) -> Names:
-        """Return edges and vertices under their own names, or by layer where they are too many."""
+        """Return labels by name, or by layer with a warning if there would be too many series.
+
+        Parameters
+        ----------
+        problem
+            The problem, with the sheaf.
+        most
+            Largest number of series for labels by name, counting four for each edge and two for
+            each vertex.
+        """
         sheaf = problem.sheaf
         tails = {edge.name: edge.tail for edge in sheaf.edges}
         if 4 * len(sheaf.edges) + 2 * len(sheaf.vertices) <= most:
@@ -107,22 +116,26 @@ class Names:
 
 
 class Metrics(Observer):
-    """Serves the metrics of a run over HTTP.
+    """An observer that serves the metrics of a run over HTTP.
 
     Parameters
     ----------
     port
-        To listen on; 0 takes any that is free.
+        TCP port to listen on, from 0 to 65535; 0 takes any free port.
     address
-        To listen at; only this machine can reach the default.
+        Address to listen at. The default, ``"127.0.0.1"``, can be reached from this machine only;
+        ``"0.0.0.0"`` can be reached from others.
     linger
-        Seconds for which the last values stay up after the end of the run, for one more scrape.
+        Seconds for which the last values stay available after the end of the run, for one more
+        scrape; 0 by default.
     targets
-        Where to write the Prometheus file-based discovery file, which goes with the series.
+        Paths at which to write a file for Prometheus's file-based service discovery while the
+        metrics are served; none by default.
     run
-        Name of the run, in that file.
+        Name of the run, the label ``run`` in that file; empty by default.
     most_series
-        Above about this many series, edges and vertices are summed by layer.
+        Approximate number of series, at least 1, above which edges and vertices of a layer share
+        a label: discord and counts are then sums, stationarity is a maximum. 2,000 by default.
     """
 
     travels = True
@@ -147,12 +160,14 @@ class Metrics(Observer):
         self._server: tuple[WSGIServer, threading.Thread] | None = None
 
     def started(self, problem: Problem) -> None:
-        """Begin to listen.
+        """Begin to listen, and write the discovery files.
 
         Raises
         ------
         InputError
-            If the port or the address cannot be had.
+            If the port or the address is not available.
+        WriteError
+            If a discovery file cannot be written.
         """
         self._latest = _Latest(Names.of(problem, self._most_series), problem.learns)
         registry = CollectorRegistry()
@@ -171,17 +186,17 @@ class Metrics(Observer):
             write_text(path, to_json([entry], indent=2) + "\n")
 
     def progressed(self, progress: Progress) -> None:
-        """Show this from now on."""
+        """Keep the report, from which scrapes are answered."""
         if self._latest is not None:
             self._latest.progress, self._latest.solution = progress, None
 
     def settled(self, solution: Solution) -> None:
-        """Show this until the run goes on."""
+        """Keep the solution of a stay run until the next report of progress."""
         if self._latest is not None:
             self._latest.solution = solution
 
     def ended(self, solution: Solution) -> None:
-        """Show the end, for as long as it lingers."""
+        """Keep the solution for ``linger`` seconds, then stop listening."""
         if self._latest is not None:
             self._latest.solution = solution
         self._lingered()
@@ -192,12 +207,12 @@ class Metrics(Observer):
         self._close()
 
     def evaluated(self, evaluation: Evaluation) -> None:
-        """Show this from now on."""
+        """Keep the evaluation, from which scrapes are answered."""
         if self._latest is not None:
             self._latest.evaluation = evaluation
 
     def trained(self, fit: Fit) -> None:  # noqa: ARG002
-        """Show the end, for as long as it lingers."""
+        """Keep the last values for ``linger`` seconds, then stop listening."""
         self._lingered()
 
     def failed(self, error: BaseException) -> None:  # noqa: ARG002
@@ -215,9 +230,9 @@ class Metrics(Observer):
             path.unlink(missing_ok=True)
 
 
-@dataclass(eq=False)  # a registry keeps it by identity
+@dataclass(eq=False)  # A registry hashes its collectors.
 class _Latest(Collector):
-    """What a scrape is answered from."""
+    """The collector that answers a scrape, and the latest reports that it answers from."""
 
     names: Names
     learns: bool
@@ -246,7 +261,7 @@ class _Latest(Collector):
             "Mean over the batch of ‖r‖².",
             _grouped(now.discord, lambda e: (names.edge[e], *edge_operation(e)), sum),
         )
-        if self.learns:  # nothing is to come to rest
+        if self.learns:  # No vertex has to become stationary.
             return
         forces = now.stationarity_by_vertex if isinstance(now, Solution) else now.stationarity
         yield _gauge(
@@ -301,6 +316,7 @@ class _Latest(Collector):
 
 
 def _gauge(name: str, text: str, rows: Rows) -> Metric:
+    """Return a gauge with a help text and a value for each tuple of label values."""
     name = f"sheafnet_{name}"
     family = GaugeMetricFamily(name, text, labels=METRICS[name])
     for labels, value in rows.items():
@@ -309,6 +325,7 @@ def _gauge(name: str, text: str, rows: Rows) -> Metric:
 
 
 def _counter(name: str, text: str, rows: Rows) -> Metric:
+    """Return a counter with a help text and a value for each tuple of label values."""
     name = f"sheafnet_{name}"
     family = CounterMetricFamily(name, text, labels=METRICS[f"{name}_total"])
     for labels, value in rows.items():
@@ -321,6 +338,7 @@ def _grouped(
     label: Callable[[str], tuple[str, ...]],
     join: Callable[[Iterable[float]], float],
 ) -> Rows:
+    """Return the values that have the same labels joined into one."""
     groups: dict[tuple[str, ...], list[float]] = {}
     for name, value in values.items():
         groups.setdefault(label(name), []).append(value)

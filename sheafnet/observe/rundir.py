@@ -1,4 +1,4 @@
-"""The run directory: what a run leaves on disk."""
+"""The run directory: the files that a run leaves on disk."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ TRACE = "trace.txt"
 
 
 class RunDirectory:
-    """A directory of its own for one run.
+    """The directory of one run.
 
-    Holds ``config.yaml`` (resolved), ``events.jsonl``, ``network.npz``, ``cochain.npz`` and
-    ``result.json``, in the order in which they appear, and ``trace.txt`` if it was wanted. Training
-    adds the last few ``checkpoint-<step>.npz``, and leaves the network that it began with as
-    ``initial.npz``.
-    While metrics are served, ``targets.json`` tells Prometheus where; the same lies beside the
-    directory as ``<name>.targets.json``, since Prometheus looks through the files of a folder, but
-    not through its folders.
+    It holds ``config.yaml`` (resolved), ``network.npz``, ``events.jsonl``, ``cochain.npz`` and
+    ``result.json``, in the order in which they appear, and ``trace.txt`` if a trace was asked for.
+    Training adds the last three ``checkpoint-<step>.npz``, and keeps the network that it began with
+    as ``initial.npz``.
+    While metrics are served, ``targets.json`` has their address for Prometheus. The file
+    ``<name>.targets.json`` beside the directory has the same contents, since Prometheus reads the
+    files of a folder but not of the folders in it.
 
     Parameters
     ----------
     path
-        Where; it must not exist yet, or be empty.
+        Path of the directory, which is created. It must be empty if it exists.
     again
-        Whether it is that of a run that goes on.
+        True for the existing directory of a run that is resumed; False by default.
 
     Raises
     ------
     FileError
-        If there is something at ``path`` already, or it cannot be made.
+        If the directory is not empty, cannot be created or read, or with ``again`` has no
+        ``config.yaml``.
     """
 
     def __init__(self, path: Path, *, again: bool = False) -> None:
@@ -60,7 +61,22 @@ class RunDirectory:
 
     @classmethod
     def next_in(cls, parent: Path, stem: str) -> RunDirectory:
-        """Make ``parent/stem-1``, or with the first number that is free."""
+        """Create ``parent/stem-1``, or the directory with the first number that is not taken.
+
+        Parameters
+        ----------
+        parent
+            Folder of the run directories, which is created if it does not exist.
+        stem
+            First part of the name.
+
+        Raises
+        ------
+        FileError
+            If the directory cannot be created.
+        AssertionError
+            If the endless loop over numbers ended, which cannot happen.
+        """
         for number in count(1):
             path = parent / f"{stem}-{number}"
             try:
@@ -73,14 +89,38 @@ class RunDirectory:
         raise AssertionError("count() does not end")
 
     def write_inputs(self, config: str, network: ReluNetwork | None) -> None:
-        """Write the resolved configuration and the network, if it has one, before the run."""
+        """Write the resolved configuration and the network, before the run.
+
+        Parameters
+        ----------
+        config
+            The configuration as YAML.
+        network
+            The network; None if the sheaf is not that of a network.
+
+        Raises
+        ------
+        WriteError
+            If a file cannot be written.
+        """
         write_text(self.path / "config.yaml", config)
         if network is not None:
             network.save(self.path / "network.npz")
 
     @contextlib.contextmanager
     def tracing(self, wanted: bool) -> Iterator[Callable[[str], None] | None]:
-        """Give what takes the lines of ``trace.txt``; None if the trace is not wanted."""
+        """Return a context with a function that appends a line to ``trace.txt``.
+
+        Parameters
+        ----------
+        wanted
+            Whether to keep the trace; if False, the context has None and there is no file.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
         if not wanted:
             yield None
             return
@@ -88,7 +128,22 @@ class RunDirectory:
             yield lambda line: print(line, file=stream)
 
     def write_fit(self, fit: Fit, result: dict[str, Any]) -> None:
-        """Write the network that was trained, its last stalks and ``result.json``."""
+        """Write the trained network, its last stalks and ``result.json``, in this order.
+
+        Parameters
+        ----------
+        fit
+            The result of the training.
+        result
+            The contents of ``result.json``.
+
+        Raises
+        ------
+        WriteError
+            If a file cannot be written.
+        OSError
+            If the network at the start cannot be renamed to ``initial.npz``.
+        """
         network = self.path / "network.npz"
         if not (self.path / "initial.npz").exists():
             network.replace(self.path / "initial.npz")
@@ -97,6 +152,19 @@ class RunDirectory:
         write_text(self.path / "result.json", to_json(result, indent=2) + "\n")
 
     def write_result(self, solution: Solution, result: dict[str, Any]) -> None:
-        """Write the cochain and ``result.json``, which appears last and whole."""
+        """Write the cochain and ``result.json``, in this order.
+
+        Parameters
+        ----------
+        solution
+            The result of the run.
+        result
+            The contents of ``result.json``.
+
+        Raises
+        ------
+        WriteError
+            If a file cannot be written.
+        """
         solution.cochain.save(self.path / "cochain.npz")
         write_text(self.path / "result.json", to_json(result, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""A progress line on a terminal."""
+"""The progress line on a terminal."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from sheafnet.runtime.run_record import Evaluation
 
 
 class ProgressLine(Observer):
-    """Shows how far a job has come while it goes on, and then disappears.
+    """An observer that shows a progress line while a job runs and removes it at the end.
 
-    The bar is the share of the way from the first stationarity down to the tolerance, on a
-    logarithmic scale, along which the heat flow moves evenly; of the steps, in training that has
-    any, and of the rounds in training that has none.
+    For inference the bar shows log(s₀/s) / log(s₀/tolerance), where s is the present stationarity
+    and s₀ the first: under the heat flow s falls exponentially, so that the bar moves evenly. For
+    training it shows the share of steps done or, under a rule without steps, of rounds.
+
+    Parameters
+    ----------
+    console
+        Console of rich to draw on.
     """
 
     def __init__(self, console: Console) -> None:
@@ -37,12 +42,12 @@ class ProgressLine(Observer):
         self._problem: Problem | None = None
 
     def started(self, problem: Problem) -> None:
-        """Show the line."""
+        """Begin to draw the line."""
         self._problem = problem
         self._bar.start()
 
     def progressed(self, progress: Progress) -> None:
-        """Bring the line up to date."""
+        """Update the bar, the number of rounds and the text."""
         problem = self._problem
         if problem is None:
             return
@@ -65,24 +70,24 @@ class ProgressLine(Observer):
         )
 
     def evaluated(self, evaluation: Evaluation) -> None:
-        """Show the loss."""
+        """Show the training loss, and the test loss if there is one."""
         text = f"loss {evaluation.train.loss:.4g}"
         if evaluation.test is not None:
             text += f", {evaluation.test.loss:.4g} on other samples"
         self._bar.update(self._task, text=text)
 
     def trained(self, fit: Fit) -> None:  # noqa: ARG002
-        """Take the line away."""
+        """Remove the line."""
         self.close()
 
     def ended(self, solution: Solution) -> None:  # noqa: ARG002
-        """Take the line away."""
+        """Remove the line."""
         self.close()
 
     def failed(self, error: BaseException) -> None:  # noqa: ARG002
-        """Take the line away."""
+        """Remove the line."""
         self.close()
 
     def close(self) -> None:
-        """Take the line away."""
+        """Remove the line from the terminal."""
         self._bar.stop()
