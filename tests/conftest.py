@@ -1,4 +1,4 @@
-"""What tests of all parts share: one Ray for the whole run."""
+"""Fixtures and markers of the whole test suite, which shares one Ray."""
 
 from __future__ import annotations
 
@@ -15,23 +15,29 @@ from sheafnet.errors import ClusterError
 from sheafnet.runtime.cluster.cluster import WarmCluster
 from tests.support.compiled import outdated
 
-# How long an example takes says nothing of whether it is right.
+# The time that an example takes does not say whether it is right.
 settings.register_profile("sheafnet", deadline=None)
 settings.load_profile("sheafnet")
 
 
 PROCESSES = ("tests/runtime/cluster/", "tests/deploy/test_job.py", "tests/observe/")
-"""Where tests start processes of their own and wait for them."""
+"""Files whose tests start processes of their own and wait for them."""
 
 ABOUT_SOURCES = ("tests/project/test_vocabulary.py",)
-"""Where a test is named for a file that it reads."""
+"""Files whose tests bear the name of a file that they read, and start no process for it."""
 
 OWN_RAY = ("tests/runtime/cluster/test_lifecycle.py", "tests/deploy/test_job.py")
-"""Where a Ray starts and ends. They come first, while there is no other."""
+"""Files whose tests start and stop a Ray of their own. They run first, before the shared Ray."""
 
 
 def pytest_sessionstart() -> None:
-    """Refuse to test what is not what the sources say."""
+    """Check that no compiled module is older than its source.
+
+    Raises
+    ------
+    pytest.UsageError
+        If a source was changed since it was compiled.
+    """
     if stale := outdated():
         raise pytest.UsageError(
             f"{stale[0]} has been changed since it was compiled: compile again, or remove what is "
@@ -41,7 +47,10 @@ def pytest_sessionstart() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all that wants the machine for itself: it needs Ray, or waits for others."""
+    """Mark the tests that need the machine for themselves, and put those with their own Ray first.
+
+    They need Ray, or wait for other processes.
+    """
     for item in items:
         file, _, test = item.nodeid.partition("::")
         if file.startswith(PROCESSES) or ("cluster" in test and file not in ABOUT_SOURCES):
@@ -51,14 +60,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """A folder whose path leaves room for those of sockets, unlike ``tmp_path``."""
+    """A folder with a short path, as the length of a socket's path is limited."""
     with tempfile.TemporaryDirectory(prefix="sf-", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 
 @pytest.fixture(scope="session")
 def warm_cluster() -> Iterator[WarmCluster]:
-    """Ray, started once, and once again if the first start fails, with actors that are kept."""
+    """Ray with actors that are kept from test to test; its start is tried twice."""
     with contextlib.ExitStack() as stack:
         try:
             warm = stack.enter_context(sn.Cluster().warm())

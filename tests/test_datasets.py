@@ -1,4 +1,4 @@
-"""The paper's four tasks."""
+"""The four tasks of Bosca & Ghrist 2026."""
 
 from __future__ import annotations
 

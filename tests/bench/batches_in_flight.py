@@ -1,15 +1,19 @@
-"""Several batches in flight: what it gains, what it costs, and what is kept for it.
+"""The gain, the cost and the memory of several batches in flight.
 
     OPENBLAS_NUM_THREADS=1 python -m tests.bench.batches_in_flight [simulator|cluster|memory] …
 
-*simulator*, *cluster*: 64-32-32-32-32-32-32-32-10, eight affine layers, on the digits, with F = 1,
-2, 4 and 8 batches of 64 in flight: batches per unit of virtual time, by layer, with a latency of
-one update time; and per second on Ray, with four hosts of two layers each, in turns. Beside it the
-loss on the training split and the accuracy on the test split after the same number of steps.
+Both of the first two train 64-32-32-32-32-32-32-32-10, eight affine layers, on the digits, with
+F = 1, 2, 4 and 8 batches of 64 samples in flight. They print the speed, and beside it the loss on
+the training split and the accuracy on the test split after the same number of steps.
 
-*memory*: arrays that each host of the simulator holds over 5,000 batches, beside those of F batches
-of its own stalks. What does not depend on the batches is left out: maps, what optimisers know, and
-the data at the ends.
+*simulator*: batches per unit of virtual time, with a host for each layer and a latency of one
+update time.
+
+*cluster*: batches per second on Ray, with four hosts of two layers each; values of F take turns.
+
+*memory*: the size of the arrays that each host of the simulator holds in the course of 5,000
+batches, relative to F batches of its own stalks. Arrays that do not depend on batches are left
+out: maps, the state of optimisers, and the data at both ends.
 """
 
 from __future__ import annotations
@@ -51,7 +55,8 @@ OPTIMISERS = {
     "kron": sn.Kron(0.03, "cosine", warmup=30, damping=3e-4, momentum=0.0),
     "adam": sn.Adam(0.003, "cosine", warmup=30, beta1=0.5),
 }
-"""The best of three rates each, for F = 1, and without momentum, which delays even more."""
+"""For each optimiser the best of three rates at F = 1, with little or no momentum, since momentum
+delays gradients further."""
 
 
 def fit(
@@ -63,7 +68,7 @@ def fit(
     every: int | None = None,
     observer: sn.Observer | None = None,
 ) -> sn.Fit:
-    """Train on the digits."""
+    """Train the deep network on the digits and return the result."""
     data = digits()
     net = sn.ReluNetwork.random(WIDTHS, 0, "softmax")
     return sn.train(
@@ -75,13 +80,13 @@ def fit(
 
 
 def simulated() -> None:
-    """Print batches per unit of virtual time, and what comes of them."""
+    """Print batches per unit of virtual time, with the loss and the accuracy after training."""
     print("| F | batches per 100 update times | times F = 1 | kron | adam |")
     print("|---|---|---|---|---|")
     alone = 0.0
     for batches_in_flight in IN_FLIGHT:
         found = fit(batches_in_flight, sn.Simulator(latency=sn.Constant(1.0)))
-        other = fit(batches_in_flight, optimiser="adam")  # the same steps, wherever it runs
+        other = fit(batches_in_flight, optimiser="adam")  # every runtime takes the same steps
         rate = 100.0 * found.history[-1].step / found.stats.virtual_time
         alone = alone or rate
         row = (f"{rate:.2f}", f"{rate / alone:.2f}", _end(found), _end(other))
@@ -89,7 +94,7 @@ def simulated() -> None:
 
 
 def on_ray() -> None:
-    """Print batches per second, and what comes of them."""
+    """Print batches per second, with the loss and the accuracy after training."""
     from sheafnet.runtime.cluster import environment
 
     environment.stay_offline()
@@ -123,7 +128,7 @@ def _end(found: sn.Fit) -> str:
 
 
 class Scales(sn.Observer):
-    """Weighs the hosts of a simulated run at every checkpoint."""
+    """An observer that measures the memory of the hosts of a simulated run at every checkpoint."""
 
     def __init__(self) -> None:
         self.weights: list[dict[str, int]] = []
@@ -133,12 +138,12 @@ class Scales(sn.Observer):
         self.weights.append({host.name: batch_bytes(host) for host in hosts})
 
     def of(self, host: str) -> list[int]:
-        """Return what was found of one host, in bytes."""
+        """Return the measured sizes of one host, in bytes."""
         return [weights[host] for weights in self.weights]
 
 
 def batch_bytes(host: Host) -> int:
-    """Return the bytes of all arrays that a host holds of batches."""
+    """Return the bytes of all arrays of a host that belong to batches."""
     arrays = {id(array): array for array in held(host) if array.shape[-1:] == (BATCH,)}
     return sum(array.nbytes for array in arrays.values())
 
@@ -160,7 +165,7 @@ def held(root: object) -> Iterator[Array]:
 
 
 def memory() -> None:
-    """Print what the host holds that holds most, in F batches of its stalks."""
+    """Print the memory of the host that holds most, in units of F batches of its stalks."""
     print("| F | host | F batches of its stalks | held: first tenth, last tenth, most | ratio |")
     print("|---|---|---|---|---|")
     per_epoch = len(digits().labels) / BATCH

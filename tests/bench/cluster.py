@@ -2,12 +2,14 @@
 
     python -m tests.bench.cluster
 
-1. Start-up by phase.
-2. Updates by vertex on 64-32-32-10 and on a net of ten hidden layers, and the memory of every
+It prints:
+
+1. The seconds of start-up, by phase.
+2. Updates of each vertex on 64-32-32-10 and on a net of ten hidden layers, and the memory of each
    process over 10,000 updates.
-3. Frames a second between two hosts beside a bare pair of Ray actors that exchange frames of the
-   same size with the same window, in many short turns: the bare pair alone varies twofold within
-   a minute. Every frame of ours follows an update.
+3. Frames a second between two hosts, beside a bare pair of Ray actors that exchange frames of the
+   same size with the same window. The two take many short turns, because the rate of the bare pair
+   alone varies twofold within a minute. A host of ours does an update before each frame.
 """
 
 from __future__ import annotations
@@ -42,11 +44,11 @@ SECONDS = 1.5
 TURNS = 12
 
 SETTLED = 8
-"""Reports after which two hosts have come to a steady exchange."""
+"""Number of reports after which two hosts exchange frames at a steady rate."""
 
 
 class Recorder(sn.Observer):
-    """Keeps every progress with its time, and ends the run when it has seen enough."""
+    """An observer that keeps every report with its time, and ends the run after enough of them."""
 
     def __init__(self, enough: Callable[[sn.Progress], bool]) -> None:
         self.enough = enough
@@ -127,7 +129,7 @@ def resident(pid: int) -> int:
 
 @dataclass(frozen=True)
 class Drifting(sn.Heat):
-    """Heat that never comes to rest, so that every update has something to say."""
+    """Heat that never becomes stationary, so that every update sends a message."""
 
     def start(self, star: Star) -> Program:
         return _Drifting(super().start(star))
@@ -156,19 +158,19 @@ class Bare:
         self.received = 0
 
     def bind(self, peer: Any, frame: bytes, window: int) -> None:
-        """Begin, with so many frames on their way."""
+        """Begin by sending ``window`` frames to ``peer``."""
         threading.Thread(target=self.live, args=(peer, frame, window), daemon=True).start()
 
     def push(self, data: bytes) -> None:
-        """Take a frame."""
+        """Receive a frame."""
         self.mail.put(data)
 
     def count(self) -> int:
-        """Return how many came."""
+        """Return the number of frames received."""
         return self.received
 
     def live(self, peer: Any, frame: bytes, window: int) -> None:
-        """Send a frame for each that comes."""
+        """Send a frame for each frame that arrives."""
         send = peer.push.options(num_returns=0).remote
         for _ in range(window):
             send(frame)
@@ -179,10 +181,10 @@ class Bare:
 
 
 def bare_rate(size: int, window: int) -> float:
-    """Return the frames a second that a bare pair exchanges, with the options that ours has.
+    """Return the frames a second that a bare pair of actors exchanges, with our Ray options.
 
-    A frame acknowledges the one that it answers, so with so many frames going around neither
-    side ever has more unacknowledged ones on their way.
+    A frame acknowledges the one that it answers. With ``window`` frames in circulation neither
+    side therefore has more than ``window`` unacknowledged frames in flight.
     """
     actor = ray.remote(Bare).options(num_cpus=0, enable_task_events=False)
     pair: list[Any] = [actor.remote(), actor.remote()]
@@ -203,7 +205,7 @@ def bare_rate(size: int, window: int) -> float:
 
 
 def our_rate(size: int, cluster: WarmCluster) -> tuple[float, float]:
-    """Return the frames with news a second, and updates for each of them."""
+    """Return the frames with messages a second, and the updates per such frame."""
     same, rows = sn.Identity(), size // 8
     pair = sn.Sheaf({"z1": rows, "a1": rows}, [sn.Edge("activation_1", "z1", "a1",
                                                        sn.ReluGate(), same)])  # fmt: skip
@@ -219,7 +221,7 @@ def our_rate(size: int, cluster: WarmCluster) -> tuple[float, float]:
 
 
 def frames() -> None:
-    """Print our rate beside the bare one."""
+    """Print the frame rate of our hosts beside that of the bare pair."""
     for size in (2**10, 2**16, 2**20):
         for window in (1, 2):
             ours, bare, each = [], [bare_rate(size, window)], []

@@ -2,16 +2,17 @@
 
     python -m tests.bench.compare OLD NEW
 
-runs the same work with the sheafnet in the folder OLD and with that in NEW, seven times each, every
-time in a process of its own, which repeats the work and keeps the best: what else runs on the
-machine only ever takes time. Prints the medians of the seven and their ratio, NEW to OLD:
+runs the same work with the sheafnet in the folder OLD and with the one in NEW, seven times each.
+Each run is a process of its own, which repeats the work and keeps the fastest repetition, since
+other programs on the machine can only slow it down. It prints the median of the seven for both, and
+the ratio of NEW to OLD, of:
 
 - updates a second of the simulator, `heat` by layer and by vertex with batch 1;
 - rounds a second in lockstep, `heat` with batch 1;
 - steps a second of training in lockstep, `nudged` with Adam.
 
-Where a tree is compiled in place, the compiled modules are measured. The work uses public names
-only, and of those the ones that both trees have.
+If a tree is compiled in place, its compiled modules are measured. The work uses only public names
+that both trees have.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ NEVER = 1e-300
 
 
 def simulated(placement: str) -> float:
-    """Return updates a second."""
+    """Return the vertex updates a second of the simulator, with hosts by ``placement``."""
     simulator = sn.Simulator(placement=placement)  # type: ignore[arg-type]
     stats = relaxed(simulator, sn.Stop(NEVER, 10**9, max_time=800.0))
     return stats.updates / stats.wall_time
 
 
 def in_lockstep() -> float:
-    """Return rounds a second."""
+    """Return the rounds a second of lockstep."""
     stats = relaxed(sn.Lockstep(), sn.Stop(NEVER, 1500))
     return stats.rounds / stats.wall_time
 
@@ -57,7 +58,7 @@ def relaxed(runtime: sn.Simulator | sn.Lockstep, stop: sn.Stop) -> sn.Stats:
 
 
 def trained() -> float:
-    """Return steps a second."""
+    """Return the steps a second of training in lockstep."""
     rng = np.random.default_rng(0)
     x, labels = rng.standard_normal((64, 640)), rng.integers(0, 10, 640)
     net = sn.ReluNetwork.random(WIDTHS, seed=0, output="softmax")
@@ -74,7 +75,7 @@ WORK: dict[str, Callable[[], float]] = {
 
 
 def speeds_of(tree: Path) -> dict[str, float]:
-    """Return the speeds of the sheafnet in a folder."""
+    """Return the speeds of the sheafnet in the folder ``tree``, by kind of work."""
     done = subprocess.run(
         [sys.executable, __file__, "--measure"],
         env={**os.environ, "PYTHONPATH": str(tree.resolve()), "OPENBLAS_NUM_THREADS": "1"},
@@ -87,7 +88,7 @@ def speeds_of(tree: Path) -> dict[str, float]:
 
 
 def main(old: str, new: str) -> None:
-    """Print the medians of both and their ratios."""
+    """Print the medians of both trees and their ratios."""
     trees = {"old": Path(old), "new": Path(new)}
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in trees}
     for _ in range(TURNS):

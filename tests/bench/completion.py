@@ -1,16 +1,17 @@
-"""Digits completed and told apart from their upper half.
+"""Digits completed and classified from their upper halves.
 
     OPENBLAS_NUM_THREADS=1 python -m tests.bench.completion [--out FILE.png]
 
-The upper half of every test image is held, the hidden pixels are pulled with strength 0.1 to the
-mean image of the training part, and the class is held at each of the ten in turn. Each run begins
-at the forward pass and lets the hidden pixels go where the energy is lowest, the cross-entropy of
-the class and the pull counted. Prints how often the class of the lowest energy is the right one,
-beside how often the forward pass is right on the upper half with the mean below, and on whole
-images. With ``--out`` draws the completions of the first image of some classes.
+Of every test image the upper half is held, the hidden pixels are pulled with strength 0.1 to the
+mean image of the training split, and the output is held at each of the ten classes in turn. Each
+run starts at the forward pass and minimises the energy, which includes the cross-entropy of the
+class and the soft pin of the hidden pixels. It prints how often the class with the lowest energy is
+the right one; and for comparison how often the forward pass is right on the upper half with the
+mean image below, and on whole images. With ``--out`` it draws the completions of the first image of
+some classes.
 
-The rule is ``sor``, to a stationarity of 1e-4: energies are then within 1e-5 of where they end.
-``prox`` needs some twenty times the rounds for it.
+The rule is ``sor``, with a stationarity of 1e-4, at which energies are within 1e-5 of their final
+values. ``prox`` needs about twenty times as many rounds.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ HIDDEN = range(32, 64)
 STRENGTH = 0.1
 STOP = sn.Stop(stationarity=1e-4)
 ROWS = (0, 2, 3, 4, 5, 6, 7, 9)
-"""Classes of which the picture has an image."""
+"""Classes that the picture shows, with one image each."""
 
 
 class Digits(NamedTuple):
@@ -56,7 +57,7 @@ def digits() -> Digits:
 
 
 def complete(given: Digits, label: int) -> tuple[Array, Array, sn.Solution]:
-    """Return all images completed as if they were of one class, and the energy of each."""
+    """Return all images, completed with the output held at ``label``, and the energy of each."""
     pins = [
         sn.Pin("a0", given.images[SEEN], SEEN),
         sn.Pin("a0", given.mean[HIDDEN], HIDDEN, STRENGTH),
@@ -75,12 +76,12 @@ def half_with_mean(given: Digits) -> Array:
 
 
 def accuracy(given: Digits, scores: Array) -> float:
-    """Return how often the highest score is that of the right class."""
+    """Return the share of images whose highest score is that of the right class."""
     return float(np.mean(scores.argmax(axis=0) == given.labels))
 
 
 def draw(given: Digits, completed: Array, winners: Array, path: Path) -> None:
-    """Write a picture: the image, what was seen of it, and what was made of that."""
+    """Write a picture of some images, their upper halves and their completions."""
     samples = [int(np.flatnonzero(given.labels == label)[0]) for label in ROWS]
     columns = (
         ("image", given.images),
@@ -107,7 +108,7 @@ def draw(given: Digits, completed: Array, winners: Array, path: Path) -> None:
 
 
 def main() -> None:
-    """Complete all images as all classes; print what came of it."""
+    """Complete all images with each class and print the accuracies."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, metavar="FILE.png", help="where to draw")
     out = parser.parse_args().out

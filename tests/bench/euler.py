@@ -1,4 +1,4 @@
-"""The explicit Euler loop in bare NumPy: one synchronous process that sees everything."""
+"""The explicit Euler loop in bare NumPy: one synchronous process with access to all stalks."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from sheafnet.core.arrays import Array
 class Euler:
     """x ← x − dt ∇E for all stalks at once, the input pinned (Bosca & Ghrist 2026, α = 1).
 
-    Written for speed: the stalks z of all layers lie in one array and the stalks a in another,
-    only the products with the weights go layer by layer, everything is done in place but an
-    output activation, and nothing is checked on the way.
+    Written for speed: one array holds the stalks z of all layers and another the stalks a, only the
+    products with the weights are computed layer by layer, all operations except an output
+    activation are in place, and nothing is checked.
 
     Parameters
     ----------
     network
         The network.
     start
-        Where to start; its a0 is pinned.
+        The cochain at the start; its a0 is pinned.
     dt
-        The step.
+        The Euler step, positive.
     """
 
     def __init__(self, network: sn.ReluNetwork, start: sn.Cochain, dt: float) -> None:
@@ -43,7 +43,7 @@ class Euler:
         self._first = network.weights[0] @ start["a0"] + network.biases[0][:, None]
 
     def advance(self, rounds: int) -> None:
-        """Do so many rounds."""
+        """Compute ``rounds`` Euler steps."""
         z, a, dt, biases, output = self._z, self._a, self._dt, self._biases, self._output
         hidden, first = self._hidden, len(self._first)
         into, residual, gap = np.empty_like(z), np.empty_like(z), np.empty_like(a)
@@ -87,12 +87,12 @@ class Euler:
 
 
 def _rows(widths: Sequence[int]) -> list[slice]:
-    """Return where arrays of these heights lie, one upon the other."""
+    """Return the row slices of arrays with these heights, stacked in one array."""
     return [slice(*ends) for ends in pairwise(accumulate(widths, initial=0))]
 
 
 Pull = Callable[[Array], Array]
-"""Dφᵀ, at some z."""
+"""The map y ↦ Dφ(z)ᵀ y for some z."""
 
 
 def _sigmoid(z: Array) -> tuple[Array, Pull]:

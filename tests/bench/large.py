@@ -3,10 +3,11 @@
     pip install torch==2.13.0
     python -m tests.bench.large
 
-784-128-64-10, 4,000 samples, batches of 64, ten epochs of Adam 0.001, in both precisions, with as
-many BLAS threads as processors and with one, in a process of their own each. Prints seconds of the
-clock (median, least and most of ``REPETITIONS``, in turns), the ratio, and the losses at the end.
-The samples are ten prototypes under noise: it is the arithmetic that counts here.
+The network is 784-128-64-10, with 4,000 samples, batches of 64 and ten epochs of Adam at rate
+0.001. Both precisions are measured with one BLAS thread and with as many as there are processors,
+each in a process of its own. It prints wall-clock seconds (median, least and most of
+``REPETITIONS``, in turns), their ratio, and the final losses. The samples are ten prototypes with
+noise, since only the amount of arithmetic matters here.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ PRECISIONS = ("float32", "float64")
 
 
 class Trained(NamedTuple):
-    """How long it took, and the loss at the end."""
+    """The seconds of a training and its final loss."""
 
     seconds: float
     loss: float
@@ -50,7 +51,7 @@ def samples() -> tuple[Array, Any]:
 
 
 def ours(net: sn.ReluNetwork, precision: str) -> Trained:
-    """Train by tensions, and look at the end of each epoch."""
+    """Train by tensions, with an evaluation at the end of each epoch."""
     x, labels = samples()
     single = net.astype(precision)
     began = time.perf_counter()
@@ -62,7 +63,7 @@ def ours(net: sn.ReluNetwork, precision: str) -> Trained:
 
 
 def theirs(net: sn.ReluNetwork, precision: str) -> Trained:
-    """Train with PyTorch, and look at the end of each epoch."""
+    """Train with PyTorch, with an evaluation at the end of each epoch."""
     import torch
 
     x, labels = samples()
@@ -84,7 +85,7 @@ def theirs(net: sn.ReluNetwork, precision: str) -> Trained:
 
 
 def compare(threads: int) -> None:
-    """Print a row for each precision."""
+    """Print a row of the table for each precision."""
     import torch
 
     torch.set_num_threads(threads)

@@ -2,10 +2,10 @@
 
     python -m tests.bench.lockstep_heat
 
-Both relax the same network with the input pinned, with the step 0.99/d of each vertex. The
-bare loop knows the whole network, computes every projection, residual, force and step once a
-round, and the largest force for the stop condition; like the vertices, it computes the
-projection of the pinned input once. Prints the median ratio of interleaved repetitions.
+Both relax the same network with the input pinned, each vertex with its step 0.99/d. The bare loop
+has access to the whole network. Once a round it computes every projection, residual, force and
+step, and the largest force for the stop condition; the projection of the pinned input it computes
+once, as the vertices do. The command prints the median ratio of interleaved repetitions.
 """
 
 from __future__ import annotations
@@ -19,15 +19,24 @@ import sheafnet as sn
 
 CASES = [((64, 32, 32, 10), 64, 400), ((784, 512, 512, 10), 256, 100)]
 REPETITIONS = 9
-TINY = 1e-300  # never reached: every case runs all its rounds
+TINY = 1e-300  # A stationarity that is never reached, so that every case runs all its rounds.
 
 
 def bare_loop(
     net: sn.ReluNetwork, start: sn.Cochain, rounds: int, dt: float | None = None
 ) -> dict[str, np.ndarray]:
-    """Relax ``net`` for so many rounds, by one step or by those of ``sn.Heat()``.
+    """Relax ``net`` in bare NumPy and return every stalk.
 
-    Returns every stalk.
+    Parameters
+    ----------
+    net
+        The network.
+    start
+        The cochain at the start; its a0 is pinned.
+    rounds
+        Number of rounds.
+    dt
+        Step of all vertices; None (default) takes those of ``sn.Heat()``.
     """
     weights = dict(enumerate(net.weights, 1))
     biases = {n: b[:, None] for n, b in enumerate(net.biases, 1)}
@@ -68,7 +77,7 @@ def bare_loop(
 
 
 def add_gate(force: np.ndarray, z: np.ndarray, pull: np.ndarray, *, settles: bool) -> None:
-    """Add the pull of an activation edge; at a kink leave of the force what can move the unit."""
+    """Add the force of an activation edge; at a kink keep only the part that can move the unit."""
     force += pull * (z >= 0.0)
     if settles and not z.all():
         at = np.flatnonzero(z == 0.0)
@@ -81,7 +90,10 @@ def add_gate(force: np.ndarray, z: np.ndarray, pull: np.ndarray, *, settles: boo
 def left_on_kink(
     z: np.ndarray, below: np.ndarray, passed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Put units at 0 that have passed it twice in a row; return who is below, and who passed."""
+    """Set units to 0 that have crossed 0 in two successive steps.
+
+    Returns which units are below 0, and which crossed 0 in this step.
+    """
     now = z < 0.0
     passing = now ^ below
     again = passing & passed
@@ -93,7 +105,7 @@ def left_on_kink(
 
 
 def main() -> None:
-    """Run every case and print its figures."""
+    """Run every case and print its ratio."""
     for widths, batch, rounds in CASES:
         net = sn.ReluNetwork.random(widths, seed=0)
         sheaf = net.to_sheaf()

@@ -1,17 +1,17 @@
-"""What it costs a run that a Prometheus watches it.
+"""The cost of metrics to a run that a Prometheus scrapes.
 
     python -m tests.bench.metrics [SCRAPES]
 
-A real Prometheus scrapes ten times a second, or as often as said. Of the metrics, only a scrape
-costs a run something; so ten in a second show ten times the cost of one, where the noise would
-hide that. Metrics are served in every other turn of one run that does not end: two runs, and two
-minutes, differ by more than they cost.
+A real Prometheus scrapes SCRAPES times a second, ten by default. A run pays for each scrape and for
+nothing else, so ten scrapes a second show ten times the cost of one, which alone would be lost in
+the noise. Metrics are served in every other turn of one endless run, because the difference between
+two runs, or between two minutes, is larger than the cost.
 
-Prints how much longer a vertex update takes with metrics than in the turns before and after, as
-the median ratio and its quartiles, and as the mean and its standard error: 1.01 is a cost of one
-percent, for so many scrapes a second. Then the share of a processor that threads other than that
-of the run take in its process (on a cluster: in that of the coordinator), and how long it takes to
-stop serving.
+It prints how much longer a vertex update takes with metrics than in the turns before and after, as
+the median ratio with its quartiles, and as the mean with its standard error; 1.01 is a cost of one
+percent at that number of scrapes a second. It also prints the share of a processor that the other
+threads take in the process of the run (on a cluster: of the coordinator), and the seconds that it
+takes to stop serving.
 """
 
 from __future__ import annotations
@@ -41,28 +41,28 @@ from tests.support.watcher import FOUND_WITHIN, Watcher, watching
 NETWORKS = ("64-32-32-10-softmax", "8-8-8-8-8-8-8-8-8-8-8-identity")
 SCRAPES = 10.0
 TURNS = 81
-"""Odd, so that the last has no metrics, as the first."""
+"""Number of turns; odd, so that the first and the last are both without metrics."""
 
 SECONDS = 1.5
 WARM = 4.0
 SETTLED = 0.5
-"""Seconds of a turn that are not counted: Prometheus is to find out."""
+"""Seconds at the start of a turn that are not counted, in which Prometheus notices the change."""
 
 RULE = sn.Heat(dt=1e-6)
-"""Never at rest within these times: every update has something to do and to say."""
+"""A step so short that no run becomes stationary in time, so that every update sends messages."""
 
 
 class Mark(NamedTuple):
-    """How far a run is, and what it has taken.
+    """The progress of a run, and the time that it has used.
 
     Attributes
     ----------
     clock
-        Seconds.
+        Wall-clock time in seconds.
     updates
-        Of vertices.
+        Number of vertex updates so far.
     aside
-        Seconds of a processor, of threads other than the observed one.
+        Processor time in seconds of all threads but the one that runs the vertices.
     """
 
     clock: float
@@ -76,7 +76,7 @@ class Mark(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """What was seen in a turn: seconds for each update, and a share of a processor."""
+    """The measurements of one turn: seconds per update, and the share of a processor."""
 
     each: float
     aside: float
@@ -88,9 +88,10 @@ class Turn(NamedTuple):
 
 
 class InTurns(sn.Observer):
-    """Serves metrics in every other turn.
+    """An observer that serves metrics in every other turn.
 
-    Writes all turns, and the seconds that it took to stop each time, once there are enough.
+    After the last turn it writes the measurements of all turns, and the seconds that each end of
+    serving took, to a file.
     """
 
     travels = True
@@ -118,7 +119,7 @@ class InTurns(sn.Observer):
             return
         self.turns.append(Turn.between(self.begin, mark))
         if len(self.turns) == TURNS:
-            # Whoever waits for the file is to find all of it.
+            # The file is renamed when it is complete, so that no reader finds a part of it.
             part = self.note.with_suffix(".part")
             part.write_text(json.dumps([self.turns, self.stops]), encoding="utf-8")
             part.rename(self.note)
@@ -138,7 +139,7 @@ class InTurns(sn.Observer):
 
 
 class Until(sn.Observer):
-    """Knows when there is a file, or will never be one."""
+    """An observer that sets an event once a file exists, or the run has failed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -153,7 +154,7 @@ class Until(sn.Observer):
 
 
 def compare(name: str, runtime: Runtime, folder: Path, port: int, watcher: Watcher) -> None:
-    """Run, with metrics in every other turn, and print."""
+    """Run with metrics in every other turn and print the measurements."""
     reference = golden.load(name)
     until = Until(folder / f"{type(runtime).__name__}-{name}.json")
     run = sn.start(
@@ -202,14 +203,14 @@ def free_port() -> int:
 
 
 def main(scrapes: float) -> None:
-    """Compare everywhere, with so many scrapes a second."""
+    """Compare on every runtime, with ``scrapes`` scrapes a second."""
     from sheafnet.runtime.cluster.session import session
 
     port = free_port()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        # One target for all runs, since Prometheus takes seconds to find a new one. Where a run
-        # has no metrics nobody answers there.
+        # All runs use one target, since Prometheus takes seconds to find a new one. In a turn
+        # without metrics the target does not answer.
         targets = folder / "targets.json"
         targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{port}"]}]), encoding="utf-8")
         with watching(folder / "prometheus", [targets], every=1.0 / scrapes) as watcher:

@@ -1,11 +1,11 @@
-"""How fast maps may move beside the stalks: the law of βn.
+"""The training loss as a function of βn, the rate of the maps beside that of the stalks.
 
     OPENBLAS_NUM_THREADS=1 python -m tests.bench.rates [--draw PICTURE]
 
-The paper's flow on its four tasks, with β · n from 0.003 to 30 (n samples, α = 1, and a step of
-dt = 0.05, ten times the authors', which at their β leads to the same losses sooner). The training
-loss after ``ROUNDS`` rounds: far below 1 maps hardly move, about 1 is best, and far above it they
-run away from stalks that cannot follow, until something is not finite.
+It trains by the paper's flow on its four tasks, with β · n from 0.003 to 30, n samples and α = 1.
+The step dt = 0.05 is ten times that of the authors; at their β it gives the same losses in fewer
+rounds. It prints the training loss after ``ROUNDS`` rounds. If β · n is far below 1 the maps hardly
+move; about 1 is best; if it is far above 1 the stalks cannot follow the maps and the flow diverges.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROUNDS = 4000
 
 
 def loss_after(task: golden.Task, rate: float) -> tuple[float, str | None]:
-    """Return the training loss after all rounds, infinite if it diverged, and what then."""
+    """Return the training loss after all rounds and None, or infinity and why it diverged."""
     x, y = task.train
     rule = sn.Joint(1.0, rate / x.shape[1], DT)
     fit = sn.train(task.network, x, y, rule=rule, rounds=ROUNDS, every=ROUNDS, init=task.start)
@@ -33,7 +33,7 @@ def loss_after(task: golden.Task, rate: float) -> tuple[float, str | None]:
 
 
 def main() -> None:
-    """Print the table, and draw it if asked to."""
+    """Print the table, and draw it with ``--draw``."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--draw", type=Path)
     asked = parser.parse_args()
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def draw(path: Path, losses: dict[str, list[float]]) -> None:
-    """Draw loss against βn; a cross at the top is a run that diverged."""
+    """Draw the loss against βn, with a cross at the top for a run that diverged."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.5, 4.0), layout="constrained")

@@ -1,20 +1,22 @@
-"""What every rule needs to come within 1e-9 of the forward pass.
+"""The rounds, messages and seconds that each rule needs to be within 1e-9 of the forward pass.
 
     OPENBLAS_NUM_THREADS=1 python -m tests.bench.rules
 
-Lockstep, the input pinned, from the same random start, beside an Euler loop in bare NumPy with
-the authors' step of 0.01, which sees the whole network and checks nothing.
+All runs are in lockstep, with the input pinned, from the same random start. Beside them runs an
+Euler loop in bare NumPy with the authors' step of 0.01, which has access to the whole network and
+checks nothing. The command prints:
 
 1. Rounds, messages and seconds on the nets of ``tests/golden``, as a Markdown table.
-2. On 2-6-4-4-1, how many times faster ``sor`` is than that loop, and than one which goes layer by
-   layer and computes the largest force, as a run does.
-3. On nets with ten hidden layers of 32, the rounds of ``sor`` beside 12 √κ with the condition
-   number κ of the Laplacian at the forward pass.
+2. On 2-6-4-4-1, how many times faster ``sor`` is than that loop, and than a loop that goes layer by
+   layer and computes the largest force in each round, as a run does.
+3. On nets with ten hidden layers of 32, the rounds of ``sor`` beside 12 √κ, where κ is the
+   condition number of the Laplacian at the forward pass.
 
-Rounds and messages are counted, and are the same everywhere; those of Euler's loop in blocks, and
-where it needs very many from the rate at which the error shrinks in the end, marked ~. Seconds
-are those of the processor, which is steadier than the clock where other programs run, of at most
-``SLICE`` rounds in turns with all the others, taken for the whole; the median of ``REPETITIONS``.
+Rounds and messages are counted and do not depend on the machine. The rounds of the Euler loop are
+counted in blocks; a very large number of them is extrapolated from the final rate at which the
+error shrinks, and marked ~. Seconds are processor time, which other programs disturb less than
+wall-clock time. At most ``SLICE`` rounds of each kind of work are timed, in turns with the others,
+and scaled to all rounds; the median of ``REPETITIONS`` is printed.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ ALLOWED = 12.0
 
 
 class Way(NamedTuple):
-    """A rule, and who steps at once."""
+    """A rule, and the schedule of lockstep."""
 
     title: str
     rule: sn.Rule
@@ -66,7 +68,7 @@ WAYS = (
 
 
 class Need(NamedTuple):
-    """What it takes to come within the tolerance; Euler's loop sends no messages."""
+    """The rounds and messages needed to be within the tolerance; Euler's loop sends no messages."""
 
     rounds: int
     messages: int | None = None
@@ -74,7 +76,7 @@ class Need(NamedTuple):
 
 
 class Task:
-    """A network with its input pinned, and where all that relax it start."""
+    """A network with its input pinned, and the common start of all runs."""
 
     def __init__(self, network: sn.ReluNetwork, x: Array) -> None:
         self.network = network
@@ -98,11 +100,11 @@ class Task:
         return Euler(self.network, self.start, DT)
 
     def distance(self, stalks: Mapping[str, Array]) -> float:
-        """Return how far the stalks are from the forward pass."""
+        """Return the largest distance of the stalks from the forward pass."""
         return max(float(np.abs(x - self.forward[v]).max()) for v, x in stalks.items())
 
     def need(self, way: Way) -> Need:
-        """Do what a lockstep run does, with a look at the stalks after every round."""
+        """Relax as a lockstep run does, and measure the distance after every round."""
         problem = self.prepare(way).problem
         turns = sn.Lockstep(way.schedule).turns(problem.sheaf, problem.rule)
         group = Group(problem.vertices())
@@ -115,7 +117,7 @@ class Task:
         return Need(rounds, group.messages)
 
     def need_of_euler(self) -> Need:
-        """Count in blocks; past the limit go on at the rate of the last tenth."""
+        """Count rounds in blocks; beyond the limit extrapolate by the rate of the last tenth."""
         loop, distances = self.euler(), [math.inf]
         while distances[-1] > WITHIN:
             done = (len(distances) - 1) * EULER_BLOCK
@@ -128,7 +130,7 @@ class Task:
         return Need((len(distances) - 1) * EULER_BLOCK)
 
     def run(self, way: Way, rounds: int) -> float:
-        """Return the seconds of a run of so many rounds, from its arguments to its solution."""
+        """Return the seconds of a whole call of ``sn.infer`` with ``rounds`` rounds."""
         began = time.process_time()
         solution = self.prepare(way, rounds).execute()
         took = time.process_time() - began
@@ -136,7 +138,7 @@ class Task:
         return took
 
     def run_euler(self, rounds: int) -> float:
-        """Return the seconds of so many rounds of the bare loop."""
+        """Return the seconds of ``rounds`` rounds of the bare loop."""
         loop = self.euler()
         began = time.process_time()
         loop.advance(rounds)
@@ -144,13 +146,16 @@ class Task:
 
 
 def in_turns(work: Mapping[str, tuple[int, Callable[[int], float]]]) -> dict[str, list[float]]:
-    """Return the seconds for so many rounds of each kind of work, by repetition."""
+    """Return the seconds of each kind of work, one number for each repetition.
+
+    ``work`` maps a name to the number of rounds and the function that runs them.
+    """
     seconds: dict[str, list[float]] = {title: [] for title in work}
     for repetition in range(REPETITIONS + 1):
         for title, (rounds, run) in work.items():
             some = min(rounds, SLICE)
             took = run(some) * rounds / some
-            if repetition:  # the first is to warm up
+            if repetition:  # the first repetition warms up
                 seconds[title].append(took)
     return seconds
 
@@ -159,7 +164,7 @@ EULER = "Euler, dt 0.01"
 
 
 def table() -> None:
-    """Print what every rule needs on every net."""
+    """Print the rounds, messages and seconds of every rule on every net."""
     titles = [EULER, *(way.title for way in WAYS)]
     print("| network | " + " | ".join(titles) + " |")
     print("|---|" + "---|" * len(titles))
@@ -178,7 +183,7 @@ def table() -> None:
 
 
 def check_euler(net: golden.Golden) -> None:
-    """Raise unless the bare loop goes where the authors' does."""
+    """Raise unless the bare loop gives the authors' stalks."""
     loop = Euler(net.network, net.cochain("init_"), DT)
     loop.advance(200)
     there = net.cochain("euler200_")
@@ -195,7 +200,7 @@ def cell(need: Need, seconds: float) -> str:
 
 
 def decimals(seconds: float) -> int:
-    """Return how many give two digits that count, or all before the point."""
+    """Return the number of decimals that show two significant digits of ``seconds``."""
     return max(0, 1 - math.floor(math.log10(seconds)))
 
 

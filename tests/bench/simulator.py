@@ -2,11 +2,12 @@
 
     OPENBLAS_NUM_THREADS=1 python -m tests.bench.simulator
 
-and, for what the simulator can do, compiled as the README says.
+For the full speed of the simulator, compile the package first, as its README says. It prints:
 
 1. Vertex updates and heap events a second on 64-32-32-10 with batch 1, on one core.
-2. The same with batch 256 beside a bare NumPy loop that does the arithmetic of as many updates.
-3. A path of 1,000 layers and a 100 × 100 grid for 100 rounds, and the memory of grids by size.
+2. The same with batch 256, beside a bare NumPy loop with the arithmetic of as many updates.
+3. The cost of a path of 1,000 layers and of a 100 × 100 grid for 100 rounds, and the memory of
+   grids by size.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ NEVER = 1e-300
 def simulate(
     sheaf: sn.Sheaf, start: sn.Cochain, pinned: str, simulator: sn.Simulator, stop: sn.Stop
 ) -> tuple[sn.Stats, int, float]:
-    """Run to the budget; return its stats, the heap events and the seconds."""
+    """Run until the budget is used up; return the stats, the heap events and the seconds."""
     run = sn.prepare(sheaf, [sn.Pin(pinned, start[pinned])], rule="heat", init=start, stop=stop)
     simulation = simulator.simulation(run.problem)
     began = time.perf_counter()
@@ -66,7 +67,7 @@ def throughput() -> None:
 
 
 def beside_numpy() -> None:
-    """Print the share of the speed of bare arithmetic that is left with batch 256."""
+    """Print the speed with batch 256 as a share of the speed of bare arithmetic."""
     net = sn.ReluNetwork.random(WIDTHS, seed=0)
     sheaf, rounds = net.to_sheaf(), 400
     start = noise(sheaf, 256)
@@ -91,7 +92,7 @@ def beside_numpy() -> None:
 
 
 def large() -> None:
-    """Print what large sheaves cost."""
+    """Print the time and memory of large sheaves."""
     stop = sn.Stop(NEVER, max_rounds=100)
     deep = sn.ReluNetwork.random([4] * 1001, seed=0).to_sheaf()
     stats, _, seconds = simulate(deep, noise(deep, 1), "a0", sn.Simulator(), stop)

@@ -3,16 +3,18 @@
     pip install torch==2.13.0
     OPENBLAS_NUM_THREADS=1 python -m tests.bench.training [tasks|digits|all|nothing] [--draw FILE]
 
-*tasks*: the four tasks of Bosca & Ghrist 2026, full batch. For each way the rounds, messages
-between vertices (for PyTorch there are none) and seconds until the training loss is below what
-gradient descent reaches in the authors' 100,000 steps: from the authors' start, and rounds in the
-median and at worst over He starts. PyTorch takes its best of three rates, and looks at its loss in
-every step as ours does at every evaluation; seconds are the median of ``REPETITIONS``, in turns.
+*tasks*: the four tasks of Bosca & Ghrist 2026, with the full batch. For each way of training it
+prints the rounds, the messages between vertices (none for PyTorch) and the seconds until the
+training loss is below the one that gradient descent reaches in the authors' 100,000 steps: from the
+authors' start, and the median and the largest number of rounds over He starts. PyTorch has the best
+of three rates. It computes its loss in every step, as ours does at every evaluation. Seconds are
+the median of ``REPETITIONS``, in turns.
 
-*digits*: 64-32-10, batch 64, ten epochs. Every way chooses its settings on a fifth of the training
-split, PyTorch Adam its rate, and is then trained on the whole of it with five seeds and tested.
+*digits*: 64-32-10, batches of 64, ten epochs. The settings of each way are chosen on a fifth of the
+training split (for PyTorch's Adam, the rate). It is then trained on the whole training split with
+five seeds, and tested.
 
-Seconds are those of the clock, on one BLAS thread and one of PyTorch's, which is its fastest here.
+Seconds are wall-clock time, on one BLAS thread and one PyTorch thread, which is its fastest here.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ class Way:
     rounds: int = ROUNDS
 
     def fit(self, net: sn.ReluNetwork, task: golden.Task, rounds: int, every: int) -> sn.Fit:
-        """Train on a task."""
+        """Train ``net`` on ``task``, with an evaluation every ``every`` steps."""
         return sn.train(
             net,
             *task.train,
@@ -77,14 +79,14 @@ WAYS = (
 
 
 class Reached(NamedTuple):
-    """Rounds and seconds until the loss was there; None and all of them if it never was."""
+    """The rounds and seconds until the target loss; if never reached, None and all seconds."""
 
     rounds: int | None
     seconds: float
 
 
 def starts(task: golden.Task) -> list[sn.ReluNetwork]:
-    """Return the authors' start and He starts."""
+    """Return the network at the authors' start and at He starts."""
     net = task.network
     return [net, *(sn.ReluNetwork.random(net.widths, s, net.output) for s in range(STARTS))]
 
@@ -92,7 +94,7 @@ def starts(task: golden.Task) -> list[sn.ReluNetwork]:
 def reached(
     way: Way, net: sn.ReluNetwork, task: golden.Task, target: float
 ) -> tuple[int | None, bool]:
-    """Return the round in which the loss was first there, and whether it is in the last."""
+    """Return the first round with a loss below the target, and whether the last is below it."""
     history = way.fit(net, task, way.rounds, EVALUATE_EVERY).history
     first = next(
         (it.step * way.rule.rounds_per_step for it in history if it.train_loss <= target), None
@@ -101,7 +103,7 @@ def reached(
 
 
 def ours(way: Way, task: golden.Task, target: float) -> Callable[[], Reached]:
-    """Return what trains until the loss is there, looking at it as often as we do above."""
+    """Return a function that trains until the target loss, with the evaluations of ``way``."""
 
     class Until(sn.Observer):
         def __init__(self) -> None:
@@ -109,7 +111,7 @@ def ours(way: Way, task: golden.Task, target: float) -> Callable[[], Reached]:
             self.job: sn.Training | None = None
 
         def evaluated(self, evaluation: sn.Evaluation) -> None:
-            """Stop once the loss is there."""
+            """Stop once the loss is below the target."""
             if self.rounds is None and evaluation.train_loss <= target and self.job is not None:
                 self.rounds = evaluation.step
                 self.job.stop()
@@ -133,7 +135,7 @@ def ours(way: Way, task: golden.Task, target: float) -> Callable[[], Reached]:
 
 
 def torch_adam(net: sn.ReluNetwork, task: golden.Task, target: float, rate: float) -> Reached:
-    """Train with PyTorch until the loss is there."""
+    """Train with PyTorch until the loss is below the target."""
     import torch
 
     model, loss_of, x, y = torch_problem(net, *task.train)
@@ -220,7 +222,7 @@ def tasks() -> None:
 
 
 def inside(whole: Digits) -> Digits:
-    """Return a split of the training part alone, to choose settings on."""
+    """Return a split of the training samples alone, on which settings are chosen."""
     order = np.random.default_rng(0).permutation(len(whole.labels))
     fifth = len(order) // 5
     held, kept = order[:fifth], order[fifth:]
@@ -231,7 +233,7 @@ Accuracy = Callable[[Digits, int], float]
 
 
 def local(rule: sn.Rule, optimiser: sn.Optimiser, smoothing: float) -> Accuracy:
-    """Return what trains by a local rule and gives the accuracy on the test part."""
+    """Return a function that trains by a local rule and returns the test accuracy."""
 
     def run(split: Digits, seed: int) -> float:
         net = sn.ReluNetwork.random([64, 32, 10], seed, "softmax")
@@ -257,7 +259,10 @@ def local(rule: sn.Rule, optimiser: sn.Optimiser, smoothing: float) -> Accuracy:
 
 
 def by_torch(rate: float, smoothing: float, decay: float) -> Accuracy:
-    """Return what trains with PyTorch's AdamW (Adam without decay) and cosine schedule."""
+    """Return a function that trains with PyTorch's AdamW and a cosine schedule.
+
+    Without decay, AdamW is Adam. The function returns the test accuracy.
+    """
 
     def run(split: Digits, seed: int) -> float:
         import torch
@@ -288,7 +293,7 @@ def by_torch(rate: float, smoothing: float, decay: float) -> Accuracy:
 
 
 def candidates() -> dict[str, dict[str, Accuracy]]:
-    """Return by way the settings among which it chooses."""
+    """Return the candidate settings of each way of training."""
     ways: dict[str, dict[str, Accuracy]] = {}
     grid = list(itertools.product((0.02, 0.05), (0.0, 0.1), (0.0, 0.1)))
     for title, rule in (("`nudged`, `kron`", sn.Nudged()), ("`relax`, `kron`", sn.Relax(0.1))):
@@ -361,12 +366,12 @@ JOINT = sn.Joint(stalks=sn.Prox("keep"))
 
 
 def curve(history: Sequence[sn.Evaluation]) -> tuple[list[int], list[float]]:
-    """Return losses by round, without the first, which a logarithm has no place for."""
+    """Return rounds and losses, without round 0, which a logarithmic axis cannot show."""
     return [it.step for it in history[1:]], [it.train_loss for it in history[1:]]
 
 
 def main() -> None:
-    """Do what the command line asks for."""
+    """Print the tables and draw the picture that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
         "what", nargs="?", choices=["tasks", "digits", "all", "nothing"], default="all"

@@ -1,10 +1,10 @@
-"""The hostile network that the suite and the sweep share, one scenario a seed.
+"""Relaxations on a network with heavy loss and delay, one scenario for each seed.
 
     python -m tests.campaigns.asynchrony 0 200
 
-runs the scenarios of seeds 0 to 199 in as many processes as there are cores and prints what
-came of them; exit code 1 if one of them failed. One seed alone is repeated by giving it and the
-next.
+runs the scenarios of seeds 0 to 199 in as many processes as there are cores and prints their
+results; the exit code is 1 if one of them failed. To repeat one seed, give that seed and the next.
+The test suite runs some of the same scenarios.
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ STRAGGLER = 20.0
 
 
 def hostile(seed: int) -> Scenario:
-    """40 % loss, delays to 20 update times, a slow host, a restart, a coordinator far away."""
+    """Return the scenario of a seed.
+
+    It has 40 % loss, delays up to 20 update times, a slow host, a restart and a coordinator with
+    long delays.
+    """
     name = ("2-4-1-identity", "grid", "2-6-4-4-1-identity")[seed % 3]
     rng = np.random.default_rng(seed)
     if name == "grid":
@@ -60,7 +64,7 @@ def hostile(seed: int) -> Scenario:
 
 
 def play(seed: int) -> str:
-    """Run the scenario of one seed; return what came of it."""
+    """Run the scenario of one seed and return a line with its result."""
     return scenario.play(hostile(seed))
 
 

@@ -1,9 +1,10 @@
-"""The digest of every rule, in lockstep and in the simulator: what moves or renames code keeps it.
+"""The digest of every rule, in lockstep and in the simulator; a refactoring must not change it.
 
     python -m tests.campaigns.digests
 
-prints a line for each case, its name and the digest of all that it came to. They can be compared
-within one environment only: with another NumPy, BLAS or number of threads sums round otherwise.
+prints a line for each case, with its name and the digest of its whole result. Digests can be
+compared within one environment only: another NumPy, BLAS or number of threads rounds sums
+differently.
 """
 
 from __future__ import annotations
@@ -67,11 +68,12 @@ JOINT: dict[str, dict[str, Any]] = {
         "rule": sn.Joint(stalks=sn.Prox("keep")), "optimiser": sn.Adam(0.01),
     },
 }  # fmt: skip
-"""Stalks and maps move together: what crashes there has nothing to go back to, so hosts pause."""
+"""The rule under which stalks and maps move together. It has no snapshot to which a crashed host
+could return, so its faulty runs have a pause instead of a crash."""
 
 
 class Digest:
-    """Numbers and text, hashed in order."""
+    """A hash of numbers and text in the order in which they are added."""
 
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=16)
@@ -103,9 +105,10 @@ class Case(NamedTuple):
 
 
 def faulty(hosts: Sequence[str], crash_at: float, seed: int, **settings: Any) -> sn.Simulator:
-    """Return a network with loss, duplicates and reordering, in which a host in the middle fails.
+    """Return a network with loss, duplicates and reordering, in which the middle host fails.
 
-    Not before some of it has been done; with ``crash_at`` 0 it pauses and forgets nothing.
+    The host crashes at virtual time ``crash_at``. If that is 0 it pauses for a while instead and
+    keeps its state.
     """
     middle = hosts[len(hosts) // 2]
     fault: dict[str, Any] = {"pauses": (sn.Pause(middle, 30.0, 25.0),)}
@@ -138,7 +141,7 @@ def inferred(rule: Any, reference: golden.Golden, runtime: Runtime) -> str:
 
 
 def with_other_pins(runtime: Runtime) -> str:
-    """Return the digest of a run that stays, and is given other pins when it has settled."""
+    """Return the digest of a stay run whose pins are replaced once it has settled."""
     reference = golden.load("2-6-4-4-1-identity")
     digest = Digest()
     others = iter([[*reference.pins, sn.Pin("z2", 0.5, strength=0.3)], reference.pins[:1]])
@@ -165,7 +168,7 @@ def with_other_pins(runtime: Runtime) -> str:
 
 
 def trained(settings: dict[str, Any], runtime: Runtime) -> str:
-    """Return the digest of some steps on the digits."""
+    """Return the digest of a few training steps on the digits."""
     data = digits()
     network = sn.ReluNetwork.random([64, 16, 12, 10], output="softmax", seed=2)
     few = slice(0, 512)

@@ -1,10 +1,10 @@
-"""Training in a network with every fault, beside the same training in lockstep.
+"""Training on a network with every fault, compared with the same training in lockstep.
 
     python -m tests.campaigns.exact 0 20 [BATCHES_IN_FLIGHT]
 
-plays seeds 0 to 19 of every rule, optimiser and task, with delays to 8 update times, 30 % loss,
-10 % duplicates, a straggler, and a host that crashes and comes back. Losses, tensions and weights
-are to be those of lockstep, to the bit. Prints what was seen; exit code 1 if one differs.
+runs seeds 0 to 19 of every rule, optimiser and task, with delays up to 8 update times, 30 % loss,
+10 % duplicates, a slow host, and a host that crashes and returns. Losses, tensions and weights must
+equal those of lockstep, bit for bit. It prints the results; the exit code is 1 if one differs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SLOWER = 9.0
 
 @dataclass(frozen=True)
 class Case:
-    """One training."""
+    """One training, without its runtime."""
 
     task: str
     rule: str
@@ -43,7 +43,7 @@ class Case:
     batches_in_flight: int = 1
 
     def fit(self, runtime: sn.Lockstep | sn.Simulator) -> sn.Fit:
-        """Train two epochs of blobs, or one of digits."""
+        """Train for two epochs on blobs, or for one on the digits."""
         net, x, y = data(self.task)
         return sn.train(
             net, x, y, rule=RULES[self.rule], optimiser=OPTIMISERS[self.optimiser],
@@ -55,7 +55,7 @@ class Case:
 
 @cache
 def data(task: str) -> tuple[sn.ReluNetwork, Array, Array]:
-    """Return a network at its start, inputs and targets or labels."""
+    """Return the network before training, the inputs, and the targets or labels."""
     if task == "blobs":
         blobs = golden.load_task(task)
         return blobs.network, *blobs.train
@@ -64,12 +64,12 @@ def data(task: str) -> tuple[sn.ReluNetwork, Array, Array]:
 
 @cache
 def expected(case: Case) -> sn.Fit:
-    """Return what lockstep makes of it."""
+    """Return the result of the training in lockstep."""
     return case.fit(sn.Lockstep())
 
 
 def hostile(seed: int, lasts: float) -> sn.Simulator:
-    """Return a network with every fault; its one crash comes within so much virtual time."""
+    """Return a network with every fault, whose one crash is before virtual time ``lasts``."""
     rng = np.random.default_rng(seed)
     straggler, crashing = rng.choice(HOSTS, 2)
     crash = sn.Restart(str(crashing), float(rng.uniform(0.0, lasts)), down=30.0)
@@ -80,7 +80,7 @@ def hostile(seed: int, lasts: float) -> sn.Simulator:
 
 
 def differs(case: Case, seed: int) -> tuple[str, int]:
-    """Return what differs from lockstep, if something does, and how many hosts came back."""
+    """Return the first difference from lockstep, empty if none, and the number of crashed hosts."""
     here = expected(case)
     there = case.fit(hostile(seed, lasts=20.0 * here.stats.rounds))
     crashes = sum(time.away > 0.0 for time in there.record.hosts.values())
@@ -96,7 +96,7 @@ def differs(case: Case, seed: int) -> tuple[str, int]:
 
 
 def main(first: int, last: int, batches_in_flight: int) -> int:
-    """Play the seeds of all cases; return how many differ."""
+    """Run the seeds of all cases and return the number that differ."""
     seen: Counter[str] = Counter()
     for task, rule, optimiser in product(TASKS, RULES, OPTIMISERS):
         case = Case(task, rule, optimiser, batches_in_flight)

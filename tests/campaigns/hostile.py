@@ -1,17 +1,18 @@
-"""A random mix of every fault that a simulated network knows, one for each seed.
+"""Runs on a simulated network with a random mix of all faults, one for each seed.
 
     python -m tests.campaigns.hostile 0 1000
 
-plays seeds 0 to 999 and prints what came of them; exit code 1 if one of them failed. One seed
-alone is repeated by giving it and the next.
+runs seeds 0 to 999 and prints their results; the exit code is 1 if one of them failed. To repeat
+one seed, give that seed and the next.
 
     python -m tests.campaigns.hostile new 60
 
-plays seeds that nobody has seen for so many seconds, and
+runs new random seeds for that number of seconds, and
 
     python -m tests.campaigns.hostile digests 0 1 2
 
-prints the digests of their runs, each after a round trip of its config.
+prints the digests of the runs of these seeds, each after its configuration was written and read
+again.
 """
 
 from __future__ import annotations
@@ -40,21 +41,21 @@ LOSS = 0.4
 DUPLICATION = 0.3
 STRAGGLER = 20.0
 APART = 0.2
-"""Share of the networks in which every vertex has a host of its own."""
+"""Share of the seeds in which every vertex has a host of its own."""
 
 LONGEST = 1e9
-"""Virtual time after which a run counts as hanging."""
+"""Virtual time after which a run counts as hung."""
 
 NAMES = ("2-4-1-identity", "grid", "2-6-4-4-1-identity")
 TOLERANCE = {"2-4-1-identity": 1e-6, "grid": 1e-6, "2-6-4-4-1-identity": 1e-7}
-"""Forces at which the error is below 1e-6: half of that at worst, in a thousand seeds."""
+"""Stationarity at which the error is below 1e-6; at most half of that in a thousand seeds."""
 
 ROUND_TRIPS = {"2-4-1-identity": 60, "grid": 200, "2-6-4-4-1-identity": 800}
-"""About how many a run takes; the faults that come once come within that time."""
+"""Approximate number of round trips of a run; faults that happen once happen within that time."""
 
 
 def document(seed: int, folder: Path) -> dict[str, Any]:
-    """Return the configuration of a seed; what it refers to is written to ``folder``."""
+    """Return the configuration of a seed, and write the files that it names to ``folder``."""
     name = NAMES[seed % 3]
     rng = np.random.default_rng(seed)
     job = problem(name, rng, folder)
@@ -83,7 +84,7 @@ def document(seed: int, folder: Path) -> dict[str, Any]:
 
 
 def problem(name: str, rng: np.random.Generator, folder: Path) -> dict[str, Any]:
-    """Return the sections that say what is relaxed."""
+    """Return the sections of a configuration that describe the problem to relax."""
     if name == "grid":
         corners = [f"v{i}_{j}" for i in (0, 4) for j in (0, 4)]
         return {
@@ -106,7 +107,7 @@ def network(
     round_trips: int,
     folder: Path,
 ) -> dict[str, Any]:
-    """Return a simulated network with every fault, of random rates."""
+    """Return the section of a simulated network with every fault at random rates."""
 
     def upto(largest: float) -> float:
         return float(rng.uniform(0.0, largest))
@@ -114,7 +115,7 @@ def network(
     def some(things: list[Any]) -> Any:
         return things[int(rng.integers(len(things)))]
 
-    # From a tenth of an update time, every order of magnitude alike.
+    # Log-uniform from a tenth of an update time, so that each order of magnitude is as likely.
     delay = LONGEST_DELAY * 10.0 ** -upto(np.log10(LONGEST_DELAY / SHORTEST_DELAY))
     lasts = round_trips * (delay + 1.0)
     (folder / "delays.txt").write_text("\n".join(map(str, rng.gamma(2.0, delay / 5.0, 50))))
@@ -137,7 +138,7 @@ def network(
         "loss": upto(LOSS),
         "duplication": upto(DUPLICATION),
         "bandwidth": 10.0 ** (2.0 + upto(2.0)),
-        "channels": [  # neighbours or not
+        "channels": [  # between any two hosts, neighbours or not
             {"sender": one, "receiver": other, "latency": some(laws), "loss": upto(LOSS)},
         ],
         "partitions": [
@@ -159,23 +160,24 @@ def network(
 
 
 def drawn(seed: int, folder: Path) -> InferJob:
-    """Return the job of a seed; the files that it refers to are in ``folder``."""
+    """Return the job of a seed, and write the files that it names to ``folder``."""
     return built(document(seed, folder), folder)
 
 
 def built(config: dict[str, Any], folder: Path) -> InferJob:
-    """Return the job of a configuration whose paths begin in ``folder``."""
+    """Return the job of a configuration whose paths are relative to ``folder``."""
     valid = Config.model_validate(config, context={"base": folder})
     return build_inference(Loaded(valid, folder / "config.yaml"))
 
 
 def play(seed: int) -> str:
-    """Run the mix of one seed, and the light cone of it; return what came of it.
+    """Run the job of one seed and its light cone, and return a line with the result.
 
     Raises
     ------
     FailedError
-        See ``scenario.play``; or if something changed before a frame could tell.
+        If the run fails as in ``tests.support.scenario.play``, or a vertex changed before a frame
+        from the push could have reached it.
     """
     with tempfile.TemporaryDirectory() as folder:
         job = drawn(seed, Path(folder))
@@ -198,7 +200,7 @@ def play(seed: int) -> str:
 
 
 def light_cone(job: InferJob) -> sn.LightCone | None:
-    """Return the light cone of a job; None if the host to be pushed is down then."""
+    """Return the light cone of a job; None if the pushed host is down at the time of the push."""
     section = job.config.light_cone
     assert section is not None
     push = sn.Push(**section.model_dump())
@@ -211,7 +213,10 @@ def light_cone(job: InferJob) -> sn.LightCone | None:
 
 
 def digest(seed: int, *, through_its_run_directory: bool) -> str:
-    """Return the digest of the run of a seed, of its config as given or as a run writes it."""
+    """Return the digest of the run of a seed.
+
+    The configuration is taken as given, or read from the run directory that it was written to.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         job = drawn(seed, folder)
@@ -222,7 +227,7 @@ def digest(seed: int, *, through_its_run_directory: bool) -> str:
 
 
 def main() -> None:
-    """Play the seeds that the command line names, or print their digests."""
+    """Run the seeds that the command line names, or print their digests."""
     match sys.argv[1:]:
         case ["digests", *seeds]:
             for seed in seeds:

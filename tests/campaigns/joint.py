@@ -1,19 +1,24 @@
-"""How soon the paper's flow learns with other local steps: the authors' own loss after 100,000.
+"""The rounds in which ``Joint`` reaches the authors' loss, with their steps and with others.
 
     OPENBLAS_NUM_THREADS=1 python -m tests.campaigns.joint [curve|adam|momentum|free|all]
 
-``Joint`` on the four tasks of Bosca & Ghrist 2026, from the authors' start and four He starts,
-until the training loss is that of the authors' program after 100,000 of its steps:
+trains by ``Joint`` on the four tasks of Bosca & Ghrist 2026, from the authors' start and from four
+He starts, until the training loss is at most that of the authors' program after its 100,000 steps.
 
-*curve*: the authors' own steps, 20,000 of them: the largest relative difference from their losses
-every 1,000; at most 1e-6, but for the one before the first step where they cut probabilities off.
-*adam*: stalks by exact steps, maps by local Adam, one setting; at most 3,000 lockstep rounds.
-*momentum*: maps by momentum alone; at most 10,000.
-*free*: as the first, but every vertex by itself in the simulator, where an update takes 2 ticks in
-the mean and a message up to 8; one setting a task; at most 10,000 ticks, and how many times the
-rounds of *adam* that is in the median.
+*curve*: 20,000 of the authors' own steps. It prints the largest relative difference from their
+losses, compared every 1,000 steps; at most 1e-6. The loss before the first step is left out,
+because the authors clip probabilities there.
 
-Exit code 1 if a start takes longer, or a loss differs by more.
+*adam*: stalks by exact steps, maps by local Adam, with one setting for all tasks; at most 3,000
+lockstep rounds.
+
+*momentum*: maps by momentum alone; at most 10,000 rounds.
+
+*free*: as *adam*, but in the simulator, where the vertices run asynchronously, an update takes 2
+units of virtual time (ticks) in the mean and a message up to 8, with one setting for each task; at
+most 10,000 ticks. It also prints the median of the ticks as a multiple of the rounds of *adam*.
+
+The exit code is 1 if a start takes longer, or a loss differs by more.
 """
 
 from __future__ import annotations
@@ -48,13 +53,13 @@ CURVES_APART = 1e-6
 
 
 def starts(task: golden.Task) -> list[sn.ReluNetwork]:
-    """Return the authors' start and He starts."""
+    """Return the network at the authors' start and at He starts."""
     net = task.network
     return [net, *(sn.ReluNetwork.random(net.widths, s, net.output) for s in range(HE_STARTS))]
 
 
 def first(history: Sequence[sn.Evaluation], task: golden.Task) -> float | None:
-    """Return when the loss was there: rounds in lockstep, ticks in the simulator."""
+    """Return the time at which the target loss was reached: rounds in lockstep, else ticks."""
     target = float(task.arrays["sheaf_train_loss"][-1])
     return next((it.time for it in history if it.train_loss <= target), None)
 
@@ -62,13 +67,13 @@ def first(history: Sequence[sn.Evaluation], task: golden.Task) -> float | None:
 def in_step(
     task: golden.Task, net: sn.ReluNetwork, rule: sn.Rule, optimiser: sn.Optimiser, rounds: int
 ) -> float | None:
-    """Return the lockstep rounds until the loss is there."""
+    """Return the lockstep rounds until the target loss; None if it is not reached."""
     fit = sn.train(net, *task.train, rule=rule, optimiser=optimiser, rounds=rounds, every=20)
     return first(fit.history, task)
 
 
 def freely(name: str, task: golden.Task, net: sn.ReluNetwork, seed: int) -> float | None:
-    """Return the ticks until the loss is there."""
+    """Return the ticks until the target loss in the simulator; None if it is not reached."""
     simulator = sn.Simulator(
         seed=seed,
         latency=sn.Uniform(0.0, 8.0),
@@ -91,7 +96,7 @@ def freely(name: str, task: golden.Task, net: sn.ReluNetwork, seed: int) -> floa
 
 
 def follows(name: str) -> bool:
-    """Print how far our losses are from the authors'; return whether that is near enough."""
+    """Print the distance of our losses from the authors', and return whether it is allowed."""
     task = golden.load_task(name)
     rounds = 20_000
     fit = sn.train(
@@ -113,14 +118,14 @@ def follows(name: str) -> bool:
 
 
 def described(found: Sequence[float | None]) -> str:
-    """Return what was found, the median and the worst."""
+    """Return a text with the times of all starts, their median and the longest."""
     numbers = [float("inf") if each is None else each for each in found]
     listed = ", ".join("never" if each is None else f"{each:,.0f}" for each in found)
     return f"{listed}; median {np.median(numbers):,.0f}, worst {max(numbers):,.0f}"
 
 
 def run(what: str, name: str) -> bool:
-    """Print what came of one way on one task; return whether every start was there in time."""
+    """Print the times of one way on one task, and return whether every start was in time."""
     task = golden.load_task(name)
     ways: dict[str, Callable[[sn.ReluNetwork, int], float | None]] = {
         "adam": lambda net, _: in_step(task, net, KEEP, LOCAL_ADAM, 3000),
@@ -138,7 +143,7 @@ def run(what: str, name: str) -> bool:
 
 
 def main(asked: str) -> None:
-    """Run what is asked for."""
+    """Run the ways that the command line names."""
     whats = ("curve", "adam", "momentum", "free") if asked == "all" else (asked,)
     well = [
         follows(name) if what == "curve" else run(what, name)

@@ -1,10 +1,10 @@
-"""Kill a layer's process while a run goes on, and see that the answer is the same.
+"""Runs on a cluster in which the process of a host is killed, and their deviation from the result.
 
     python -m tests.campaigns.kills 10 [training]
 
-Prints, for each kill, when it came, how long the recovery took and how far the answer is from
-the forward pass; in training, how far the weights are from those of lockstep, and how many seconds
-the run took beside one of the same length that nobody disturbed.
+For each kill it prints the round of the kill, the seconds of the recovery and the deviation from
+the forward pass. In training it prints the deviation of the weights from those of lockstep, and the
+seconds of the run beside those of an undisturbed run of the same length.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.support import golden
 
 @dataclass(frozen=True)
 class Kill:
-    """What came of one."""
+    """The result of a run in which a host was killed."""
 
     host: str
     at_round: int
@@ -39,7 +39,7 @@ class Kill:
 
 
 class Onlooker(sn.Observer):
-    """Tells when a run has come to a given round, and when it has converged after a restart."""
+    """An observer that sets events at a given round and at convergence after a restart."""
 
     def __init__(self, at_round: int) -> None:
         self.at_round = at_round
@@ -58,7 +58,7 @@ class Onlooker(sn.Observer):
 def kill_one(seed: int, runtime: Runtime | None = None) -> Kill:
     """Run 64-32-32-10 from noise on a cluster, and kill a random host at a random moment.
 
-    The run stays, so that a kill that comes after it has converged is seen as well.
+    It is a stay run, so that a kill after convergence is recovered as well.
     """
     rng = random.Random(seed)
     reference = golden.load("64-32-32-10-softmax")
@@ -90,7 +90,7 @@ def kill_one(seed: int, runtime: Runtime | None = None) -> Kill:
 
 @dataclass(frozen=True)
 class KillInTraining:
-    """What came of training in which a host was killed."""
+    """The result of a training in which a host was killed."""
 
     host: str
     at_round: int
@@ -102,7 +102,7 @@ class KillInTraining:
 def train(
     rounds: int, runtime: Runtime | None = None, observer: sn.Observer | None = None
 ) -> sn.Training:
-    """Return training on four classes in the plane, not begun yet."""
+    """Return a training on four classes in the plane, before its start."""
     task = golden.load_task("blobs")
     return sn.prepare_training(
         task.network, *task.train, optimiser=sn.Adam(0.05), rounds=rounds, batch_size=64,
@@ -132,7 +132,7 @@ def kill_in_training(
 
 
 def pid_of(host: str) -> int:
-    """Return the process of a host of the only run of this machine."""
+    """Return the process id of a host; there must be one run only on this machine."""
     import ray
 
     for actor in ray.util.list_named_actors(all_namespaces=True):
@@ -145,7 +145,7 @@ def pid_of(host: str) -> int:
 
 
 def main_training(times: int, rounds: int = 600) -> None:
-    """Kill so many times in training and print what came of it."""
+    """Kill ``times`` times in training and print the results."""
     undisturbed = train(rounds, sn.Cluster()).execute().history[-1].time
     lost = []
     for seed in range(times):
@@ -161,7 +161,7 @@ def main_training(times: int, rounds: int = 600) -> None:
 
 
 def main(times: int) -> None:
-    """Kill so many times and print what came of it."""
+    """Kill ``times`` times in inference and print the results."""
     seconds = []
     for seed in range(times):
         kill = kill_one(seed)

@@ -1,9 +1,9 @@
-"""Relaxations with both ends pinned, or one, in a network that delays, loses and has a straggler.
+"""Relaxations with one or both ends pinned, on a network with delays, loss and a slow host.
 
     python -m tests.campaigns.pinned_asynchrony 0 20
 
-runs, for each seed, `prox` on two networks with the input and with both ends pinned, and prints
-what came of it; exit code 1 if one of them did not end as it must.
+runs `prox` for each seed on two networks, with the input pinned and with both ends pinned, and
+prints the results; the exit code is 1 if a run did not end as it must.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ SETTLED = 1e-7
 
 @dataclass(frozen=True)
 class Case:
-    """One run."""
+    """One run: a network, its pins and a seed."""
 
     name: str
     seed: int
     both: bool
 
     def play(self) -> tuple[bool, str]:
-        """Run it; return whether it ended well, and what came of it."""
+        """Run the case; return whether it ended as it must, and a line with the result."""
         reference = golden.load(self.name)
         sheaf, output = reference.sheaf, reference.network.output_vertex
         rng = np.random.default_rng(self.seed)

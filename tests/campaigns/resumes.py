@@ -1,10 +1,10 @@
-"""Kill a whole run of training, take it up again, and compare it with one that was left alone.
+"""Trainings that are killed and resumed, compared with one that is left alone.
 
     python -m tests.campaigns.resumes 10 lockstep|simulator|cluster
 
 Each time `sheafnet run` is killed with SIGKILL, with all its processes, at a random moment after
-its first checkpoint; `sheafnet run --resume` goes on. Prints the step of the checkpoint that it
-went on from, and how far the weights are from those of the run that was left alone.
+its first checkpoint, and `sheafnet run --resume` continues. It prints the step of the checkpoint at
+which the run continued, and the deviation of the weights from those of the run that was left alone.
 """
 
 from __future__ import annotations
@@ -28,34 +28,34 @@ LENGTHS = {
     "simulator": ("training.epochs=320", "training.every=5", "training.batches_in_flight=2"),
     "cluster": ("training.epochs=80", "training.every=5", "training.batches_in_flight=2"),
 }
-"""About ten seconds of training each."""
+"""Settings for each runtime that give about ten seconds of training."""
 
 LONGEST = 180.0
 
 
 def begin(runtime: str, directory: Path) -> Command:
-    """Start training in a process of its own."""
+    """Start a training in a process of its own."""
     settings = [f"runtime.kind={runtime}", *LENGTHS[runtime]]
     options = [word for setting in settings for word in ("--set", setting)]
     return sheafnet("run", "train-blobs", *options, "--out", str(directory))
 
 
 def succeed(command: Command) -> None:
-    """Wait for the end, which must be a good one."""
+    """Wait until the command ends, and check that its exit code is 0."""
     code, _, errors = command.finish(LONGEST)
     assert code == 0, errors
 
 
 def await_checkpoint(command: Command, directory: Path) -> None:
-    """Wait for the first one."""
+    """Wait until the run has written its first checkpoint."""
     while not (directory.exists() and checkpoints(directory)):
         assert command.process.poll() is None, command.finish(1)
 
 
 def kill(command: Command, directory: Path, patience: float) -> int:
-    """Kill the run so many seconds after its first checkpoint; return the step of its last."""
+    """Kill the run ``patience`` seconds after its first checkpoint; return the step of its last."""
     await_checkpoint(command, directory)
-    # No event tells of a moment that is to be random.
+    # The moment is random, so there is no event to wait for.
     time.sleep(patience)
     assert command.process.poll() is None, "it was over before it was killed"
     os.killpg(command.process.pid, signal.SIGKILL)
@@ -75,7 +75,7 @@ def apart(one: Path, other: Path) -> float:
 
 
 def main(times: int, runtime: str) -> int:
-    """Kill so many runs and print what came of each; return how many went wrong."""
+    """Kill ``times`` runs and print each result; return the number with a deviation."""
     wrong = 0
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch) / "whole"
@@ -86,7 +86,7 @@ def main(times: int, runtime: str) -> int:
         lasts = time.monotonic() - began
         for seed in range(times):
             directory = Path(scratch) / f"killed-{seed}"
-            # What is written at the end takes some of that time.
+            # A part of that time goes to the files that are written at the end.
             patience = random.Random(seed).uniform(0.0, 0.8 * lasts)
             step = kill(begin(runtime, directory), directory, patience)
             succeed(sheafnet("run", "--resume", str(directory)))

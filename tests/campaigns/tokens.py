@@ -1,10 +1,10 @@
-"""How many messages `sor` needs under tokens, whatever the delay.
+"""The number of messages that `sor` needs with tokens, which must not depend on the delay.
 
     python -m tests.campaigns.tokens 0 20
 
-prints, for each network, the messages until every stalk is within 1e-9 of the forward pass, at
-delays 0, 2 and 8, and the worst spread; exit code 1 if that is above 1 %. It looks at the stalks
-after every step: when the coordinator notices is another matter.
+prints, for each network and seed, the messages until every stalk is within 1e-9 of the forward
+pass, at delays 0, 2 and 8, and the largest spread; the exit code is 1 if that is above 1 %. It
+checks the stalks after every step, not in the waves of the coordinator.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def messages_needed(reference: golden.Golden, delay: float, seed: int) -> int:
 
 
 def main(first: int, end: int) -> None:
-    """Count for every network and seed."""
+    """Count the messages for every network and seed."""
     worst = 0.0
     for name in NETWORKS:
         for seed in range(first, end):

@@ -201,7 +201,9 @@ def test_a_full_disk_loses_neither_the_run_nor_what_it_prints(
     monkeypatch.setattr(Path, "open", full)
     failed = sheafnet("run", QUICK, "--out", "here")
     assert failed.exit_code == 3
-    log = Path("here").resolve() / "events.jsonl"  # whole: a coordinator may be elsewhere
+    log = (
+        Path("here").resolve() / "events.jsonl"
+    )  # absolute: a coordinator may run in another folder
     assert f"the event log {log} ends here" in caplog.text
     assert "converged: every vertex is stationary" in failed.output
     assert "error: here/cochain.npz: cannot be written (No space left on device)" in failed.output
@@ -313,7 +315,7 @@ def test_replay_points_at_the_first_event_that_differs(monkeypatch: pytest.Monke
         found = sheafnet("replay", "here")
         assert found.exit_code == 1
         assert f"event {expected} differs" in found.output
-    # The same for a line of the code: no event before the first step is touched by it.
+    # Now the code differs instead of the trace; this has no effect on events before the first step.
     trace.write_text("\n".join(lines) + "\n")
     monkeypatch.setattr("sheafnet.dynamics.rules.heat.SAFETY", 0.98)
     found = sheafnet("replay", "here")

@@ -1,4 +1,4 @@
-"""The configurations with pins at other places than the input, run as a user runs them."""
+"""The shipped configurations with pins beside the input, run from the command line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def run(name: str) -> tuple[str, dict[str, Any], sn.Cochain]:
-    """Run a shipped configuration; return what it printed, its result and its cochain."""
+    """Run a shipped configuration; return its output, its result and its cochain."""
     done = CliRunner().invoke(main, ["run", name, "--out", "here"])
     assert done.exit_code == 0, done.output
     result = json.loads(Path("here/result.json").read_text())
@@ -43,9 +43,9 @@ def test_hold_neuron_is_felt_both_ways() -> None:
     np.testing.assert_array_equal(cochain["a1"][0], [2.0, 2.0, 2.0])
     network = sn.ReluNetwork.load("here/network.npz")
     forward = network.forward_cochain(cochain["a0"])
-    assert np.abs(cochain["z1"] - forward["z1"]).max() > 0.1  # below it
-    assert np.abs(cochain["z3"] - forward["z3"]).max() > 0.1  # and above
-    # Above it everything agrees: it is the forward pass of the held activations.
+    assert np.abs(cochain["z1"] - forward["z1"]).max() > 0.1  # below the held neuron
+    assert np.abs(cochain["z3"] - forward["z3"]).max() > 0.1  # and above it
+    # Above a1 there is no discord: the stalks are the forward pass of the held activations.
     above = np.maximum(network.weights[1] @ cochain["a1"], 0.0)
     np.testing.assert_allclose(cochain["z3"], network.weights[2] @ above, atol=1e-6)
     for edge, discord in result["discord"].items():
@@ -66,7 +66,7 @@ def test_complete_digit_changes_hidden_pixels_alone_and_at_less_energy_than_the_
     assert moved.max() > 0.1
     assert "pin_a0_0" in output
     assert result["pin_discord"]["pin_a0_0"] > 0.0
-    assert result["accuracy"] == 1.0  # the classes are held: it says what it was told
+    assert result["accuracy"] == 1.0  # by construction, as the output is held at the labels
     filled = np.concatenate([job.samples.inputs[:32], mean])
     p = job.network.forward(filled)[job.samples.labels, range(16)]
     assert result["energy"] < -np.log(p).sum()

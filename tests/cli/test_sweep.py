@@ -1,4 +1,4 @@
-"""Many seeds and settings with one command."""
+"""The verb sweep: many seeds and settings with one command."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ network: {kind: random, widths: [2, 3, 1]}
 data: {kind: inline, inputs: [[0.5, -1.0], [2.0, 3.0]], labels: [1, 0]}
 """
 RUN = np.array([[2.0, 1.0], [4.5, 3.5]])
-"""The samples of a run on FILE: the last and the third, scaled."""
+"""The inputs of a run on FILE: samples 4 and 2, times the scale."""
 
 
 @pytest.fixture(autouse=True)

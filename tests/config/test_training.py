@@ -1,4 +1,4 @@
-"""Configurations that train: what they may say, and what comes of it."""
+"""Configurations of the job train: valid and invalid keys, and the training that they give."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every runtime promises, run on each of them."""
+"""The contract of a runtime: tests that run on every runtime."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RUNTIMES: dict[str, Runtime] = {
 
 @dataclass(frozen=True)
 class Suspicious(sn.Heat):
-    """Heat at vertices that object to an inbox in which something grew older."""
+    """Heat whose vertices check that no message in their inbox is replaced by an older one."""
 
     def start(self, star: Star) -> Program:
         program = super().start(star)
@@ -42,7 +42,7 @@ class Suspicious(sn.Heat):
 
 
 class Objecting(Program):
-    """A program that remembers the stamps of its inbox."""
+    """A program that compares the stamps of its inbox with those of the step before."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
@@ -60,7 +60,7 @@ class Objecting(Program):
 
 
 class Choosy(sn.Heat):
-    """Heat that will not have one of the vertices."""
+    """Heat that refuses to start at a1."""
 
     def start(self, star: Star) -> Program:
         if star.name == "a1":
@@ -70,7 +70,7 @@ class Choosy(sn.Heat):
 
 @dataclass(frozen=True)
 class TwoProcesses:
-    """A cluster whose vertices live by turns in two processes, which are kept."""
+    """A cluster of two processes, kept between runs, with neighbours in different ones."""
 
     warm: WarmCluster
 
@@ -103,7 +103,7 @@ def test_the_forward_pass_is_reached(runtime: Runtime, rule: str, name: str) -> 
 
 @pytest.mark.parametrize("rule", ["prox", "sor"])
 def test_pins_anywhere_are_obeyed_until_all_is_stationary(runtime: Runtime, rule: str) -> None:
-    """Both ends held, an inner unit held, another pulled: no kink keeps the run from settling."""
+    """Kinks do not prevent convergence where both ends and an inner unit are held."""
     reference = golden.load("2-6-4-4-1-identity")
     output = reference.network.output_vertex
     wanted = reference.cochain("")[output] + 1.0
@@ -291,7 +291,7 @@ def test_a_map_that_gives_nan_is_caught_where_it_happens(runtime: Runtime) -> No
     start = sn.Cochain({"u": [[50.0]], "v": [[0.0]], "w": [[0.0]]})
     solution = sn.infer(sheaf, [sn.Pin("u", [[50.0]])], init=start, runtime=runtime)
     assert solution.outcome is sn.Outcome.DIVERGED
-    # Where processes look in no order, its neighbour may be the first to notice.
+    # On several processes the neighbour may be the first to report the NaN.
     assert re.search(r"the force on '[vw]' reached nan", solution.message)
 
 
@@ -310,7 +310,7 @@ def test_float32_runs_in_float32(runtime: Runtime) -> None:
 
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_the_same_seed_gives_the_same_digest_and_bits(name: str) -> None:
-    """Where the course of a run can be repeated: not on a cluster."""
+    """Reproducibility, on the runtimes that promise it; a cluster does not."""
     runtime = RUNTIMES[name]
     reference = golden.load("2-4-1-identity")
     first, again, other = (
@@ -323,7 +323,7 @@ def test_the_same_seed_gives_the_same_digest_and_bits(name: str) -> None:
 
 
 def test_pins_can_be_changed_while_a_run_goes_on(runtime: Runtime) -> None:
-    """Output pinned, moved and released: the network follows to each fixed point and back."""
+    """The stalks reach each new fixed point as the output is pinned, the input moved and reset."""
     reference = golden.load("2-4-1-identity")
     sheaf, network = reference.sheaf, reference.network
     x, output = reference.arrays["x"], network.output_vertex

@@ -1,4 +1,4 @@
-"""Settings may be NumPy's numbers: they come out of ``linspace`` and the like."""
+"""Settings given as NumPy scalars, such as those that ``np.linspace`` gives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support import golden
 
 
 def digest(number: Any, whole: Any, yes: Any) -> str | None:
-    """Return the digest of a run with settings that are made of these numbers."""
+    """Return the digest of a run whose settings have these types of float, integer and bool."""
     reference = golden.load("2-4-1-identity")
     runtime = sn.Simulator(
         seed=whole(3),
@@ -33,7 +33,7 @@ def test_numbers_of_numpy_are_the_numbers_that_they_are() -> None:
 
 
 def test_settings_keep_no_scalar_of_numpy() -> None:
-    # That a run comes out the same does not show it where nothing is compiled.
+    # Equal digests do not prove this unless the package is compiled.
     simulator = sn.Simulator(seed=np.int64(3), report_interval=np.float32(2.5))  # type: ignore[arg-type]
     assert (type(simulator.seed), type(simulator.report_interval)) == (int, float)
     assert type(sn.Stop(max_time=np.float32(2.5)).max_time) is float  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Coboundary, Laplacian, spectrum, cohomology, harmonic extension: the theorems."""
+"""The theorems on coboundary, Laplacian, spectrum, cohomology and harmonic extension."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.strategies import networks, noise, seeds
 @pytest.mark.parametrize("name", golden.NAMES)
 def test_spectra_are_the_authors(name: str) -> None:
     reference = golden.load(name)
-    # The authors leave the output edge out of the spectrum.
+    # The authors' spectrum does not contain the output edge.
     plain = sn.ReluNetwork(reference.network.weights, reference.network.biases).to_sheaf()
     ours = sn.spectrum(plain, reference.pins, reference.cochain(""))
     np.testing.assert_allclose(ours, reference.arrays["eigenvalues"], rtol=1e-9)
@@ -28,7 +28,9 @@ def test_theorems_hold_for_every_architecture_and_pattern(
     network: sn.ReluNetwork, seed: int
 ) -> None:
     sheaf = network.to_sheaf()
-    anywhere = noise(sheaf, 1, seed)  # a random pattern, not that of any forward pass
+    anywhere = noise(
+        sheaf, 1, seed
+    )  # a random activation pattern, which need not be that of a forward pass
     pins = [sn.Pin("a0", anywhere["a0"])]
     delta = sn.coboundary(sheaf, anywhere, pinned=["a0"]).toarray()
     assert (np.diag(delta) == 1.0).all()

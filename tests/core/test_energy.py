@@ -61,7 +61,7 @@ def test_gradient_against_finite_differences(network: sn.ReluNetwork, seed: int)
     forces = gradient(sheaf, cochain, {})
     step = 1e-6
     direction = noise(sheaf, 2, seed + 1)
-    # Along a direction that crosses no kink within the step.
+    # The direction must not cross a kink within the step.
     direction = direction.replace(
         {v: np.where(np.abs(cochain[v]) > 1e-4, direction[v], 0.0) for v in sheaf.vertices}
     )

@@ -1,4 +1,4 @@
-"""Every restriction map: adjointness, derivative, curvature bound, shapes."""
+"""The properties of every restriction map: adjointness, derivative, curvature bound, shapes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STEP = 1e-6
 
 @st.composite
 def maps_and_points(draw: st.DrawFn) -> tuple[sn.RestrictionMap, Array, Array]:
-    """A map, a batch of points of its domain and one of edge vectors."""
+    """Return a map, a batch of points of its domain and a batch of edge vectors."""
     into, out, batch = draw(dims), draw(dims), draw(st.integers(1, 3))
     kind = draw(st.sampled_from(["linear", "affine", *ELEMENTWISE]))
     if kind == "linear":

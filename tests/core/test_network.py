@@ -24,7 +24,7 @@ from tests.support.strategies import networks
 
 
 def by_hand(network: sn.ReluNetwork, x: Array) -> Array:
-    """The forward pass of a textbook."""
+    """Return the forward pass, layer by layer as in a textbook."""
     for W, b in zip(network.weights[:-1], network.biases[:-1], strict=True):
         x = np.where(W @ x + b[:, None] > 0, W @ x + b[:, None], 0.0)
     z = network.weights[-1] @ x + network.biases[-1][:, None]

@@ -1,4 +1,4 @@
-"""Graphs and sheaves: what they are, and what they refuse."""
+"""Graphs and sheaves: construction, properties and the input that they refuse."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_what_is_no_sheaf_is_refused_by_name(
 
 
 class Wrong(sn.RestrictionMap):
-    """A map that breaks what it promises."""
+    """A restriction map that breaks the contract of its class."""
 
     def __init__(self, breach: str) -> None:
         self.breach = breach

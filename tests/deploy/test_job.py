@@ -1,4 +1,4 @@
-"""The commands of deploy/README.md start a head, do a job and leave nothing."""
+"""The commands of deploy/README.md, run: they start a head, run a job and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.support.processes import Command
 from tests.support.readme import DEPLOY_README
 
 PORTS = ("6399", "8299", "8298")
-"""Those of the README of deploy/; here any that are free."""
+"""Ports that deploy/README.md names; the tests put free ones in their place."""
 SECONDS = 600.0
 GRACE = 30.0
-"""Seconds; Ray's helpers end when they notice that their parents have."""
+"""Seconds in which Ray's helper processes end after their parents."""
 
 
 def section(number: int) -> str:
-    """The shell blocks of a section of the README of deploy/, as one script."""
+    """Return the shell blocks of a section of deploy/README.md as one script."""
     (text,) = re.findall(
         rf"^## {number}\. (.*?)(?=^## |\Z)", DEPLOY_README, re.MULTILINE | re.DOTALL
     )
@@ -56,7 +56,7 @@ def test_a_job_on_a_head_converges_and_the_head_goes(tmp_path: Path, short_folde
         result = json.loads((tmp_path / "runs" / "cluster-1" / "result.json").read_text())
         assert result["outcome"] == "CONVERGED"
         assert len({process["pid"] for process in result["processes"].values()}) == 4
-        # Nothing of Ray is left in the home of the user, or in the folder of the head.
+        # Ray has left no files in the home of the user or in the folder of the head.
         assert list((tmp_path / "home").iterdir()) == []
         assert not list(short_folder.glob("tmp.*"))
         assert command.wait_until_gone(GRACE) == {}

@@ -1,4 +1,4 @@
-"""What is in deploy/ is valid, agrees with sheafnet and with itself, and lets nobody in."""
+"""The files of deploy/: they are valid, fit sheafnet and each other, and expose no service."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ DEPLOY = ROOT / "deploy"
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 TARGET = {"job", "run", "instance"}
-"""Labels that every series has from the discovery file and from Prometheus."""
+"""Labels that the discovery file and Prometheus add to every series."""
 HISTOGRAM = "sheafnet_message_staleness_updates"
 ONLY_A_LONE_HEAD = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-"""Keeps Ray from looking for its own address, and worker nodes from joining."""
+"""A variable that stops Ray from looking up its own address, and worker nodes from joining."""
 
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="needs promtool, which comes with Prometheus"
@@ -44,7 +44,7 @@ needs_promtool = pytest.mark.skipif(
 
 
 def load(name: str) -> Any:
-    """The document in a YAML or JSON file of deploy/."""
+    """Return the document in a YAML or JSON file of deploy/."""
     return yaml.safe_load((DEPLOY / name).read_text(encoding="utf-8"))
 
 
@@ -98,7 +98,7 @@ def panels() -> list[dict[str, Any]]:
 
 
 def shown() -> list[tuple[str, str]]:
-    """Every expression of the dashboard, with its legend."""
+    """Return every expression of the dashboard with its legend."""
     return [(t["expr"], t["legendFormat"]) for panel in panels() for t in panel["targets"]]
 
 
@@ -107,7 +107,7 @@ def expressions() -> list[str]:
 
 
 def labels_of(series: str) -> set[str]:
-    """The labels of a metric that is exported; fails for any other."""
+    """Return the labels of an exported metric; fail if there is no such metric."""
     if series in (f"{HISTOGRAM}_bucket", f"{HISTOGRAM}_sum", f"{HISTOGRAM}_count"):
         return {*METRICS[HISTOGRAM], *TARGET, *(["le"] if series.endswith("_bucket") else [])}
     assert series in METRICS, f"{series} is not exported"
@@ -200,7 +200,7 @@ def test_prometheus_discovers_runs_where_they_announce_themselves(tmp_path: Path
     (job,) = load("prometheus.yml")["scrape_configs"]
     (pattern,) = job["file_sd_configs"][0]["files"]
     targets = RunDirectory.next_in(tmp_path / "runs", "digits").targets[-1]
-    # Part by part: Prometheus takes a wildcard in the name of the file, not in that of a folder.
+    # Folder and name apart: Prometheus accepts a wildcard in the name, but not in the folder.
     assert targets.parent == tmp_path / Path(pattern).parent
     assert fnmatch.fnmatch(targets.name, Path(pattern).name)
 
@@ -228,7 +228,7 @@ def test_what_the_image_is_built_from_is_there_and_not_ignored() -> None:
         for name in line.split()
     }  # fmt: skip
     assert "*" in ignored
-    assert "**/*.so" in ignored  # compiled for the Python of a clone
+    assert "**/*.so" in ignored  # compiled for the Python of the clone, not of the image
     assert copied == kept
     assert all((ROOT / name).exists() for name in copied)
 
@@ -255,7 +255,7 @@ def services() -> dict[str, Any]:
 
 def test_compose_has_what_it_should() -> None:
     assert services().keys() == {"head", "worker", "job", "prometheus", "grafana"}
-    # What has a name or a port of its own cannot be there twice.
+    # A service with a fixed name or port could not be scaled to two workers.
     assert not {"hostname", "container_name", "ports"} & services()["worker"].keys()
     for name, service in services().items():
         assert ("healthcheck" in service) == (name != "job")
@@ -325,7 +325,7 @@ def test_prometheus_in_compose_finds_its_files_and_the_runs() -> None:
         assert mounts[f"./{rules}"] == str(folder / rules)
     (pattern,) = load("prometheus.yml")["scrape_configs"][0]["file_sd_configs"][0]["files"]
     assert mounts["runs"] == str(folder / Path(pattern).parent)
-    # The discovery file names the head as the head names itself, where Prometheus can ask for it.
+    # The discovery file has the host name of the head, which Prometheus must be able to resolve.
     assert services()["head"]["hostname"] == "head"
     assert set(services()["head"]["networks"]) <= set(prometheus["networks"])
 
@@ -455,14 +455,14 @@ def test_the_metrics_of_the_ray_job_are_where_prometheus_scrapes() -> None:
 
 
 def parsed(command: list[str]) -> Config:
-    """The configuration that a ``sheafnet run`` command comes to, with nothing run."""
+    """Return the configuration of a ``sheafnet run`` command, without running it."""
     assert command[:2] == ["sheafnet", "run"]
     context = run.make_context("run", command[2:])
     return load_config(find_config(context.params["config"]), context.params["overrides"]).config
 
 
 def of_readme() -> list[list[str]]:
-    """Every ``sheafnet run`` command of the README of deploy/, also as the end of another."""
+    """Return every ``sheafnet run`` command of deploy/README.md, also inside other commands."""
     lines = [line for b in blocks("sh") for line in b.replace("\\\n", " ").splitlines()]
     return [
         shlex.split(line[line.index("sheafnet run") :], comments=True)

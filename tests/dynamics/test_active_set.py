@@ -28,7 +28,7 @@ HOSTILE = sn.Simulator(seed=5, latency=sn.Uniform(0.0, 8.0), loss=0.3, placement
 
 
 def problem(seed: int, hidden: int) -> tuple[sn.ReluNetwork, list[sn.Pin], sn.Cochain]:
-    """A random network with random ends, and its forward pass with the output where it is held."""
+    """Return a random network, pins at both ends, and its forward pass with the output pinned."""
     rng = np.random.default_rng(seed)
     network = ReluNetwork.random([3, *rng.integers(2, 12, hidden).tolist(), 2], seed)
     x, y = rng.standard_normal((3, 7)), rng.standard_normal((2, 7))
@@ -38,7 +38,7 @@ def problem(seed: int, hidden: int) -> tuple[sn.ReluNetwork, list[sn.Pin], sn.Co
 
 
 def solves(network: sn.ReluNetwork, pins: list[sn.Pin]) -> int:
-    """How often the sample that took the longest was solved, read off the vertices themselves."""
+    """Return the largest number of solves of any sample, read from the programs of the vertices."""
     run = sn.prepare(network.to_sheaf(), pins, rule="active-set", init="forward")
     group = Group(run.problem.vertices())
     group.deliver(group.start())
@@ -76,7 +76,7 @@ def test_few_solves_reach_rounding_level_and_never_raise_the_energy(hidden: int,
 
 @pytest.mark.parametrize("seed", range(4))
 def test_it_ends_at_a_minimum_that_a_search_over_all_patterns_has(seed: int) -> None:
-    """With one sample and few units every pattern can be solved by least squares."""
+    """One sample and few units are few patterns, each of which least squares solves."""
     rng = np.random.default_rng(seed)
     W1, W2 = rng.standard_normal((3, 2)), rng.standard_normal((1, 3))
     network = ReluNetwork([W1, W2], [np.zeros(3), np.zeros(1)])
@@ -90,7 +90,7 @@ def test_it_ends_at_a_minimum_that_a_search_over_all_patterns_has(seed: int) -> 
 
 
 def solved(pattern: tuple[int, ...], c: Array, W2: Array, y: Array) -> float | None:
-    """The least energy with the units in ``pattern``; None if it is not in that pattern."""
+    """Return the minimum of the energy for ``pattern``; None if the minimiser has another one."""
     signs = np.array(pattern)[:, None]
     cost = np.where(signs > 0, 0.25, 0.5)
     copied = np.where(signs > 0, c, 0.0)
@@ -140,11 +140,17 @@ def test_it_runs_wherever_messages_pass(runtime: Runtime) -> None:
 
 
 def restarted(group: Group, task: Problem, names: Sequence[str]) -> Group:
-    """The group after these vertices have lost everything but what others said to them last."""
+    """Return the group after these vertices have restarted.
+
+    A restarted vertex has its initial state, and the latest message of each neighbour that was not
+    restarted.
+    """
     vertices = dict(group.vertices)
     for name in names:
         old, new = vertices[name], task.vertex_spec(name).build()
-        new.star.sequence = old.star.sequence  # the group knows no incarnations
+        new.star.sequence = (
+            old.star.sequence
+        )  # a group has no incarnations, so sequence numbers must go on
         for key, (_, sequence, array) in old.inbox.entries.items():
             if key.sender not in names:
                 new.receive(Message(key, sequence, array))
@@ -173,7 +179,7 @@ def test_whatever_is_lost_and_whenever_it_settles_again(names: tuple[str, ...]) 
 
 
 def silent_after(group: Group, rounds: int) -> bool:
-    """Run up to so many rounds, as hosts do: who has no reason to step does not."""
+    """Step the runnable vertices for at most ``rounds`` rounds; return whether none is left."""
     for _ in range(rounds):
         runnable = [name for name, vertex in group.vertices.items() if vertex.runnable]
         if not runnable:

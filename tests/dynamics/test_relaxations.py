@@ -28,7 +28,7 @@ def deviation(ours: sn.Cochain, theirs: sn.Cochain) -> float:
 
 
 def triangle() -> sn.Sheaf:
-    """Three numbers, two edges that want them equal and one that wants them opposite."""
+    """Return three stalks of dimension 1, two edges with equal maps and one with opposite maps."""
     same, opposite = sn.Identity(), sn.Linear([[-1.0]])
     return sn.Sheaf(
         {"u": 1, "v": 1, "w": 1},
@@ -98,7 +98,7 @@ def test_with_both_ends_pinned_it_settles_no_higher_than_the_authors(
 
 
 def unit(c: float, a: float) -> sn.Sheaf:
-    """A gated number that is told ``c`` from below and ``a`` from above."""
+    """Return the path of one gated unit, whose ends are to be pinned to ``c`` and ``a``."""
     same = sn.Identity()
     del c, a
     return sn.Sheaf(
@@ -122,7 +122,7 @@ def relax_unit(c: float, a: float, rule: sn.Rule, start: float) -> sn.Solution:
     st.sampled_from([-2.0, -0.1, 0.0, 0.1, 2.0]),
 )
 def test_a_gated_unit_goes_to_the_lowest_of_its_minima(c: float, a: float, start: float) -> None:
-    """Against a search over a fine grid that has the two candidates on it."""
+    """The reference is a search over a fine grid that contains both candidate minima."""
     z = relax_unit(c, a, sn.Prox(), start).cochain["z1"].item()
     tries = np.append(np.linspace(-4.0, 4.0, 8001), [c, (c + a) / 2.0, 0.0])
     costs = 0.5 * (tries - c) ** 2 + 0.5 * (np.maximum(tries, 0.0) - a) ** 2
@@ -135,7 +135,7 @@ def test_a_gated_unit_goes_to_the_lowest_of_its_minima(c: float, a: float, start
     st.floats(-2, 2).map(lambda x: round(x, 3)),
 )
 def test_keep_goes_where_a_fine_flow_goes(c: float, a: float, start: float) -> None:
-    assume(c != 0.0)  # the flow from below then comes to 0 but never gets there
+    assume(c != 0.0)  # with c = 0 the flow from below approaches 0 but does not reach it
     z = relax_unit(c, a, sn.Prox(branch="keep"), start).cochain["z1"].item()
     flow, step = start, 1e-3
     for _ in range(20_000):
@@ -150,13 +150,13 @@ def test_a_unit_on_its_kink_is_stationary_and_counted() -> None:
         assert solution.outcome is sn.Outcome.CONVERGED
         assert solution.cochain["z1"] == 0.0
         assert solution.kinks == {"a0": 0, "z1": 1, "a1": 0}
-    # The authors' step jumps over it for ever.
+    # The authors' fixed step crosses the kink in every round.
     chattering = relax_unit(1.0, -2.0, sn.Heat(dt=0.01), 0.7)
     assert chattering.outcome is sn.Outcome.BUDGET_EXHAUSTED
 
 
 def test_a_maximum_on_a_kink_is_not_stationary() -> None:
-    """Between the one-sided forces lies zero, but the energy falls to both sides."""
+    """Zero lies between the one-sided forces, but the energy falls on both sides."""
     sheaf = unit(-1.0, 3.0)
     pins = resolve_pins(sheaf, [sn.Pin("a0", [[-1.0]]), sn.Pin("a1", [[3.0]])])
     top = sn.Cochain({"a0": [[-1.0]], "z1": [[0.0]], "a1": [[3.0]]})
@@ -201,7 +201,7 @@ def test_where_neighbours_would_swap_their_errors_the_steps_are_damped() -> None
 
 
 def test_a_free_input_takes_the_least_change_that_explains_the_output() -> None:
-    """Wide W: many inputs give the output; the one nearest to the start is taken."""
+    """With a wide W many inputs give the output; the result is the one nearest to the start."""
     W = np.random.default_rng(0).standard_normal((2, 5))
     sheaf = sn.ReluNetwork([W], [np.zeros(2)]).to_sheaf()
     y, start = np.array([[1.0], [-2.0]]), np.full((5, 1), 0.3)
@@ -221,7 +221,7 @@ def test_a_soft_pin_moves_the_output_from_free_to_held() -> None:
     forward = network.forward(x)
 
     def relax(*pins: sn.Pin) -> Array:
-        # Kept in one basin, so that the law is that of one minimum.
+        # "keep" stays in one basin, so that all strengths are compared at the same minimum.
         solution = sn.infer(
             sheaf, [into, *pins], rule=sn.Prox(branch="keep"), init="forward",
             runtime=RED_BLACK, stop=sn.Stop(1e-10, max_rounds=10**6),
@@ -240,7 +240,7 @@ def test_a_soft_pin_moves_the_output_from_free_to_held() -> None:
 
 @pytest.mark.parametrize("rule", ["prox", "sor"])
 def test_identities_take_no_more_than_a_stalk_however_wide(rule: str) -> None:
-    """u – v – w with u held, v held in part and w pulled: each coordinate by its formula."""
+    """On u – v – w, with u held, v held in part and w pulled, each coordinate has a formula."""
     wide, strength = 100_000, 2.0
     same = sn.Identity()
     sheaf = sn.Sheaf(
@@ -271,7 +271,7 @@ def test_an_enormous_strength_is_a_hard_pin() -> None:
             network.to_sheaf(),
             [sn.Pin("a0", x), sn.Pin("z2", y, strength=strength)],
             init="forward",
-            # A force of γ times the rounding of x cannot be less than this.
+            # The rounding of x times γ is a force that no run can reduce below this.
             stop=sn.Stop(1e-6, max_rounds=10**5),
         )
         assert solution.outcome is sn.Outcome.CONVERGED
@@ -281,7 +281,7 @@ def test_an_enormous_strength_is_a_hard_pin() -> None:
 
 @pytest.mark.parametrize("rule", ["prox", "sor", "heat"])
 def test_soft_pins_and_coordinates_end_where_a_minimiser_ends(rule: str) -> None:
-    """Against scipy's L-BFGS-B on the energy as a function of all free coordinates."""
+    """The reference is SciPy's L-BFGS-B on the energy as a function of all free coordinates."""
     sheaf = chorded_cycle(2)
     rng = np.random.default_rng(4)
     dims = {v: sheaf.stalk_dim(v) for v in sheaf.vertices}
@@ -409,7 +409,7 @@ def test_red_and_black_prox_never_raises_the_energy_and_never_moves_a_pin(
         assert solution.stationarity == max(found.values())
         if solution.outcome is sn.Outcome.CONVERGED:
             assert solution.stationarity <= 1e-9
-    # A loss towards what is no label may be negative.
+    # The energy may be negative: a loss towards a target that is no label can be.
     assert all(b <= a + 1e-9 * abs(a) + 1e-12 for a, b in pairwise(energies))
 
 

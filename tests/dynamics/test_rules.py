@@ -1,4 +1,4 @@
-"""The rules against the authors' numbers, the theorems and the oracle."""
+"""The rules, compared with the authors' numbers, the theorems and the harmonic extension."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_a_unit_that_passes_its_kink_back_and_forth_is_left_there() -> None:
     network = sn.ReluNetwork([[[1.0]], [[10.0]]], [[0.0], [0.0]])
     start = sn.Cochain({"a0": [[1.0]], "z1": [[-0.01]], "a1": [[-3.0]], "z2": [[-30.0]]})
     pins = [sn.Pin("a0", [[1.0]])]
-    # The unit is told 1 from below and −3 from above: its own energy is least at the kink.
+    # With 1 from a0 and −3 from a1 the energy of the unit has its minimum at the kink.
     once, twice = sn.Stop(max_rounds=1), sn.Stop(max_rounds=2)
     past = sn.infer(network.to_sheaf(), pins, rule=sn.Heat(), init=start, stop=once)
     there = sn.infer(network.to_sheaf(), pins, rule=sn.Heat(), init=start, stop=twice)

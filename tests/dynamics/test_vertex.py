@@ -1,4 +1,4 @@
-"""One vertex, built alone and fed by hand: all it needs, and all it can see."""
+"""A single vertex, built alone, with messages given to it by hand."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ B = np.array([1.0, 0.0, -1.0])
 
 
 def a1_alone(eta: float = 0.1) -> Vertex:
-    """The vertex a1 of a network: z1 – a1 – z2, with no z1, no z2 and no network."""
+    """Return the vertex a1 of a path z1 – a1 – z2, without z1, z2 or a network."""
     incidences = [
         Incidence("activation_1", "z1", sn.Identity(), is_tail=False),
         Incidence("weight_2", "z2", sn.Affine(W, B), is_tail=True),
@@ -46,7 +46,7 @@ def test_a_vertex_alone_fed_by_hand_gets_the_right_stalk() -> None:
     np.testing.assert_array_equal(first["activation_1"], [[1.0], [-2.0]])
     np.testing.assert_array_equal(first["weight_2"], [[-2.0], [2.0], [0.0]])  # W a + b
     assert vertex.receive(projection("activation_1", "z1", 1, [0.5, 0.0]))
-    assert not vertex.ready  # z2 has not been heard
+    assert not vertex.ready  # no message from z2 yet
     assert vertex.receive(projection("weight_2", "z2", 1, [0.0, 0.0, 1.0]))
     assert vertex.ready
     said = {message.key.edge: message for message in vertex.step()}
@@ -67,7 +67,7 @@ def test_the_newest_message_counts_whatever_the_order_of_arrival() -> None:
     assert not vertex.receive(projection("activation_1", "z1", 5, [6.0, 6.0]))  # a duplicate
     key = vertex.star.latest_keys[0]
     np.testing.assert_array_equal(vertex.inbox[key], [[5.0], [5.0]])
-    # A restarted sender counts from the beginning, in a later incarnation.
+    # A restarted sender counts from 1 again, in a later incarnation.
     assert vertex.receive(projection("activation_1", "z1", 1, [1.0, 1.0]), incarnation=1)
     np.testing.assert_array_equal(vertex.inbox[key], [[1.0], [1.0]])
     assert not vertex.receive(projection("activation_1", "z1", 9, [9.0, 9.0]), incarnation=0)
@@ -132,16 +132,16 @@ def test_a_program_may_say_more_than_projections() -> None:
     (message,) = vertex.step()
     assert message.key == Key(Kind.TENSION, "e", "v", 4)
     assert message.array.shape == (1, 1, 1)
-    # Tags keep messages of one edge apart.
+    # Messages of one edge with different tags have different keys.
     assert vertex.receive(Message(Key(Kind.TENSION, "e", "u", 1), 1, star.stalk))
     assert vertex.receive(Message(Key(Kind.TENSION, "e", "u", 2), 1, star.stalk))
 
 
 def reachable(root: object) -> Iterator[object]:
-    """Everything that can be reached from ``root`` by references.
+    """Yield every object that can be reached from ``root`` by references.
 
-    Not through classes, modules and a function's globals, which hold no state of a run; but
-    through closures and defaults, and through the memory that an array is a view of.
+    Closures, defaults of functions and the memory behind an array view are followed. Classes,
+    modules and the globals of functions are not, since they hold no state of a run.
     """
     seen, queue = {id(root)}, [root]
     while queue:
@@ -181,6 +181,6 @@ def test_nothing_but_its_own_star_can_be_reached_from_a_vertex(rule: sn.Rule) ->
 
 
 def strange(vertex: Vertex) -> set[str]:
-    """Vertices that ``vertex`` shares no edge with."""
+    """Return the names of the vertices of the network that share no edge with ``vertex``."""
     known = {inc.neighbour for inc in vertex.star.incidences} | {vertex.name}
     return {"a0", "z1", "a1", "z2", "a2", "z3"} - known

@@ -1,7 +1,7 @@
-"""A real Prometheus finds runs, shows what they do, and says when something is wrong with them.
+"""Tests with a real Prometheus, which discovers runs, shows their metrics and raises alerts.
 
-Prometheus takes up to ten seconds to act on a discovery file, so every run of this module is
-begun at once, and held before its first round until Prometheus has found them all.
+Prometheus takes up to ten seconds to act on a discovery file. All runs of this module are therefore
+started together, and each waits before its first round until Prometheus has found them all.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ pytestmark = pytest.mark.skipif(
 RULES = Path(__file__).parents[2] / "deploy" / "alerts.yml"
 DIGITS = find_config("digits").parent / "data" / "digits.npz"
 FASTER = 60
-"""The minutes of the rules are seconds here."""
+"""Factor by which the durations of the alert rules are shortened: minutes become seconds."""
 
 NEVER = sn.Stop(1e-300, max_rounds=10**9)
 SECONDS = 60.0
-"""In which anything that is waited for here comes, also where the machine has other work."""
+"""Longest wait for an expected event, generous enough for a busy machine."""
 
 DEEP = golden.load("8-8-8-8-8-8-8-8-8-8-8-identity")  # relaxes for many seconds
 WIDE = golden.load("64-32-32-10-softmax")
@@ -52,7 +52,7 @@ PAIR = sn.Sheaf({"u": 1, "v": 1}, [sn.Edge("e", "u", "v", sn.Identity(), sn.Iden
 
 @dataclass(frozen=True)
 class Plan:
-    """A run, and how long its last values stay up."""
+    """A run, and the seconds for which its last values stay available."""
 
     sheaf: sn.Sheaf
     pins: list[sn.Pin]
@@ -70,7 +70,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class TrainedPlan:
-    """Training of a classifier of digits on the cluster."""
+    """A training of a digits classifier on the cluster."""
 
     settings: TrainArguments
     linger: float = 0.0
@@ -93,7 +93,8 @@ class TrainedPlan:
 
 SHOWN = ("lockstep", "simulator", "cluster")
 PLANS: dict[str, Plan | TrainedPlan] = {
-    # What queries show: with steps so short, or a network so deep, that they are seen to fall.
+    # Runs to query, with steps so short or a network so deep that several scrapes see the energy
+    # fall.
     "lockstep": Plan.of(DEEP, stop=NEVER),
     "simulator": Plan.of(WIDE, stop=NEVER, rule=sn.Heat(dt=0.002), runtime=sn.Simulator()),
     "cluster": Plan.of(
@@ -102,11 +103,11 @@ PLANS: dict[str, Plan | TrainedPlan] = {
         rule=sn.Heat(dt=0.05),
         runtime=sn.Cluster(placement=by_turns(WIDE.sheaf)),
     ),
-    # Nothing is wrong with this one, which takes seconds to converge and then stays up.
+    # A run without a fault, which converges within seconds and whose values then stay available.
     "healthy": Plan.of(WIDE, linger=20.0, rule=sn.Heat(dt=0.1)),
-    # One planted fault each: a tolerance beyond what floating point can do; steps too short;
-    # a step just past 2/λ = 2, with which the energy grows for seconds, and one far past it;
-    # a host that hardly gets a turn; a host that will be killed.
+    # Runs with one planted fault each: a stationarity below rounding; steps that are too short; a
+    # step slightly above 2/λ = 2, with which the energy grows for seconds, and one far above it; a
+    # host that hardly ever steps; a host that will be killed.
     "too exact": Plan.of(SMALL, stop=NEVER),
     "too short": Plan.of(SMALL, stop=NEVER, rule=sn.Heat(dt=1e-9)),
     "growing": Plan(
@@ -119,7 +120,7 @@ PLANS: dict[str, Plan | TrainedPlan] = {
         WIDE, stop=NEVER, rule=sn.Heat(), runtime=sn.Simulator(slow={"layer_2": 1e4})
     ),
     "killed": Plan.of(SMALL, stop=sn.Stop(stay=True), runtime=sn.Cluster()),
-    # What is learned on the cluster, in steps and freely.
+    # Trainings on the cluster, one in steps and one in which stalks and maps move together.
     "relax": TrainedPlan({"rule": sn.Relax(0.1), "optimiser": sn.Adam(0.01)}),
     "joint": TrainedPlan({"rule": sn.Joint(stalks=sn.Prox("keep")), "optimiser": sn.Adam(0.002)}),
 }
@@ -129,11 +130,11 @@ FAULTS = {
     "SheafnetStarvedActor": ("starved",),
     "SheafnetHostRestarting": ("killed",),
 }
-"""Alert → the runs that are to raise it."""
+"""Name of an alert → the runs that must raise it."""
 
 
 class Held(sn.Observer):
-    """Holds a run before its first round, in whatever process that is, until it may go."""
+    """An observer that blocks a run before its first round, in the process of the coordinator."""
 
     travels = True
 
@@ -142,17 +143,23 @@ class Held(sn.Observer):
         self.pipe = pipe
 
     def started(self, problem: Problem) -> None:  # noqa: ARG002
-        """Wait for whoever opens the other end."""
+        """Block until the other end of the pipe is opened."""
         self.pipe.read_bytes()
 
     def let_go(self) -> None:
-        """Let it go; ``OSError`` if it does not wait."""
+        """Let the run continue.
+
+        Raises
+        ------
+        OSError
+            If the run is not blocked.
+        """
         os.close(os.open(self.pipe, os.O_WRONLY | os.O_NONBLOCK))
 
 
 @dataclass(frozen=True)
 class Begun:
-    """A run that has begun, and stops when its context ends."""
+    """A started run, which stops at the end of the context of ``going``."""
 
     run: Any  # a run or training
     directory: RunDirectory
@@ -174,7 +181,7 @@ class Begun:
             self.end()
 
     def end(self) -> Any:
-        """Stop, if it goes on; return what it had."""
+        """Stop the run if it still goes on, and return its result."""
         with contextlib.suppress(OSError):
             self.held.let_go()
         self.run.stop()
@@ -183,7 +190,7 @@ class Begun:
 
 @dataclass(frozen=True)
 class World:
-    """A Prometheus and all runs, which it knows."""
+    """A Prometheus and all runs, which it has discovered."""
 
     watcher: Watcher
     runs: dict[str, Begun] = field(default_factory=dict)
@@ -194,7 +201,8 @@ def world(warm_cluster: WarmCluster, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("runs")
     rules = folder / "alerts.yml"
     rules.write_text(hastened(RULES, FASTER), encoding="utf-8")
-    # Prometheus can be told of a run directory, or look for what lies beside all of them.
+    # Prometheus is given the discovery file in a run directory, or a pattern for the files beside
+    # all run directories.
     runs = {name: Begun.of(name, PLANS[name], folder / "shown") for name in SHOWN}
     targets = [begun.directory.path / "targets.json" for begun in runs.values()]
     runs |= {name: Begun.of(name, PLANS[name], folder) for name in PLANS if name not in SHOWN}
@@ -207,7 +215,7 @@ def world(warm_cluster: WarmCluster, tmp_path_factory: pytest.TempPathFactory) -
             begun.run.start()
             stack.callback(begun.end)
         watcher.until("up == 1", lambda found: len(found) == len(runs), SECONDS)
-        # These two converge beside the other tests, for theirs.
+        # These two runs converge while other tests run; later tests query them.
         for name in ("healthy", "killed"):
             runs[name].held.let_go()
         yield World(watcher, runs)
@@ -238,14 +246,14 @@ def test_queries_show_a_run_at_work_and_nothing_once_it_is_over(world: World, na
         found = watcher.until(discord, all_of_them, SECONDS)
         first = {each.labels["edge"]: each.value for each in found}
         watcher.until(discord, halved, SECONDS)
-        # Asynchronously an edge may rise for a moment: it is the course that falls.
+        # In an asynchronous run the discord of an edge may rise for a moment: only the trend falls.
         watcher.until(f"deriv({discord}[1h]) < 0", all_of_them, SECONDS)
         updating = watcher.by("vertex", f"rate(sheafnet_vertex_updates_total{mine}[5s]) > 0")
         delivered = watcher.query(f"sheafnet_messages_total{mine} > 0")
         ways = {(edge, way) for edge in edges for way in ("forward", "backward")}
 
         def all_but_the_pinned(found: list[Sample]) -> bool:
-            # What is pinned never changes, so its one edge is told of it once.
+            # A pinned stalk never changes, so it sends one message only.
             return directions(found) == ways - {("weight_1", "forward")}
 
         hearing = f"rate(sheafnet_messages_total{mine}[5s]) > 0"
@@ -334,7 +342,7 @@ def test_a_host_that_is_killed_is_restarting(world: World) -> None:
 def test_a_healthy_run_that_converges_and_lingers_raises_nothing(world: World) -> None:
     solution = world.runs["healthy"].run.result(SECONDS)
     assert solution.outcome is sn.Outcome.CONVERGED
-    # It was seen on its way, and converged, and for longer than any window of the rules.
+    # Prometheus saw the run before and after convergence, for longer than any window of the rules.
     mine = '{run="healthy"}'
     (turns,) = world.watcher.query(f"changes(sheafnet_converged{mine}[1h])")
     (moves,) = world.watcher.query(f"changes(sheafnet_energy{mine}[1h])")

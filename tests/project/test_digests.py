@@ -1,4 +1,4 @@
-"""The command that prints digests leaves no rule, optimiser or kind of run out."""
+"""The completeness of the digests: every rule, optimiser and kind of run has one."""
 
 from __future__ import annotations
 

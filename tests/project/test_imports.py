@@ -1,4 +1,4 @@
-"""What is imported when, and that the import contracts bite."""
+"""The time of imports, and the proof that the import contracts find a breach."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEAVY = {"ray", "pydantic", "scipy.special", "scipy.sparse.linalg", "matplotlib"
 
 
 def modules_after(code: str) -> set[str]:
-    """The modules that a fresh interpreter has loaded after ``code``."""
+    """Return the modules that a fresh interpreter has loaded after running ``code``."""
     script = f"import sys, json\n{code}\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

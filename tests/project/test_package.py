@@ -1,4 +1,4 @@
-"""What is shipped, and that the documents are true."""
+"""The content of the wheel, and the truth of the documents."""
 
 from __future__ import annotations
 

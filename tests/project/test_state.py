@@ -1,4 +1,4 @@
-"""State that says what it is: held by types where they can, and here where they cannot."""
+"""The representation of state, as far as types alone cannot check it."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ def test_the_actors_of_a_run_come_with_it() -> None:
 
     assert list(signature(Waves).parameters) == ["cluster", "run", "actors"]
     asked = signature(CoordinatorActor.execute).parameters
-    # Ray adds one of its own to the methods of what has been an actor's class before.
+    # Ray adds a parameter to the methods of a class that was used as an actor before.
     assert [name for name in asked if not name.startswith("_ray")] == ["self"]
 
 
 def test_records_and_progress_are_built_in_one_file() -> None:
-    # A solution gives back the record that it extends.
+    # A solution can return the record that it extends.
     assert set(calls("Record")) == {Path("runtime/run_record.py"), Path("runtime/jobs/results.py")}
-    assert not list(calls("Progress"))  # of() is the only way
+    assert not list(calls("Progress"))  # only Progress.of() builds one
     assert "return cls(" in (PACKAGE / "runtime" / "progress.py").read_text()
 
 

@@ -1,4 +1,4 @@
-"""One word, one meaning: words that were given up for the field's own are not left in a name."""
+"""The vocabulary of names: each word has one meaning, and replaced words do not return."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REPLACED = {
     "message, entry, state": {"letter", "letters", "tally"},
     "set_pins": {"repin", "repinned"},
 }
-"""What is said → the words that it is said instead of."""
+"""The word or words in use → the former words that they replace."""
 
 ONE_MEANING = {
     "patience": "the evaluations without a better loss after which training stops",
@@ -43,7 +43,7 @@ HOMES = {
         r"sheafnet/(runtime/(hosts|simulator|cluster)/|config/(schema|builders)/)"
     ),
 }
-"""Where they are said in the package."""
+"""The files of the package in which a name may contain such a word."""
 
 EXCEPTIONS = {
     "in_flight": "frames, or batches, that are in flight: what flights became",
@@ -53,7 +53,7 @@ EXCEPTIONS = {
 
 
 def names(tree: ast.AST) -> Iterator[str]:
-    """Yield every name that code gives to something, or uses."""
+    """Yield every name that the code defines or uses."""
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.Name(id=name):
@@ -67,7 +67,7 @@ def names(tree: ast.AST) -> Iterator[str]:
 
 
 def words(name: str) -> set[str]:
-    """Return the words of a name, in lower case, without what is excepted."""
+    """Return the words of a name in lower case, without those of ``EXCEPTIONS``."""
     for exception in EXCEPTIONS:
         name = name.replace(exception, "")
     return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)}

@@ -30,7 +30,7 @@ def test_constant_sheaf_on_a_grid_with_pinned_corners(schedule: str) -> None:
     assert solution.outcome is sn.Outcome.CONVERGED
     for vertex in sheaf.vertices:
         np.testing.assert_allclose(solution.cochain[vertex], harmonic[vertex], atol=1e-7)
-    # Mean value property, which no solver of ours had a hand in.
+    # The mean value property does not depend on any of our solvers.
     inner = solution.cochain
     around = sum(inner[v] for v in ("v1_2", "v3_2", "v2_1", "v2_3")) / 4
     np.testing.assert_allclose(inner["v2_2"], around, atol=1e-7)
@@ -74,7 +74,7 @@ def test_a_round_is_one_step_of_every_free_vertex_and_a_message_each_way() -> No
     free, edges = len(SHEAF.vertices) - 1, len(SHEAF.edges)
     assert solution.stats.rounds == rounds
     assert solution.stats.updates == rounds * free
-    # First projections on every edge, then all but those of a0, which does not move.
+    # First projections both ways on every edge; after that a0, which is pinned, sends none.
     assert solution.stats.messages == 2 * edges + rounds * (2 * edges - 1)
     assert solution.stats.virtual_time == rounds
     assert (solution.stats.frames, solution.stats.bytes) == (0, 0)
@@ -90,7 +90,7 @@ def test_the_ledger_holds_graph_neighbours_only() -> None:
 
 @pytest.mark.parametrize("schedule", ["all", "alternating"])
 def test_everyone_steps_from_what_was_delivered_before(schedule: str) -> None:
-    """Against the iteration written out on whole vectors: Jacobi, or red before black."""
+    """Compare with the iteration written out on whole vectors: Jacobi, or red before black."""
     sheaf = grid(3)
     corner = np.ones((2, 1))
     start = sn.prepare(sheaf, [sn.Pin("v0_0", corner)]).problem.start
@@ -228,13 +228,13 @@ def test_messages_for_vertices_elsewhere_are_handed_back() -> None:
         ("a0", "z1"): 0,
         ("z2", "a1"): 0,
     }
-    # Nobody steps before every neighbour has been heard.
+    # A vertex does not step before it has a message from every neighbour.
     assert group.step(["z1", "a1"]) == []
     message = Message(Key(Kind.PROJECTION, "weight_1", "a0"), 1, problem.start["z1"])
     group.deliver([message, message, message])
-    assert group.counters().ledger["a0", "z1"] == 1  # repetition is no news
+    assert group.counters().ledger["a0", "z1"] == 1  # a repeated message is not counted
     group.hand(message, incarnation=1)
-    assert group.counters().ledger["a0", "z1"] == 2  # but a later incarnation is
+    assert group.counters().ledger["a0", "z1"] == 2  # but one of a later incarnation is
     stranger = Message(Key(Kind.PROJECTION, "weight_1", "a1"), 1, problem.start["z1"])
     assert group.deliver([stranger]) == [stranger]
     assert {m.key.sender for m in group.step(["z1", "a1"])} == {"z1"}

@@ -1,4 +1,4 @@
-"""Whether the sheafnet under test is compiled, and what follows from it for tests."""
+"""Helpers for tests that depend on whether the sheafnet under test is compiled."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ interpreted_only = pytest.mark.skipif(
 
 
 def outdated() -> list[Path]:
-    """Return the sources that have been changed since they were compiled."""
+    """Return the source files that have changed since they were compiled."""
     suffix = EXTENSION_SUFFIXES[0]
     modules = list(Path(sheafnet.__file__).parent.rglob(f"*{suffix}"))
-    # The modules only point at a library that all of them share, and that may be an older one.
+    # The compiled modules only load a library that they share and that may be older.
     libraries = [
         Path(str(m.__file__)) for name, m in sys.modules.items() if name.endswith("__mypyc")
     ]

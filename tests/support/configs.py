@@ -1,4 +1,4 @@
-"""Configurations that tests write, and the faults that are found in them."""
+"""Helpers that write a configuration and collect the faults that are found in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def faults(folder: Path, text: str, *overrides: str) -> list[str]:
-    """Every fault that loading and building report."""
+    """Return the faults that loading and building report, without the path of the file."""
     path = write(folder, text)
     with pytest.raises(ConfigError) as caught:
         build_job(load_config(path, overrides))

@@ -11,7 +11,19 @@ from sheafnet.core.arrays import Array
 
 
 class Digits(NamedTuple):
-    """A split of the digits."""
+    """Images and labels, split into training and test data.
+
+    Attributes
+    ----------
+    x
+        Training images, one per column, ``(64, n)``, scaled to [0, 1].
+    labels
+        Training labels from 0 to 9, ``(n,)``.
+    xt
+        Test images, like ``x``.
+    labels_t
+        Test labels, like ``labels``.
+    """
 
     x: Array
     labels: Any
@@ -20,7 +32,7 @@ class Digits(NamedTuple):
 
 
 def digits() -> Digits:
-    """Return the fixed split."""
+    """Return the digits in the split that the data file fixes."""
     with np.load(find_config("digits").parent / "data" / "digits.npz") as data:
         x, labels = data["images"] / 16.0, data["labels"].astype(int)
         train, test = data["train"], data["test"]

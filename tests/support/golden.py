@@ -1,4 +1,4 @@
-"""The authors' numbers, read into our names."""
+"""Results of the authors' program, loaded from tests/golden as objects of sheafnet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PINNED = sorted(path.stem for path in FOLDER.glob("pinned/*.npz"))
 
 @dataclass(frozen=True, eq=False)
 class Golden:
-    """One file of tests/golden/networks."""
+    """Contents of one file of tests/golden/networks: a network and its stored cochains."""
 
     name: str
     arrays: dict[str, Array]
@@ -44,7 +44,11 @@ class Golden:
 
 @dataclass(frozen=True, eq=False)
 class BothEnds:
-    """One file of tests/golden/pinned: input and output held, and where the authors' flow went."""
+    """Contents of one file of tests/golden/pinned.
+
+    It has a network with input and output pinned hard, and the cochain and the discord at which
+    the authors' flow ended.
+    """
 
     network: sn.ReluNetwork
     pins: list[sn.Pin]
@@ -54,7 +58,10 @@ class BothEnds:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One file of tests/golden/training: data, a start, and where the authors' joint flow went."""
+    """Contents of one file of tests/golden/training.
+
+    It has data, a start, and the maps and losses at which the authors' joint flow ended.
+    """
 
     arrays: dict[str, Array]
     network: sn.ReluNetwork

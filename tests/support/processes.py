@@ -1,4 +1,4 @@
-"""Commands in processes of their own, and what they leave behind."""
+"""Helpers that run commands as processes and find the processes that outlive them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MARK = "SHEAFNET_TEST_MARK"
 
 
 class Command:
-    """A command, and every process that comes of it, known by a mark in its environment."""
+    """A running command and its descendants, found by session and by a mark in the environment."""
 
     def __init__(
         self,
@@ -34,7 +34,13 @@ class Command:
         )
 
     def line_with(self, text: str) -> str:
-        """Return the first line of output that has ``text`` in it; the event to wait for."""
+        """Wait for a line of output that contains ``text``, and return it.
+
+        Raises
+        ------
+        AssertionError
+            If the output ends without such a line.
+        """
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if text in line:
@@ -42,12 +48,12 @@ class Command:
         raise AssertionError(f"ended without {text!r}: {self.process.communicate()[1]}")
 
     def finish(self, seconds: float) -> tuple[int, str, str]:
-        """Wait for the end; return exit code, output and errors."""
+        """Wait up to ``seconds`` for the command to end; return exit code, output and errors."""
         out, err = self.process.communicate(timeout=seconds)
         return self.process.returncode, out, err
 
     def left(self) -> dict[int, str]:
-        """Return the processes that are still there, with their command lines."""
+        """Return the command lines of the processes that are still running, by process id."""
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -55,17 +61,20 @@ class Command:
                     line = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
                     found[int(folder.name)] = line.decode(errors="replace")[:250]
             except OSError:
-                continue  # it has gone meanwhile
+                continue  # the process has ended in the meantime
         return found
 
     def _comes_of_it(self, folder: Path) -> bool:
-        """Tell by the session, which some leave, and by the mark, which some write over."""
+        """Return whether the process of a folder in /proc belongs to the command.
+
+        Some descendants leave the session and others overwrite the mark, so both are checked.
+        """
         environment = (folder / "environ").read_bytes().split(b"\0")
         session = os.getsid(int(folder.name))
         return session == self.process.pid or f"{MARK}={self.mark}".encode() in environment
 
     def wait_until_gone(self, seconds: float) -> dict[int, str]:
-        """Wait until every process has ended; return those that have not in that time."""
+        """Wait up to ``seconds`` until every process has ended; return those still running."""
         deadline = time.monotonic() + seconds
         while (left := self.left()) and time.monotonic() < deadline:
             wait_for_end(next(iter(left)), deadline - time.monotonic())
@@ -73,7 +82,7 @@ class Command:
 
 
 def wait_for_end(pid: int, seconds: float) -> None:
-    """Wait until a process has ended, but no longer than that."""
+    """Wait up to ``seconds`` until the process ``pid`` has ended."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -89,6 +98,6 @@ def sheafnet(
     prefix: tuple[str, ...] = (),
     environment: Mapping[str, str] | None = None,
 ) -> Command:
-    """Start the command line of this environment."""
+    """Start the ``sheafnet`` command that is installed in this environment."""
     program = str(Path(sys.executable).with_name("sheafnet"))
     return Command(program, *arguments, prefix=prefix, environment=environment)

@@ -1,4 +1,4 @@
-"""The two READMEs, and what they show: to be run as it stands."""
+"""The two READMEs, with the code blocks and commands of the main one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ DEPLOY_README = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
-    """Return its blocks in a language."""
+    """Return the code blocks of the main README in ``language``."""
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
 
 def commands(*, on_ray: bool) -> list[str]:
-    """Return every ``sheafnet …`` line of its shell blocks, of those that start Ray or the rest."""
+    """Return the ``sheafnet`` commands in the shell blocks: those that start Ray, or the rest."""
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     found = [part.split("#")[0].strip() for line in lines for part in line.split("&&")]
     ours = [command for command in found if command.startswith("sheafnet ")]

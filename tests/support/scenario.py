@@ -1,4 +1,4 @@
-"""What a run on a hostile network must come to, whatever the network: shared by the sweeps."""
+"""Checks of a run on any hostile simulated network, and a parallel sweep over seeds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from sheafnet.runtime.simulator.trace import EventKind, FrameSent
 
 CLOSE = 1e-6
 AHEAD = 8
-"""Seeds by core that are begun before the ones before them have been reported."""
+"""Seeds per core that are submitted ahead of the oldest seed not yet reported."""
 
 PATIENCE = 10**6
 """Rounds after which a run counts as hanging."""
@@ -36,7 +36,7 @@ PATIENCE = 10**6
 
 @dataclass(frozen=True, eq=False)
 class Scenario:
-    """A problem and its oracle, in a network of its seed."""
+    """A problem, the simulated network on which it runs, and the cochain that it must reach."""
 
     name: str
     problem: Problem
@@ -45,17 +45,19 @@ class Scenario:
 
 
 class FailedError(AssertionError):
-    """A scenario did not end as it must."""
+    """Violation of one of the conditions that ``play`` checks."""
 
 
 def play(case: Scenario) -> str:
-    """Run one scenario; return what came of it.
+    """Run one scenario; return a line that describes the result.
 
     Raises
     ------
     FailedError
-        If the run did not converge, reported a convergence that the oracle does not know, did
-        not fall silent, talked to strangers, took an older message for newer or counted one twice.
+        If the run did not converge, ended more than 1e-6 away from the oracle, was not idle when
+        the last wave began, or moved a stalk or sent anything after that; if a message passed
+        between vertices that are not neighbours, an inbox replaced a message by an older one, a
+        host miscounted its messages, or a frame crossed a partition.
     """
     try:
         return f"{case.name:28s} {_judged(case)}"
@@ -90,7 +92,13 @@ def _judged(case: Scenario) -> str:
 
 
 class WatchedEntries(dict[Key, Entry]):
-    """What an inbox keeps of each key: it may only grow newer."""
+    """Entries of an inbox that must be replaced by newer ones only.
+
+    Raises
+    ------
+    FailedError
+        If an entry is replaced by one that is not newer.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +116,7 @@ class WatchedEntries(dict[Key, Entry]):
 
 @contextlib.contextmanager
 def only_newer() -> Iterator[None]:
-    """Watch every inbox that is made meanwhile."""
+    """Give every inbox that is built inside the context ``WatchedEntries``."""
     build = HostSpec.build
 
     def watched(self: HostSpec) -> Host:
@@ -125,7 +133,13 @@ def only_newer() -> Iterator[None]:
 
 
 def check_counts(simulation: Simulation) -> None:
-    """Require of every host that was ever up that it counted what it kept, once each."""
+    """Check that every incarnation of a host counted each message that it kept once.
+
+    Raises
+    ------
+    FailedError
+        If the two numbers differ on a host.
+    """
     for host in simulation.every_incarnation():
         kept = 0
         for vertex in host.group.vertices.values():
@@ -137,17 +151,17 @@ def check_counts(simulation: Simulation) -> None:
 
 
 class Wave(NamedTuple):
-    """When it began, and whether all hosts were idle then in truth."""
+    """Virtual time at which a wave began, and whether all hosts were in fact idle then."""
 
     began: float
     idle: bool
 
 
 def watch_waves(simulation: Simulation) -> list[Wave]:
-    """Note how things stand at the beginning of every wave.
+    """Record at the beginning of every wave whether all hosts are idle.
 
-    That all were idle at the beginning of the last one is what two waves prove and one does
-    not.
+    Two equal waves prove that all hosts were idle when the second one began; one wave does not.
+    The list that is returned grows during the run.
     """
     waves: list[Wave] = []
     begin_wave = simulation.coordinator.begin_wave
@@ -163,9 +177,9 @@ def watch_waves(simulation: Simulation) -> list[Wave]:
 
 
 def is_idle(host: Host) -> bool:
-    """Return whether no vertex has a reason to move, and all that was sent has been acknowledged.
+    """Return whether no vertex is runnable and all sent messages have been acknowledged.
 
-    A copy of a frame that arrives late may still be acknowledged.
+    An idle host may still acknowledge a copy of a frame that arrives late.
     """
     moves = any(vertex.runnable for vertex in host.group.vertices.values())
     acknowledged = host.transport.all_acknowledged
@@ -173,7 +187,7 @@ def is_idle(host: Host) -> bool:
 
 
 def watch_partitions(simulation: Simulation) -> None:
-    """Have a frame that crosses a partition end the run."""
+    """Install a trace sink that raises ``FailedError`` when a frame crosses a partition."""
     hosts = simulation.incarnations.keys()
     between: dict[tuple[str, str], list[sn.Partition]] = defaultdict(list)
     for partition in simulation.settings.partitions:
@@ -188,7 +202,13 @@ def watch_partitions(simulation: Simulation) -> None:
 
 @dataclass(frozen=True)
 class PartitionWatch:
-    """The sink that lets no frame cross a partition."""
+    """Trace sink that raises ``FailedError`` when a frame crosses a partition.
+
+    Attributes
+    ----------
+    between
+        Partitions that separate each pair of hosts, sender first.
+    """
 
     between: Mapping[tuple[str, str], Sequence[sn.Partition]]
 
@@ -208,13 +228,19 @@ class PartitionWatch:
 
 
 def drain(simulation: Simulation, last: Wave) -> None:
-    """Let everything that is still scheduled happen: nobody may move or say anything new."""
+    """Run all events that are still scheduled, and check that nothing moves or is sent anew.
+
+    Raises
+    ------
+    FailedError
+        If the events do not come to an end, a stalk changes, or a host sends a new message.
+    """
     hosts = simulation.hosts
     before = {name: (host.sent, host.group.stalks()) for name, host in hosts.items()}
     settings = simulation.settings
     last_crash = max((r.at + r.down for r in settings.restarts), default=0.0)
     if last.began < last_crash:
-        return  # a host that falls after it has reported that it is idle is another story
+        return  # a host that restarts after its idle report has to step and send again
     for _ in range(100_000):
         if not simulation.kernel.advance():
             break
@@ -228,7 +254,7 @@ def drain(simulation: Simulation, last: Wave) -> None:
 
 
 def attempt(play_seed: Callable[[int], str], seed: int) -> tuple[bool, str]:
-    """Play one seed; return whether it ended well, and what came of it."""
+    """Play one seed; return whether it passed, and a line that describes the result."""
     try:
         return True, play_seed(seed)
     except FailedError as failure:
@@ -238,9 +264,9 @@ def attempt(play_seed: Callable[[int], str], seed: int) -> tuple[bool, str]:
 def sweep(
     play_seed: Callable[[int], str], seeds: Iterable[int], seconds: float = float("inf")
 ) -> None:
-    """Play ``seeds`` in every core, begin none after so many seconds, and exit.
+    """Play ``seeds`` in one process per core, print the results in order, and exit.
 
-    Exit code 1 if one of them failed.
+    No seed is submitted after ``seconds``. The exit code is 1 if a seed failed, otherwise 0.
     """
     began, played, failed = time.perf_counter(), 0, 0
     cores = os.cpu_count() or 1

@@ -11,7 +11,7 @@ from sheafnet.core.arrays import Array
 
 
 def grid(side: int) -> sn.Sheaf:
-    """The constant sheaf on a square grid."""
+    """Return the constant sheaf with stalks of dimension 2 on a ``side`` by ``side`` grid."""
     same = sn.Identity()
     names = {(i, j): f"v{i}_{j}" for i in range(side) for j in range(side)}
     edges = [
@@ -23,7 +23,10 @@ def grid(side: int) -> sn.Sheaf:
 
 
 def chorded_cycle(seed: int) -> sn.Sheaf:
-    """Random linear maps on both ends of a cycle with chords, stalks of many dimensions."""
+    """Return a random linear sheaf on a cycle of nine vertices with three chords.
+
+    Stalks have dimensions 1 to 3, and both ends of an edge have random linear maps.
+    """
     rng = np.random.default_rng(seed)
     size = 9
     stalks = {f"v{i}": int(rng.integers(1, 4)) for i in range(size)}
@@ -40,7 +43,7 @@ def chorded_cycle(seed: int) -> sn.Sheaf:
 
 
 class PoisonedGate(sn.ReluGate):
-    """A map that gives NaN once its stalk has moved far enough."""
+    """A map that returns its argument, with NaN for entries larger than 2 in absolute value."""
 
     def apply(self, x: Array) -> Array:
         return np.where(np.abs(x) > 2.0, np.nan, x)

@@ -1,4 +1,4 @@
-"""What hypothesis draws from."""
+"""Strategies of hypothesis for networks and matrices, and random cochains."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ dims = st.integers(1, 6)
 
 @st.composite
 def networks(draw: st.DrawFn, *, outputs: tuple[str, ...] = OUTPUTS) -> sn.ReluNetwork:
-    """Random architectures with random weights and biases."""
+    """Draw a network with random widths, weights, biases and output activation."""
     widths = draw(st.lists(dims, min_size=2, max_size=5))
     rng = np.random.default_rng(draw(seeds))
     shapes = list(zip(widths[1:], widths, strict=False))
@@ -29,12 +29,12 @@ def networks(draw: st.DrawFn, *, outputs: tuple[str, ...] = OUTPUTS) -> sn.ReluN
 
 
 def matrices(rows: int, columns: int, *, bound: float = 10.0) -> st.SearchStrategy[Array]:
-    # Nothing subnormal: products of such numbers underflow, and then no inequality holds.
+    # Products of subnormal numbers underflow, and then the tested inequalities fail.
     small = st.floats(-bound, bound, allow_subnormal=False).map(lambda x: round(x, 6))
     return hnp.arrays(np.float64, (rows, columns), elements=small)
 
 
 def noise(sheaf: sn.Sheaf, batch: int, seed: int) -> sn.Cochain:
-    """A random cochain."""
+    """Return a cochain of ``batch`` samples with standard normal entries."""
     rng = np.random.default_rng(seed)
     return sn.Cochain({v: rng.standard_normal((sheaf.stalk_dim(v), batch)) for v in sheaf.vertices})

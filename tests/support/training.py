@@ -1,4 +1,4 @@
-"""Small trainings that several tests share."""
+"""Small training problems that several tests share, and networks as flat vectors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OPTIMISERS = [sn.Sgd(0.05, momentum=0.9), sn.Adam(0.02), sn.Kron(0.1, weight_dec
 
 
 def problem(output: str, seed: int, widths: tuple[int, ...] = (3, 5, 4, 2)) -> tuple[Any, ...]:
-    """Return a network with biases, inputs and targets."""
+    """Return a random network with nonzero biases, and six inputs with their targets."""
     rng = np.random.default_rng(seed)
     net = sn.ReluNetwork.random(widths, rng, output)
     biases = [0.3 * rng.standard_normal(len(b)) for b in net.biases]
@@ -27,7 +27,7 @@ def problem(output: str, seed: int, widths: tuple[int, ...] = (3, 5, 4, 2)) -> t
 
 
 def step_of(net: sn.ReluNetwork, x: Array, y: Array, rule: LearningRule, **more: Any) -> Array:
-    """Return what one step of rate 1 took off all weights and biases, flattened."""
+    """Return the flat vector that one step of rate 1 subtracts from all weights and biases."""
     fit = sn.train(net, x, y, rule=rule, optimiser=sn.Sgd(1.0), rounds=rule.rounds_per_step, **more)
     return flat(net) - flat(fit.network)
 
@@ -37,7 +37,7 @@ def flat(net: sn.ReluNetwork) -> Array:
 
 
 def moved(net: sn.ReluNetwork, change: Array) -> sn.ReluNetwork:
-    """Return the network with this added to all weights and biases, flattened."""
+    """Return the network with the flat vector ``change`` added to all weights and biases."""
     at, parts = flat(net) + change, []
     for part in (*net.weights, *net.biases):
         parts.append(at[: part.size].reshape(part.shape))

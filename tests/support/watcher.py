@@ -1,4 +1,4 @@
-"""A real Prometheus on loopback, and whoever it tells of alerts, for as long as a test needs it."""
+"""A real Prometheus server on loopback for a test, and a stand-in for its Alertmanager."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from urllib.request import urlopen
 import yaml
 
 FOUND_WITHIN = 30.0
-"""Seconds until what a discovery file says is done: Prometheus passes targets on every five
-seconds, and acts on them every five, whatever it is configured to."""
+"""Seconds within which Prometheus acts on a change of a discovery file: it passes targets on
+every five seconds and acts on them every five seconds, and no setting changes that."""
 
 EVERY = 0.25
 """Seconds between two scrapes, and between two evaluations of the rules."""
@@ -33,14 +33,14 @@ STOP = 20.0
 
 
 class Sample(NamedTuple):
-    """One series of the answer to an instant query."""
+    """Labels and value of one series in the answer to an instant query."""
 
     labels: Mapping[str, str]
     value: float
 
 
 class Alert(NamedTuple):
-    """What an Alertmanager is sent."""
+    """An alert as Prometheus sends it to an Alertmanager."""
 
     name: str
     labels: Mapping[str, str]
@@ -48,7 +48,7 @@ class Alert(NamedTuple):
 
 
 class Inbox:
-    """Stands in for an Alertmanager, and lets a test wait for an alert."""
+    """A stand-in for an Alertmanager that keeps alerts and lets a test wait for one."""
 
     def __init__(self) -> None:
         self._alerts: list[Alert] = []
@@ -57,7 +57,7 @@ class Inbox:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                """Take alerts as ``POST /api/v2/alerts`` brings them."""
+                """Accept alerts that Prometheus posts to ``/api/v2/alerts``."""
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 known = self.path == "/api/v2/alerts"
                 if known:
@@ -66,14 +66,14 @@ class Inbox:
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                """Say nothing."""
+                """Log nothing."""
 
         self._server = HTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="alerts")
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[str]:
-        """Give the address at which alerts are taken."""
+        """Serve in a thread; yield the address that accepts alerts."""
         self._thread.start()
         try:
             yield f"127.0.0.1:{self._server.server_port}"
@@ -83,7 +83,7 @@ class Inbox:
             self._server.server_close()
 
     def put(self, alerts: Iterable[Mapping[str, Any]]) -> None:
-        """Keep these, and wake whoever waits for one of them."""
+        """Store the alerts, and wake the threads that wait for one."""
         with self._more:
             self._alerts += [
                 Alert(each["labels"]["alertname"], each["labels"], each["annotations"])
@@ -92,7 +92,13 @@ class Inbox:
             self._more.notify_all()
 
     def wait(self, name: str, run: str, seconds: float) -> Alert:
-        """Return the first alert of that name about that run, once it is there."""
+        """Wait up to ``seconds`` for an alert ``name`` about ``run``; return the first one.
+
+        Raises
+        ------
+        AssertionError
+            If no such alert arrives in that time.
+        """
 
         def first() -> Alert | None:
             return next(iter(self.about(run, name)), None)
@@ -105,7 +111,7 @@ class Inbox:
         return found
 
     def about(self, run: str, name: str | None = None) -> list[Alert]:
-        """Return what came about a run so far."""
+        """Return the alerts about ``run`` so far; with ``name``, only those called so."""
         with self._more:
             return [
                 each
@@ -116,33 +122,41 @@ class Inbox:
 
 @dataclass(frozen=True)
 class Watcher:
-    """A Prometheus that is ready.
+    """A Prometheus server that is ready for queries.
 
     Attributes
     ----------
     url
-        Where it answers.
+        Address of its HTTP interface.
     alerts
-        What it says fires.
+        Receiver of the alerts that fire.
     """
 
     url: str
     alerts: Inbox
 
     def query(self, expression: str) -> list[Sample]:
-        """Return the answer of now: one sample for each series."""
+        """Return the present answer to ``expression``, one sample for each series."""
         return [
             Sample(each["metric"], float(each["value"][1])) for each in self._answer(expression)
         ]
 
     def by(self, label: str, expression: str) -> dict[str, float]:
-        """Return the answer of now by a label."""
+        """Return the present values of ``expression`` by the values of ``label``."""
         return {sample.labels[label]: sample.value for sample in self.query(expression)}
 
     def until(
         self, expression: str, condition: Callable[[list[Sample]], bool], seconds: float
     ) -> list[Sample]:
-        """Ask until the answer is as wanted, and return it: there is no event for this."""
+        """Query until ``condition`` holds for the answer, and return the answer.
+
+        Prometheus has no event to wait for, so the query is repeated.
+
+        Raises
+        ------
+        AssertionError
+            If the condition does not hold within ``seconds``.
+        """
         deadline = time.monotonic() + seconds
         while not condition(answer := self.query(expression)):
             if time.monotonic() >= deadline:
@@ -180,18 +194,18 @@ def watching(
     rules: Path | None = None,
     every: float = EVERY,
 ) -> Iterator[Watcher]:
-    """Run a Prometheus that keeps everything in ``folder``.
+    """Run a Prometheus server inside the context; yield it once it is ready.
 
     Parameters
     ----------
     folder
-        For its configuration and its storage; made if it is not there.
+        Folder for its configuration and its storage; created if it does not exist.
     targets
-        Discovery files, there now or later; a name may have a wildcard.
+        Discovery files. They may be created later, and a name may contain a wildcard.
     rules
-        Alerts to evaluate.
+        File of alerting rules to evaluate. None (default) evaluates no rules.
     every
-        Seconds between two scrapes, and between two evaluations.
+        Seconds between two scrapes, and between two evaluations of the rules.
     """
     folder.mkdir(parents=True, exist_ok=True)
     inbox = Inbox()
@@ -225,13 +239,13 @@ def _config(
     }
 
 
-# Where there is setpriv, as on every Debian, it goes even if this process is killed.
+# With setpriv, which every Debian has, Prometheus ends even if this process is killed.
 _WITH_US = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 
 
 @contextlib.contextmanager
 def _prometheus(config: Path, storage: Path) -> Iterator[str]:
-    """Run it, and give its address once it says that it is ready."""
+    """Run Prometheus inside the context; yield its address once it is ready."""
     process = subprocess.Popen(
         [
             *_WITH_US,
@@ -239,7 +253,7 @@ def _prometheus(config: Path, storage: Path) -> Iterator[str]:
             f"--config.file={config}",
             f"--storage.tsdb.path={storage}",
             "--web.listen-address=127.0.0.1:0",
-            # Whoever is to hear of alerts is itself only known after a while.
+            # An alert may fire before Prometheus has discovered the Alertmanager.
             "--rules.alert.resend-delay=1s",
             "--log.format=json",
         ],
@@ -265,12 +279,12 @@ def _prometheus(config: Path, storage: Path) -> Iterator[str]:
 
 
 class _Log:
-    """What Prometheus says: all of it is read, so that it never waits for a reader."""
+    """Log of Prometheus; it is read to the end, so that Prometheus never blocks on a full pipe."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._address = ""
-        self._known = threading.Event()  # whether it is ready, or has ended
+        self._known = threading.Event()  # set when Prometheus is ready or has ended
 
     def read(self, stream: Iterable[str]) -> None:
         for line in stream:
@@ -295,11 +309,10 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def hastened(rules: Path, factor: int) -> str:
-    """Return the rules with every duration in them so many times shorter.
+    """Return the text of the file ``rules`` with every duration in it divided by ``factor``.
 
-    Both ``for`` and the windows inside of an expression: a window of minutes fills in minutes
-    only. They are shortened alike, so that they keep their proportions; beyond that the
-    expressions, and the texts, are what they are.
+    This includes the windows inside expressions, because a window of minutes takes minutes to
+    fill. All durations keep their proportions, and nothing else in the rules changes.
     """
 
     def shorter(match: re.Match[str]) -> str:

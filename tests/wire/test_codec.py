@@ -90,7 +90,7 @@ def test_an_array_of_any_size_and_order_keeps_its_values(columns: int) -> None:
 
 
 def sealed(header: object, payload: bytes = b"", version: int = VERSION) -> bytes:
-    """A frame with a true checksum around any header: what a hostile sender can make."""
+    """Return a frame with a valid checksum around any header, as a hostile sender can make."""
     packed = header if isinstance(header, bytes) else msgpack.packb(header)
     body = struct.pack("<II", len(packed), len(payload)) + packed
     body += bytes(-len(packed) % 8) + payload
@@ -171,7 +171,7 @@ def test_limits_hold_on_both_ends() -> None:
 
 
 def test_a_codec_goes_on_after_what_it_refused() -> None:
-    """What packs the headers is kept, with more room after a large one than at first."""
+    """The packer of headers is reused after a refusal, with a buffer that has grown."""
     codec = Codec(Limits(header=4 * PACKED))
     with pytest.raises(ProtocolError, match="over the limits"):
         codec.encode(example(PACKED))
@@ -189,7 +189,7 @@ def test_an_array_of_another_type_is_not_sent() -> None:
 
 
 def mutated(rng: np.random.Generator, data: bytes) -> bytes:
-    """One to four bytes changed, cut out or put in; half of them with a new, true checksum."""
+    """Return ``data`` with one to four random changes, every second time with a valid checksum."""
     changed = bytearray(data)
     for _ in range(rng.integers(1, 5)):
         position = int(rng.integers(len(changed)))
@@ -208,7 +208,7 @@ def mutated(rng: np.random.Generator, data: bytes) -> bytes:
 
 
 def refuses_or_accepts(make: Callable[[], bytes], times: int) -> int:
-    """How many of ``times`` frames were refused; any other exception comes out."""
+    """Return how many of ``times`` frames raise ``ProtocolError``; other exceptions propagate."""
     refused = 0
     for _ in range(times):
         try:
@@ -229,12 +229,12 @@ def test_ten_thousand_mutated_and_a_thousand_random_frames() -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 2**20  # nothing near the limits was allocated for frames of a few hundred bytes
+    assert peak < 2**20  # frames of a few hundred bytes cause no allocation near the limits
 
 
 @given(seeds)
 def test_no_frame_makes_its_receiver_allocate_more_than_the_limit(seed: int) -> None:
-    """Headers that claim all they can, each with a true checksum."""
+    """The headers claim the largest possible sizes, and each has a valid checksum."""
     codec = Codec(Limits(frame=2**16, header=2**12, items=2**8))
     rng = np.random.default_rng(seed)
     claims = [

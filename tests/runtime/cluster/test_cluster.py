@@ -1,4 +1,4 @@
-"""The cluster runtime beyond the contract: processes, strangers, losses, errors."""
+"""The cluster runtime beyond the contract tests: processes, strangers, losses, errors."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ SMALL = golden.load("2-4-1-identity")
 ENDLESS = sn.Stop(1e-300, max_rounds=10**9)
 ONE = [sn.Pin("u", [[1.0]])]
 APART = {"v": ("v",), "others": ("u", "w")}
-"""The faulty vertex of ``chain`` on a host of its own."""
+"""Placement with the faulty vertex of ``chain`` on a host of its own."""
 
 
 class Moving(sn.Observer):
-    """Lets a test wait until a run goes."""
+    """An observer that lets a test wait until a run has made its first updates."""
 
     def __init__(self) -> None:
         self.moving = threading.Event()
@@ -49,7 +49,7 @@ class Moving(sn.Observer):
 
 
 def actors() -> set[str]:
-    """Return the names of the actors that live."""
+    """Return the names of the actors that are alive."""
     import ray
 
     return {actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True)}
@@ -232,7 +232,7 @@ class TestWarm:
         self, warm_cluster: WarmCluster
     ) -> None:
         apart = replace(warm_cluster, cluster=sn.Cluster(placement=APART))
-        # The home is that of the user, not the one that Ray was started with.
+        # Actors have the home folder of the user, not the one that Ray was started with.
         expected = re.escape(f"host 'v' failed: ZeroDivisionError('at apply 6 in {Path.home()}'")
         with pytest.raises(ClusterError, match=expected):
             sn.infer(chain(Failing(after=5)), ONE, runtime=apart, stop=ENDLESS)
@@ -258,7 +258,7 @@ class Refusing(sn.Observer):
 
 
 class Noting(sn.Observer):
-    """Notes the process of the coordinator."""
+    """An observer that writes the process id of the coordinator to a file."""
 
     travels = True
 
@@ -270,7 +270,7 @@ class Noting(sn.Observer):
 
 
 class Counting(sn.Identity):
-    """The identity, until it has been applied so many times."""
+    """The identity, until it has been applied ``after`` times; then ``at_the_end``."""
 
     left: int
 

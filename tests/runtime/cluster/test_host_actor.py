@@ -1,4 +1,4 @@
-"""The thread of an actor, without a Ray around it."""
+"""The thread of a host actor, tested without Ray."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATIENT = SendPolicy(first_timeout=3600.0, min_timeout=3600.0)
 
 
 class Neighbour:
-    """Has the methods of an actor's handle that a host uses, and keeps what it is sent."""
+    """A stand-in for an actor handle that keeps the frames sent to it."""
 
     def __init__(self) -> None:
         self.received: SimpleQueue[bytes] = SimpleQueue()
@@ -62,12 +62,12 @@ def test_a_frame_ends_the_pause_of_a_host_and_a_request_does_not(
 
     try:
         for neighbour in neighbours.values():
-            neighbour.received.get(timeout=60)  # it has begun
+            neighbour.received.get(timeout=60)  # the host has started
         for name in neighbours:
             ((_, frame),) = hosts[name].step(0.0)
             mail.put(frame)
         for neighbour in neighbours.values():
-            neighbour.received.get(timeout=60)  # it has heard both, and stepped
+            neighbour.received.get(timeout=60)  # it has received both frames, and stepped
         stepped = updates()
         assert stepped > 0
         assert [updates() for _ in range(5)] == [stepped] * 5

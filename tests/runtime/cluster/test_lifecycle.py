@@ -1,4 +1,4 @@
-"""A local run calls nobody beyond loopback, and leaves nothing, however it ends."""
+"""The end of a local run: no call beyond loopback, and no process or file left behind."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.support.processes import Command, sheafnet, wait_for_end
 from tests.support.readme import commands
 
 GRACE = 45.0
-"""Seconds in which all must have gone; it takes three where nothing else goes on."""
+"""Seconds within which all processes must have ended; an idle machine needs three."""
 ENDLESS = ("--set", "runtime=cluster", "--set", "stop.stationarity=1e-300", "--metrics-port", "0")
-"""A run that goes on until it is stopped, and says so when it has begun."""
+"""Arguments of a run that goes on until it is stopped and prints a line when it has begun."""
 
 OUTSIDE = re.compile(
     r"(connect|sendto|sendmsg|sendmmsg)\(.*"
@@ -60,7 +60,7 @@ def test_a_run_as_in_the_readme_stays_on_loopback_and_leaves_nothing(
     assert "converged" in out
     assert command.wait_until_gone(GRACE) == {}
     seen = calls.read_text(encoding="utf-8", errors="replace").splitlines()
-    assert any("127.0.0.1" in line for line in seen)  # the trace does see calls
+    assert any("127.0.0.1" in line for line in seen)  # the trace does record calls
     assert [line for line in seen if OUTSIDE.search(line)] == []
     assert set(Path.home().glob(".ray/*")) == home
 
@@ -82,7 +82,7 @@ def test_a_driver_that_is_killed_takes_everything_with_it(
 ) -> None:
     command = endless(tmp_path, TMPDIR=str(short_folder))
     assert len(list(short_folder.iterdir())) == 1
-    # The command, five of Ray's head, two agents, a coordinator and three hosts, a reaper.
+    # The command, five processes of Ray's head, two agents, a coordinator, three hosts, a reaper.
     assert len(command.left()) >= 13
     command.process.kill()
     command.finish(GRACE)

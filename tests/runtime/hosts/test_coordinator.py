@@ -1,4 +1,4 @@
-"""When a run has ended: waves, the final check, waking, budget, divergence."""
+"""The coordinator's end of a run: waves, the final check, waking, budget, divergence."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def coordinator(problem: Problem = PROBLEM) -> Coordinator:
 def answer(
     judge: Coordinator, stalks: dict[str, Array] = RIGHT, run: str = RUN, **changes: Any
 ) -> Finished | Settled | SetThreshold | SetFrozen | None:
-    """Let both hosts answer a new wave; ``changes`` are in the report of layer_1."""
+    """Begin a wave and answer it for both hosts; return the order of the coordinator.
+
+    ``changes`` replace fields of the report of layer_1.
+    """
     request = judge.begin_wave()
     order = None
     for host, vertex in (("layer_0", "a0"), ("layer_1", "z1")):
@@ -86,7 +89,7 @@ def test_a_run_that_is_idle_with_a_force_for_good_ends_with_the_reason() -> None
     stuck: dict[str, Any] = {"stationarity": {"z1": 2e-9}}
     for _ in range(DEAD_AFTER):
         assert answer(judge, **stuck) is None
-    assert answer(judge, sent=6, **stuck) is None  # something happened: from the beginning again
+    assert answer(judge, sent=6, **stuck) is None  # a message was sent: the count starts again
     for _ in range(DEAD_AFTER):
         assert answer(judge, sent=6, **stuck) is None
     end = answer(judge, sent=6, **stuck)
@@ -194,7 +197,7 @@ def test_training_is_drained_before_it_ends() -> None:
     assert answer(judge, sent=1, **LEFT) is None
     assert judge.end(sn.Outcome.STOPPED) is None
     assert judge.begin_wave().drain
-    for sent in range(2, 6):  # batches that have begun go on
+    for sent in range(2, 6):  # batches in flight go on
         assert answer(judge, sent=sent, idle=False, **LEFT) is None
     assert answer(judge, sent=6, **LEFT) is None
     assert answer(judge, sent=6, **LEFT) is None

@@ -1,4 +1,4 @@
-"""A host alone: bytes in, bytes out, and what it refuses."""
+"""Hosts without a runtime: bytes in, bytes out, and the bytes that they refuse."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def deployment(rule: str = "heat") -> Deployment:
 
 
 def exchange(hosts: dict[str, Host], now: float) -> int:
-    """Let every host step once, and deliver everything; return how many frames there were."""
+    """Step every runnable host once and deliver its frames; return the number of frames."""
     frames = [(to, data) for host in hosts.values() if host.runnable for to, data in host.step(now)]
     for to, data in frames:
         hosts[to].receive(data, now)
@@ -39,7 +39,7 @@ def exchange(hosts: dict[str, Host], now: float) -> int:
 
 
 def settle(hosts: dict[str, Host], start: float = 0.0) -> float:
-    """Run until nobody has anything to do; return the time then."""
+    """Exchange frames until no host is runnable; return the time of the last exchange."""
     now = start
     while any(host.runnable for host in hosts.values()):
         now += 1.0
@@ -112,7 +112,7 @@ def first_frame(sender: str = "layer_0") -> Frame:
     [
         ({"run": "another"}, "run"),
         ({"receiver": "layer_2"}, "stranger"),
-        ({"sender": "layer_2"}, "stranger"),  # a neighbour, but a0 does not live there
+        ({"sender": "layer_2"}, "stranger"),  # a neighbour, but not the host of a0
         ({"sender": "nobody"}, "stranger"),
         ({"sender": "layer_1"}, "stranger"),
     ],
@@ -219,7 +219,7 @@ def test_small_steps_wait_while_an_answer_is_under_way() -> None:
     send_threshold = host.group.vertices["z1"].star.send_threshold
     forces = []
     for answered in range(200):
-        for peer in host.transport.peers:  # an answer without any news
+        for peer in host.transport.peers:  # an answer with acknowledgements only
             acks = tuple(range(1, answered + 1))
             host.receive(encode(Frame("run", peer, "layer_1", 0, 0, 0, acks, ())), 2.0)
         while host.runnable:
@@ -227,7 +227,7 @@ def test_small_steps_wait_while_an_answer_is_under_way() -> None:
         forces.append(max(host.group.stationarity().values()))
         if host.report(StatusRequest(0)).idle:
             break
-    # It leaves the rest, and with every two answers, one from each side, comes so much closer.
+    # The host defers small steps; two answers, one from each side, reduce the force this much.
     assert forces[0] > 1e6 * send_threshold
     assert all(later <= FORCING_TERM * earlier for earlier, later in pairwise(forces[1::2]))
     assert forces[-1] <= send_threshold
@@ -263,7 +263,7 @@ def test_a_report_is_a_query_and_orders_are_obeyed_apart_from_it() -> None:
     before = host.report(drain).batches_left
     for now in range(12, 30):
         exchange(hosts, float(now))
-    assert host.report(drain).batches_left < before  # it goes on until it obeys
+    assert host.report(drain).batches_left < before  # a report alone does not stop the host
     for each in hosts.values():
         each.obey(drain)
     for now in range(30, 80):

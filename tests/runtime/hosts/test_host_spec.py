@@ -1,4 +1,4 @@
-"""The specification of a host: what travels, and what is built from it."""
+"""The specification of a host: the data that travel, and the host that is built from them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_host_spec_holds_the_part_of_its_own_vertices_alone() -> None:
     assert spec.host_of == {"a1": "layer_1", "z3": "layer_3"}
     assert spec.peers == ("layer_1", "layer_3")
     travels = pickle.dumps(spec)
-    # W of an edge is at the end that it takes its argument from.
+    # Only the tail of an edge holds its W.
     assert [W.tobytes() in travels for W in NET.weights] == [False, False, True, False]
 
 

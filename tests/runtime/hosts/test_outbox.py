@@ -1,4 +1,4 @@
-"""The outbox: newest wins, kept until acknowledged, resent on a timer, backed off."""
+"""The outbox: the newest message wins, stays until acknowledged, and is resent on a timer."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_what_is_put_is_sent_once_and_settled_when_acknowledged() -> None:
     assert not box.all_acknowledged
     box.acknowledge([1], now=3.0)
     assert box.all_acknowledged
-    box.acknowledge([1], now=4.0)  # an acknowledgement that comes twice
+    box.acknowledge([1], now=4.0)  # a repeated acknowledgement
     assert box.all_acknowledged
 
 
@@ -118,7 +118,7 @@ def test_what_is_sent_again_is_not_in_the_queue_once_the_first_frame_turns_out_r
     box.expire(10.0)
     again, _ = box.take(10.0)
     box.acknowledge([late], 11.0)
-    assert not box.all_acknowledged  # a frame is on its way that will be acknowledged
+    assert not box.all_acknowledged  # the second frame is still in flight
     assert box.due is not None
     box.expire(box.due)
     assert not box.may_send
@@ -139,7 +139,7 @@ def test_a_round_trip_of_a_hundred_timeouts_is_learnt_while_there_is_always_news
         if box.may_send:
             frames += 1
             answers.append((now + 800.0, box.take(float(now))[0]))
-    # Four at a time are 75; before anything is known, four go out in every timeout.
+    # Four frames per round trip make 75. Before the first answer, four per timeout make 400.
     assert frames <= 2 * (75 + 400)
     assert box.all_acknowledged
 
@@ -200,12 +200,12 @@ def test_renewal_says_everything_again_what_was_settled_included() -> None:
     late, _ = box.take(1.0)
     box.peer_restarted()
     assert box.due is None
-    box.acknowledge([late], 2.0)  # for an incarnation that is over
+    box.acknowledge([late], 2.0)  # of an earlier incarnation of the peer
     assert {m.key.edge for m in box.take(2.0)[1]} == {"e", "f"}
 
 
 class Story:
-    """An outbox, what may happen to it, and the last value that the peer is known to have."""
+    """An outbox, the events that can happen to it, and the last value that the peer has."""
 
     def __init__(self) -> None:
         self.box, self.now, self.sequence, self.known = outbox(window=2), 0.0, 0, 0

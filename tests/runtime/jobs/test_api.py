@@ -1,4 +1,4 @@
-"""``infer`` and ``start``: starts, observers, background runs, solutions."""
+"""``sn.infer`` and ``sn.start``: initial cochains, observers, background runs, solutions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENDLESS = sn.Stop(stationarity=1e-300, max_rounds=10**9)
 
 
 class Recorder(sn.Observer):
-    """Keeps the calls to it, and lets a test wait for it."""
+    """An observer that keeps its calls and lets a test wait for the first progress."""
 
     def __init__(self) -> None:
         self.calls: list[object] = []
@@ -62,7 +62,7 @@ def test_an_observer_hears_of_start_progress_and_end() -> None:
     assert end is solution
     first = between[0]
     assert isinstance(first, sn.Progress)
-    # What the tails report at the start is what the whole cochain says.
+    # The values that the tails report at the start equal those of the assembled cochain.
     assert first.rounds == 0
     assert first.discord == pytest.approx(discord(residuals(SHEAF, problem.start)))
     assert first.stationarity == pytest.approx(stationarity(SHEAF, problem.start, HELD))
@@ -113,7 +113,7 @@ def test_random_starts_have_one_stream_a_vertex() -> None:
     start = stalks_at_start(init="random", seed=5)
     np.testing.assert_array_equal(start["a0"], X)
     assert not np.array_equal(start["z1"], start["a1"])
-    # Another network with a vertex of that name and size starts it alike.
+    # A vertex of the same name and size has the same start in another network.
     other = sn.ReluNetwork.random([3, 5, 7], seed=1).to_sheaf()
     recorder = Recorder()
     sn.infer(other, [sn.Pin("a0", np.ones((3, 4)))], stop=sn.Stop(max_rounds=1), seed=5,
@@ -142,7 +142,7 @@ def test_the_other_starts() -> None:
     given = noise(SHEAF, 4, 0)
     mine = stalks_at_start(init=given)
     np.testing.assert_array_equal(mine["z1"], given["z1"])
-    np.testing.assert_array_equal(mine["a0"], X)  # the pin, not the start
+    np.testing.assert_array_equal(mine["a0"], X)  # the pin overrides the start
     free_only = sn.Cochain({v: given[v] for v in ("z1", "a1", "z2")})
     np.testing.assert_array_equal(stalks_at_start(init=free_only)["z1"], given["z1"])
 

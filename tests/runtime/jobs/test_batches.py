@@ -1,4 +1,4 @@
-"""Batches as they pass: none skipped, none taken twice, however many are in flight."""
+"""Training on batches: none is skipped or taken twice, however many are in flight."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_no_batch_is_skipped_or_taken_twice(
     batches_in_flight: int,
     crashes: list[sn.Restart],
 ) -> None:
-    """In every incarnation the batches of a map follow each other, from its snapshot on."""
+    """In every incarnation a map takes consecutive batches, starting at its snapshot."""
     net, x, y = problem("softmax", 0)
     incarnations: dict[MapLearner, tuple[str, list[int]]] = {}
     usual = MapLearner.learn
@@ -166,7 +166,7 @@ def test_a_step_costs_one_message_each_way_and_says_nothing_else() -> None:
 @interpreted_only
 @pytest.mark.parametrize("batches_in_flight", [1, 4])
 def test_what_a_host_keeps_does_not_grow(batches_in_flight: int) -> None:
-    """Of a batch in flight a vertex has a message or two of each neighbour, and a stalk."""
+    """The batches in flight bound the number of messages in an inbox and in an outbox."""
     net, x, y = problem("identity", 0)
     entries: list[int] = []
     unsaid: list[int] = []

@@ -1,4 +1,4 @@
-"""Training that goes on from a checkpoint is the training that was not interrupted."""
+"""Training resumed from a checkpoint, which must equal training without interruption."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHEAF = TASK.network.to_sheaf()
 
 
 class Collected(sn.Observer):
-    """Keeps all checkpoints."""
+    """An observer that keeps all checkpoints."""
 
     def __init__(self) -> None:
         self.points: list[Checkpoint] = []
@@ -79,7 +79,7 @@ def test_it_goes_on_bit_for_bit(
 
 @pytest.mark.parametrize("from_step", [10, 35, 50])
 def test_patience_is_not_forgotten(from_step: int, tmp_path: Path) -> None:
-    """Early stopping ends where it would have, with the same network."""
+    """Resumed training stops at the same step as uninterrupted training, with the same network."""
 
     def fit(observer: sn.Observer, resumed: Checkpoint | None = None) -> sn.Fit:
         return sn.train(
@@ -105,7 +105,7 @@ def test_patience_is_not_forgotten(from_step: int, tmp_path: Path) -> None:
 def test_what_is_stopped_goes_on_from_where_it_was(
     runtime: sn.Lockstep | sn.Simulator, batches_in_flight: int
 ) -> None:
-    """The end of the batches in flight is a checkpoint, whatever the evaluations."""
+    """Stopped training saves a checkpoint after the batches in flight, evaluation or not."""
 
     def fit(observer: sn.Observer, resumed: Checkpoint | None = None) -> sn.Fit:
         return sn.train(
@@ -255,7 +255,7 @@ def test_resume_goes_without_other_settings(tmp_path: Path) -> None:
 def test_a_run_that_is_asked_to_end_leaves_a_checkpoint(
     number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the step that it had come to, though no evaluation was due."""
+    """The checkpoint is of the step that was reached, although no evaluation was due."""
     monkeypatch.chdir(tmp_path)
     usual = JsonLines.progressed
 

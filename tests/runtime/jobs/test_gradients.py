@@ -1,4 +1,4 @@
-"""The step that each learning rule takes, against the gradient of the loss."""
+"""The step that each learning rule takes, compared with the gradient of the loss."""
 
 from __future__ import annotations
 
@@ -45,7 +45,11 @@ def test_relax_settled_is_off_by_a_multiple_of_its_strength(output: str) -> None
 
 
 def settled_after(net: sn.ReluNetwork, x: Array, y: Array, strength: float) -> int:
-    """Return after how many sweeps the stalks move by less than 1e-12 of their pull in one."""
+    """Return a number of sweeps after which the stalks have settled.
+
+    The number is doubled until the step, which is divided by ``strength``, changes by at most
+    1e-12 / ``strength``.
+    """
     before, sweeps = step_of(net, x, y, sn.Relax(strength, sweeps=50)), 100
     while True:
         now = step_of(net, x, y, sn.Relax(strength, sweeps=sweeps))

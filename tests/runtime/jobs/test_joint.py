@@ -1,4 +1,4 @@
-"""Training by the paper's joint flow, against the numbers of the authors' own program."""
+"""Training by the paper's joint flow, compared with results of the authors' program."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_adam_and_momentum_follow_their_formulas() -> None:
     for optimiser in (sn.Sgd(0.1, momentum=0.5), sn.Adam(0.1, beta1=0.5, beta2=0.75)):
         fit = sn.train(net, x, y, optimiser=optimiser, rounds=2)
         weights.append(fit.network.weights[0].item())
-    # W and b have the same gradient g = 2 (W + b), and move alike.
+    # W and b have the same gradient g = 2 (W + b), and take the same steps.
     g1, w1 = 4.0, 2.0 - 0.4
     g2 = 2.0 * (w1 - 0.4)
     assert weights[0] == pytest.approx(w1 - 0.1 * (0.5 * g1 + g2), rel=1e-12)
@@ -58,7 +58,7 @@ def test_kron_whitens_both_sides() -> None:
     g = tension @ extended.T / 50
     expected = np.linalg.solve(G, g) @ np.linalg.inv(A)
     np.testing.assert_allclose(direction(stalk, tension), expected, rtol=1e-4)
-    # A change of basis on either side is undone: the step is the same function.
+    # The step is the same linear map in every basis of either side.
     M, N = rng.standard_normal((4, 4)), rng.standard_normal((3, 3))
     again = sn.Kron(1.0, damping=1e-12, momentum=0.0).direction()
     moved = again(M @ stalk, np.linalg.inv(N).T @ tension)

@@ -1,4 +1,7 @@
-"""Training that loses hosts, is slow or ends early: the same network, or the last snapshot."""
+"""Training that loses hosts, has slow hosts or ends early.
+
+It must return the same network as training without faults, or the network of the last snapshot.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ NET, X, Y = problem("softmax", 0)
 def test_hosts_that_crash_change_nothing(
     rule: LearningRule, optimiser: sn.Optimiser, seed: int, batches_in_flight: int
 ) -> None:
-    """All go back to the last snapshot, under another name, and take the same steps again."""
+    """All hosts roll back to the last snapshot under a new run id and repeat the same steps."""
     task = golden.load_task("blobs")
     moments = np.random.default_rng(seed).uniform(0.0, 2000.0, 3)
     crashes = [sn.Restart(f"layer_{n}", at, down=30.0) for n, at in enumerate(moments)]

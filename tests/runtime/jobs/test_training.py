@@ -1,4 +1,4 @@
-"""Training as a job: its history, its outcomes, and what it refuses."""
+"""Training as a job: its history, its outcomes, and the arguments that it refuses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_history_tells_of_edges_units_and_outputs() -> None:
     edges = ["weight_1", "activation_1", "weight_2", "output"]
     assert [it.step for it in fit.history] == [0, 20, 40, 60]
     assert list(last.tension) == list(last.discord) == edges
-    assert set(last.discord.values()) == {0.0}  # stalks sit on the forward pass
+    assert set(last.discord.values()) == {0.0}  # the stalks equal the forward pass
     assert list(last.step_norm) == ["weight_1", "weight_2"]
     assert last.tension["output"] < fit.history[1].tension["output"]
     silent = np.all(fit.network.forward_cochain(x)["z1"] < 0.0, axis=1)
@@ -122,7 +122,7 @@ def test_steps_are_for_training_only() -> None:
 def test_joint_is_not_over_when_stalks_are_stationary() -> None:
     net = sn.ReluNetwork([[[1.0, 2.0]]], [[0.0]])
     x, y = [[1.0, 2.0, 0.0, 3.0], [0.0, 1.0, 1.0, 1.0]], [[5.0, 8.0, 2.0, 1.0]]
-    # After the first step of these the stalk is exactly where the old map would have it.
+    # After the first step on these data the stalk is exactly stationary for the old map.
     fit = sn.train(net, x, y, rule=sn.Joint(beta=0.25, dt=0.5), rounds=10, every=1)
     assert [it.step for it in fit.history] == list(range(11))
     assert fit.history[2].train_loss != fit.history[1].train_loss

@@ -1,6 +1,7 @@
-"""Zhao et al. 2025 (arXiv 2510.00270): whatever the bound of the delays, the energy falls linearly.
+"""Linear convergence of the energy for every bound on the delays.
 
-That is, its logarithm falls along a straight line against time.
+The logarithm of the energy falls along a straight line against time (Zhao et al. 2025,
+arXiv 2510.00270).
 """
 
 import numpy as np
@@ -44,9 +45,9 @@ def test_the_energy_falls_linearly_for_every_bound(graph: str) -> None:
         slope, start = np.polyfit(times, logarithms, 1)
         left = logarithms - (slope * times + start)
         assert slope < 0.0
-        assert 1.0 - left.var() / logarithms.var() > 0.97  # of the variance is the line's
+        assert 1.0 - left.var() / logarithms.var() > 0.97  # share explained by the line
         rates.append(-slope)
-    # From ten times an update on, the delay is what takes the time.
+    # From ten times the time of an update on, the delay dominates the run time.
     assert np.diff(rates[1:]).max() < 0.0
     per_delay = np.array(rates[2:]) * BOUNDS[2:]
     assert per_delay.max() < 2.0 * per_delay.min()

@@ -1,3 +1,5 @@
+"""Time of simulated hosts: updates, pauses and crashes, and the costs of a run."""
+
 from collections.abc import Callable
 
 import numpy as np
@@ -19,7 +21,7 @@ PINS = [sn.Pin("a", np.ones((3, 4)))]
 
 
 def steps(work: float | sn.ComputeTime, slow: float = 1.0) -> list[float]:
-    """Return the times at which b steps."""
+    """Return the virtual times at which the host b steps."""
     lines: list[str] = []
     simulator = sn.Simulator(
         compute=work, slow={"b": slow}, placement="by-vertex", trace=lines.append
@@ -83,7 +85,7 @@ def test_a_run_with_drawn_times_repeats_itself() -> None:
 def test_a_timesheet_adds_up_whatever_comes_in_between() -> None:
     sheet = Timesheet()
     sheet.busy(0.0, 5.0)
-    sheet.pause(3.0, 10.0)  # what was begun is done by 5
+    sheet.pause(3.0, 10.0)  # the step in progress still ends at 5
     assert sheet.free_at == 13.0
     assert sheet.total(9.0) == (5.0, 0.0, 4.0)
     sheet.busy(20.0, 6.0)
@@ -108,9 +110,9 @@ def test_costs_of_a_run_add_up() -> None:
     assert sum(edge.messages for edge in solution.edges.values()) == stats.messages
     carried = sum(edge.bytes for edge in solution.edges.values())
     assert carried == sum(edge.sent for edge in solution.edges.values()) * 12 * 8
-    assert carried < stats.bytes  # frames have heads
+    assert carried < stats.bytes  # frames have headers
     for edge in solution.edges.values():
-        assert edge.sent > edge.messages  # three in ten are lost
+        assert edge.sent > edge.messages  # three in ten frames are lost
     for busy, waiting, away in solution.hosts.values():
         assert busy + waiting + away == pytest.approx(stats.virtual_time)
     assert solution.hosts["c"].away == pytest.approx(30.0)

@@ -1,4 +1,4 @@
-"""The random mix of faults: planted bugs that it must find, and runs that repeat themselves."""
+"""The random mix of faults: planted bugs that it must find, and reproducible runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.scenario import attempt
 ROOT = Path(__file__).parents[3]
 WITHIN = 200
 SMALL = range(0, WITHIN, 3)
-"""Seeds with the smallest network, which are done the fastest."""
+"""Seeds with the smallest network, which take the least time."""
 
 
 def incarnation_kept(patch: pytest.MonkeyPatch) -> None:
@@ -102,18 +102,18 @@ def test_planted_bugs_are_caught_by_the_mix(
 ) -> None:
     monkeypatch.setattr(
         "tests.campaigns.hostile.LONGEST", 1e5
-    )  # the longest of these takes a third of it
+    )  # the longest of these runs takes a third of this limit
     with monkeypatch.context() as patch:
         plant(patch)
         found = next(filter(None, map(failure, SMALL)), None)
     assert found is not None, f"not caught within {WITHIN} seeds"
     seed, message = found
     assert re.search(expected, message)
-    hostile.play(seed)  # it was the bug, and not the seed
+    hostile.play(seed)  # without the bug the seed passes
 
 
 def failure(seed: int) -> tuple[int, str] | None:
-    """Play a seed; return how it failed, or None."""
+    """Play a seed; return the seed and a description of its failure, or None if it passed."""
     well, line = attempt(hostile.play, seed)
     return None if well else (seed, line)
 

@@ -1,4 +1,4 @@
-"""Against what is known: consensus on the constant sheaf, and what a delay costs."""
+"""Comparison with known results: consensus on the constant sheaf, and the cost of a delay."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def constant_sheaf(edges: list[tuple[int, int]]) -> sn.Sheaf:
 
 
 def ring(reach: int) -> list[tuple[int, int]]:
-    """Every agent beside its nearest ``reach`` on both sides: 2 · reach-regular."""
+    """Return the edges that join every agent on a ring to the nearest ``reach`` on both sides.
+
+    The graph is regular of degree 2 · ``reach``.
+    """
     return [(n, (n + step) % AGENTS) for n in range(AGENTS) for step in range(1, reach + 1)]
 
 
@@ -28,7 +31,7 @@ def star() -> list[tuple[int, int]]:
 
 
 def random_graph(seed: int) -> list[tuple[int, int]]:
-    """Erdős–Rényi with p = 0.2, and a path so that it is connected."""
+    """Return the edges of an Erdős–Rényi graph with p = 0.2, and of a path that connects it."""
     rng = np.random.default_rng(seed)
     drawn = {(a, b) for a in range(AGENTS) for b in range(a + 1, AGENTS) if rng.random() < 0.2}
     return sorted(drawn | {(n, n + 1) for n in range(AGENTS - 1)})

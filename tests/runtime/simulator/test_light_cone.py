@@ -1,3 +1,5 @@
+"""``sn.light_cone``: a push must change no vertex before a frame can have reached it."""
+
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,7 @@ def test_nothing_changes_before_the_push_can_have_reached_it(rule: str, placemen
         "a0": 3, "z1": 2, "a1": 1, "z2": 0, "a2": 1, "z3": 2, "a3": 3, "z4": 4,
     }  # fmt: skip
     assert arrivals["z2"] == (0, 50.0, 0, 50.0)
-    assert arrivals["a0"].changed is None  # it is pinned
+    assert arrivals["a0"].changed is None  # a0 is pinned
     assert all(it.changed is not None for v, it in arrivals.items() if v != "a0")
 
 

@@ -1,4 +1,4 @@
-"""Links by themselves: laws of delay, queues, losses, copies and partitions."""
+"""Single links: laws of delay, queues, losses, copies and partitions."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def test_laws_refuse_what_is_no_delay() -> None:
 
 @pytest.mark.parametrize("load", [0.3, 0.7])
 def test_a_queue_on_a_slow_link_waits_as_long_as_theory_says(load: float) -> None:
-    """M/D/1: Poisson arrivals, one server, a fixed time of service.
+    """Compare with an M/D/1 queue: Poisson arrivals, one server, a fixed service time.
 
-    The mean wait is ρ / (2 (1 − ρ)) times of service (Pollaczek 1930, Khinchin 1932).
+    The mean wait is ρ / (2 (1 − ρ)) times the service time (Pollaczek 1930, Khinchin 1932).
     """
     size, bandwidth = 1000, 500.0
     service = size / bandwidth
@@ -93,7 +93,7 @@ def test_a_queue_on_a_slow_link_waits_as_long_as_theory_says(load: float) -> Non
 def test_frames_queue_in_order_and_by_their_size() -> None:
     slow = link(sn.Channel(sn.Constant(3.0), bandwidth=100.0))
     assert slow.fate(0.0, 200) == (5.0,)
-    assert slow.fate(1.0, 100) == (5.0,)  # waits 1, takes 1
+    assert slow.fate(1.0, 100) == (5.0,)  # waits 1, takes 1, and travels for 3
     assert slow.fate(50.0, 100) == (4.0,)
 
 
@@ -183,7 +183,7 @@ def test_a_network_with_all_of_it_converges_and_repeats_itself() -> None:
     assert first.outcome is sn.Outcome.CONVERGED
     assert np.abs(first.cochain["z2"] - NET.forward(np.ones((2, 3)))).max() <= 1e-6
     assert first.trace_digest == again.trace_digest
-    assert first.stats.virtual_time > 300.0  # nobody heard of the input before
+    assert first.stats.virtual_time > 300.0  # layer_0 is cut off until then
 
 
 def test_a_channel_holds_in_its_direction_only() -> None:

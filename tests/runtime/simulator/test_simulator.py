@@ -149,7 +149,7 @@ def test_an_idle_host_has_its_timer_set_for_no_later_than_it_is_due() -> None:
 
 
 def test_a_network_that_loses_two_frames_in_five_is_not_left_unused() -> None:
-    """A frame and its acknowledgement come through one time in three."""
+    """A frame and its acknowledgement both arrive about one time in three."""
 
     def takes(loss: float) -> float:
         runtime = sn.Simulator(seed=1, loss=loss, placement="by-vertex", window=1)
@@ -207,7 +207,7 @@ def test_after_a_failed_check_everyone_is_woken_and_the_run_goes_on(
     record = simulation.run(RunHooks())
     assert simulation.coordinator.failed_checks == 1
     assert record.outcome is sn.Outcome.CONVERGED
-    # Everyone acted on ten times smaller forces after that.
+    # After that, all vertices acted on forces ten times smaller.
     forces = stationarity(SMALL.sheaf, record.cochain, run.problem.pins)
     thresholds = {
         v.star.send_threshold
@@ -218,7 +218,7 @@ def test_after_a_failed_check_everyone_is_woken_and_the_run_goes_on(
     assert max(forces.values()) <= 0.05 * 1e-9
 
 
-# Planted bugs. Each must be caught by the scenarios; the seeds tried stop at the first that does.
+# Planted bugs. The scenarios must catch each of them; a test stops at the first seed that does.
 
 
 def older_accepted(patch: pytest.MonkeyPatch) -> None:
@@ -256,7 +256,7 @@ def one_wave(patch: pytest.MonkeyPatch) -> None:
 
 
 def _once(holds: Callable[[Coordinator], bool]) -> Callable[[Coordinator], bool]:
-    """The answer of the first wave stands; the second, which confirms it, is not looked at."""
+    """Return a version of ``holds`` that always passes in the second wave, which confirms."""
     return lambda self: self.phase is Phase.CONFIRMING or holds(self)
 
 
@@ -360,7 +360,7 @@ def test_turns_need_as_many_messages_however_long_they_take(name: str) -> None:
 
 
 def test_a_token_survives_loss_repetition_and_restarts() -> None:
-    """A restarted host has forgotten whose turn it was, and still nobody waits for ever."""
+    """A restarted host has lost the state of its tokens, but no vertex waits for ever."""
     reference = golden.load("2-6-4-4-1-identity")
     simulator = sn.Simulator(
         seed=3,
