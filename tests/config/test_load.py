@@ -9,6 +9,7 @@ import pytest
 
 from sheafnet.config.builders.job import build_inference, build_job, build_rule
 from sheafnet.config.load import dump_config, load_config
+from sheafnet.config.schema.job import Config
 from sheafnet.config.shipped import find_config, shipped_configs
 from sheafnet.core.network import ReluNetwork
 from sheafnet.dynamics.rules import Coboundary, Heat, Prox
@@ -243,3 +244,14 @@ def test_shipped_configs_are_found_by_path_and_by_name(tmp_path: Path) -> None:
         find_config("digist")
     with pytest.raises(FileError, match="no such file"):
         find_config("elsewhere/digits.yaml")
+
+
+def test_the_schema_describes_every_key() -> None:
+    sections = Config.model_json_schema()["$defs"] | {"Config": Config.model_json_schema()}
+    silent = [
+        f"{section}.{key}"
+        for section, schema in sections.items()
+        for key, facts in schema.get("properties", {}).items()
+        if key != "kind" and not facts.get("description")
+    ]
+    assert silent == []

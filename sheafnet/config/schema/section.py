@@ -21,7 +21,9 @@ from sheafnet.runtime.hosts.placement import Scheme
 class Section(BaseModel):
     """A mapping of keys to values in the file; a key that is not a field is a fault."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 def _existing(path: Path, info: ValidationInfo) -> Path:
