@@ -39,6 +39,12 @@ Begin with ``sn.infer`` and ``sn.train``; ``sheafnet.cli`` is the guide to the c
   ``sn.Fit``, ``sn.Outcome``, ``sn.Stats``, ``sn.Evaluation``.
 - Errors: ``sn.SheafnetError``, the base of the tree in ``sheafnet.errors``.
 
+Each package has a guide: ``sheafnet.core`` (sheaves, pins, maps of your own),
+``sheafnet.dynamics``, ``sheafnet.dynamics.rules`` (rules, and one of your own),
+``sheafnet.dynamics.training``,
+``sheafnet.runtime``, ``sheafnet.runtime.simulator`` (faults), ``sheafnet.runtime.cluster``,
+``sheafnet.observe``, ``sheafnet.config``, ``sheafnet.cli``.
+
 A public name is imported when it is first used, so that ``import sheafnet`` is fast and a package
 such as Ray is imported only by the names that need it.
 """

@@ -212,7 +212,7 @@ class TrainingChoices(TypedDict, total=False):
     resumed: Checkpoint | None
 
 
-class TrainArguments(TrainingChoices, total=False):
+class TrainArguments(TrainingChoices, TypedDict, total=False):
     """Keyword arguments of ``train``, described there."""
 
     runtime: Runtime | None

@@ -1,7 +1,5 @@
 """The verb ``sheafnet sweep``: one configuration with many seeds and settings, in parallel."""
 
-from __future__ import annotations
-
 import csv
 import itertools
 import json

@@ -118,6 +118,13 @@ class OutputActivation(RestrictionMap):
         """Return the Fenchel–Young loss for labels ``target``, summed over samples.
 
         In the entropy of the labels, values outside the domain of the entropy are clipped to it.
+
+        Parameters
+        ----------
+        x
+            Stalk of the last preactivation, shape (dim, batch).
+        target
+            Labels as probabilities, shape (dim, batch).
         """
 
     @abc.abstractmethod

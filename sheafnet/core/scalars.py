@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
-
-def unbox(settings: DataclassInstance) -> None:
+def unbox(settings: Any) -> None:
     """Replace every NumPy scalar in the fields of a frozen dataclass by an equal Python number.
 
     Settings often come from ``numpy.linspace`` and similar functions. A float32 setting would

@@ -5,8 +5,6 @@ newest. So the loss, repetition, reordering or replacement of messages does no h
 holds a restriction map.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 A program is a state machine: it reads the star and the inbox of its vertex, and nothing else.
 """
 
-from __future__ import annotations
-
 import abc
 import math
 from collections.abc import Mapping

@@ -8,8 +8,6 @@ The *force* on a vertex is the part of −∇E that can move it. It is 0 on held
 coordinates that are settled on a kink; see ``sheafnet.core.local.descent``.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -110,7 +108,7 @@ class Star:
         self._seen = -1
         self.move(stalk)
 
-    def twin(self) -> Star:
+    def twin(self) -> "Star":
         """Return a star of the same vertex, stalk and maps for another batch, without pins."""
         return Star(self.name, self.incidences, self.stalk, self.constraint._replace(pins=None))
 

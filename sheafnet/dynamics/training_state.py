@@ -1,7 +1,5 @@
 """The state of an edge after a step of training, and the statistics of the edge in that step."""
 
-from __future__ import annotations
-
 from typing import NamedTuple, TypeAlias
 
 from sheafnet.core.maps import Affine

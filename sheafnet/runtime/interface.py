@@ -1,7 +1,5 @@
 """The interface of a runtime, and the hooks that it calls while a problem runs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """A problem to run, as data. The vertices are built from it and keep no reference to it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -103,7 +101,7 @@ class Problem:
         held = self.pinned.intersection(self.sheaf.graph.neighbours(name))
         return Constraint(self.pins.get(name), held)
 
-    def with_pins(self, pins: Pins) -> Problem:
+    def with_pins(self, pins: Pins) -> "Problem":
         """Return the problem with its pins replaced, and with the start moved to the new pins.
 
         Parameters

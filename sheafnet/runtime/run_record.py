@@ -1,7 +1,5 @@
 """The record of a run, which a runtime returns, with its evaluations, recoveries and costs."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,7 +49,7 @@ class Stats:
     max_staleness: int = 0
 
     @classmethod
-    def of(cls, counters: Counters, rounds: int, virtual_time: float) -> Stats:
+    def of(cls, counters: Counters, rounds: int, virtual_time: float) -> "Stats":
         """Return the costs of a run; ``wall_time`` is 0, which the caller may replace.
 
         Parameters

@@ -11,8 +11,6 @@ minimised away, a unit costs ¼(c − a)² where it is active (z > 0), ½a² whe
 (z < 0), and ½(c² + a²) on the kink (z = 0).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +33,7 @@ class Value(NamedTuple):
     curvature: Array
     slope: Array
 
-    def through(self, matrix: Array) -> Value:
+    def through(self, matrix: Array) -> "Value":
         """Return the value as a quadratic in x, where v = F x.
 
         Parameters

@@ -3,8 +3,6 @@
 A concrete optimiser gives the direction; the base class gives the length of a step along it.
 """
 
-from __future__ import annotations
-
 import abc
 import math
 from collections.abc import Mapping
@@ -162,7 +160,7 @@ class Optimiser(abc.ABC):
             A callable as ``sheafnet.dynamics.optimisers.optimiser.Direction`` describes it.
         """
 
-    def start(self, steps: int, saved: SavedState = FRESH) -> OptimiserState:
+    def start(self, steps: int, saved: SavedState = FRESH) -> "OptimiserState":
         """Return the state of this optimiser at one map.
 
         Parameters

@@ -1,7 +1,5 @@
 """Base classes of the rules that train: maps change all the time, or in steps from batches."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self

@@ -1,7 +1,5 @@
 """The settings of a cluster run, as data that is sent to other processes."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass

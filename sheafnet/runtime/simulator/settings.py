@@ -1,7 +1,5 @@
 """The settings of a simulated network and of its faults, as data only."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
