@@ -178,7 +178,7 @@ def test_joint_learns_while_it_runs_freely(runtime: Runtime) -> None:
     task = golden.load_task("circular")
     fit = sn.train(
         task.network, *task.train, rule=sn.Joint(stalks=sn.Prox("keep")), optimiser=sn.Adam(0.01),
-        rounds=300, every=50, runtime=runtime,
+        rounds=120, every=40, runtime=runtime,
     )  # fmt: skip
     assert fit.history[-1].train_loss < 0.5 * fit.history[0].train_loss
     assert fit.history[-1].discord.keys() == {e.name for e in task.network.to_sheaf().edges}

@@ -46,6 +46,7 @@ def test_heat_converges_to_the_forward_pass(name: str, schedule: str) -> None:
     np.testing.assert_array_equal(solution.cochain["a0"], reference.arrays["x"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "samples"), [("2-4-1-identity", 3), ("2-6-4-4-1-identity", 1)])
 def test_the_tail_of_the_heat_flow_decays_at_lambda_1(name: str, samples: int) -> None:
     reference = golden.load(name)

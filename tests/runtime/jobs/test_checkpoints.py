@@ -218,6 +218,7 @@ LONG = ("--set", "runtime.kind=lockstep", "--set", "training.epochs=400", "--set
         "training.every=20", "--out")  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     directory = tmp_path / "run"

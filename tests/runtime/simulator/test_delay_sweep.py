@@ -36,6 +36,7 @@ def curve(graph: str, bound: float) -> NDArray[np.float64]:
     return np.array([times[falling], np.log(energies[falling])])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_the_energy_falls_linearly_for_every_bound(graph: str) -> None:
     rates = []

@@ -118,6 +118,7 @@ def failure(seed: int) -> tuple[int, str] | None:
     return None if well else (seed, line)
 
 
+@pytest.mark.slow
 def test_fifty_runs_repeat_themselves_elsewhere_and_from_their_run_directories() -> None:
     seeds = SMALL[:50]
     here = [hostile.digest(seed, through_its_run_directory=False) for seed in seeds]

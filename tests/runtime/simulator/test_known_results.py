@@ -91,6 +91,7 @@ def test_without_order_there_is_still_a_consensus_within_the_range(rule: str) ->
     assert (stalks < starts.max(axis=0)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["heat", "prox", "sor"])
 def test_time_to_converge_grows_linearly_with_the_delay(rule: str) -> None:
     sheaf = constant_sheaf([(n, n + 1) for n in range(5)])

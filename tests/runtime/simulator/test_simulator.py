@@ -36,6 +36,7 @@ SMALL = golden.load("2-4-1-identity")
 HOSTILE = sn.Simulator(seed=3, latency=sn.Uniform(0.0, 9.0), loss=0.3)
 
 
+@pytest.mark.slow
 def test_twenty_hostile_networks_end_converged_right_and_silent() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.campaigns.asynchrony", "0", str(SEEDS_IN_SUITE)],
@@ -266,23 +267,24 @@ def restarted_not_announced(patch: pytest.MonkeyPatch) -> None:
 
 @interpreted_only
 @pytest.mark.parametrize(
-    "plant",
+    ("plant", "first"),
     [
-        older_accepted,
-        resend_forgotten,
-        lost_counted_as_delivered,
-        one_wave,
-        restarted_not_announced,
+        (older_accepted, 0),
+        (resend_forgotten, 0),
+        (lost_counted_as_delivered, 0),
+        (one_wave, 55),
+        (restarted_not_announced, 81),
     ],
 )
 def test_planted_bugs_are_caught(
-    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+    plant: Callable[[pytest.MonkeyPatch], None], first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # ``first`` is a seed that has caught the bug: it is tried before the other 199.
     monkeypatch.setattr("tests.support.scenario.PATIENCE", 500)
     plant(monkeypatch)
     with pytest.raises(FailedError):  # noqa: PT012 - any of the seeds
-        for seed in sorted(range(200), key=lambda seed: seed % 3):  # the small networks first
-            play(seed)
+        for seed in range(200):
+            play((first + seed) % 200)
 
 
 def test_the_kernel_keeps_time_priority_and_order() -> None:
