@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import signal
-import socket
-import sys
 from pathlib import Path
 
-from tests.support.processes import Command
-from tests.support.readme import DEPLOY_README
+from tests.support.markdown import document
+from tests.support.processes import PATH, Command, free_ports
 
 PORTS = ("6399", "8299", "8298")
 """Ports that deploy/README.md names; the tests put free ones in their place."""
@@ -21,33 +16,22 @@ GRACE = 30.0
 """Seconds in which Ray's helper processes end after their parents."""
 
 
-def section(number: int) -> str:
-    """Return the shell blocks of a section of deploy/README.md as one script."""
-    (text,) = re.findall(
-        rf"^## {number}\. (.*?)(?=^## |\Z)", DEPLOY_README, re.MULTILINE | re.DOTALL
-    )
-    return "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
-
-
-def free_ports(count: int) -> list[str]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [str(one.getsockname()[1]) for one in sockets]
+def script() -> str:
+    """Return the blocks of deploy/README.md that this file runs, as one script."""
+    blocks = document("deploy/README.md").blocks()
+    return "\n".join(block.code for block in blocks if block.run_by == "tests/deploy/test_job.py")
 
 
 def test_a_job_on_a_head_converges_and_the_head_goes(tmp_path: Path, short_folder: Path) -> None:
-    script = section(2)
+    commands = script()
     for written, free in zip(PORTS, free_ports(len(PORTS)), strict=True):
-        assert written in script
-        script = script.replace(written, free)
+        assert written in commands
+        commands = commands.replace(written, free)
     (tmp_path / "home").mkdir()
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = Command(
-        "bash", "-euc", script,
+        "bash", "-euc", commands,
         prefix=("env", "-C", str(tmp_path)),
-        environment={"HOME": str(tmp_path / "home"), "TMPDIR": str(short_folder), "PATH": path},
+        environment={"HOME": str(tmp_path / "home"), "TMPDIR": str(short_folder), "PATH": PATH},
     )  # fmt: skip
     try:
         code, out, err = command.finish(SECONDS)
@@ -61,7 +45,4 @@ def test_a_job_on_a_head_converges_and_the_head_goes(tmp_path: Path, short_folde
         assert not list(short_folder.glob("tmp.*"))
         assert command.wait_until_gone(GRACE) == {}
     finally:
-        for pid in command.left():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        command.finish(GRACE)
+        command.kill(GRACE)

@@ -26,7 +26,7 @@ from sheafnet.config.shipped import find_config
 from sheafnet.observe.prometheus import METRICS
 from sheafnet.observe.rundir import RunDirectory
 from sheafnet.runtime.cluster.environment import OFFLINE
-from tests.support.readme import DEPLOY_README
+from tests.support.markdown import commands, document
 
 ROOT = Path(sheafnet.__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -49,7 +49,9 @@ def load(name: str) -> Any:
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", DEPLOY_README, flags=re.MULTILINE | re.DOTALL)
+    """The blocks of deploy/README.md in a language."""
+    found = document("deploy/README.md").blocks()
+    return [block.code for block in found if block.language == language]
 
 
 # Prometheus and Grafana
@@ -461,20 +463,24 @@ def parsed(command: list[str]) -> Config:
     return load_config(find_config(context.params["config"]), context.params["overrides"]).config
 
 
-def of_readme() -> list[list[str]]:
-    """Return every ``sheafnet run`` command of deploy/README.md, also inside other commands."""
-    lines = [line for b in blocks("sh") for line in b.replace("\\\n", " ").splitlines()]
+def of_readme(*, elsewhere: bool = False) -> list[list[str]]:
+    """Every ``sheafnet run`` command of deploy/README.md, also as the end of another command.
+
+    With ``elsewhere`` only those that are sent to another machine or container.
+    """
+    there = ("ray job submit", "docker compose")
     return [
-        shlex.split(line[line.index("sheafnet run") :], comments=True)
-        for line in lines
-        if "sheafnet run" in line
+        shlex.split(command[command.index("sheafnet run") :])
+        for block in blocks("sh")
+        for command in commands(block)
+        if "sheafnet run" in command and (command.startswith(there) or not elsewhere)
     ]
 
 
 CLUSTER_COMMANDS = [
     services()["job"]["command"],
     shlex.split(kubernetes("RayJob")["spec"]["entrypoint"]),
-    *(command for command in of_readme() if "runtime.kind=cluster" in command),
+    *of_readme(elsewhere=True),
 ]
 
 
@@ -493,7 +499,8 @@ def test_metrics_can_be_reached_from_another_container(command: list[str]) -> No
 
 
 def test_the_commands_of_the_readme_are_valid() -> None:
-    assert len(of_readme()) == 3
+    assert len(of_readme()) == 4
+    assert len(of_readme(elsewhere=True)) == 2
     for command in of_readme():
         parsed(command)
 

@@ -100,6 +100,14 @@ def test_the_names_of_a_network_are_made_in_one_file() -> None:
     ]  # fmt: skip
     made = re.compile(r"""f?["'](?:[az]\{|a0["']|weight_\{|activation_\{)|\[az\]""")
     makers = [
-        path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if made.search(path.read_text())
+        path.relative_to(PACKAGE)
+        for path in PACKAGE.rglob("*.py")
+        if made.search(without_docstring(path.read_text()))
     ]
     assert makers == [Path("core/naming.py")]
+
+
+def without_docstring(source: str) -> str:
+    """Return the text of a module without its docstring, whose examples name vertices."""
+    docstring = ast.get_docstring(ast.parse(source), clean=False)
+    return source.replace(docstring, "", 1) if docstring else source

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 MARK = "SHEAFNET_TEST_MARK"
+
+PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+"""Search path with the ``python`` and the ``sheafnet`` of this environment in front."""
 
 
 class Command:
@@ -73,12 +79,28 @@ class Command:
         session = os.getsid(int(folder.name))
         return session == self.process.pid or f"{MARK}={self.mark}".encode() in environment
 
+    def kill(self, seconds: float) -> None:
+        """Kill every process of the command that is still running, and wait for the command."""
+        for pid in self.left():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.finish(seconds)
+
     def wait_until_gone(self, seconds: float) -> dict[int, str]:
         """Wait up to ``seconds`` until every process has ended; return those still running."""
         deadline = time.monotonic() + seconds
         while (left := self.left()) and time.monotonic() < deadline:
             wait_for_end(next(iter(left)), deadline - time.monotonic())
         return left
+
+
+def free_ports(count: int) -> list[str]:
+    """Return ports of loopback that nobody uses."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [str(one.getsockname()[1]) for one in sockets]
 
 
 def wait_for_end(pid: int, seconds: float) -> None:

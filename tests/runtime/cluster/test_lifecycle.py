@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from sheafnet.runtime.cluster.reaper import attending
+from tests.support.markdown import commands, document
 from tests.support.processes import Command, sheafnet, wait_for_end
-from tests.support.readme import commands
 
 GRACE = 45.0
 """Seconds within which all processes must have ended; an idle machine needs three."""
@@ -45,8 +45,15 @@ def test_the_pattern_for_calls_outside_finds_them() -> None:
     assert not OUTSIDE.search(six % "::1")
 
 
+def shown() -> list[str]:
+    """Return the commands of deploy/README.md that this file runs."""
+    blocks = document("deploy/README.md").blocks()
+    ours = [it.code for it in blocks if it.run_by == "tests/runtime/cluster/test_lifecycle.py"]
+    return [command for code in ours for command in commands(code)]
+
+
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
-@pytest.mark.parametrize("line", commands(on_ray=True))
+@pytest.mark.parametrize("line", shown())
 def test_a_run_as_in_the_readme_stays_on_loopback_and_leaves_nothing(
     tmp_path: Path, line: str
 ) -> None:

@@ -1,0 +1,162 @@
+"""The API reference: it builds without a warning, and says what a reader has to know."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import os
+import re
+import subprocess
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sheafnet
+import sheafnet as sn
+from tests.support.markdown import ROOT, document, markdown_files
+from tests.support.processes import PATH
+
+PUBLIC = sorted(sn.__all__)
+SECTIONS = re.compile(r"^(Parameters|Attributes)\n-+\n(.*?)(?=^\w[\w ]*\n-+$|\Z)", re.M | re.S)
+ENTRY = re.compile(r"^([\w*][\w*, ]*?)(?: : .*)?$", re.M)
+REFERENCE = re.compile(r"`+((?:sheafnet|sn)(?:\.\w+)+)")
+
+
+@pytest.mark.slow
+def test_the_reference_builds_without_a_warning_and_has_every_public_name(tmp_path: Path) -> None:
+    (block,) = [
+        block
+        for block in document(".github/CONTRIBUTING.md").blocks()
+        if block.run_by == "tests/project/test_reference.py"
+    ]
+    done = subprocess.run(
+        ["bash", "-euc", block.code.replace("build/reference", str(tmp_path))],
+        cwd=ROOT, env={**os.environ, "PATH": PATH}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    package = Path(sheafnet.__file__).parent
+    for path in package.rglob("*.py"):
+        module = path.parent if path.name == "__init__.py" else path.with_suffix("")
+        page = tmp_path / f"{module.relative_to(package.parent)}.html"
+        assert page.is_file() or module.name == "__main__", module
+    front = (tmp_path / "sheafnet.html").read_text(encoding="utf-8")
+    assert [name for name in PUBLIC if f'id="{name}"' not in front] == []
+
+
+def documented(doc: str) -> set[str]:
+    """Return the names that have an entry under Parameters or Attributes."""
+    entries: set[str] = set()
+    for _, body in SECTIONS.findall(doc):
+        for names in ENTRY.findall(body):
+            entries |= {name.strip("* ") for name in names.split(",")}
+    return entries
+
+
+def parameters(public: Any) -> set[str]:
+    """Return the names of the parameters, with those of ``**settings`` that a TypedDict lists."""
+    found = set()
+    for parameter in inspect.signature(public).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            (keys,) = typing.get_args(
+                typing.get_type_hints(public, include_extras=True)[parameter.name]
+            )
+            found |= set(typing.get_type_hints(keys))
+        else:
+            found.add(parameter.name)
+    return found - {"self", "cls"}
+
+
+def is_constructed(public: Any) -> bool:
+    """Return whether a public name is a class whose constructor takes arguments, or a function."""
+    if not inspect.isclass(public):
+        return True
+    return not issubclass(public, BaseException) and not hasattr(public, "__members__")
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if is_constructed(getattr(sn, name))])
+def test_a_public_name_documents_its_parameters(name: str) -> None:
+    public = getattr(sn, name)
+    doc = inspect.getdoc(public) or ""
+    assert parameters(public) - documented(doc) == set()
+    if inspect.isclass(public):
+        assert "__doc__" in vars(public)
+        assert vars(public)["__doc__"]
+
+
+def public_methods() -> Iterator[tuple[str, Any]]:
+    """Yield every method that a public class defines, and its dotted name."""
+    for name in PUBLIC:
+        public = getattr(sn, name)
+        if inspect.isclass(public) and not dataclasses.is_dataclass(type(public)):
+            for method, value in vars(public).items():
+                function = getattr(value, "__func__", value)
+                if inspect.isfunction(function) and not method.startswith("_"):
+                    yield f"{name}.{method}", function
+
+
+@pytest.mark.parametrize(("name", "method"), list(public_methods()))
+def test_a_public_method_documents_its_parameters(name: str, method: Any) -> None:
+    owner, _, called = name.partition(".")
+    # What overrides a method is documented where that is declared.
+    doc = next(
+        (vars(base)[called].__doc__ for base in getattr(sn, owner).__mro__
+         if called in vars(base) and vars(base)[called].__doc__),
+        None,
+    )  # fmt: skip
+    assert doc, name
+    entries = documented(inspect.cleandoc(doc))
+    named = {it for it in parameters(method) if f"``{it}``" in doc or re.search(rf"\b{it}\b", doc)}
+    assert parameters(method) - entries - named == set()
+
+
+def resolves(dotted: str) -> bool:
+    """Return whether a dotted path leads to a module, or to something that one has."""
+    parts = dotted.replace("sn.", "sheafnet.", 1).split(".")
+    for count in range(len(parts), 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(parts[:count]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[count:]:
+            fields = getattr(found, "__annotations__", {}) if inspect.isclass(found) else {}
+            if part in fields:
+                return True
+            if not hasattr(found, part):
+                return False
+            found = getattr(found, part)
+        return True
+    return False
+
+
+SOURCES = sorted(path for folder in ("sheafnet", "tests") for path in (ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_in_docstrings_lead_somewhere(path: Path) -> None:
+    texts = [
+        node.value
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    for text in texts:
+        for dotted in REFERENCE.findall(text):
+            assert resolves(dotted), dotted
+
+
+def test_names_in_markdown_lead_somewhere() -> None:
+    for text in markdown_files():
+        for dotted in REFERENCE.findall(text.text):
+            assert resolves(dotted), f"{text.path}: {dotted}"
+
+
+def test_a_name_that_leads_nowhere_would_be_found() -> None:
+    assert resolves("sheafnet.core.pins.Pin")
+    assert resolves("sn.Stop.max_rounds")
+    assert not resolves("sn.Gone")
+    assert not resolves("sheafnet.core.gone")
+    assert not resolves("sn.Stop.gone")
