@@ -61,7 +61,7 @@ INTERRUPTED = 130
 
 VERBS = {
     "run": "Do the job that CONFIG describes.",
-    "sweep": "Do it with many seeds and settings, in parallel.",
+    "sweep": "Run CONFIG with many seeds and settings, in parallel.",
     "replay": "Repeat the run in RUN_DIR and compare every event.",
     "check": "Validate CONFIG and check the theorems on its network.",
     "schema": "Print the JSON schema of a configuration.",

@@ -50,13 +50,13 @@ LOSSES = "losses.svg"
     "--resume",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="RUN_DIR",
-    help="Go on with the training in a run directory, from its last checkpoint; instead of CONFIG.",
+    help="Continue the training in a run directory from its last checkpoint; instead of CONFIG.",
 )
 @click.option("--trace", is_flag=True, help="Keep the full trace of a simulated run.")
 @click.option(
     "--metrics-port",
     type=click.IntRange(0, 65535),
-    help="Serve Prometheus metrics there; 0 takes any free port. Same as --set metrics.port=….",
+    help="Serve Prometheus metrics on this port; 0 takes a free one. Same as --set metrics.port=….",
 )
 @click.pass_context
 def run(

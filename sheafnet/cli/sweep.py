@@ -164,14 +164,14 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> range:  # 
 @config_argument
 @override_option
 @click.option(
-    "--seeds", required=True, metavar="A:B", callback=_seeds, help="A, A + 1, … up to but not B."
+    "--seeds", required=True, metavar="A:B", callback=_seeds, help="The seeds A, A + 1, … below B."
 )
 @click.option(
     "--vary",
     "varied",
     multiple=True,
     metavar="KEY=VALUE,…",
-    help="Do all of it with each of these values, e.g. runtime.loss=0,0.2,0.4. Several of these "
+    help="Repeat all runs with each of these values, e.g. runtime.loss=0,0.2,0.4. Several --vary "
     "give every combination.",
 )
 @click.option(
@@ -179,19 +179,19 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> range:  # 
     type=click.IntRange(1),
     default=os.cpu_count() or 1,
     show_default="one for each processor",
-    help="Processes.",
+    help="Number of parallel processes.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("sweep.csv"),
     show_default=True,
-    help="Table of all runs; it must not exist yet.",
+    help="CSV file with a row for each run; it must not exist yet.",
 )
 @click.option(
     "--draw",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Draw energy against virtual time there, e.g. energy.svg; it is overwritten.",
+    help="Picture of energy against virtual time, e.g. energy.svg; overwritten if it exists.",
 )
 @click.pass_context
 def sweep(

@@ -52,9 +52,9 @@ def show_solution(job: InferJob, solution: Solution, result: dict[str, Any]) -> 
         lines.append(f"{_wire(stats)}, worst staleness {stats.max_staleness:,} updates")
     resting = sum(solution.kinks.values())
     if resting:
-        lines.append(f"{resting:,} units rest on a kink")
+        lines.append(f"{resting:,} units are settled on a kink")
     if result["error_bound"] is not None:
-        lines.append(f"no farther than {result['error_bound']:.3e} from a minimum, by λ1")
+        lines.append(f"distance to the minimum at most {result['error_bound']:.3e} (‖∇E‖/λ1)")
     if "accuracy" in result:
         lines.append(
             f"accuracy {_number(result['accuracy'], '.4f')} "
@@ -71,7 +71,7 @@ def show_costs(record: Record) -> None:
     record
         The record of the run. Times are virtual; seconds on a cluster.
     """
-    edges = Table("edge", "news", "sent", "bytes")
+    edges = Table("edge", "accepted", "sent", "bytes")
     for edge, cost in record.edges.items():
         edges.add_row(edge, *(f"{number:,}" for number in cost))
     tables = [edges]
@@ -104,7 +104,9 @@ def show_light_cone(cone: LightCone) -> None:
     what = f"{push.vertex}[{push.coordinate}] pushed by {push.by} at {push.at:,.2f}"
     broken = ", ".join(cone.violations)
     verdict = (
-        f"{broken} changed before a frame could tell" if broken else "no change outran the frames"
+        f"{broken} changed before a frame could reach it"
+        if broken
+        else "no vertex changed before a frame could reach it"
     )
     show(table, f"{what}: {verdict}")
 
@@ -162,7 +164,7 @@ def show_fit(job: TrainJob, fit: Fit) -> None:
     if fit.record.hosts:
         lines.append(waited_for(fit.record.hosts))
     if inactive:
-        lines.append(f"{inactive:,} hidden units fire for no sample")
+        lines.append(f"{inactive:,} hidden units are inactive for all samples")
     show(table, edges, *lines)
 
 

@@ -241,7 +241,7 @@ class _Latest(Collector):
     evaluation: Evaluation | None = None
 
     def collect(self) -> Iterator[Metric]:
-        yield _gauge("build_info", "Version that runs.", {(sheafnet.__version__,): 1.0})
+        yield _gauge("build_info", "Version of sheafnet.", {(sheafnet.__version__,): 1.0})
         progress, solution = self.progress, self.solution
         if not self.learns:
             ended = solution is not None and solution.outcome is Outcome.CONVERGED
@@ -282,11 +282,15 @@ class _Latest(Collector):
         if evaluation is not None:
             splits = {"train": evaluation.train, "test": evaluation.test}
             losses: Rows = {(split,): it.loss for split, it in splits.items() if it is not None}
-            yield _gauge("training_loss", "Mean loss, when it was last evaluated.", losses)
+            yield _gauge(
+                "training_loss", "Mean loss over the samples at the last evaluation.", losses
+            )
             inactive: Rows = {
                 (vertex_layer(v) or OTHER,): float(n) for v, n in evaluation.train.inactive.items()
             }
-            yield _gauge("inactive_units", "Hidden units that fire for no sample.", inactive)
+            yield _gauge(
+                "inactive_units", "Hidden units that are inactive for all samples.", inactive
+            )
 
     def _work(self, progress: Progress) -> Iterator[Metric]:
         names, counters = self.names, progress.counters
@@ -299,11 +303,15 @@ class _Latest(Collector):
         for (edge, sender, _), count in counters.delivered.items():
             direction = "forward" if names.tails[edge] == sender else "backward"
             messages[names.edge[edge], direction] += count
-        yield _counter("messages", "Messages that were news to their receiver.", messages)
+        yield _counter(
+            "messages",
+            "Messages that their receiver accepted, because they were newer than the last one.",
+            messages,
+        )
         counts = accumulate(counters.staleness)
         yield HistogramMetricFamily(
             "sheafnet_message_staleness_updates",
-            "Steps that a sender took between two messages kept from it, beyond the one told of.",
+            "Steps of a sender between two messages accepted from it, beyond the first.",
             buckets=[(bound, float(n)) for bound, n in zip(_BOUNDS, counts, strict=True)],
             sum_value=float(counters.staleness_sum),
         )
@@ -312,7 +320,7 @@ class _Latest(Collector):
         refused: Rows = {(reason,): float(n) for reason, n in counters.refused.items()}
         yield _counter("frames_refused", "Frames and messages that a host refused.", refused)
         restarts: Rows = {(host,): float(n) for host, n in progress.restarts.items()}
-        yield _counter("host_restarts", "How often a host was lost and came back.", restarts)
+        yield _counter("host_restarts", "How often a host was lost and restarted.", restarts)
 
 
 def _gauge(name: str, text: str, rows: Rows) -> Metric:

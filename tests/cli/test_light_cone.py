@@ -15,7 +15,7 @@ def test_a_table_a_picture_and_figures(tmp_path: Path) -> None:
     out = tmp_path / "run"
     done = CliRunner().invoke(main, ["run", "quickstart", *SIMULATED, *PUSH, "--out", str(out)])
     assert done.exit_code == 0, done.output
-    assert "no change outran the frames" in done.output
+    assert "no vertex changed before a frame could reach it" in done.output
     arrivals = json.loads((out / "result.json").read_text())["light_cone"]["arrivals"]
     assert arrivals["z1"]["changed"] == 30.0
     assert arrivals["a0"] == {"distance": 1, "earliest": 31.0, "frames": 1, "changed": None}
