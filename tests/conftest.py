@@ -20,7 +20,12 @@ settings.register_profile("sheafnet", deadline=None)
 settings.load_profile("sheafnet")
 
 
-PROCESSES = ("tests/runtime/cluster/", "tests/deploy/test_job.py", "tests/observe/")
+PROCESSES = (
+    "tests/runtime/cluster/",
+    "tests/deploy/test_job.py",
+    "tests/deploy/test_prometheus_commands.py",
+    "tests/observe/",
+)
 """Files whose tests start processes of their own and wait for them."""
 
 ABOUT_SOURCES = ("tests/project/test_vocabulary.py",)

@@ -15,6 +15,7 @@ from sheafnet.cli import main
 from sheafnet.config.builders.job import build_inference
 from sheafnet.config.load import load_config
 from sheafnet.config.shipped import find_config
+from tests.support.markdown import document
 
 
 @pytest.fixture(autouse=True)
@@ -76,3 +77,20 @@ def test_complete_digit_changes_hidden_pixels_alone_and_at_less_energy_than_the_
 def test_the_theorems_hold_on_their_networks(name: str) -> None:
     checked = CliRunner().invoke(main, ["check", name])
     assert checked.exit_code == 0, checked.output
+
+
+def test_a_network_of_ones_own_runs_as_the_gallery_says() -> None:
+    source, config = (
+        block.code
+        for block in document("configs/README.md").blocks()
+        if block.run_by == "tests/cli/test_examples.py"
+    )
+    given: dict[str, Any] = {}
+    exec(compile(source, "configs/README.md", "exec"), given)
+    Path("mine.yaml").write_text(config)
+    _, result, cochain = run("mine.yaml")
+    np.testing.assert_array_equal(cochain["a1"][3], np.ones(8))
+    np.testing.assert_array_equal(cochain["a0"], np.load("samples.npz")["X"])
+    above = given["W2"] @ cochain["a1"] + given["b2"][:, None]
+    np.testing.assert_allclose(cochain["z2"], above, atol=1e-6)
+    assert result["discord"]["weight_1"] > 0.01 > result["discord"]["weight_2"]
