@@ -28,7 +28,7 @@ PROCESSES = (
 )
 """Files whose tests start processes of their own and wait for them."""
 
-ABOUT_SOURCES = ("tests/project/test_vocabulary.py",)
+ABOUT_SOURCES = "tests/project/"
 """Files whose tests bear the name of a file that they read, and start no process for it."""
 
 OWN_RAY = ("tests/runtime/cluster/test_lifecycle.py", "tests/deploy/test_job.py")
@@ -58,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         file, _, test = item.nodeid.partition("::")
-        if file.startswith(PROCESSES) or ("cluster" in test and file not in ABOUT_SOURCES):
+        if file.startswith(PROCESSES) or ("cluster" in test and not file.startswith(ABOUT_SOURCES)):
             item.add_marker(pytest.mark.processes)
     items.sort(key=lambda item: not item.nodeid.startswith(OWN_RAY))
 
