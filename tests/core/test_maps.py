@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -21,6 +23,7 @@ MAPS: dict[sn.RestrictionMap, tuple[float, ...]] = {
     sn.Softmax(): (),
 }
 """Maps between stalks of one dimension → the coordinates at which the derivative jumps."""
+WITH_LOSS = (sn.Sigmoid("cross-entropy"), sn.Softmax("cross-entropy", strength=0.3))
 STEP = 1e-6
 
 
@@ -79,6 +82,30 @@ def test_energy_gradient_against_finite_differences(
         nudge[i, 0] = STEP
         difference = (energy(x + nudge) - energy(x - nudge)) / (2 * STEP)
         assert difference == pytest.approx(gradient[i, 0], rel=1e-5, abs=1e-4)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize(
+    "restriction", [it for it in (*MAPS, *WITH_LOSS) if math.isfinite(it.prox_weight)]
+)
+def test_prox_is_the_minimiser_that_a_grid_finds(
+    restriction: sn.RestrictionMap, keep: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    weight = np.array([[max(restriction.prox_weight, 0.5)]])
+    centre, current = rng.uniform(-2.0, 2.0, (2, 1, 20))
+    target = rng.uniform(0.1, 0.9, (1, 20))
+    x = restriction.prox(weight, centre, target, current, keep=keep)
+
+    def objective(at: Array, i: int) -> float:
+        pull = 0.5 * float(weight[0, 0] * (at[0, 0] - centre[0, i]) ** 2)
+        return pull + restriction.energy(at, restriction.apply(at), target[:, [i]])
+
+    for i in range(x.shape[1]):
+        # With ``keep`` the minimum is that of a basin, so the grid stays near the result.
+        grid = x[0, i] + np.linspace(-0.01, 0.01, 21) if keep else np.linspace(-4.0, 4.0, 401)
+        best = min(objective(np.array([[at]]), i) for at in grid)
+        assert objective(x[:, [i]], i) <= best + 1e-12
 
 
 @given(maps_and_points())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import subprocess
@@ -48,8 +49,13 @@ def test_relaxing_a_network_needs_no_analysis_and_no_ray() -> None:
 
 
 def test_every_public_name_is_there_and_documented() -> None:
+    source = (ROOT / "sheafnet" / "__init__.py").read_text(encoding="utf-8")
+    (for_types,) = [node for node in ast.parse(source).body if isinstance(node, ast.If)]
+    imported = {alias.name for it in for_types.body for alias in it.names}  # type: ignore[attr-defined]
+    assert imported == set(vars(sheafnet)["_HOME"]) == set(sheafnet.__all__)
     for name in sheafnet.__all__:
         assert getattr(sheafnet, name).__doc__
+        assert f"``sn.{name}``" in str(sheafnet.__doc__), "the docstring lists it by purpose"
     assert set(sheafnet.__all__) <= set(dir(sheafnet))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = sheafnet.nothing
