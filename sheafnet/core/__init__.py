@@ -4,13 +4,15 @@
 
 A feedforward ReLU network is a cellular sheaf on a path (Bosca & Ghrist, *Neural Networks as
 Local-to-Global Computations*, [arXiv 2603.14831](https://arxiv.org/abs/2603.14831), 2026). Each
-intermediate quantity is a **stalk** on a vertex. Each affine, activation or output step is an edge
-with two **restriction maps** into its edge stalk. The two projections differ by the **residual** r
-of the edge; the mean of ‖r‖² over the batch is its **discord**, and ½ Σ‖r‖² is the energy. With
-the input pinned, the energy has one minimum, the **harmonic extension** of the input, which is the
-forward pass. In a run, each vertex descends the energy of its own edges. It holds its own stalk and
-maps and the latest message of each neighbour, and cannot reach another vertex, the network or the
-sheaf; tests check this.
+intermediate quantity is a **stalk** on a vertex. Each affine map, gate or output activation is an
+edge. An edge has a stalk too, and two **restriction maps**, one from the stalk of each end into
+the edge stalk. The values of the two maps are the **projections**, and their difference, tail minus
+head, is the **residual** r of the edge. The mean of ‖r‖² over the batch is the **discord** of the
+edge, and ½ Σ‖r‖² over all edges and samples is the **energy**. With the input pinned, the energy
+of a network has one minimum, the **harmonic extension** of the input. This minimum is the forward
+pass. In a run, each vertex lowers the energy of its own edges. A vertex holds its own stalk and
+maps and the latest message of each neighbour. It has no reference to another vertex, the network or
+the sheaf; tests check this.
 
 Any sheaf on a graph works, not only networks:
 
@@ -34,9 +36,11 @@ print(abs(sol.cochain["w"] - best["w"]).item() < 1e-8)  # True
 
 ## Pinned neurons
 
-A pin acts on a stalk or some coordinates, with one value for all samples or one for each. A hard
-pin holds them. A soft pin is an edge that pulls; its discord is listed separately. The free
-coordinates settle between the pins. A unit pulled onto the kink of its gate comes to rest there.
+A pin acts on all coordinates of a stalk, or on some, with one value for all samples or one value
+for each sample. A hard pin holds the coordinates at the value. A soft pin is an edge that pulls the
+coordinates towards the value; the discords of soft pins are listed apart from those of the edges,
+in ``pin_discord``. A run moves the free coordinates, which no hard pin holds, until the energy is
+stationary. A unit can come to rest at 0, on the kink of its gate.
 
 ```python
 import numpy as np
@@ -60,8 +64,9 @@ print(list(sol.pin_discord))  # ['pin_z3_0']
 
 ## Your own restriction map
 
-Derive from ``sheafnet.core.maps.RestrictionMap`` and define the dimension of the edge stalk, F(x),
-DF(x)ᵀ y, and a bound on the curvature of ½‖F(x) − t‖²:
+Derive a class from ``sheafnet.core.maps.RestrictionMap`` and define four members: the dimension of
+the edge stalk (``codomain_dim``), the value F(x) (``apply``), DF(x)ᵀ y (``pullback``), and a bound
+on the curvature in x of ½‖F(x) − t‖², where t is the projection of the other end (``curvature``):
 
 ```python
 import numpy as np
@@ -93,16 +98,17 @@ sol = sn.infer(sheaf, [sn.Pin("x", [[0.7], [0.2]])])
 print(abs(sol.cochain["a"] - np.tanh(0.5)).item() < 1e-6)  # True
 ```
 
-Without ``prox``, a vertex with this map takes gradient steps; a map with ``prox`` sets
-``prox_weight`` too. Only kinks at 0 can be declared: a hard tanh works with the input pinned, but
-with both ends pinned its units cannot rest on the kinks at ±1.
+This map does not define ``prox``, so that under the rules ``prox`` and ``sor`` a vertex with this
+map takes gradient steps. A map that defines ``prox`` must set ``prox_weight`` too. Only a kink at 0
+can be declared. A hard tanh, which has kinks at ±1, works with the input pinned. With both the
+input and the output pinned, its units cannot rest on these kinks.
 
 ## Reading order
 
 1. A sheaf: ``sheafnet.core.graph``, ``sheafnet.core.maps``, ``sheafnet.core.outputs``,
    ``sheafnet.core.sheaf``, ``sheafnet.core.incidence``.
-2. Its states: ``sheafnet.core.cochain``, ``sheafnet.core.pins``, ``sheafnet.core.stalkpins``,
-   ``sheafnet.core.local``, ``sheafnet.core.energy``.
+2. The states of a sheaf: ``sheafnet.core.cochain``, ``sheafnet.core.pins``,
+   ``sheafnet.core.stalkpins``, ``sheafnet.core.local``, ``sheafnet.core.energy``.
 3. Networks: ``sheafnet.core.naming``, ``sheafnet.core.network``, ``sheafnet.core.forward``,
    ``sheafnet.core.targets``, ``sheafnet.core.loss``.
 4. Analysis of the whole sheaf: ``sheafnet.core.coboundary``, ``sheafnet.core.laplacian``,
@@ -111,9 +117,9 @@ with both ends pinned its units cannot rest on the kinks at ±1.
 
 ## Invariants
 
-- Arrays are `(dim, batch)`. A residual is tail minus head.
-- Only ``sheafnet.core.npz`` touches files. Only ``sheafnet.core.network.ReluNetwork.random`` draws
-  random numbers.
-- What a vertex uses (incidence, local, maps, stalkpins) must not import graph, sheaf, cochain or
-  network.
+- Arrays have the shape `(dim, batch)`. A residual is the tail's projection minus the head's.
+- Only ``sheafnet.core.npz`` reads and writes files. Only
+  ``sheafnet.core.network.ReluNetwork.random`` draws random numbers.
+- The modules that a vertex uses (incidence, local, maps, stalkpins) must not import graph, sheaf,
+  cochain or network.
 """

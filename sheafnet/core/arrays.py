@@ -12,7 +12,10 @@ from sheafnet.errors import EmptyBatchError, InputError, NonFiniteError, ShapeEr
 Array: TypeAlias = NDArray[np.floating[Any]]
 
 SMALL: Final = 4096
-"""Number of elements up to which a NumPy reduction spends more on its set-up than on its loop."""
+"""Largest number of elements for which ``has_zero`` counts the elements that are not 0.
+
+In larger arrays a logical reduction is faster.
+"""
 
 FLOAT_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
 """Supported precisions; the first is the default."""
@@ -21,8 +24,8 @@ FLOAT_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
 def float_dtype(*dtypes: DTypeLike) -> np.dtype[Any]:
     """Return the precision to compute in.
 
-    float32 if NumPy promotes ``dtypes`` to float32, and float64 in every other case, also
-    without any ``dtypes``.
+    It is float32 if NumPy promotes ``dtypes`` to float32. Otherwise it is float64, also if no
+    ``dtypes`` are given.
     """
     common = np.result_type(*dtypes) if dtypes else FLOAT_TYPES[0]
     return common if common in FLOAT_TYPES else FLOAT_TYPES[0]
@@ -43,7 +46,7 @@ def checked(
     value
         Real numbers.
     shape
-        Required size of each axis; None where any size is accepted.
+        Required size of each axis; None for an axis of which any size is accepted.
     dtype
         Precision of the result. None (default) keeps float32 and converts every other type to
         float64.
@@ -53,7 +56,8 @@ def checked(
     InputError
         If ``value`` is not an array of real numbers, or its rows have different lengths.
     ShapeError
-        If the rank or a size differs from ``shape``.
+        If the number of axes differs from the length of ``shape``, or the size of an axis differs
+        from its entry in ``shape``.
     NonFiniteError
         If a value is NaN or infinite, or overflows in the precision of the result.
     """
@@ -90,9 +94,9 @@ def checked_samples(
     value
         Real numbers, shape (dim, batch).
     dim
-        Required number of rows; None accepts any.
+        Required number of rows; None accepts any number.
     dtype
-        Precision of the result, as for ``checked``.
+        Precision of the result. None keeps float32 and converts every other type to float64.
 
     Raises
     ------
@@ -103,7 +107,7 @@ def checked_samples(
     NonFiniteError
         If a value is NaN or infinite, or overflows in the precision of the result.
     EmptyBatchError
-        If there is no sample.
+        If ``value`` has no samples, that is, no columns.
     """
     raw = as_array(what, value)
     if raw.ndim == 1:
@@ -118,7 +122,7 @@ def checked_samples(
 
 
 def as_array(what: str, value: ArrayLike) -> NDArray[Any]:
-    """Return ``value`` as an array, without a copy if it is one.
+    """Return ``value`` as an array; if ``value`` is an array, return it without a copy.
 
     Parameters
     ----------
@@ -130,7 +134,7 @@ def as_array(what: str, value: ArrayLike) -> NDArray[Any]:
     Raises
     ------
     InputError
-        If NumPy cannot make an array of it, for example from rows of different lengths.
+        If NumPy cannot convert ``value``, for example because its rows have different lengths.
     """
     try:
         return np.asarray(value)
@@ -139,9 +143,9 @@ def as_array(what: str, value: ArrayLike) -> NDArray[Any]:
 
 
 def largest(array: Array) -> float:
-    """Return the largest magnitude in a non-empty ``array``; NaN if it holds a NaN."""
-    # Below 10,000 elements argmax and argmin are faster than max and min. Both return the index
-    # of a NaN if there is one.
+    """Return the largest magnitude in a non-empty ``array``; NaN if an element is NaN."""
+    # Below 10,000 elements argmax and argmin are faster than max and min. If an element is NaN,
+    # argmax and argmin both return the index of a NaN.
     return max(array.item(array.argmax()), -array.item(array.argmin()))
 
 
@@ -153,7 +157,8 @@ def has_zero(array: Array) -> bool:
 
 
 def frozen(array: Array) -> Array:
-    """Mark ``array`` read-only and return it, so that it can be shared without a copy."""
-    # A positional argument halves the time of this call; NumPy's stubs accept only the keyword.
+    """Mark ``array`` read-only, so that it can be shared without a copy, and return it."""
+    # The flag ``write`` is passed by position, which halves the time of this call. NumPy's type
+    # stubs accept only the keyword.
     array.setflags(False)  # type: ignore[call-arg]
     return array

@@ -20,13 +20,15 @@ from sheafnet.core.stalkpins import wholly_held
 
 
 def error_bound(sheaf: Sheaf, pins: Iterable[Pin], cochain: Mapping[str, Array]) -> Array:
-    """Return an upper bound on the distance to a minimum of the energy for every sample.
+    """Return, for every sample, an upper bound on the distance to a minimum of the energy.
 
-    Within one activation pattern the energy is a quadratic. If its Hessian has the least
-    eigenvalue λ1 > 0, its minimum x* satisfies ‖x − x*‖₂ ≤ ‖∇E‖₂/λ1. This x* is a minimum of the
-    energy itself if the ball of that radius around x lies within the pattern, that is, if every
-    gated coordinate of x is farther from 0 than the radius. A small gradient alone does not
-    bound the distance: on a badly conditioned sheaf λ1 is small.
+    An activation pattern is the set of cochains with the same units active. Within one pattern
+    the energy E equals a quadratic. If the least eigenvalue λ1 of the Hessian of this quadratic is
+    positive, the minimiser x* of the quadratic satisfies ‖x − x*‖₂ ≤ ‖∇E(x)‖₂/λ1. The right-hand
+    side is the bound, here called the radius. The point x* is a minimum of E itself if the ball
+    around x with this radius lies within the pattern of x, that is, if every gated coordinate of x
+    is farther from 0 than the radius. A small gradient alone does not make the bound small,
+    because λ1 is small on a badly conditioned sheaf.
 
     Parameters
     ----------
@@ -40,22 +42,28 @@ def error_bound(sheaf: Sheaf, pins: Iterable[Pin], cochain: Mapping[str, Array])
     Returns
     -------
     numpy.ndarray
-        Shape (batch,), in the Euclidean norm over all free coordinates. Infinite for a sample
-        where the bound does not hold: a gated coordinate lies within the radius of its kink, the
-        gradient is not finite, or the pins do not determine the free coordinates (λ1 ≤ 0).
-        Infinite for all samples if a map is neither linear or affine nor a ReLU gate.
+        Shape (batch,). The distance is in the Euclidean norm over the free coordinates, which are
+        those that no hard pin holds. An entry is infinite if the bound does not hold for the
+        sample: because the distance of a gated coordinate from its kink is at most the radius,
+        because the gradient is not finite, or because the pins do not determine the free
+        coordinates (λ1 ≤ 0). All entries are infinite if some map of the sheaf is neither the
+        identity nor linear nor affine nor a ReLU gate. All are 0 if no coordinate is free.
 
     Raises
     ------
     UnknownNameError
-        If a pin names a vertex that the sheaf does not have, or a ``sheafnet.Cochain`` lacks a
-        vertex of the sheaf.
+        If a pin names a vertex that the sheaf does not have, or if ``cochain`` is a
+        ``sheafnet.Cochain`` without a stalk for some vertex of the sheaf.
     ShapeError
-        If a pin's value does not fit its stalk, its coordinates or the batch of the cochain.
-    NonFiniteError, EmptyBatchError
-        If a pin's value holds NaN or infinity, or has no samples.
+        If the shape of a pin's value does not match the number of pinned coordinates or the batch
+        of ``cochain``.
+    NonFiniteError
+        If the value of a pin holds NaN or infinity.
+    EmptyBatchError
+        If the value of a pin has no samples.
     PinError
-        If two hard pins disagree, or the coordinates or strength of a pin are invalid.
+        If two hard pins hold a coordinate at different values, if the coordinates of a pin are
+        not indices of its stalk or one is repeated, or if a strength is not positive and finite.
     """
     given = list(pins)
     batch = cochain[sheaf.vertices[0]].shape[1]
@@ -68,7 +76,7 @@ def error_bound(sheaf: Sheaf, pins: Iterable[Pin], cochain: Mapping[str, Array])
     if not free:
         return np.zeros(batch)
     moving = free_coordinates(sheaf, resolved)
-    with np.errstate(over="ignore", invalid="ignore"):  # An overflow leaves the bound infinite.
+    with np.errstate(over="ignore", invalid="ignore"):  # After an overflow the bound is inf.
         force = gradient(sheaf, cochain, resolved)
     forces = np.concatenate([force[vertex] for vertex in free])[moving]
     gated = {

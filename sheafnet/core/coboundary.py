@@ -1,6 +1,7 @@
 """The coboundary as a sparse matrix, and the free vertices and coordinates of a pinned sheaf.
 
-For analysis only: the matrix is assembled from the whole sheaf at once.
+A coordinate is free if no hard pin holds it; a vertex is free if one of its coordinates is free.
+These functions are for analysis only, because they need the whole sheaf at once.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from sheafnet.core.stalkpins import Pins, wholly_held
 def linearised(restriction: RestrictionMap, x: Array) -> Array:
     """Return the Jacobian DF(x) of a restriction map at one sample.
 
-    It is assembled from ``pullback`` of the unit vectors of the edge stalk, so that it exists for
-    every map. An output activation with the force of the cross-entropy does not pull back with
-    its derivative; for such a map the result is its strength times the identity.
+    The Jacobian is assembled from the values of ``pullback`` at the unit vectors of the edge stalk,
+    so that the function accepts every map. There is one exception to DF(x): for an output
+    activation whose force is the cross-entropy, ``pullback`` does not use the derivative of the
+    map, and the result is the strength of the map times the identity.
 
     Parameters
     ----------
@@ -39,7 +41,7 @@ def linearised(restriction: RestrictionMap, x: Array) -> Array:
     Raises
     ------
     ShapeError
-        If the map cannot act on a stalk of that dimension.
+        If the map cannot act on a stalk of the dimension of ``x``.
     """
     dim = restriction.codomain_dim(len(x))
     repeated = np.repeat(x[:, None], dim, axis=1)
@@ -65,7 +67,8 @@ def coboundary(
 ) -> sparse.csr_array:
     """Return the coboundary δ, linearised at one sample and restricted to the free vertices.
 
-    δ takes head minus tail, so that δx is minus the residuals, up to the affine part of the maps.
+    On each edge, δx is the head map applied to the head's stalk minus the tail map applied to the
+    tail's stalk, with both maps linearised. So, if every map is linear, δx is minus the residual.
 
     Parameters
     ----------
@@ -75,20 +78,22 @@ def coboundary(
         Stalks at which the maps are linearised, one array (dim, batch) per vertex. The values
         do not matter if every map is linear or affine.
     pinned
-        Names of the vertices whose columns are left out; none by default.
+        Names of the vertices whose columns are left out. All other vertices count as free. By
+        default no vertex is left out.
     sample
         Index of the sample in the batch; 0 by default.
 
     Returns
     -------
     scipy.sparse.csr_array
-        Shape (sum of edge dims, sum of free vertex dims), both in the order of the sheaf.
+        Shape (sum of edge dims, sum of free vertex dims). The rows are in the edge order and the
+        columns in the vertex order of the sheaf.
 
     Raises
     ------
     UnknownNameError
-        If ``pinned`` names a vertex that the sheaf does not have, or a ``sheafnet.Cochain``
-        lacks a free vertex.
+        If ``pinned`` names a vertex that the sheaf does not have, or if ``cochain`` is a
+        ``sheafnet.Cochain`` without a stalk for some free vertex that has an edge.
     """
     free_dims = {vertex: sheaf.stalk_dim(vertex) for vertex in free_vertices(sheaf, pinned)}
     edge_dims = {edge.name: sheaf.edge_dim(edge.name) for edge in sheaf.edges}
@@ -113,15 +118,15 @@ def coboundary(
 
 
 def free_coordinates(sheaf: Sheaf, pins: Pins) -> NDArray[np.bool_]:
-    """Return a mask of the free coordinates.
+    """Return a mask of the free coordinates among the coordinates of the free vertices.
 
-    Its entries are the coordinates of all vertices that are not wholly held, in the order of the
-    sheaf; an entry is False where a hard pin holds the coordinate.
+    The mask has one entry for each coordinate of each vertex that is not wholly held, in the order
+    of the sheaf. An entry is True if the coordinate is free and False if a hard pin holds it.
 
     Raises
     ------
     UnknownNameError
-        If ``pins`` holds a vertex that the sheaf does not have.
+        If ``pins`` has a wholly held vertex that the sheaf does not have.
     """
     free = free_vertices(sheaf, wholly_held(pins))
     return np.concatenate(
@@ -135,20 +140,21 @@ def relative_coboundary(
 ) -> sparse.csr_array:
     """Return δ linearised at one sample and restricted to the free coordinates.
 
-    Unlike ``coboundary``, which leaves out whole vertices, this leaves out every single
-    coordinate that a hard pin holds.
+    The shape is (sum of edge dims, number of free coordinates). ``coboundary`` leaves out the
+    columns of whole vertices; this function also leaves out the column of each coordinate that a
+    hard pin holds at a vertex that is not wholly held.
 
     Raises
     ------
     UnknownNameError
-        If ``pins`` holds a vertex that the sheaf does not have, or a ``sheafnet.Cochain`` lacks
-        a free vertex.
+        If ``pins`` has a wholly held vertex that the sheaf does not have, or if ``cochain`` is a
+        ``sheafnet.Cochain`` without a stalk for some free vertex that has an edge.
     """
     delta = coboundary(sheaf, cochain, pinned=wholly_held(pins), sample=sample)
     return sparse.csr_array(delta[:, np.flatnonzero(free_coordinates(sheaf, pins))])
 
 
 def _offsets(dims: Mapping[str, int]) -> dict[str, int]:
-    """Return the index at which the block of each name begins."""
+    """Return for each name the index at which its block begins, from the sizes of the blocks."""
     ends = np.cumsum([0, *dims.values()]).tolist()
     return dict(zip(dims, ends, strict=False))

@@ -14,11 +14,11 @@ from sheafnet.errors import ShapeError, UnknownNameError, nearest
 
 
 class Cochain(Mapping[str, Array]):
-    """A read-only mapping from vertex names to stalk values, with one common batch.
+    """A read-only mapping from vertex names to stalk values, with the same batch in every stalk.
 
-    The arrays cannot be changed in place; ``replace`` returns a changed cochain. Looking up a
-    vertex that is not there raises ``sheafnet.errors.UnknownNameError``. Two cochains are equal
-    only if they are the same object.
+    The arrays cannot be changed in place; ``replace`` returns a changed copy of the cochain.
+    Looking up a vertex that the cochain does not have raises ``sheafnet.errors.UnknownNameError``.
+    The operator ``==`` does not compare values: a cochain is equal only to itself.
 
     Parameters
     ----------
@@ -32,8 +32,10 @@ class Cochain(Mapping[str, Array]):
         If an array does not hold real numbers.
     ShapeError
         If an array is not two-dimensional, or the arrays have different batches.
-    NonFiniteError, EmptyBatchError
-        If an array holds NaN or infinity, or has no samples.
+    NonFiniteError
+        If an array holds NaN or infinity.
+    EmptyBatchError
+        If an array has no samples.
     """
 
     def __init__(self, stalks: Mapping[str, ArrayLike]) -> None:
@@ -56,7 +58,7 @@ class Cochain(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self._stalks)
 
-    # Comparing arrays gives an array, not one truth value, so Mapping's equality would fail.
+    # The equality of Mapping would fail, because comparing two arrays with == returns an array.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
@@ -70,7 +72,7 @@ class Cochain(Mapping[str, Array]):
         return next((x.shape[1] for x in self._stalks.values()), 0)
 
     def replace(self, stalks: Mapping[str, ArrayLike]) -> Cochain:
-        """Return a cochain with some stalks replaced or added.
+        """Return a copy of this cochain with some stalks replaced or added.
 
         Parameters
         ----------
@@ -82,21 +84,25 @@ class Cochain(Mapping[str, Array]):
         InputError
             If an array does not hold real numbers.
         ShapeError
-            If an array is not two-dimensional, or the batches then differ.
-        NonFiniteError, EmptyBatchError
-            If an array holds NaN or infinity, or has no samples.
+            If an array is not two-dimensional, or if the arrays of the new cochain have different
+            batches.
+        NonFiniteError
+            If an array holds NaN or infinity.
+        EmptyBatchError
+            If an array has no samples.
         """
         return Cochain({**self._stalks, **stalks})
 
     def require_on(self, sheaf: Sheaf) -> None:
-        """Check that this is a cochain of ``sheaf``.
+        """Check that this cochain has exactly the vertices of ``sheaf``, with their dimensions.
 
         Raises
         ------
         UnknownNameError
-            If a vertex of the sheaf is missing here, or a vertex here is not in the sheaf.
+            If a vertex of the sheaf is not in the cochain, or a vertex of the cochain is not in the
+            sheaf.
         ShapeError
-            If a stalk has another dimension than in the sheaf.
+            If the dimension of a stalk is not the dimension that the sheaf gives for the vertex.
         """
         for vertex in self._stalks:
             sheaf.graph.require(vertex)
@@ -113,7 +119,7 @@ class Cochain(Mapping[str, Array]):
         Parameters
         ----------
         path
-            Where to write; an existing file is replaced.
+            Path of the file; an existing file is replaced.
 
         Raises
         ------
@@ -129,7 +135,7 @@ class Cochain(Mapping[str, Array]):
         Parameters
         ----------
         path
-            The file.
+            Path of the file.
 
         Raises
         ------
@@ -139,7 +145,9 @@ class Cochain(Mapping[str, Array]):
             If an array in the file does not hold real numbers.
         ShapeError
             If an array is not two-dimensional, or the arrays have different batches.
-        NonFiniteError, EmptyBatchError
-            If an array holds NaN or infinity, or has no samples.
+        NonFiniteError
+            If an array holds NaN or infinity.
+        EmptyBatchError
+            If an array has no samples.
         """
         return cls(read_npz(path))

@@ -1,8 +1,9 @@
 """Residuals, discord, energy and stationarity of a whole cochain.
 
-The vertices of a run do not use these functions: each works from its own star. They serve to
-assemble a result and to check independently what the vertices computed. The force on a vertex is
-the part of −∇E that can move it; see ``sheafnet.core.local.descent``.
+The vertices of a run do not use these functions, because a vertex has only its own star (its stalk,
+maps and pins, and its neighbours' latest projections). These functions assemble the result of a
+run, and check independently what the vertices computed. The force on a vertex is the part of −∇E
+that can move it; see ``sheafnet.core.local.descent``.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ def residuals(sheaf: Sheaf, cochain: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def pin_residuals(pins: Pins, cochain: Mapping[str, Array]) -> dict[str, Array]:
-    """Return √γ (x − value) of every soft pin.
+    """Return the residual √γ (x − value) of every soft pin with strength γ on a stalk x.
 
     Returns
     -------
     dict
-        Name of the pin → array of shape (dim, batch), 0 in the coordinates that it does not pull.
+        Name of the pin → array of shape (dim, batch). Entries are 0 in the coordinates that the
+        pin does not pull.
     """
     return {
         spring.name: spring.residual(cochain[vertex])
@@ -55,9 +57,9 @@ def discord(residuals: Mapping[str, Array]) -> dict[str, float]:
 def energy(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> float:
     """Return the energy E, summed over all edges, soft pins and samples.
 
-    An edge contributes ½ Σ ‖r‖², unless its tail map defines another energy, as an output
-    activation with the cross-entropy does. A soft pin of strength γ contributes
-    ½γ Σ ‖x − value‖².
+    An edge with residual r contributes ½ Σ ‖r‖², unless its tail map defines another energy, as an
+    output activation with the cross-entropy does. A soft pin of strength γ on a stalk x contributes
+    ½γ Σ ‖x − value‖², over the coordinates that it pulls. The sums run over the samples.
     """
     total = 0.5 * sum(float(np.sum(r * r)) for r in pin_residuals(pins, cochain).values())
     for e in sheaf.edges:
@@ -67,7 +69,10 @@ def energy(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> float:
 
 
 def energy_by_sample(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> Array:
-    """Return the energy of each sample, shape (batch,); the sum is ``energy``."""
+    """Return the energy of each sample, shape (batch,).
+
+    The sum over the samples is the value of ``energy``, to rounding.
+    """
     batch = cochain[sheaf.vertices[0]].shape[1]
     return np.array(
         [
@@ -82,7 +87,10 @@ def energy_by_sample(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> 
 
 
 def gradient(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str, Array]:
-    """Return ∇E at every vertex, shape (dim, batch), including the held coordinates."""
+    """Return, for every vertex, the gradient of E in its stalk, shape (dim, batch).
+
+    Coordinates that a hard pin holds have their derivative too.
+    """
     return {
         vertex: local.gradient(*_seen(sheaf, cochain, pins, vertex)) for vertex in sheaf.vertices
     }
@@ -91,8 +99,9 @@ def gradient(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str
 def stationarity(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str, float]:
     """Return, for every vertex, the largest magnitude of the force over coordinates and samples.
 
-    The force is 0 where a coordinate is held or settled on a kink, and −∇E elsewhere; see
-    ``sheafnet.core.local.descent`` for coordinates on a kink.
+    In a coordinate that a hard pin holds, or that is settled on a kink, the force is 0. In every
+    other coordinate it is −∇E. See ``sheafnet.core.local.descent`` for the coordinates on a kink,
+    where E has two one-sided derivatives.
     """
     forces = {}
     for vertex in sheaf.vertices:
@@ -101,7 +110,10 @@ def stationarity(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict
 
 
 def kinks(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str, int]:
-    """Return, for every vertex, how many of its dim × batch entries rest on a kink."""
+    """Return, for every vertex, the number of its dim × batch entries that rest on a kink.
+
+    See ``sheafnet.core.local.resting_on_kinks`` for the condition.
+    """
     return {
         vertex: int(np.count_nonzero(local.resting_on_kinks(*_seen(sheaf, cochain, pins, vertex))))
         for vertex in sheaf.vertices
@@ -111,7 +123,7 @@ def kinks(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str, i
 def _seen(
     sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins, vertex: str
 ) -> tuple[tuple[Incidence, ...], StalkPins | None, Array, list[Array], list[Array]]:
-    """Return the arguments of the functions in ``sheafnet.core.local`` for one vertex."""
+    """Return the arguments with which ``sheafnet.core.local.gradient`` is called for ``vertex``."""
     incidences = sheaf.incidences(vertex)
     own = [inc.map.apply(cochain[vertex]) for inc in incidences]
     latest = [

@@ -1,4 +1,8 @@
-"""The forward pass on a sheaf: each unknown stalk is the projection of the tail of its one edge."""
+"""The forward pass on a sheaf, from known stalks to all others.
+
+Each vertex whose stalk is not known must be the head of exactly one edge, with the identity as head
+map. Its stalk is then the projection of the tail of this edge.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from sheafnet.errors import SheafError
 
 
 def forward_edges(sheaf: Sheaf, known: Iterable[str]) -> list[Edge]:
-    """Return the edges that determine the unknown vertices, in an order of computation.
+    """Return the edges that determine the stalks that are not known, in an order of computation.
 
     Parameters
     ----------
@@ -24,13 +28,15 @@ def forward_edges(sheaf: Sheaf, known: Iterable[str]) -> list[Edge]:
     Returns
     -------
     list
-        One edge for each vertex that is not in ``known``, with that vertex as its head.
+        One edge for each vertex that is not in ``known``; this vertex is the head of the edge. The
+        tail of an edge is in ``known`` or is the head of an earlier edge in the list.
 
     Raises
     ------
     SheafError
-        If a known vertex is the head of an edge, another vertex is the head of no edge or of
-        more than one, the head map of an edge is not the identity, or the edges form a cycle.
+        If a vertex in ``known`` is the head of an edge; if a vertex that is not in ``known`` is the
+        head of no edge or of more than one edge; if the head map of an edge is not the identity; or
+        if the edges form a cycle.
     """
     done = set(known)
     arriving: dict[str, list[Edge]] = {vertex: [] for vertex in sheaf.vertices}
@@ -59,19 +65,20 @@ def forward_edges(sheaf: Sheaf, known: Iterable[str]) -> list[Edge]:
 
 
 def determined(sheaf: Sheaf, known: Iterable[str]) -> bool:
-    """Return whether identities carry the known vertices to all others.
+    """Return whether every vertex can be reached from the known vertices by identity maps.
 
-    A step leads along an edge, in either direction, to an end whose restriction map is the
-    identity. If every vertex can be reached, δ on the other vertices has a square triangular
-    block with ±1 on its diagonal, so that δᵀδ is positive definite there whatever the other maps
-    are.
+    A vertex is reached along an edge from the vertex at the other end, in either direction, if the
+    restriction map of the reached vertex is the identity. If every vertex can be reached, the
+    coboundary δ, restricted to the vertices that are not in ``known``, has a square triangular
+    block with ±1 on its diagonal. Then δᵀδ on these vertices is positive definite, whatever the
+    other maps are.
 
     Parameters
     ----------
     sheaf
         The sheaf.
     known
-        Names of the vertices to start from.
+        Names of the known vertices, from which the others are to be reached.
 
     Raises
     ------
@@ -91,7 +98,7 @@ def determined(sheaf: Sheaf, known: Iterable[str]) -> bool:
 
 
 def forward_cochain(sheaf: Sheaf, known: Mapping[str, Array]) -> Cochain:
-    """Return the cochain that extends the known stalks with residual 0 on every edge.
+    """Return the cochain that has the known stalks, and a residual of 0 on every edge.
 
     Parameters
     ----------
@@ -103,11 +110,13 @@ def forward_cochain(sheaf: Sheaf, known: Mapping[str, Array]) -> Cochain:
     Raises
     ------
     SheafError
-        If the known vertices do not determine the others, as ``forward_edges`` describes.
+        If the known vertices do not determine the others; ``forward_edges`` lists the conditions.
     ShapeError
         If the known stalks have different batches.
-    NonFiniteError, EmptyBatchError
-        If a stalk holds NaN or infinity, also by overflow in the forward pass, or has no samples.
+    NonFiniteError
+        If a given stalk holds NaN or infinity, or if the forward pass overflows.
+    EmptyBatchError
+        If a given stalk has no samples.
     """
     stalks = dict(known)
     for edge in forward_edges(sheaf, known):

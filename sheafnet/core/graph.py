@@ -8,19 +8,19 @@ from sheafnet.errors import SheafError, UnknownNameError, nearest
 
 
 class Graph:
-    """A finite graph with named, oriented edges; parallel edges are allowed, loops are not.
+    """A finite graph with named, oriented edges. It may have parallel edges, but no loops.
 
     Parameters
     ----------
     vertices
         Vertex names. Their order is the order of the vertices in every result.
     edges
-        Edge name → (tail, head). Their order is the edge order.
+        Edge name → (tail, head). The order of the names is called the edge order.
 
     Raises
     ------
     SheafError
-        If a vertex name occurs twice, a name is empty or not a string, or an edge is a loop.
+        If a vertex name occurs twice, if a name is empty or not a string, or if an edge is a loop.
     UnknownNameError
         If an edge names a vertex that is not in ``vertices``.
     """
@@ -53,46 +53,48 @@ class Graph:
         Raises
         ------
         UnknownNameError
-            If there is no such vertex.
+            If the graph has no vertex of this name.
         """
         self.require(vertex)
         return self._incident[vertex]
 
     def other_end(self, edge: str, vertex: str) -> str:
-        """Return the end of ``edge`` that is not ``vertex``, which must be one of its ends."""
+        """Return the vertex at the other end of ``edge``; ``vertex`` must be at one of the ends."""
         tail, head = self.edges[edge]
         return head if vertex == tail else tail
 
     def neighbours(self, vertex: str) -> tuple[str, ...]:
-        """Return the vertices that share an edge with ``vertex``, each once, in edge order.
+        """Return the vertices that share an edge with ``vertex``.
+
+        Each neighbour is listed once. The neighbours are in the order of the edges to them.
 
         Raises
         ------
         UnknownNameError
-            If there is no such vertex.
+            If the graph has no vertex of this name.
         """
         return tuple(dict.fromkeys(self.other_end(e, vertex) for e in self.incident(vertex)))
 
     def require(self, vertex: str) -> None:
-        """Check that ``vertex`` exists.
+        """Check that the graph has ``vertex``.
 
         Raises
         ------
         UnknownNameError
-            If there is no such vertex; the message suggests the nearest name.
+            If the graph has no vertex of this name; the message suggests the nearest name.
         """
         if vertex not in self._incident:
             raise UnknownNameError(f"no vertex {vertex!r}{nearest(vertex, self.vertices)}")
 
     def distances(self, vertex: str) -> dict[str, int]:
-        """Return the number of edges on the shortest path from ``vertex`` to each other vertex.
+        """Return for each vertex the number of edges on a shortest path from ``vertex`` to it.
 
-        ``vertex`` itself has distance 0. Vertices without a path to it are left out.
+        ``vertex`` itself has distance 0. A vertex to which there is no path is left out.
 
         Raises
         ------
         UnknownNameError
-            If there is no such vertex.
+            If the graph has no vertex of this name.
         """
         self.require(vertex)
         distances = {vertex: 0}
@@ -105,10 +107,10 @@ class Graph:
         return distances
 
     def colouring(self) -> dict[str, int]:
-        """Return a colour, 0 or more, for each vertex, such that neighbours differ.
+        """Return for each vertex a colour, 0 or more, such that neighbours have different colours.
 
-        A bipartite graph (a path, a grid) gets at most two colours. Other graphs get the colours
-        of a greedy pass in breadth-first order, which need not be the fewest possible.
+        The method is greedy, in breadth-first order. On a bipartite graph (a path, a grid) it uses
+        at most two colours. On other graphs it may use more colours than necessary.
         """
         colours: dict[str, int] = {}
         for root in self.vertices:

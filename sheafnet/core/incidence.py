@@ -1,4 +1,4 @@
-"""One end of an edge: the data that the vertex at that end holds about it."""
+"""One end of an edge: the data that the vertex at this end holds about the edge."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class Incidence:
     edge
         Name of the edge.
     neighbour
-        Name of the vertex at the other end. It is only a name: the vertex itself cannot be
-        reached from here.
+        Name of the vertex at the other end. An incidence has no reference to the vertex itself.
     map
-        Restriction map of this end.
+        Restriction map from the stalk of this end into the edge stalk.
     is_tail
-        Whether this end is the tail of the edge. The tail reports the residual.
+        Whether this end is the tail of the edge. Only the tail reports the residual of the edge.
     leads
-        Whether this end comes before the other in the order of the sheaf. Where the two ends of
-        an edge take turns, this end then steps first.
+        Whether the vertex at this end comes before the neighbour in the vertex order of the sheaf.
+        Under a rule by which the two ends of an edge step in turn, the vertex that comes before the
+        other takes the first step.
     """
 
     edge: str
@@ -36,15 +36,17 @@ class Incidence:
     leads: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # In a compiled frozen dataclass pickle cannot set the fields; it calls the constructor.
+        # If the class is compiled, pickle cannot set the fields of a frozen instance. With this
+        # method pickle calls the constructor instead.
         return type(self), (self.edge, self.neighbour, self.map, self.is_tail, self.leads)
 
     def force(self, stalk: Array, projection: Array, latest: Array) -> Array:
         """Return the contribution of this edge to ∇E at the vertex, DFᵀ (F x − latest).
 
-        The formula is the same at both ends. With r the tail's projection minus the head's, the
-        contribution is DFᵀ r at the tail, where r = F x − latest, and −DFᵀ r at the head, where
-        r = latest − F x.
+        F is the map of this end, and DFᵀ the transpose of its derivative at x. The formula is the
+        same at both ends. Let r be the residual, the tail's projection minus the head's. At the
+        tail r = F x − latest, and the contribution is DFᵀ r. At the head r = latest − F x, and the
+        contribution is −DFᵀ r.
 
         Parameters
         ----------
@@ -64,12 +66,12 @@ class Incidence:
         return self.map.pullback(stalk, projection - latest)
 
     def residual(self, projection: Array, latest: Array) -> Array:
-        """Return the residual of the edge: tail minus head projection.
+        """Return the residual of the edge: the tail's projection minus the head's.
 
         Parameters
         ----------
         projection
-            Projection of this vertex, shape (edge dim, batch).
+            Projection of the vertex at this end, shape (edge dim, batch).
         latest
             Latest known projection of the neighbour, shape (edge dim, batch).
         """

@@ -1,7 +1,7 @@
 """The restricted sheaf Laplacian, and the harmonic extension by direct solves.
 
-For analysis only, and for tests, which compare the results of runs with the harmonic extension:
-both functions need the whole sheaf at once.
+Both functions are for analysis and for tests only, because they need the whole sheaf at once. The
+tests compare the results of runs with the harmonic extension.
 """
 
 from __future__ import annotations
@@ -23,10 +23,14 @@ from sheafnet.core.stalkpins import Pins, wholly_held
 from sheafnet.errors import SolveError
 
 SINGULAR = 1e-13
-"""Ratio of the least to the largest pivot at or below which a matrix counts as singular."""
+"""A matrix counts as singular if its least pivot is at most this fraction of its largest pivot."""
 
 SETTLED = 1e-10
-"""Largest change of a coordinate, relative to 1 + the largest stalk value, that ends the solves."""
+"""Tolerance that ends the solves.
+
+They end when no coordinate changes by more than this number times 1 + the largest magnitude in the
+stalks.
+"""
 
 
 def laplacian(
@@ -34,8 +38,8 @@ def laplacian(
 ) -> sparse.csr_array:
     """Return the Laplacian L[Ω, Ω] = δᵀδ + diag(γ), linearised at one sample.
 
-    Ω are the coordinates that no hard pin holds, δ is the coboundary on them, and γ is the total
-    strength of the soft pins on each.
+    Ω are the free coordinates, that is, those that no hard pin holds. δ is the coboundary on Ω
+    (head minus tail), and γ is the total strength of the soft pins on each coordinate of Ω.
 
     Parameters
     ----------
@@ -44,32 +48,36 @@ def laplacian(
     pins
         Hard and soft pins.
     cochain
-        Stalks at which the maps are linearised, one array (dim, batch) per vertex. They fix the
-        activation pattern.
+        Stalks at which the maps are linearised, one array (dim, batch) per vertex. They determine
+        which units are active.
     sample
         Index of the sample in the batch; 0 by default.
 
     Returns
     -------
     scipy.sparse.csr_array
-        Shape (free dimension, free dimension), in the order of the sheaf.
+        Square, with one row and one column for each free coordinate, in the order of the sheaf.
 
     Raises
     ------
     UnknownNameError
-        If a pin names a vertex that the sheaf does not have, or a ``sheafnet.Cochain`` lacks a
-        free vertex.
+        If a pin names a vertex that the sheaf does not have, or if ``cochain`` is a
+        ``sheafnet.Cochain`` without a stalk for some vertex that is not wholly held.
     ShapeError
-        If a pin's value does not fit its stalk or coordinates, or two pins have different
-        batches.
-    NonFiniteError, EmptyBatchError
-        If a pin's value holds NaN or infinity, or has no samples.
+        If the shape of a pin's value does not match the number of pinned coordinates, or if two
+        pins have values for different numbers of samples.
+    NonFiniteError
+        If the value of a pin holds NaN or infinity.
+    EmptyBatchError
+        If the value of a pin has no samples.
     PinError
-        If two hard pins disagree, or the coordinates or strength of a pin are invalid.
+        If two hard pins hold a coordinate at different values, if the coordinates of a pin are
+        not indices of its stalk or one is repeated, or if a strength is not positive and finite.
 
     Notes
     -----
-    Hansen & Ghrist, "Toward a spectral theory of cellular sheaves" (2019).
+    The sheaf Laplacian is defined in Hansen & Ghrist, "Toward a spectral theory of cellular
+    sheaves" (2019).
     """
     held = resolve_pins(sheaf, pins)
     delta = relative_coboundary(sheaf, cochain, held, sample=sample)
@@ -96,13 +104,15 @@ def harmonic_extension(
     *,
     max_solves: int | None = None,
 ) -> Cochain:
-    """Return a cochain at which E is stationary subject to the pins, by direct solves.
+    """Return a cochain at which the energy E is stationary subject to the pins, by direct solves.
 
-    If every map is linear or affine, the first solve gives the minimiser and a second confirms
-    it. Otherwise these are Gauss–Newton steps: linearise at the present cochain, solve, and
-    repeat until the cochain no longer changes. On a network with only the input pinned each solve
-    settles one more layer, so that the result is the forward pass, the only minimiser there. With
-    more pins there may be several stationary cochains, and ``start`` determines which is found.
+    If every map is linear or affine, the first solve gives the minimiser and a second solve
+    confirms it. Otherwise each solve is a Gauss–Newton step: the maps are linearised at the
+    present cochain, the linear system is solved, and this is repeated until the cochain no longer
+    changes. On a network with only the input pinned, the first solve determines the stalks of the
+    first layer and each further solve those of one more layer. The result is then the forward
+    pass, which is the only minimiser. With more pins there may be several stationary cochains, and
+    ``start`` determines which of them is found.
 
     Parameters
     ----------
@@ -111,31 +121,38 @@ def harmonic_extension(
     pins
         Hard and soft pins.
     start
-        Cochain at which the maps are linearised first, one array (dim, batch) per vertex. None
-        (default) starts from zeros. Hard pins override its values.
+        Cochain at which the maps are linearised for the first solve, one array (dim, batch) per
+        vertex. None (default) starts from zeros. In both cases the held coordinates have the values
+        of their hard pins.
     max_solves
-        Largest number of solves per sample. None (default) allows 2 × (number of vertices) + 10.
+        Largest number of solves per sample, at least 1. None (default) allows
+        2 × (number of vertices) + 10.
 
     Returns
     -------
     sheafnet.Cochain
-        In float64. Its batch is that of ``start`` or of the pins, and 1 if neither gives one.
+        The stationary cochain, in float64. It has the number of samples that ``start`` and the
+        pins have. If there is no ``start``, and every pin has one value for all samples, it has one
+        sample.
 
     Raises
     ------
     UnknownNameError
-        If a pin names a vertex that the sheaf does not have, or ``start`` is a
-        ``sheafnet.Cochain`` and lacks a vertex.
+        If a pin names a vertex that the sheaf does not have, or if ``start`` is a
+        ``sheafnet.Cochain`` without a stalk for some vertex of the sheaf.
     ShapeError
-        If a pin's value does not fit its stalk, its coordinates or the batch of ``start``, or two
-        pins have different batches.
-    NonFiniteError, EmptyBatchError
-        If a pin's value holds NaN or infinity, or has no samples.
+        If the shape of a pin's value does not match the number of pinned coordinates or the batch
+        of ``start``, or if two pins have values for different numbers of samples.
+    NonFiniteError
+        If the value of a pin holds NaN or infinity.
+    EmptyBatchError
+        If the value of a pin has no samples.
     PinError
-        If two hard pins disagree, or the coordinates or strength of a pin are invalid.
+        If two hard pins hold a coordinate at different values, if the coordinates of a pin are
+        not indices of its stalk or one is repeated, or if a strength is not positive and finite.
     SolveError
-        If the Laplacian is singular to working precision, or the cochain still changes after
-        ``max_solves`` solves.
+        If the Laplacian on the free coordinates is singular to working precision, or if the
+        cochain still changes after ``max_solves`` solves.
     """
     held = resolve_pins(sheaf, pins, None if start is None else start[sheaf.vertices[0]].shape[1])
     batch = next((stalk.value.shape[1] for stalk in held.values()), 1)
@@ -164,12 +181,15 @@ def _solve_sample(
     sample: int,
     max_solves: int,
 ) -> dict[str, Array]:
-    """Return the stalks of one sample at which E is stationary, from stalks of shape (dim, 1).
+    """Return the stalks of one sample at which E is stationary, each of shape (dim, 1).
+
+    ``stalks`` are the stalks at which the maps are linearised for the first solve. ``sample`` is
+    the index of the sample, for the error message.
 
     Raises
     ------
     SolveError
-        If a linear system is singular to working precision, or the stalks still change after
+        If a linear system is singular to working precision, or if the stalks still change after
         ``max_solves`` solves.
     """
     free = free_vertices(sheaf, wholly_held(pins))
@@ -180,8 +200,8 @@ def _solve_sample(
     for _ in range(max_solves):
         delta = relative_coboundary(sheaf, stalks, pins)
         if delta.shape[0] == delta.shape[1] and not strengths.any():
-            # δ is square: solve δ step = −r directly, since the condition of δᵀδ is that of δ
-            # squared.
+            # Since δ is square, the system with δ itself can be solved. The condition number of
+            # δᵀδ is the square of the condition number of δ.
             apart = residuals(sheaf, stalks)
             step = -_solve(delta, np.concatenate([apart[e.name] for e in sheaf.edges]))
         else:
@@ -209,7 +229,8 @@ def _solve(matrix: sparse.csr_array, right: Array) -> Array:
     SolveError
         If the matrix is singular to working precision.
     """
-    # Columns are scaled to norm 1, so that large weights do not make the matrix look singular.
+    # Columns are scaled to norm 1, since pivots of very different sizes, due to large weights,
+    # would make a regular matrix count as singular.
     norms = linalg.norm(matrix, axis=0)
     scale = np.divide(1.0, norms, out=np.ones_like(norms), where=norms > 0.0)
     try:

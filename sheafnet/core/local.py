@@ -1,8 +1,8 @@
 """The gradient of the energy around one vertex, from data that the vertex itself holds.
 
-The data are its stalk, maps and pins, and the latest projection of each neighbour. The force on a
-vertex is the part of −∇E that can move it. The vertices of a run and the checks on a whole
-cochain in ``sheafnet.core.energy`` both use these functions, so that each formula stands once.
+The data are the vertex's stalk, maps and pins, and the latest projection of each neighbour. The
+*force* on a vertex is the part of −∇E that can move it. These functions are used by the vertices of
+a run, and by ``sheafnet.core.energy`` for a whole cochain, so that each formula is written once.
 """
 
 from __future__ import annotations
@@ -24,22 +24,23 @@ def gradient(
     projections: Sequence[Array],
     latest: Sequence[Array],
 ) -> Array:
-    """Return ∇E at the vertex, shape (dim, batch), as a new array.
+    """Return the gradient of the energy E in the stalk, shape (dim, batch), as a new array.
 
-    In a coordinate that is on a kink, the entry is the derivative from the right.
+    For a coordinate on a kink (a point where the derivative of E jumps), the entry is the
+    derivative from the right.
 
     Parameters
     ----------
     incidences
         The vertex's ends of its edges.
     pins
-        Pins of the vertex; None if it has none. Only soft pins contribute.
+        Pins of the vertex; None if it has none. Only soft pins contribute to the gradient.
     stalk
         Stalk x of the vertex, shape (dim, batch).
     projections
-        Projection F x of the vertex for each incidence, shape (edge dim, batch).
+        For each incidence, the projection F x of the vertex, shape (edge dim, batch).
     latest
-        Latest projection of the neighbour for each incidence, shape (edge dim, batch).
+        For each incidence, the latest projection of the neighbour, shape (edge dim, batch).
     """
     total: Array | None = None
     for end, inc in enumerate(incidences):
@@ -64,13 +65,13 @@ def descent(
 ) -> Array:
     """Return the part of ∇E that can move the vertex, which is minus the force on it.
 
-    An entry is 0 where a hard pin holds the coordinate or the coordinate is settled on a kink. On
-    a kink the energy has a derivative from the left and one from the right. A coordinate is
-    settled there if the left derivative is ≤ 0 and the right one is ≥ 0. If one of the two
-    conditions fails, the entry is that derivative; if both fail, it is the one of larger
-    magnitude.
+    An entry is 0 if a hard pin holds the coordinate or if the coordinate is settled on a kink. On
+    a kink the energy has a left derivative and a right derivative. A coordinate on a kink is
+    settled if the left derivative is ≤ 0 and the right derivative is ≥ 0, since the energy then
+    falls on neither side. If only one of these two conditions fails, the entry is the derivative
+    for which it fails. If both fail, the entry is the derivative of larger magnitude.
 
-    The parameters are those of ``gradient``.
+    The parameters are the same as for ``gradient``.
 
     Returns
     -------
@@ -79,7 +80,7 @@ def descent(
     """
     force = gradient(incidences, pins, stalk, projections, latest)
     kinks = [inc.map.kink for inc in incidences]
-    # Coordinates that are exactly 0 are rare: this test lets most steps skip what follows.
+    # Coordinates that are exactly 0 are rare, so that in most steps this block is skipped.
     if any(kinks) and has_zero(stalk):
         at = np.flatnonzero(stalk == 0.0)
         to_right, to_left = _sides(kinks, at, projections, latest, force)
@@ -99,10 +100,10 @@ def resting_on_kinks(
 ) -> NDArray[np.bool_]:
     """Return a mask, shape (dim, batch), of the entries of the stalk that rest on a kink.
 
-    Such an entry is 0 and not held, and the derivative of the energy jumps there from a value ≤ 0
-    on the left to a larger value ≥ 0 on the right.
+    An entry of the stalk rests on a kink if it is 0, if no hard pin holds it, and if the derivative
+    of the energy jumps there from a left value ≤ 0 to a larger right value ≥ 0.
 
-    The parameters are those of ``gradient``.
+    The parameters are the same as for ``gradient``.
     """
     resting = np.zeros(stalk.shape, dtype=bool)
     kinks = [inc.map.kink for inc in incidences]
@@ -121,10 +122,11 @@ def _sides(
     latest: Sequence[Array],
     right: Array,
 ) -> tuple[Array, Array]:
-    """Return the derivatives of the energy from the right and from the left at some entries.
+    """Return the right and the left derivatives of the energy, in this order, at some entries.
 
-    ``at`` holds the indices into the flattened stalk at which it is 0, ``kinks`` the jump of the
-    derivative of each incidence's map, and ``right`` the gradient with derivatives from the right.
+    ``at`` holds the indices of these entries in the flattened stalk; the entries are 0. ``kinks``
+    holds for each incidence the jump of the derivative of the map at 0. ``right`` is the gradient
+    with the right derivatives, as ``gradient`` returns it.
     """
     to_right = right.flat[at]
     to_left = to_right

@@ -16,29 +16,31 @@ from sheafnet.core.network import ReluNetwork
 from sheafnet.errors import NonFiniteError
 
 SATURATED = 1e-3
-"""Distance from 0 or 1 below which an output counts as saturated."""
+"""An output of a sigmoid or softmax counts as saturated if it is closer than this to 0 or 1."""
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """Loss, accuracy and state of the units of a network on given samples.
+    """Loss and accuracy of a network on given samples, and its inactive and saturated units.
 
     Attributes
     ----------
     loss
-        Mean over the samples of the loss of one sample. For an identity output that is the mean
-        of the squared errors of the outputs; for a sigmoid the sum of the binary cross-entropies
-        of the outputs; for a softmax the cross-entropy. Infinite if an input is not finite or
-        the forward pass overflows.
+        Mean over the samples of the loss of one sample. The loss of a sample is, for an identity
+        output, the mean of the squared errors of its outputs; for a sigmoid, the sum of the binary
+        cross-entropies of its outputs; for a softmax, the cross-entropy. The loss is infinite if an
+        input is not finite or the forward pass overflows. In these two cases there is no forward
+        pass to assess: ``accuracy`` and ``saturated`` are None and ``inactive`` is empty.
     accuracy
-        For a softmax, the share of the samples whose largest output is the right class. For a
-        sigmoid, the share of all outputs that lie on the same side of ½ as their targets. None
+        For a softmax, the share of the samples whose largest output is that of the right class. For
+        a sigmoid, the share of all outputs that lie on the same side of ½ as their targets. None
         for an identity output.
     inactive
-        Hidden vertex z_l → number of its units whose value is negative in every sample, so that
-        they never fire. Empty if the loss is infinite for that reason.
+        Hidden vertex z_l → number of its units whose pre-activation is negative in every sample, so
+        that their activation is 0 in every sample.
     saturated
-        Share of the outputs within 1e-3 of 0 or 1; None for an identity output.
+        Share of all outputs whose distance from 0 or from 1 is below 1e-3. None for an identity
+        output.
     """
 
     loss: float
@@ -48,7 +50,7 @@ class Assessment:
 
 
 def assess(network: ReluNetwork, x: ArrayLike, y: Array) -> Assessment:
-    """Return the loss, accuracy and state of the units of a network on given samples.
+    """Return the loss and accuracy of a network on given samples, and count its inactive units.
 
     Parameters
     ----------
@@ -66,7 +68,7 @@ def assess(network: ReluNetwork, x: ArrayLike, y: Array) -> Assessment:
     ShapeError
         If the inputs do not have the shape (n_0, samples).
     EmptyBatchError
-        If there is no sample.
+        If the inputs have no samples.
     """
     last = len(network.layers)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -85,7 +87,11 @@ def assess(network: ReluNetwork, x: ArrayLike, y: Array) -> Assessment:
 
 
 def _loss(output: str, z: Array, y: Array) -> float:
-    """Return the mean loss, from the last pre-activations z so that no logarithm of 0 occurs."""
+    """Return the mean loss over the samples.
+
+    It is computed from the pre-activations z of the last layer, and not from the outputs, so that
+    no logarithm of 0 occurs.
+    """
     if output == "identity":
         return float(np.mean((z - y) ** 2))
     if output == "sigmoid":
@@ -94,7 +100,7 @@ def _loss(output: str, z: Array, y: Array) -> float:
 
 
 def accuracy(output: str, p: Array, y: Array) -> float:
-    """Return the share of right answers.
+    """Return the accuracy of outputs, as a share from 0 to 1.
 
     Parameters
     ----------
@@ -109,7 +115,8 @@ def accuracy(output: str, p: Array, y: Array) -> float:
     -------
     float
         For a sigmoid, the share of all outputs that lie on the same side of ½ as their targets.
-        Otherwise the share of the samples whose largest output is the class of largest target.
+        For a softmax, the share of the samples whose largest output and largest target are of the
+        same class.
     """
     if output == "sigmoid":
         return float(np.mean((p >= 0.5) == (y >= 0.5)))  # noqa: PLR2004

@@ -1,8 +1,8 @@
-"""Restriction maps, which take a vertex stalk into an edge stalk.
+"""Restriction maps, each of which maps a vertex stalk into an edge stalk.
 
-A map has a value, the transpose of its derivative and a bound on its curvature. These three suffice
-for the rules that take any map; other members of the base class, and checks for the classes in
-this module, only select faster or exact formulas.
+A map defines its value, the transpose of its derivative and a bound on its curvature. Rules that
+accept every map need only these three. The other members of the base class, and tests for the
+classes of this module, select formulas that are faster or exact.
 """
 
 from __future__ import annotations
@@ -26,26 +26,27 @@ class RestrictionMap(abc.ABC):
 
     This is the base class of all maps, built-in or user-defined. A subclass must define
     ``codomain_dim``, ``apply``, ``pullback`` and ``curvature``; ``sheafnet.core`` has an example.
-    Maps are immutable, and their values depend on the arguments only, in whose precision they are
-    returned. The caller may change an array that a method returns, share it or make it read-only.
-    A method therefore returns a new array, or the argument that its description names.
+    Maps are immutable: what a method returns depends only on its arguments and on the parameters of
+    the map. A method returns arrays in the precision of its arguments. The caller may change a
+    returned array, share it or make it read-only. A method must therefore return a new array, or
+    the argument that its ``Returns`` section names, but no array that the map keeps.
 
     Attributes
     ----------
     is_elementwise
-        Whether each coordinate of the value depends on the same coordinate of the stalk alone.
+        Whether each coordinate of the value depends only on the same coordinate of the stalk.
         False by default.
     kink
-        Jump of the derivative where a coordinate passes 0 from left to right; 0.0 (default) for a
-        map without a kink there. A map with another value must be elementwise, and its
-        ``pullback`` must use the derivative from the right at 0. Kinks at other points cannot be
-        declared.
+        Jump of the derivative at 0: the right derivative minus the left derivative there. 0.0
+        (default) means that the map has no kink at 0. If ``kink`` is not 0, the map must be
+        elementwise, and ``pullback`` must use the right derivative at 0. Kinks at other points
+        cannot be declared.
     prox_is_exact
-        Whether ``prox`` returns the minimiser to rounding, and not an iterate on the way to it.
-        False by default.
+        Whether ``prox`` returns the minimiser to rounding. False (default) means that ``prox`` may
+        return an approximation, such as the last iterate of an iteration.
     prox_weight
-        Least entry of ``weight`` with which ``prox`` may be called. Infinite (default) for a map
-        without ``prox``.
+        Smallest entry of ``weight`` for which ``prox`` may be called. Infinite (default) means
+        that the map does not define ``prox``.
     """
 
     is_elementwise: ClassVar[bool] = False
@@ -65,12 +66,12 @@ class RestrictionMap(abc.ABC):
         Raises
         ------
         ShapeError
-            If the map cannot act on a stalk of that dimension.
+            If the map cannot act on a stalk of dimension ``domain_dim``.
         """
 
     @abc.abstractmethod
     def apply(self, x: Array) -> Array:
-        """Return F(x).
+        """Return F(x), the value of the map at the stalk x of each sample.
 
         Parameters
         ----------
@@ -85,10 +86,10 @@ class RestrictionMap(abc.ABC):
 
     @abc.abstractmethod
     def pullback(self, x: Array, y: Array) -> Array:
-        """Return DF(x)ᵀ y, the transpose of the derivative applied to an edge vector.
+        """Return DF(x)ᵀ y, the transpose of the derivative at x applied to an edge vector y.
 
-        A map whose ``energy`` is not ½‖F(x) − t‖² returns the gradient of that energy in x, with
-        y = F(x) − t.
+        A subclass that overrides ``energy`` returns the gradient of its energy in x instead. The
+        argument y is then F(x) − t, where t is the projection of the other end.
 
         Parameters
         ----------
@@ -106,15 +107,15 @@ class RestrictionMap(abc.ABC):
     def energy(self, x: Array, projection: Array, target: Array) -> float:  # noqa: ARG002
         """Return the energy of an edge with this map at one end, summed over samples.
 
-        It is ½‖F(x) − t‖², unless a subclass defines another loss. The energy of a whole cochain
-        takes that of each edge from its tail map.
+        In the base class it is ½‖F(x) − t‖²; a subclass may define another loss.
+        ``sheafnet.core.energy.energy`` calls this method of the tail map of every edge.
 
         Parameters
         ----------
         x
             Stalk at this end, shape (vertex dim, batch).
         projection
-            F(x), shape (edge dim, batch), which the caller has computed.
+            The value F(x), shape (edge dim, batch), which the caller has computed already.
         target
             Projection t of the other end, shape (edge dim, batch).
         """
@@ -124,47 +125,49 @@ class RestrictionMap(abc.ABC):
     def prox(
         self, weight: Array, centre: Array, target: Array, current: Array, *, keep: bool
     ) -> Array:
-        """Return the minimiser over x of ½ Σ weight (x − centre)² + ``energy`` towards ``target``.
+        """Return the minimiser over x of ½ Σ weight (x − centre)² + E(x).
 
-        A vertex calls this where the map is at its tail and all its other maps are identities:
-        these and its soft pins make up the weight and the centre. It is never called for a map
-        whose ``prox_weight`` is infinite.
+        E(x) is the ``energy`` of the edge with this map at its tail, for the projection ``target``
+        of the head. A vertex calls this method if the vertex is the tail of that edge and all its
+        other maps are identities. The energies of the other edges and of the soft pins then add up
+        to ½ Σ weight (x − centre)², up to a constant. The method is never called for a map whose
+        ``prox_weight`` is infinite.
 
         Parameters
         ----------
         weight
             Weight of each coordinate, shape (vertex dim, 1); no entry is below ``prox_weight``.
         centre
-            Point that the weights pull towards, shape (vertex dim, batch).
+            Minimiser of the quadratic alone, shape (vertex dim, batch).
         target
-            Projection of the other end, shape (edge dim, batch).
+            Projection of the head, shape (edge dim, batch).
         current
-            Present stalk, shape (vertex dim, batch).
+            Present stalk of the vertex, shape (vertex dim, batch).
         keep
-            True selects, of two minima, the one in whose basin ``current`` lies; False selects the
-            lowest.
+            Which minimum to return if there are two local minima. True selects the minimum in whose
+            basin ``current`` lies; False selects the lower minimum.
 
         Returns
         -------
         numpy.ndarray
-            Shape (vertex dim, batch).
+            The minimiser, shape (vertex dim, batch).
 
         Raises
         ------
         NotImplementedError
-            If the map does not define the method, as in the base class.
+            If the class of the map does not define this method. The base class does not.
         """
         raise NotImplementedError
 
     def facing(self, head_is_held: bool) -> RestrictionMap:  # noqa: ARG002
-        """Return the map to use in place of this one at the tail of an edge in a run.
+        """Return the map that a run uses in place of this map at the tail of an edge.
 
-        The base class returns the map itself.
+        The base class returns this map itself.
 
         Parameters
         ----------
         head_is_held
-            Whether hard pins hold every coordinate of the head when the run begins.
+            Whether hard pins hold every coordinate of the head of the edge when the run begins.
         """
         return self
 
@@ -173,19 +176,24 @@ class RestrictionMap(abc.ABC):
     def curvature(self) -> float:
         """Upper bound on the curvature in x of the map's ``energy``.
 
-        For ½‖F(x) − t‖² the curvature is ‖DF‖² plus, where F is not linear, the second derivative
-        weighted by the residual. The bound of such a map must hold while no coordinate of
-        F(x) − t exceeds 1 in magnitude. It need not hold across a kink, where the derivative
-        jumps. NaN or infinity stands for no bound; rules that need one then refuse the map.
+        The curvature is the largest eigenvalue of the Hessian. For the energy ½‖F(x) − t‖² it is at
+        most ‖DF(x)‖² plus, if F is not linear, the norm of the second derivative weighted by the
+        residual F(x) − t. For such an F the bound must hold while no coordinate of the residual
+        exceeds 1 in magnitude. The bound need not hold across a kink, where the derivative jumps.
+        NaN or infinity means that no bound is known; a rule that needs a bound then raises
+        ``sheafnet.errors.RuleError``.
         """
 
     def contents(self) -> bytes:
-        """Return the parameters of the map as bytes, for digests of runs; empty if it has none."""
+        """Return the parameters of the map as bytes; empty if the map has no parameters.
+
+        The digest of a training run is computed from these bytes.
+        """
         return b""
 
     @property
     def dtype(self) -> np.dtype[np.floating] | None:
-        """Precision of the parameters of the map; None if it has none."""
+        """Precision of the parameters of the map; None if the map has no parameters."""
         return None
 
 
@@ -211,7 +219,8 @@ class Identity(RestrictionMap):
 class ReluGate(RestrictionMap):
     """The ReLU gate z ↦ R(z) z with R(z) = diag(z ≥ 0).
 
-    It is the tail map of an activation edge (Bosca & Ghrist, "Neural Networks as Local-to-Global
+    The gate is applied to each coordinate; z_i ≥ 0 keeps its value and z_i < 0 becomes 0. The gate
+    is the tail map of an activation edge (Bosca & Ghrist, "Neural Networks as Local-to-Global
     Computations", arXiv 2603.14831, 2026).
     """
 
@@ -227,14 +236,14 @@ class ReluGate(RestrictionMap):
         return np.maximum(x, 0.0)
 
     def pullback(self, x: Array, y: Array) -> Array:
-        # NumPy multiplies twice as fast by an array of the same precision as by booleans.
+        # NumPy multiplies y by an array of the same precision twice as fast as by booleans.
         gate: Array = (x >= 0.0).astype(y.dtype)
         return y * gate
 
     def prox(
         self, weight: Array, centre: Array, target: Array, current: Array, *, keep: bool
     ) -> Array:
-        # There is one candidate on each side of the kink, each the minimiser on its side.
+        # The candidates are the minimiser over x ≥ 0 and the minimiser over x ≤ 0.
         total = weight + 1.0
         middle = (weight * centre + target) / total
         below = np.minimum(centre, 0.0)
@@ -242,8 +251,8 @@ class ReluGate(RestrictionMap):
             from_above = np.where(middle > 0.0, middle, below)
             from_below = np.where(centre < 0.0, centre, np.maximum(middle, 0.0))
             return np.where(current >= 0.0, from_above, from_below)
-        # The candidate above 0 has the lower energy if middle > 0 and (weight + 1) middle² is at
-        # least weight below². The test combines both conditions, since below ≤ 0.
+        # The candidate ``middle`` has the lower energy if middle > 0 and (weight + 1) middle² is at
+        # least weight below². Since below ≤ 0, one comparison expresses both conditions.
         return np.where(below * np.sqrt(weight / total) + middle >= 0.0, middle, below)
 
     @property
@@ -290,7 +299,7 @@ class Linear(RestrictionMap):
         return rows
 
     def apply(self, x: Array) -> Array:
-        # The operator @ gives the same value but has half a microsecond more overhead.
+        # The operator @ returns the same value, but takes half a microsecond longer.
         value: Array = self.matrix.dot(x)
         return value
 
@@ -318,7 +327,7 @@ class Affine(Linear):
     W
         Weights, shape (n_out, n_in). float32 stays float32; every other type becomes float64.
     b
-        Bias, shape (n_out,), with the same treatment of types.
+        Bias, shape (n_out,). float32 stays float32; every other type becomes float64.
     names
         Names of ``W`` and ``b`` in error messages; ``("W", "b")`` by default.
 
@@ -327,7 +336,8 @@ class Affine(Linear):
     InputError
         If an array does not hold real numbers.
     ShapeError
-        If an array has the wrong rank, or ``b`` has another length than ``W`` has rows.
+        If ``W`` is not two-dimensional, if ``b`` is not one-dimensional, or if the length of ``b``
+        is not the number of rows of ``W``.
     NonFiniteError
         If an array holds NaN or infinity.
     """
@@ -349,10 +359,10 @@ class Affine(Linear):
         return self.matrix.tobytes() + self.bias.tobytes()
 
     def shifted(self, W: Array, b: Array) -> Affine:
-        """Return the map with ``W`` added to the weights and ``b`` to the bias, unchecked.
+        """Return a new map with ``W`` added to the weights and ``b`` added to the bias.
 
-        A learning rule calls this in every step, so that checks would cost too much here. NaN and
-        infinity show up in the force that the map exerts.
+        The arrays are not checked, because training calls this method for every update and a check
+        would cost too much. NaN or infinity in the map appears in the forces of the next steps.
 
         Parameters
         ----------
@@ -369,10 +379,11 @@ class Affine(Linear):
 
 
 def squared_norm_bound(F: Array) -> float:
-    """Return an upper bound on ‖F‖₂², tight to rounding.
+    """Return an upper bound on ‖F‖₂² that exceeds it only by rounding errors.
 
-    It is the largest eigenvalue of the smaller of the Gram matrices F Fᵀ and FᵀF, at most
-    ‖F‖₁ ‖F‖∞, and enlarged by a bound on the rounding errors of both.
+    Two numbers are computed: the largest eigenvalue of F Fᵀ or FᵀF, whichever matrix has fewer
+    rows, and the product ‖F‖₁ ‖F‖∞. The bound is the smaller number, enlarged by a bound on the
+    rounding errors of both.
 
     Parameters
     ----------

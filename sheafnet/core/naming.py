@@ -1,8 +1,9 @@
-"""The names of the vertices and edges of a network, and the layers that can be read from them.
+"""The names of the vertices and edges of a network, and the layer numbers in these names.
 
-The path is a0 – z1 – a1 – … – z{k+1}, extended by – a{k+1} if there is an output activation. Edge
-``weight_l`` leads from a_{l-1} to z_l, ``activation_l`` from z_l to a_l, and ``output`` from
-z_{k+1} to a_{k+1}.
+The vertices of a network with k hidden layers form the path a0 – z1 – a1 – … – z{k+1}. If there is
+an output activation, the path has one more vertex, a{k+1}. The tail of edge ``weight_l`` is
+a_{l-1} and its head is z_l. The tail of ``activation_l`` is z_l and its head is a_l. The tail of
+``output`` is z_{k+1} and its head is a_{k+1}.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ def activation(layer: int) -> str:
 
 
 def weight_edge(layer: int) -> str:
-    """Return the name of the edge whose tail carries the affine map of a layer."""
+    """Return the name of the edge whose tail map is the affine map of a layer."""
     return f"weight_{layer}"
 
 
 def activation_edge(layer: int) -> str:
-    """Return the name of the edge whose tail carries the ReLU gate of a layer."""
+    """Return the name of the edge whose tail map is the ReLU gate of a layer."""
     return f"activation_{layer}"
 
 
@@ -43,9 +44,10 @@ class Operation(NamedTuple):
     Attributes
     ----------
     name
-        ``"weight"``, ``"activation"`` or ``"output"``; empty for an edge with another name.
+        ``"weight"``, ``"activation"`` or ``"output"``. Empty if the name of the edge is none of
+        those that a network uses.
     layer
-        Number of the layer as a string; empty for the edge ``output`` and for other names.
+        Number of the layer as a string. Empty for the edge ``output``, and if ``name`` is empty.
     """
 
     name: str = ""
@@ -53,13 +55,19 @@ class Operation(NamedTuple):
 
 
 def vertex_layer(vertex: str) -> str | None:
-    """Return the layer number in the name of a vertex, as a string; None for another name."""
+    """Return the layer number in the name of a vertex, as a string.
+
+    The result is None if the name is not an ``a`` or ``z`` followed by a number.
+    """
     match = _VERTEX.fullmatch(vertex)
     return match[1] if match else None
 
 
 def edge_operation(edge: str) -> Operation:
-    """Return the operation and layer that the name of an edge stands for."""
+    """Return the operation and the layer that the name of an edge denotes.
+
+    Both fields of the result are empty if a network does not use the name.
+    """
     match = _EDGE.fullmatch(edge)
     if match:
         return Operation(match[1], match[2])

@@ -25,21 +25,24 @@ OUTPUTS: dict[str, type[OutputActivation] | None] = {
     "sigmoid": Sigmoid,
     "softmax": Softmax,
 }
-"""Name of an output activation → class of its restriction map; None for the identity."""
+"""Name of an output activation → class of its restriction map.
+
+The value is None for the identity, since a network without an output activation has no output edge.
+"""
 
 FORMAT_VERSION = 1
-"""Version of the ``.npz`` layout that ``ReluNetwork.save`` writes."""
+"""Version of the set of arrays that ``ReluNetwork.save`` writes to an ``.npz`` file."""
 
 
 class ReluNetwork:
-    """A feedforward network with ReLU between its affine layers.
+    """A feedforward network of k + 1 affine layers, with a ReLU after each layer but the last.
 
     Parameters
     ----------
     weights
-        W_1 … W_{k+1}, each of shape (n_out, n_in).
+        Weight matrices W_1 … W_{k+1}, from the input to the output, each of shape (n_out, n_in).
     biases
-        b_1 … b_{k+1}, each of shape (n_out,).
+        Biases b_1 … b_{k+1}, in the same order, each of shape (n_out,).
     output
         Output activation: ``"identity"`` (default), ``"sigmoid"`` or ``"softmax"``.
 
@@ -53,11 +56,12 @@ class ReluNetwork:
     Raises
     ------
     InputError
-        If there is no layer, the name of the output activation is unknown, or an array does not
-        hold real numbers.
+        If there is no layer, if the name of the output activation is unknown, or if an array does
+        not hold real numbers.
     ShapeError
-        If an array has the wrong rank, a layer does not take what the layer before it gives, or
-        there are not as many biases as weights.
+        If a weight matrix is not two-dimensional; if a bias is not one-dimensional or its length is
+        not the n_out of its layer; if the n_in of a layer is not the n_out of the layer before it;
+        or if the number of biases is not the number of weight matrices.
     NonFiniteError
         If a weight or bias is NaN or infinite.
     """
@@ -95,15 +99,16 @@ class ReluNetwork:
             Layer widths n_0 … n_{k+1}, from the input to the output; at least two, each at least
             1.
         seed
-            A whole number, 0 or more, or a generator. The same number gives the same network.
+            A whole number, 0 or more, or a NumPy generator. The same number always gives the same
+            network.
         output
             Output activation: ``"identity"`` (default), ``"sigmoid"`` or ``"softmax"``.
 
         Raises
         ------
         InputError
-            If there are fewer than two widths, a width is below 1, the seed is negative, or the
-            name of the output activation is unknown.
+            If there are fewer than two widths, if a width is below 1, if the seed is negative, or
+            if the name of the output activation is unknown.
         """
         if len(widths) < 2 or min(widths) < 1:  # noqa: PLR2004
             raise InputError(f"widths {list(widths)}: at least two layers, each of width 1 or more")
@@ -115,17 +120,17 @@ class ReluNetwork:
         return cls(weights, [np.zeros(out) for _, out in pairs], output)
 
     def astype(self, dtype: DTypeLike) -> ReluNetwork:
-        """Return the network in the given precision.
+        """Return a copy of the network with weights and biases in the given precision.
 
         Parameters
         ----------
         dtype
-            float64 or float32.
+            Either float64 or float32.
 
         Raises
         ------
         InputError
-            If the precision is another.
+            If ``dtype`` is neither float64 nor float32.
         NonFiniteError
             If a weight or bias overflows in float32.
         """
@@ -160,28 +165,29 @@ class ReluNetwork:
     def to_sheaf(self, output_force: OutputForce = "auto", output_strength: float = 1.0) -> Sheaf:
         """Return the cellular sheaf of the network (Bosca & Ghrist 2026).
 
-        Its graph is the path a0 – z1 – a1 – … – z{k+1}, extended by – a{k+1} if there is an output
-        activation. Every head restricts by the identity. The tail of ``weight_l`` restricts by
-        a ↦ W_l a + b_l, the tail of ``activation_l`` by the ReLU gate, and the tail of ``output``
-        by the output activation.
+        Its graph is the path a0 – z1 – a1 – … – z{k+1}. If there is an output activation, the path
+        has one more vertex, a{k+1}. Every head map is the identity. The tail map of the edge
+        ``weight_l`` is a ↦ W_l a + b_l, the tail map of ``activation_l`` is the ReLU gate, and the
+        tail map of ``output`` is the output activation.
 
         Parameters
         ----------
         output_force
-            Which energy an output activation φ, with residual r = φ(z) − a, gives its edge.
-            ``"jacobian"`` is ½‖r‖², with gradient Dφᵀ r in z. ``"cross-entropy"`` is the
-            cross-entropy of the labels a, with gradient r in z; it is meant for an a{k+1} that is
-            pinned hard, since a free one descends ½‖r‖² all the same. ``"auto"`` (default) is the
-            cross-entropy in a run that begins with every coordinate of a{k+1} pinned hard, and
-            ½‖r‖² otherwise. Without an output activation the value is ignored.
+            Name of the energy of the edge ``output``. The stalks at its ends are z and a, its tail
+            map is the output activation φ, and its residual is r = φ(z) − a. ``"jacobian"`` selects
+            ½‖r‖², whose gradient in z is Dφ(z)ᵀ r. ``"cross-entropy"`` selects the cross-entropy of
+            the labels a, whose gradient in z is r. It is meant for an a{k+1} that hard pins hold:
+            a free a{k+1} would still descend ½‖r‖². ``"auto"`` (default) selects the cross-entropy
+            in a run that begins with every coordinate of a{k+1} pinned hard, and ½‖r‖² in every
+            other run. A network without an output activation ignores this argument.
         output_strength
-            Factor of the cross-entropy, positive; 1.0 by default. It does not change ½‖r‖².
+            Factor of the cross-entropy, positive; 1.0 by default. The energy ½‖r‖² is not scaled.
 
         Raises
         ------
         InputError
-            If there is an output activation and the name of the force is unknown, or the strength
-            is not positive and finite.
+            If there is an output activation, and ``output_force`` is unknown or
+            ``output_strength`` is not positive and finite.
         """
         if output_force == "auto" and output_strength == 1.0:
             return self._sheaf
@@ -209,7 +215,7 @@ class ReluNetwork:
         return Sheaf(stalks, edges)
 
     def forward_cochain(self, x: ArrayLike) -> Cochain:
-        """Return every intermediate quantity of a forward pass.
+        """Return every intermediate quantity of a forward pass, as a cochain.
 
         Parameters
         ----------
@@ -262,12 +268,14 @@ class ReluNetwork:
         return self.forward_cochain(x)[self.output_vertex]
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the network to an ``.npz`` file with arrays W1, b1, …, output, format_version.
+        """Write the network to an ``.npz`` file.
+
+        The arrays in the file are W1, b1, W2, b2, …, output and format_version.
 
         Parameters
         ----------
         path
-            Where to write; an existing file is replaced.
+            Path of the file; an existing file is replaced.
 
         Raises
         ------
@@ -281,25 +289,28 @@ class ReluNetwork:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ReluNetwork:
-        """Return the network in an ``.npz`` file with the arrays that ``save`` writes.
+        """Return the network that is stored in an ``.npz`` file.
 
-        The array format_version may be missing, and other arrays are ignored.
+        The file must have the arrays that ``save`` writes, except that format_version may be
+        missing. Other arrays in the file are ignored.
 
         Parameters
         ----------
         path
-            The file.
+            Path of the file.
 
         Raises
         ------
         FileError
-            If the file is missing, damaged or of another format version, or lacks an array.
+            If the file is missing, damaged or of another format version, or if a required array is
+            not in the file.
         InputError
-            If the name of the output activation is unknown, or an array does not hold real
+            If the name of the output activation is unknown, or if an array does not hold real
             numbers.
         ShapeError
-            If an array has the wrong rank, or a layer does not take what the layer before it
-            gives.
+            If a weight matrix is not two-dimensional; if a bias is not one-dimensional or its
+            length is not the n_out of its layer; or if the n_in of a layer is not the n_out of the
+            layer before it.
         NonFiniteError
             If a weight or bias is NaN or infinite.
         """

@@ -1,6 +1,7 @@
-"""Reading and writing ``.npz`` files, apart so that every file is handled with the same care.
+"""Reading and writing of ``.npz`` files.
 
-Python objects are refused, a file is written whole or not at all, and every failure is a
+All such files are read and written here, so that the same holds for each: an array of Python
+objects is refused; if writing fails, an existing file is left unchanged; and every failure raises a
 ``sheafnet.SheafnetError``.
 """
 
@@ -20,17 +21,17 @@ from sheafnet.errors import FileError, WriteError
 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
-    """Return every array of an ``.npz`` file by name.
+    """Return the arrays of an ``.npz`` file, as a dictionary from names to arrays.
 
     Parameters
     ----------
     path
-        The file.
+        Path of the file.
 
     Raises
     ------
     FileError
-        If the file is missing, unreadable, damaged, truncated, or holds Python objects.
+        If the file is missing, unreadable, damaged or truncated, or if it holds Python objects.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -40,19 +41,22 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
             }
     except FileNotFoundError:
         raise FileError(f"{path}: no such file") from None
-    except Exception as error:  # The parsers' errors on damaged bytes share no other base.
+    except Exception as error:  # Parsers of damaged bytes raise many classes.
         raise FileError(f"{path}: damaged, or not an .npz file ({error})") from error
 
 
 def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, ArrayLike]) -> None:
-    """Write arrays to an ``.npz`` file, which appears whole or not at all.
+    """Write arrays to an ``.npz`` file.
+
+    The file is written under another name first, and renamed when it is complete. So if writing
+    fails, there is no incomplete file at ``path``, and an existing file there is left unchanged.
 
     Parameters
     ----------
     path
-        Where to write; an existing file is replaced.
+        Path of the file; an existing file is replaced.
     arrays
-        Name → array.
+        Name in the file → array.
 
     Raises
     ------
@@ -75,13 +79,14 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, ArrayLike]) -> 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
     with archive.open(info) as member:
         array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
-        # zipfile checks the checksum of a member only when it reaches the end of the member.
+        # zipfile checks the checksum of a member only when the member has been read to its end.
         member.read()
     return array
 
 
 def _write_members(stream: IO[bytes], arrays: Mapping[str, ArrayLike]) -> None:
-    # np.savez takes the names as keyword arguments, and so cannot save an array named "file".
+    # np.savez is not used: the names are its keyword arguments, so that it cannot save an array
+    # with the name "file".
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for key, array in arrays.items():
             with archive.open(f"{key}.npy", "w", force_zip64=True) as member:

@@ -17,31 +17,37 @@ from sheafnet.errors import InputError, nearest
 OutputForce = Literal["auto", "jacobian", "cross-entropy"]
 """Name of the energy of an edge with an output activation φ at its tail.
 
-``"jacobian"`` is ½‖r‖² with r = φ(z) − a, whose gradient in z is Dφᵀ r. ``"cross-entropy"`` is the
-cross-entropy, whose gradient in z is r. ``"auto"`` is the latter in a run that begins with the
-labels given, that is, with every coordinate of the head held, and the former otherwise.
+The stalks at the ends are z and a, and the residual is r = φ(z) − a. ``"jacobian"`` is the energy
+½‖r‖², whose gradient in z is Dφ(z)ᵀ r. ``"cross-entropy"`` is the cross-entropy of the labels a,
+whose gradient in z is r. ``"auto"`` is the cross-entropy in a run that begins with every coordinate
+of the head held by hard pins, and ½‖r‖² in every other run.
 """
 
 NEWTON_STEPS = 60
-"""Largest number of Newton steps. Only NaN, which never meets the tolerance, comes near it."""
+"""Largest number of Newton steps.
+
+Finite values need far fewer. The limit ends the iteration if a value is NaN, because NaN never
+meets the tolerance.
+"""
 
 
 @dataclass(frozen=True)
 class OutputActivation(RestrictionMap):
     """An output activation φ, which is the gradient of a convex potential, and its energy.
 
-    With the force ``"cross-entropy"`` the energy of an edge z → a with φ at its tail is the
-    Fenchel–Young loss of the potential: the cross-entropy minus the entropy of the labels a. It
-    is 0 where a = φ(z), and its gradient in z is φ(z) − a (Blondel, Martins & Niculae, "Learning
-    with Fenchel–Young losses", 2020). This concerns the tail only: a head that
-    is not held descends ½‖φ(z) − a‖², and then no one energy governs both ends.
+    Consider an edge with stalk z at its tail, stalk a at its head and φ as its tail map. With the
+    force ``"cross-entropy"`` the energy of the edge is the Fenchel–Young loss of the potential:
+    the cross-entropy minus the entropy of the labels a. The loss is 0 if a = φ(z), and its
+    gradient in z is φ(z) − a (Blondel, Martins & Niculae, "Learning with Fenchel–Young losses",
+    2020). Only the tail descends this loss. A head that is not held descends ½‖φ(z) − a‖², and then
+    the tail and the head do not descend the same energy.
 
     Parameters
     ----------
     force
-        ``"jacobian"`` (default) for the energy ½‖φ(z) − a‖², ``"cross-entropy"`` for the loss
-        above, or ``"auto"``, which a run replaces by the latter if it begins with every coordinate
-        of the head held, and by the former otherwise.
+        ``"jacobian"`` (default) selects the energy ½‖φ(z) − a‖², and ``"cross-entropy"`` the
+        Fenchel–Young loss. With ``"auto"`` a run uses the Fenchel–Young loss if it begins with
+        every coordinate of the head held by hard pins, and ½‖φ(z) − a‖² otherwise.
     strength
         Factor of the cross-entropy and of its gradient, positive; 1.0 by default. The energy
         ½‖φ(z) − a‖² is not scaled.
@@ -64,7 +70,7 @@ class OutputActivation(RestrictionMap):
 
     @property
     def has_loss(self) -> bool:
-        """Whether the energy of the edge is the cross-entropy."""
+        """Whether ``force`` selects the cross-entropy (the Fenchel–Young loss) as the energy."""
         return self.force == "cross-entropy"
 
     def codomain_dim(self, domain_dim: int) -> int:
@@ -87,7 +93,8 @@ class OutputActivation(RestrictionMap):
 
     @property
     def prox_weight(self) -> float:  # type: ignore[override]
-        # With this weight no Hessian exceeds twice another, and then Newton's steps contract.
+        # With this weight or a larger one, the Hessian at any point is at most twice the Hessian
+        # at any other point, so that Newton's method converges.
         return self.strength * self.jacobian_norm if self.has_loss else math.inf
 
     def prox(
@@ -111,25 +118,26 @@ class OutputActivation(RestrictionMap):
 
     @abc.abstractmethod
     def jacobian(self, x: Array, y: Array) -> Array:
-        """Return Dφ(x) y, shape (dim, batch); Dφ is symmetric."""
+        """Return Dφ(x) y, shape (dim, batch). Since Dφ is symmetric, this is also Dφ(x)ᵀ y."""
 
     @abc.abstractmethod
     def loss(self, x: Array, target: Array) -> float:
         """Return the Fenchel–Young loss for labels ``target``, summed over samples.
 
-        In the entropy of the labels, values outside the domain of the entropy are clipped to it.
+        For the entropy of the labels, labels outside the domain of the entropy are clipped to the
+        domain.
 
         Parameters
         ----------
         x
-            Stalk of the last preactivation, shape (dim, batch).
+            Pre-activations z of the last layer, shape (dim, batch).
         target
             Labels as probabilities, shape (dim, batch).
         """
 
     @abc.abstractmethod
     def newton(self, weight: Array, p: Array, force: Array) -> Array:
-        """Return (diag(weight) + Dφ)⁻¹ force, with Dφ taken where φ has the value ``p``."""
+        """Return (diag(weight) + Dφ)⁻¹ force, where Dφ is the derivative at the x with φ(x) = p."""
 
 
 @dataclass(frozen=True)
@@ -139,12 +147,14 @@ class Sigmoid(OutputActivation):
     Parameters
     ----------
     force
-        Energy of an edge z → a with this map φ at its tail. ``"jacobian"`` (default) is
-        ½‖φ(z) − a‖². ``"cross-entropy"`` is the sum of the binary cross-entropies of the labels a
-        minus their entropies. ``"auto"`` is the latter in a run that begins with every coordinate
-        of the head held, and the former otherwise.
+        Name of the energy of an edge with this map φ at its tail, tail stalk z and head stalk a.
+        ``"jacobian"`` (default) is ½‖φ(z) − a‖². ``"cross-entropy"`` is the sum of the binary
+        cross-entropies of the labels a minus the sum of the entropies of the labels. ``"auto"`` is
+        the cross-entropy in a run that begins with every coordinate of the head held by hard pins,
+        and ½‖φ(z) − a‖² otherwise.
     strength
-        Factor of the cross-entropy, positive; 1.0 by default. ½‖φ(z) − a‖² is not scaled.
+        Factor of the cross-entropy, positive; 1.0 by default. The energy ½‖φ(z) − a‖² is not
+        scaled.
 
     Raises
     ------
@@ -185,12 +195,13 @@ class Softmax(OutputActivation):
     Parameters
     ----------
     force
-        Energy of an edge z → a with this map φ at its tail. ``"jacobian"`` (default) is
-        ½‖φ(z) − a‖². ``"cross-entropy"`` is the cross-entropy of the labels a minus their entropy.
-        ``"auto"`` is the latter in a run that begins with every coordinate of the head held, and
-        the former otherwise.
+        Name of the energy of an edge with this map φ at its tail, tail stalk z and head stalk a.
+        ``"jacobian"`` (default) is ½‖φ(z) − a‖². ``"cross-entropy"`` is the cross-entropy of the
+        labels a minus the entropy of the labels. ``"auto"`` is the cross-entropy in a run that
+        begins with every coordinate of the head held by hard pins, and ½‖φ(z) − a‖² otherwise.
     strength
-        Factor of the cross-entropy, positive; 1.0 by default. ½‖φ(z) − a‖² is not scaled.
+        Factor of the cross-entropy, positive; 1.0 by default. The energy ½‖φ(z) − a‖² is not
+        scaled.
 
     Raises
     ------
@@ -215,9 +226,9 @@ class Softmax(OutputActivation):
         )
 
     def newton(self, weight: Array, p: Array, force: Array) -> Array:
-        # The matrix is diag(weight + p) − ppᵀ; the Sherman–Morrison formula inverts it.
+        # The matrix is diag(weight + p) − ppᵀ. Its inverse is from the Sherman–Morrison formula.
         scaled, tilt = force / (weight + p), p / (weight + p)
-        denominator = np.sum(tilt * weight, axis=0)  # Equals 1 − pᵀ tilt without cancellation.
+        denominator = np.sum(tilt * weight, axis=0)  # This is 1 − pᵀ tilt, without cancellation.
         return np.asarray(scaled + tilt * (np.sum(p * scaled, axis=0) / denominator))
 
     @property

@@ -1,4 +1,4 @@
-"""Pins as a user states them, and their resolution into the pins of each stalk of a sheaf."""
+"""The class of the pins that a user creates, and their conversion into one record per vertex."""
 
 from __future__ import annotations
 
@@ -19,24 +19,26 @@ from sheafnet.errors import PinError, ShapeError
 
 @dataclass(frozen=True, eq=False)
 class Pin:
-    """A pin: it holds coordinates of a stalk at a value, or pulls them towards it.
+    """A pin, which holds coordinates of a stalk at a value or pulls them towards a value.
 
-    The arguments are checked when the pin is used on a sheaf.
+    The arguments are not checked here, but when the pin is used on a sheaf.
 
     Parameters
     ----------
     vertex
         Name of the vertex.
     value
-        One number for every coordinate and sample; or an array of shape (dim,), the same for
-        every sample; or an array of shape (dim, batch). dim is the number of pinned coordinates.
+        Value of the pinned coordinates. It is one number for all coordinates and samples, or an
+        array of shape (dim,), which is used for every sample, or an array of shape (dim, batch).
+        Here dim is the number of pinned coordinates.
     coords
-        Indices of the pinned coordinates, each once and in the order of ``value``. None (default)
-        pins the whole stalk.
+        Indices of the pinned coordinates. They are in the order of the rows of ``value``, and no
+        index is repeated. None (default) pins all coordinates of the stalk.
     strength
-        None (default) pins hard: the coordinates never move. A finite number γ > 0 pins softly:
-        an edge ``pin_<vertex>_<i>`` adds ½γ‖x − value‖² to the energy, where i counts the soft
-        pins of the vertex from 0.
+        None (default) makes a hard pin: the coordinates are held at ``value``. A finite number
+        γ > 0 makes a soft pin: an edge with the name ``pin_<vertex>_<i>`` adds ½γ‖x − value‖² to
+        the energy, where x are the pinned coordinates and i numbers the soft pins of the vertex
+        from 0.
     """
 
     vertex: str
@@ -48,22 +50,24 @@ class Pin:
 def resolve_pins(
     sheaf: Sheaf, pins: Iterable[Pin], batch: int | None = None
 ) -> dict[str, StalkPins]:
-    """Check ``pins`` and return them joined by vertex, in the precision of the sheaf.
+    """Check ``pins`` and return, for each pinned vertex, all of its pins as one record.
+
+    The arrays in the records have the precision of the sheaf.
 
     Parameters
     ----------
     sheaf
         The sheaf.
     pins
-        Hard and soft pins. Soft pins on one stalk add up.
+        Hard and soft pins. The energies of several soft pins on one stalk are added.
     batch
-        Number of samples. None (default) takes it from the values of shape (dim, batch); it is 1
-        if there are none.
+        Number of samples. None (default) takes the number from the pins whose value has the shape
+        (dim, batch); if there is no such pin, it is 1.
 
     Returns
     -------
     dict
-        Vertex name → its pins, for the vertices that have any.
+        Vertex name → pins of the vertex. A vertex without pins has no entry.
 
     Raises
     ------
@@ -72,14 +76,16 @@ def resolve_pins(
     InputError
         If a value is not an array of real numbers.
     ShapeError
-        If a value does not fit its stalk or coordinates, or has another number of samples than
-        ``batch`` or another pin.
-    NonFiniteError, EmptyBatchError
-        If a value holds NaN or infinity, or has no samples.
+        If the shape of a value does not match the number of pinned coordinates, if its number of
+        samples is not ``batch``, or if two values have different numbers of samples.
+    NonFiniteError
+        If a value holds NaN or infinity.
+    EmptyBatchError
+        If a value has no samples.
     PinError
-        If two hard pins hold the same coordinate at different values; if coordinates are not
-        whole numbers, are empty, out of range or repeated; or if a strength is not positive and
-        finite.
+        If two hard pins hold the same coordinate at different values; if the coordinates of a pin
+        are an empty sequence or not whole numbers; if a coordinate is out of range or repeated; or
+        if a strength is not positive and finite.
     """
     given = list(pins)
     read = [_read(sheaf, pin) for pin in given]
@@ -106,7 +112,10 @@ def resolve_pins(
 
 
 def _read(sheaf: Sheaf, pin: Pin) -> tuple[NDArray[np.intp], Array]:
-    """Return the coordinates of a pin and its value, with one column or one per sample.
+    """Return the pinned coordinates and the value of a pin, as a matrix.
+
+    The matrix has one row per coordinate, or a single row if the value is one number. It has one
+    column per sample, or a single column if the value is the same for all samples.
 
     Raises
     ------
@@ -115,12 +124,14 @@ def _read(sheaf: Sheaf, pin: Pin) -> tuple[NDArray[np.intp], Array]:
     InputError
         If the value is not an array of real numbers.
     ShapeError
-        If the value does not fit the stalk or the coordinates.
-    NonFiniteError, EmptyBatchError
-        If the value holds NaN or infinity, or has no samples.
+        If the shape of the value does not match the number of pinned coordinates.
+    NonFiniteError
+        If the value holds NaN or infinity.
+    EmptyBatchError
+        If the value has no samples.
     PinError
-        If the coordinates are not whole numbers, are empty, out of range or repeated, or the
-        strength is not positive and finite.
+        If the coordinates are an empty sequence or not whole numbers; if a coordinate is out of
+        range or repeated; or if the strength is not positive and finite.
     """
     what = f"pin on {pin.vertex!r}"
     coords = _coords(what, pin, sheaf.stalk_dim(pin.vertex))
@@ -138,7 +149,7 @@ def _read(sheaf: Sheaf, pin: Pin) -> tuple[NDArray[np.intp], Array]:
 def _rank(value: ArrayLike) -> int:
     try:
         return np.ndim(value)
-    except ValueError:  # Rows differ in length: ``checked_samples`` raises a clearer error.
+    except ValueError:  # The rows differ in length. ``checked_samples`` raises a clearer error.
         return 2
 
 
@@ -148,7 +159,8 @@ def _coords(what: str, pin: Pin, dim: int) -> NDArray[np.intp]:
     Raises
     ------
     PinError
-        If they are not whole numbers, or are empty, out of range or repeated.
+        If the coordinates are an empty sequence or not whole numbers, or if a coordinate is out of
+        range or repeated.
     """
     if pin.coords is None:
         return np.arange(dim)
@@ -171,7 +183,10 @@ def _joined(
     dtype: np.dtype[Any],
     parts: Sequence[tuple[Pin, NDArray[np.intp], Array]],
 ) -> StalkPins:
-    """Return all pins of one vertex, joined.
+    """Return all pins of one vertex as one record.
+
+    Each entry of ``parts`` is a pin with its coordinates and its value, shape (coordinates,
+    samples).
 
     Raises
     ------

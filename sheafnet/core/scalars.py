@@ -11,13 +11,13 @@ import numpy as np
 def unbox(settings: Any) -> None:
     """Replace every NumPy scalar in the fields of a frozen dataclass by an equal Python number.
 
-    Settings often come from ``numpy.linspace`` and similar functions. A float32 setting would
-    reduce the precision of virtual time, and compiled code accepts only Python's own ``int``.
+    Users often take settings from ``numpy.linspace`` and similar functions. A NumPy float32 would
+    reduce the precision of virtual time, and compiled code accepts Python's own ``int`` only.
 
     Parameters
     ----------
     settings
-        A dataclass instance; it is changed in place.
+        A dataclass instance, whose fields are changed in place.
     """
     for field in fields(settings):
         value = getattr(settings, field.name)

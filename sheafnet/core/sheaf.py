@@ -19,7 +19,7 @@ from sheafnet.errors import ShapeError, SheafError, UnknownNameError, nearest
 class Edge:
     """An edge with the restriction maps of its two ends.
 
-    The residual of the edge is the projection of the tail minus that of the head.
+    The residual of the edge is the projection of the tail minus the projection of the head.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Edge:
     tail
         Name of the vertex at the tail.
     head
-        Name of the vertex at the head, another one.
+        Name of the vertex at the head, which must not be the tail.
     tail_map
         Restriction map from the stalk of the tail into the edge stalk.
     head_map
@@ -48,10 +48,10 @@ class Sheaf:
     Parameters
     ----------
     stalks
-        Vertex name → dimension of its stalk, a whole number, 1 or more. Their order is the order
-        of the vertices in every result.
+        Vertex name → dimension of the stalk, a whole number, 1 or more. The order of the names is
+        the order of the vertices in every result.
     edges
-        The edges. Their order is the edge order in every result.
+        The edges. Their order is the order of the edges in every result.
 
     Attributes
     ----------
@@ -60,18 +60,18 @@ class Sheaf:
     graph
         The graph of the sheaf, a ``sheafnet.core.graph.Graph``.
     dtype
-        Precision of the sheaf: float32 if all its maps with parameters are in float32, otherwise
-        float64, also if no map has parameters.
+        Precision of the sheaf. It is float32 if at least one map has parameters and the parameters
+        of all maps are float32. Otherwise it is float64.
 
     Raises
     ------
     SheafError
-        If there are no vertices, a dimension is not a whole number of 1 or more, an edge name
-        occurs twice, a name is empty or not a string, an edge is a loop, something given as a
-        map is not a ``sheafnet.RestrictionMap``, or the two maps of an edge lead into stalks of
+        If there are no vertices; if a dimension is not a whole number of 1 or more; if an edge name
+        occurs twice; if a name is empty or not a string; if an edge is a loop; if a map of an edge
+        is not a ``sheafnet.RestrictionMap``; or if the values of the two maps of an edge have
         different dimensions.
     ShapeError
-        If a map cannot act on the stalk at its end.
+        If a map cannot act on a stalk of the dimension at its end of the edge.
     UnknownNameError
         If an edge names a vertex that is not in ``stalks``.
 
@@ -102,15 +102,15 @@ class Sheaf:
         self.dtype = float_dtype(*self._map_dtypes())
 
     def _edge_dim(self, edge: Edge) -> int:
-        """Return the dimension of the edge stalk that both maps of an edge lead into.
+        """Check that both maps of an edge have values of one dimension, and return this dimension.
 
         Raises
         ------
         SheafError
-            If something given as a map is not a ``RestrictionMap``, or the dimensions of the two
-            maps differ.
+            If a map of the edge is not a ``RestrictionMap``, or if the values of the two maps have
+            different dimensions.
         ShapeError
-            If a map cannot act on the stalk at its end.
+            If a map cannot act on a stalk of the dimension at its end of the edge.
         """
         dims = []
         for end, restriction in ((edge.tail, edge.tail_map), (edge.head, edge.head_map)):
@@ -145,7 +145,7 @@ class Sheaf:
         Raises
         ------
         UnknownNameError
-            If there is no such vertex.
+            If the sheaf has no vertex of this name.
         """
         self.graph.require(vertex)
         return self._stalks[vertex]
@@ -156,7 +156,7 @@ class Sheaf:
         Raises
         ------
         UnknownNameError
-            If there is no such edge.
+            If the sheaf has no edge of this name.
         """
         if name not in self._edges:
             raise UnknownNameError(f"no edge {name!r}{nearest(name, self._edges)}")
@@ -168,7 +168,7 @@ class Sheaf:
         Raises
         ------
         UnknownNameError
-            If there is no such edge.
+            If the sheaf has no edge of this name.
         """
         self.edge(name)
         return self._edge_dims[name]
@@ -181,23 +181,23 @@ class Sheaf:
         edge
             Name of the edge.
         vertex
-            Name of the vertex at that end; it must be one of the two.
+            Name of the vertex at that end. It must be the tail or the head of the edge.
 
         Raises
         ------
         UnknownNameError
-            If there is no such edge.
+            If the sheaf has no edge of this name.
         """
         found = self.edge(edge)
         return found.tail_map if found.tail == vertex else found.head_map
 
     def incidences(self, vertex: str) -> tuple[Incidence, ...]:
-        """Return the ends of edges at ``vertex``, in edge order.
+        """Return the incidences of ``vertex`` (its ends of edges), in edge order.
 
         Raises
         ------
         UnknownNameError
-            If there is no such vertex.
+            If the sheaf has no vertex of this name.
         """
         ends = []
         for name in self.graph.incident(vertex):
@@ -208,7 +208,10 @@ class Sheaf:
         return tuple(ends)
 
     def facing(self, held: Collection[str]) -> Sheaf:
-        """Return the sheaf with the tail maps that a run uses, given the held vertices.
+        """Return the sheaf that a run uses in place of this sheaf.
+
+        Each tail map is replaced by the result of its method ``sheafnet.RestrictionMap.facing``. An
+        output activation with the force ``"auto"`` is so replaced by one with a definite force.
 
         Parameters
         ----------
@@ -218,7 +221,7 @@ class Sheaf:
         Returns
         -------
         Sheaf
-            This sheaf itself if no map changes; see ``sheafnet.RestrictionMap.facing``.
+            A new sheaf; or this sheaf itself if no map is replaced.
         """
         edges = [replace(e, tail_map=e.tail_map.facing(e.head in held)) for e in self.edges]
         if all(a.tail_map is b.tail_map for a, b in zip(edges, self.edges, strict=True)):
@@ -226,7 +229,7 @@ class Sheaf:
         return Sheaf(self._stalks, edges)
 
     def require_maps(self, cochain: Mapping[str, Array]) -> None:
-        """Check that every map returns plain arrays of the right shape.
+        """Check that ``apply`` and ``pullback`` of every map return arrays of the right shape.
 
         Parameters
         ----------
@@ -236,8 +239,9 @@ class Sheaf:
         Raises
         ------
         SheafError
-            If ``apply`` or ``pullback`` of a map returns something other than a
-            ``numpy.ndarray``, or an array of another shape than the stalks require.
+            If a method returns something other than a ``numpy.ndarray`` (instances of subclasses
+            are refused too), or if ``apply`` does not return the shape (edge dim, batch), or if
+            ``pullback`` does not return the shape (vertex dim, batch).
         """
         for vertex in self.vertices:
             x = cochain[vertex]
@@ -253,12 +257,12 @@ class Sheaf:
     def _require_shape(
         inc: Incidence, vertex: str, what: str, value: Array, shape: tuple[int, ...]
     ) -> None:
-        """Check the type and the shape of a value of a map.
+        """Check the type and the shape of the ``value`` that the method ``what`` of a map returned.
 
         Raises
         ------
         SheafError
-            If the value is not a plain ``numpy.ndarray`` or does not have the shape.
+            If the type of ``value`` is not ``numpy.ndarray`` itself, or its shape is not ``shape``.
         """
         if type(value) is not np.ndarray or value.shape != shape:
             raise SheafError(

@@ -1,6 +1,6 @@
 """Spectrum of the restricted Laplacian, and relative cohomology.
 
-For analysis only: both need the matrices of the whole sheaf, as dense arrays.
+Both functions are for analysis only, because they need dense matrices of the whole sheaf.
 """
 
 from __future__ import annotations
@@ -19,36 +19,42 @@ from sheafnet.core.sheaf import Sheaf
 def spectrum(sheaf: Sheaf, pins: Iterable[Pin], cochain: Mapping[str, Array]) -> Array:
     """Return the eigenvalues of the restricted Laplacian L[Ω, Ω] at every sample.
 
-    The smallest, λ1, is the rate at which the distance to the minimum decays in the heat flow
-    while the activation pattern is that of the sample. The energy above the minimum decays at
-    the rate 2λ1. See ``sheafnet.laplacian`` for L[Ω, Ω].
+    L[Ω, Ω] is the Laplacian on the free coordinates Ω, which no hard pin holds; see
+    ``sheafnet.laplacian``. The smallest eigenvalue λ1 is a rate of decay in the heat flow
+    dx/dt = −∇E, as long as the same units are active as in the sample: the distance to the minimum
+    decays at least as fast as exp(−λ1 t), and the energy minus its minimum at least as fast as
+    exp(−2λ1 t).
 
     Parameters
     ----------
     sheaf
         The sheaf.
     pins
-        Hard pins remove coordinates; soft pins add their strength to the diagonal.
+        Hard and soft pins. The coordinates of hard pins are left out of the Laplacian, and the
+        strengths of soft pins are added to its diagonal.
     cochain
         Stalks at which the maps are linearised, one array (dim, batch) per vertex.
 
     Returns
     -------
     numpy.ndarray
-        Shape (batch, free dimension), ascending in each row.
+        Shape (batch, number of free coordinates); each row is in ascending order.
 
     Raises
     ------
     UnknownNameError
-        If a pin names a vertex that the sheaf does not have, or a ``sheafnet.Cochain`` lacks a
-        free vertex.
+        If a pin names a vertex that the sheaf does not have, or if ``cochain`` is a
+        ``sheafnet.Cochain`` without a stalk for some vertex that is not wholly held.
     ShapeError
-        If a pin's value does not fit its stalk or coordinates, or two pins have different
-        batches.
-    NonFiniteError, EmptyBatchError
-        If a pin's value holds NaN or infinity, or has no samples.
+        If the shape of a pin's value does not match the number of pinned coordinates, or if two
+        pins have values for different numbers of samples.
+    NonFiniteError
+        If the value of a pin holds NaN or infinity.
+    EmptyBatchError
+        If the value of a pin has no samples.
     PinError
-        If two hard pins disagree, or the coordinates or strength of a pin are invalid.
+        If two hard pins hold a coordinate at different values, if the coordinates of a pin are
+        not indices of its stalk or one is repeated, or if a strength is not positive and finite.
     """
     held = list(pins)
     batch = cochain[sheaf.vertices[0]].shape[1]
@@ -63,18 +69,18 @@ def spectrum(sheaf: Sheaf, pins: Iterable[Pin], cochain: Mapping[str, Array]) ->
 def relative_cohomology(
     sheaf: Sheaf, pins: Iterable[Pin], cochain: Mapping[str, Array], *, sample: int = 0
 ) -> tuple[int, int]:
-    """Return (dim H⁰, dim H¹) relative to the hard pins, linearised at one sample.
+    """Return (dim H⁰, dim H¹), the dimensions of the cohomology relative to the hard pins.
 
-    H⁰ is the kernel of the coboundary δ on the free coordinates: the directions that the hard
-    pins leave undetermined. H¹ is its cokernel: the edge vectors modulo those that some cochain
-    on the free coordinates produces. The rank of δ is that of its dense matrix, to rounding.
+    Let δ be the coboundary on the free coordinates, linearised at one sample. H⁰ is the kernel of
+    δ: the directions that the hard pins leave undetermined. H¹ is the cokernel of δ: the edge
+    vectors modulo the image of δ. The rank of δ is computed numerically, from its dense matrix.
 
     Parameters
     ----------
     sheaf
         The sheaf.
     pins
-        Pins. Only hard pins matter; soft pins are checked and then ignored.
+        Hard and soft pins. Soft pins are checked, but do not change the result.
     cochain
         Stalks at which the maps are linearised, one array (dim, batch) per vertex.
     sample
@@ -83,15 +89,18 @@ def relative_cohomology(
     Raises
     ------
     UnknownNameError
-        If a pin names a vertex that the sheaf does not have, or a ``sheafnet.Cochain`` lacks a
-        free vertex.
+        If a pin names a vertex that the sheaf does not have, or if ``cochain`` is a
+        ``sheafnet.Cochain`` without a stalk for some vertex that is not wholly held.
     ShapeError
-        If a pin's value does not fit its stalk or coordinates, or two pins have different
-        batches.
-    NonFiniteError, EmptyBatchError
-        If a pin's value holds NaN or infinity, or has no samples.
+        If the shape of a pin's value does not match the number of pinned coordinates, or if two
+        pins have values for different numbers of samples.
+    NonFiniteError
+        If the value of a pin holds NaN or infinity.
+    EmptyBatchError
+        If the value of a pin has no samples.
     PinError
-        If two hard pins disagree, or the coordinates or strength of a pin are invalid.
+        If two hard pins hold a coordinate at different values, if the coordinates of a pin are
+        not indices of its stalk or one is repeated, or if a strength is not positive and finite.
     """
     delta = relative_coboundary(sheaf, cochain, resolve_pins(sheaf, pins), sample=sample)
     rank = int(np.linalg.matrix_rank(delta.toarray())) if min(delta.shape) else 0

@@ -1,6 +1,7 @@
 """The pins of one stalk: which coordinates are held and which are pulled.
 
-They are apart from ``sheafnet.core.pins`` because a vertex uses them and must not import the sheaf.
+These classes are not in ``sheafnet.core.pins``, because a vertex uses them, and that module imports
+the sheaf, which the code of a vertex must not do.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from sheafnet.core.arrays import Array
 
 Columns: TypeAlias = slice | NDArray[np.integer[Any]]
-"""Samples of a batch, as a slice or an array of indices."""
+"""Some samples of a batch: a slice or an array of their indices."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class Spring:
     Attributes
     ----------
     name
-        ``pin_<vertex>_<i>``, where i counts the soft pins of the vertex from 0.
+        Name of the pin, ``pin_<vertex>_<i>``, where i numbers the soft pins of the vertex from 0.
     weight
         Strength in each coordinate, shape (dim, 1); 0 in a coordinate that is not pulled.
     centre
@@ -56,9 +57,9 @@ class StalkPins:
     held
         Mask of the coordinates that hard pins hold, shape (dim,).
     value
-        Values at which they are held, shape (dim, batch); 0 in the other coordinates.
+        Values of the held coordinates, shape (dim, batch); 0 in the other coordinates.
     springs
-        The soft pins.
+        The soft pins of the stalk, in the order in which they were given.
     """
 
     held: NDArray[np.bool_]
@@ -66,17 +67,17 @@ class StalkPins:
     springs: tuple[Spring, ...] = ()
 
     def samples(self, columns: Columns) -> StalkPins:
-        """Return the pins of the selected samples."""
+        """Return these pins with the values of the selected samples only."""
         springs = tuple(Spring(s.name, s.weight, s.centre[:, columns]) for s in self.springs)
         return StalkPins(self.held, self.value[:, columns], springs)
 
     @property
     def whole(self) -> bool:
-        """Whether every coordinate of the stalk is held."""
+        """Whether hard pins hold every coordinate of the stalk."""
         return bool(self.held.all())
 
     def imposed_on(self, x: Array) -> Array:
-        """Return a copy of the stalk ``x`` with the held coordinates at their values."""
+        """Return a copy of the stalk ``x`` with the held coordinates set to their held values."""
         return np.where(self.held[:, None], self.value, x)
 
     @property
@@ -89,15 +90,15 @@ class StalkPins:
 
     @property
     def determined(self) -> NDArray[np.bool_]:
-        """Mask of the coordinates that are held or pulled, shape (dim,)."""
+        """Mask of the coordinates that a hard pin holds or a soft pin pulls, shape (dim,)."""
         return np.asarray(self.held | (self.weight[:, 0] > 0.0))
 
     @property
     def equilibrium(self) -> Array:
         """Stalk that minimises the energy of the pins alone, shape (dim, batch).
 
-        A held coordinate has its value, a pulled one the weighted mean of the centres of its soft
-        pins, and every other one is 0.
+        A held coordinate has its held value. A coordinate that is pulled but not held has the mean
+        of the centres of its soft pins, weighted by their strengths. All other coordinates are 0.
         """
         weight = self.weight
         pulled = np.zeros_like(self.value)
@@ -110,7 +111,10 @@ class StalkPins:
         return np.asarray(sum((s.weight * (x - s.centre) for s in self.springs), np.zeros_like(x)))
 
     def same_as(self, other: StalkPins | None) -> bool:
-        """Return whether the other pins hold and pull the same coordinates at the same values."""
+        """Return whether ``other`` has equal hard pins and equal soft pins in the same order.
+
+        The names of the soft pins are not compared. The result is False if ``other`` is None.
+        """
         return (
             other is not None
             and np.array_equal(self.held, other.held)
@@ -124,7 +128,7 @@ class StalkPins:
 
 
 Pins = Mapping[str, StalkPins]
-"""Vertex name → its pins, for the vertices that have any."""
+"""Vertex name → pins of the vertex. A vertex without pins has no entry."""
 
 
 def wholly_held(pins: Pins) -> frozenset[str]:

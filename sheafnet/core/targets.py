@@ -1,4 +1,4 @@
-"""Targets of the output of a network: checked arrays, from arrays or from class labels."""
+"""Targets for the output of a network, checked and converted from arrays or from class labels."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sheafnet.core.network import ReluNetwork
 from sheafnet.errors import InputError
 
 SUM_APART = 1e-6
-"""Largest accepted deviation from 1 of the sum of a softmax target."""
+"""Largest accepted deviation from 1 of the sum of the targets of a sample for a softmax."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One part of a data set, for training or for testing.
+    """The samples of a data set that are used for training, or those used for testing.
 
     Attributes
     ----------
@@ -40,18 +40,18 @@ def one_hot(labels: NDArray[np.integer[Any]], dim: int) -> NDArray[np.float64]:
     labels
         Whole numbers, shape (samples,), from 0 to the number of classes − 1.
     dim
-        Number of outputs. It is the number of classes, except that one output stands for the two
-        classes 0 and 1.
+        Number of outputs of the network. There are as many classes, except that a single output
+        stands for two classes, 0 and 1.
 
     Returns
     -------
     numpy.ndarray
-        Shape (dim, samples). For one output it holds the labels themselves.
+        The targets, shape (dim, samples). For a single output they are the labels themselves.
 
     Raises
     ------
     InputError
-        If a label is negative or not below the number of classes.
+        If a label is negative, or if a label is at least the number of classes.
     """
     classes = max(dim, 2)
     if labels.size and labels.min() < 0:
@@ -64,18 +64,19 @@ def one_hot(labels: NDArray[np.integer[Any]], dim: int) -> NDArray[np.float64]:
 
 
 def targets(network: ReluNetwork, y: ArrayLike, samples: int, which: str = "") -> Array:
-    """Check targets or labels and return them as targets for the output of a network.
+    """Check targets or class labels, and return targets for the output of a network.
 
     Parameters
     ----------
     network
         The network.
     y
-        Targets, shape (n_out, samples), or integer class labels, shape (samples,).
+        Targets, shape (n_out, samples), or class labels, shape (samples,) and of an integer type.
+        Labels are not accepted for a single sample of a network with a single output.
     samples
-        Number of samples.
+        Number of samples that ``y`` must have.
     which
-        Prefix of the word "targets" or "labels" in error messages; empty by default.
+        Text that error messages put before the word "targets" or "labels"; empty by default.
 
     Returns
     -------
@@ -85,11 +86,12 @@ def targets(network: ReluNetwork, y: ArrayLike, samples: int, which: str = "") -
     Raises
     ------
     InputError
-        If ``y`` is not an array of real numbers; if labels are given for an identity output, are
-        not whole numbers or are out of range; if a target of a sigmoid or softmax is not from 0
-        to 1; or if the targets of a sample do not sum to 1 for a softmax.
+        If ``y`` is not an array of real numbers; if labels are given for an identity output; if
+        labels are not whole numbers or are out of range; if a target for a sigmoid or softmax is
+        below 0 or above 1; or if the targets of a sample for a softmax do not sum to 1.
     ShapeError
-        If ``y`` has neither of the two shapes.
+        If ``y`` has neither the shape of targets nor the shape of labels, or if labels are not
+        accepted.
     NonFiniteError
         If a target is NaN or infinite.
     """
@@ -121,13 +123,14 @@ def targets(network: ReluNetwork, y: ArrayLike, samples: int, which: str = "") -
 def smoothed(output: str, y: Array, share: float) -> Array:
     """Return targets with label smoothing, (1 − share) y + share / classes.
 
-    The method is from Szegedy et al., "Rethinking the Inception architecture", 2016.
+    Here ``classes`` is the number of classes. The method is from Szegedy et al., "Rethinking the
+    Inception architecture", 2016.
 
     Parameters
     ----------
     output
-        Output activation. For ``"softmax"`` the classes are the outputs; for any other each
-        output has two classes.
+        Name of the output activation. For ``"softmax"`` there is one class per output; for any
+        other activation each output has two classes.
     y
         Targets, shape (n_out, samples).
     share

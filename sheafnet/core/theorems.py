@@ -1,4 +1,4 @@
-"""Numerical checks of the theorems of Bosca & Ghrist (2026) on the sheaf of a given network."""
+"""Numerical checks of the theorems of Bosca & Ghrist (arXiv 2603.14831, 2026) on a network."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ from sheafnet.core.spectrum import relative_cohomology
 from sheafnet.errors import InputError
 
 LARGEST_DENSE = 4000
-"""Largest number of free coordinates for which the dense matrices are formed."""
+"""Largest number of free coordinates of a network that ``check_theorems`` accepts.
+
+Its matrices are dense, so that their memory grows with the square of this number.
+"""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of checking one theorem on one network and given inputs.
+    """The result of the check of one theorem on one network with given inputs.
 
     Attributes
     ----------
     statement
         Statement of the theorem.
     holds
-        Whether the check confirmed it for every sample.
+        Whether the check confirmed the statement for every sample.
     figure
-        The numbers on which the verdict rests, as text.
+        Text with the numbers from which ``holds`` was decided.
     """
 
     statement: str
@@ -41,8 +44,9 @@ class Finding:
 def check_theorems(network: ReluNetwork, x: ArrayLike, *, tolerance: float = 1e-9) -> list[Finding]:
     """Check the theorems of Bosca & Ghrist (2026) with the input pinned to ``x``.
 
-    The checks are made in float64. They form dense matrices at the forward pass of each sample,
-    and one harmonic extension of all inputs.
+    The checks are made in float64. For each sample, dense matrices are formed from the maps
+    linearised at the forward pass of the sample. The harmonic extension is computed once, for all
+    samples.
 
     Parameters
     ----------
@@ -51,8 +55,9 @@ def check_theorems(network: ReluNetwork, x: ArrayLike, *, tolerance: float = 1e-
     x
         Inputs, shape (n_0, batch); each sample has its own activation pattern.
     tolerance
-        Largest accepted deviation of the determinant from 1, and of the harmonic extension from
-        the forward pass relative to 1 + its largest value; 1e-9 by default.
+        Largest accepted deviation of the determinant of the coboundary from 1, and of the harmonic
+        extension from the forward pass. The latter is relative to 1 + the largest magnitude in the
+        forward pass. 1e-9 by default.
 
     Returns
     -------
@@ -62,7 +67,8 @@ def check_theorems(network: ReluNetwork, x: ArrayLike, *, tolerance: float = 1e-
     Raises
     ------
     InputError
-        If the network has more than 4,000 free coordinates, or ``x`` does not hold real numbers.
+        If the network has more than 4,000 coordinates besides those of the input, or if ``x`` does
+        not hold real numbers.
     ShapeError
         If ``x`` does not have the shape (n_0, batch).
     NonFiniteError
@@ -70,7 +76,8 @@ def check_theorems(network: ReluNetwork, x: ArrayLike, *, tolerance: float = 1e-
     EmptyBatchError
         If ``x`` has no samples.
     SolveError
-        If the harmonic extension cannot be computed to working precision.
+        If the Laplacian is singular to working precision, or if the solves for the harmonic
+        extension do not converge.
     """
     network = network.astype(np.float64)
     sheaf = network.to_sheaf()
