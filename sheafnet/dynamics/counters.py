@@ -1,4 +1,4 @@
-"""Counters of the steps and the traffic of vertices, which only grow during a run."""
+"""Counters of the steps and the messages of vertices. During a run they only grow."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ class EdgeCost(NamedTuple):
     Attributes
     ----------
     messages
-        Number of messages that their receiver kept; see ``Inbox.accept`` of
-        ``sheafnet.dynamics.inbox``.
+        Number of messages that the receivers kept, because they were newer than the messages in
+        the inboxes; see ``Inbox.accept`` of ``sheafnet.dynamics.inbox``.
     sent
-        Number of messages put in frames, with lost and repeated ones; 0 where both ends share a
-        host.
+        Number of times that a message was put in a frame, the bytes sent from one host to another.
+        Messages that were lost or repeated count too. If both ends of the edge are on one host,
+        the number is 0.
     bytes
-        Bytes of the arrays of the messages counted in ``sent``.
+        Size in bytes of the arrays of the messages counted in ``sent``.
     """
 
     messages: int
@@ -32,17 +33,20 @@ class EdgeCost(NamedTuple):
 
 @dataclass(frozen=True)
 class Counters:
-    """The work of some vertices, in one incarnation of their host or summed over several.
+    """The numbers of steps and messages of some vertices.
+
+    They are those of one host since its last restart, or sums over several hosts and restarts.
 
     Attributes
     ----------
     updates
         Vertex → number of its steps.
     delivered
-        (edge, sender, receiver) → number of messages that the receiver kept because they were
-        newer than what it had.
+        (edge, sender, receiver) → number of messages that the receiver kept, because they were
+        newer than the messages in its inbox.
     staleness
-        Number of delivered messages in each class of staleness; see
+        Number of delivered messages in each class of staleness. For staleness see
+        ``sheafnet.dynamics.inbox.Inbox``, for its classes
         ``sheafnet.dynamics.inbox.STALENESS_CLASSES``.
     staleness_sum, max_staleness
         Sum and maximum of the staleness of delivered messages, in steps of their sender.
@@ -51,10 +55,11 @@ class Counters:
     frame_bytes
         (sending host, receiving host) → bytes sent.
     carried, carried_bytes
-        (edge, sender) → number of messages put in frames, repetitions included, and the bytes of
-        their arrays.
+        (edge, sender) → number of messages put in frames, repetitions included; and (edge, sender)
+        → size in bytes of the arrays of these messages. ``delivered`` also counts messages within
+        one host, which no frame carries.
     refused
-        Reason → number of frames and messages that a host refused.
+        Reason → number of frames and messages that a host refused for this reason.
     """
 
     updates: Mapping[str, int]
@@ -83,12 +88,12 @@ class Counters:
 
     @property
     def messages(self) -> int:
-        """The number of messages that their receivers kept."""
+        """The number of all messages that were kept by their receivers."""
         return sum(self.delivered.values())
 
     @property
     def ledger(self) -> dict[tuple[str, str], int]:
-        """The number of messages that the receiver kept, by (sender, receiver)."""
+        """The number of messages that the receiver kept, for each pair (sender, receiver)."""
         ledger: Counter[tuple[str, str]] = Counter()
         for (_, sender, receiver), count in self.delivered.items():
             ledger[sender, receiver] += count
@@ -96,7 +101,7 @@ class Counters:
 
 
 def sum_counters(parts: Iterable[Counters]) -> Counters:
-    """Return the counters of all ``parts`` together: sums, and the maximum of the maxima."""
+    """Return the sum of all ``parts``; ``max_staleness`` is the maximum over ``parts``."""
     updates: Counter[str] = Counter()
     delivered: Counter[tuple[str, str, str]] = Counter()
     frame_bytes: Counter[tuple[str, str]] = Counter()

@@ -1,6 +1,7 @@
-"""The group of vertices of one host, and the one place where messages are delivered.
+"""The group of the vertices of one host, which delivers messages to these vertices.
 
-Lockstep drives one group with all vertices; on the simulator and on a cluster each host drives one.
+Lockstep has one group with all vertices. On the simulator and on a cluster, each host has a group
+of its own vertices.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from sheafnet.dynamics.vertex import Vertex
 
 
 class _Line:
-    """The receiver of the messages of one neighbour across one edge, and the count of them."""
+    """The receiver of the messages in one direction of an edge, and how many of them it kept."""
 
     __slots__ = ("delivered", "receiver")
 
@@ -29,7 +30,7 @@ class _Line:
 
 
 class Group:
-    """The vertices of one host, with the delivery of messages to them.
+    """The vertices of one host, called its members, and the delivery of messages to them.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ class Group:
     Attributes
     ----------
     vertices
-        Name → member.
+        Name of a vertex → the vertex, for all members.
     messages
         Number of messages that members have kept so far.
     """
@@ -54,21 +55,21 @@ class Group:
         self.messages = 0
 
     def start(self) -> list[Message]:
-        """Return the first messages of every member, undelivered."""
+        """Return the first messages of every member; they are not delivered yet."""
         return [message for vertex in self.vertices.values() for message in vertex.start()]
 
     def deliver(self, messages: Iterable[Message]) -> list[Message]:
-        """Deliver messages to members; return those for vertices outside the group.
+        """Deliver the messages whose receiver is a member; return all other messages.
 
         Raises
         ------
         DeliveryError
-            If a projection or tension for a member does not have the shape of the edge stalk.
+            If a projection or tension for a member does not have the shape (edge dim, batch).
         """
         return [message for message in messages if not self.hand(message)]
 
     def hand(self, message: Message, incarnation: int = 0) -> bool:
-        """Deliver one message; return whether its receiver is a member.
+        """Deliver ``message`` if its receiver is a member; return whether the receiver is one.
 
         Parameters
         ----------
@@ -80,7 +81,7 @@ class Group:
         Raises
         ------
         DeliveryError
-            If a projection or tension does not have the shape of the edge stalk.
+            If a projection or tension for a member does not have the shape (edge dim, batch).
         """
         line = self._lines.get(message.line)
         if line is None:
@@ -91,7 +92,7 @@ class Group:
         return True
 
     def step(self, names: Iterable[str]) -> list[Message]:
-        """Step the named members that are ready; return their messages, undelivered."""
+        """Step those of ``names`` that are ready; return their messages, not yet delivered."""
         messages: list[Message] = []
         for name in names:
             vertex = self.vertices[name]
@@ -100,29 +101,29 @@ class Group:
         return messages
 
     def stationarity(self) -> dict[str, float]:
-        """Return the largest magnitude of the force on every member, by its latest messages."""
+        """Return for every member the largest magnitude of the force on it."""
         return {name: vertex.stationarity for name, vertex in self.vertices.items()}
 
     def batches_left(self) -> dict[str, int]:
-        """Return the number of batches that every member has still to learn from."""
+        """Return for every member the number of batches from which it has not learned yet."""
         return {name: vertex.batches_left for name, vertex in self.vertices.items()}
 
     def set_pins(
         self, constraints: Mapping[str, Constraint], start: Callable[[Star], Program]
     ) -> list[Message]:
-        """Replace the pins and held neighbours of every member.
+        """Replace the pins of every member, and the set of its neighbours that are held by pins.
 
         Parameters
         ----------
         constraints
-            Vertex → its pins and held neighbours, for every member.
+            Name of the vertex → its new pins and held neighbours, for every member.
         start
             Function that returns the program for a star: ``Rule.start`` of the fitted rule.
 
         Returns
         -------
         list of Message
-            Projections of the members whose pins have changed, undelivered.
+            Projections of the members whose pins have changed; they are not delivered yet.
 
         Raises
         ------
@@ -146,8 +147,9 @@ class Group:
     def discord(self) -> dict[str, float]:
         """Return the discord of every edge whose tail is a member.
 
-        Where maps learn in steps, it is the discord in the last step of each edge. It is empty
-        before every member has received all projections, or before the first step of training.
+        Where maps learn in steps, it is the discord in the last training step of the edge. The
+        result is empty until every member has received a projection on every incidence or, where
+        maps learn in steps, until the first training step.
         """
         edge_stats = self.edge_stats()
         if edge_stats:
@@ -162,7 +164,7 @@ class Group:
     def energy(self) -> float:
         """Return the energy of all edges whose tail is a member, and of the members' soft pins.
 
-        It is 0 before every member has received all projections.
+        The result is 0 until every member has received a projection on every incidence.
         """
         if not self.received_all:
             return 0.0
@@ -172,7 +174,10 @@ class Group:
         return total
 
     def pin_residuals(self) -> dict[str, Array]:
-        """Return the residual √γ (x − value) of every soft pin of a member, by name of the pin."""
+        """Return the residual √γ (x − value) of every soft pin of a member, by name of the pin.
+
+        Here x is the stalk of the member, and γ the strength of the pin in each coordinate.
+        """
         return {
             pin: residual
             for vertex in self.vertices.values()
@@ -184,7 +189,7 @@ class Group:
         return {name: vertex.star.stalk for name, vertex in self.vertices.items()}
 
     def maps(self) -> dict[str, RestrictionMap]:
-        """Return the present tail map of every edge whose tail is a member."""
+        """Return the present map at the tail of every edge whose tail is a member."""
         return {
             inc.edge: inc.map
             for vertex in self.vertices.values()
@@ -195,7 +200,7 @@ class Group:
     def edge_stats(self) -> dict[str, EdgeStats]:
         """Return the statistics of the last training step of every edge whose tail is a member.
 
-        Empty unless maps learn in steps.
+        The result is empty unless maps learn in steps.
         """
         return {
             edge: stats
@@ -204,7 +209,7 @@ class Group:
         }
 
     def edge_states(self) -> dict[StepEdge, EdgeState]:
-        """Return the states of edges after past training steps that members still keep."""
+        """Return all edge states that members keep for snapshots; ``forget`` drops them."""
         return {
             key: state
             for vertex in self.vertices.values()
@@ -212,7 +217,7 @@ class Group:
         }
 
     def drain(self) -> None:
-        """Let every member finish the batches in flight and begin no other.
+        """Make every member finish the batches in flight and begin no further batch.
 
         Raises
         ------
@@ -223,12 +228,12 @@ class Group:
             vertex.program.drain()
 
     def forget(self, step: int) -> None:
-        """Drop the edge states up to a training step at every member."""
+        """Drop the edge states of all training steps up to ``step``, inclusive, at every member."""
         for vertex in self.vertices.values():
             vertex.program.forget(step)
 
     def counters(self) -> Counters:
-        """Return the counters of the members' steps and of the messages that they received."""
+        """Return the counters of the members' steps and of the messages that the members kept."""
         inboxes = [vertex.inbox for vertex in self.vertices.values()]
         return Counters(
             updates={name: vertex.updates for name, vertex in self.vertices.items()},

@@ -18,21 +18,21 @@ larger one.
 Entry: TypeAlias = tuple[int, int, Array]
 """Incarnation of the sender, sequence and array of a message.
 
-They are in one entry because hashing the key is the slowest part of a look-up.
+One entry holds all three so that one look-up finds them: hashing the key is the slowest part.
 """
 
 
 class Inbox:
     """The newest message of each key that a vertex has received.
 
-    A program reads it as ``inbox[key]``, which is the array of the newest message of that key and
-    raises ``KeyError`` if there is none. The keys of the neighbours' latest projections are
-    the attribute ``latest_keys`` of ``sn.Star``. The constructor takes no argument. Only the vertex
-    adds messages.
+    ``inbox[key]`` is the array of the newest message of that key; it raises ``KeyError`` if no such
+    message has arrived. The keys of the neighbours' latest projections are in the attribute
+    ``latest_keys`` of ``sn.Star``. The constructor takes no argument. A program only reads the
+    inbox; the vertex adds messages.
 
-    The *staleness* of a message is the number of steps that its sender took between the older
-    message of the same key in the inbox and this one, neither of the two counted. It says how many
-    steps of the neighbour were missed while its older message was in use.
+    A kept message replaces the older message of the same key. The *staleness* of the new message is
+    the number of steps that its sender took after sending the older message and before the step
+    that sent the new one. It is 0 if no step of the sender was missed.
 
     Attributes
     ----------
@@ -43,12 +43,13 @@ class Inbox:
         Largest staleness of a kept message, in steps of the sender.
     staleness
         Number of kept messages in each class of staleness; see
-        ``sheafnet.dynamics.inbox.STALENESS_CLASSES``. The first message of a key, or of an
-        incarnation of its sender, is in no class.
+        ``sheafnet.dynamics.inbox.STALENESS_CLASSES``. The first message of a key, and
+        the first one after a restart of the sender's host, are in no class.
     staleness_sum
         Sum of the staleness of all kept messages.
     floor
-        Least tag whose messages are kept; older ones are dropped.
+        Least tag of the messages that are kept; messages with smaller tags are dropped. The tag of
+        a message is the number of its batch.
     entries
         Key → incarnation of the sender, sequence and array of the newest message.
     """
@@ -73,7 +74,7 @@ class Inbox:
         Returns
         -------
         bool
-            Whether the message was kept. It is not if its tag is below ``floor``.
+            Whether the message was kept. A message whose tag is below ``floor`` is not kept.
         """
         key, sequence = message.key, message.sequence
         if key.tag < self.floor:
@@ -126,7 +127,7 @@ class Inbox:
         return 0 if entry is None else entry[1]
 
     def has(self, keys: Iterable[Key]) -> bool:
-        """Return whether a message of every one of ``keys`` has arrived.
+        """Return whether the inbox has a message for each of ``keys``.
 
         Parameters
         ----------

@@ -1,8 +1,8 @@
 """Messages between vertices, and their keys.
 
 A message holds state, not a command: of all messages with the same key, the receiver uses the
-newest. So the loss, repetition, reordering or replacement of messages does no harm. No message
-holds a restriction map.
+newest. Therefore it does no harm if messages are lost, repeated, reordered or replaced by newer
+ones. No message holds a restriction map.
 """
 
 from enum import StrEnum
@@ -14,8 +14,9 @@ from sheafnet.core.arrays import Array
 class Kind(StrEnum):
     """The kind of array that a message holds.
 
-    ``PROJECTION`` is F x of the sender, ``TENSION`` the edge vector that a learning rule sends from
-    head to tail, ``ELIMINATION`` a packed message of a block elimination.
+    ``PROJECTION`` is F x, the restriction map F of the sender applied to its stalk x. ``TENSION``
+    is the edge vector that a learning rule sends from the head of an edge to the tail.
+    ``ELIMINATION`` holds the matrices and vectors of a block elimination, packed in one array.
     """
 
     PROJECTION = "projection"
@@ -31,9 +32,9 @@ class Key(NamedTuple):
     kind
         Kind of the array.
     edge
-        Name of the edge that the message crosses.
+        Name of the edge along which the message is sent.
     sender
-        Name of the vertex at the sending end.
+        Name of the vertex that sent the message, one end of the edge.
     tag
         Number of the computation that the message belongs to: the batch under a rule that learns
         from batches, else 0.
@@ -46,24 +47,25 @@ class Key(NamedTuple):
 
 
 class Message:
-    """A message across one edge: an array with its key and its sequence.
+    """A message along one edge: an array with its key and its sequence.
 
     Attributes
     ----------
     key
         Kind, edge, sender and tag.
     sequence
-        Sequence number of the sender, which grows with every step that it takes.
+        Number that the sender increases with every step. Of two messages with the same key, the
+        one with the larger sequence is newer, unless the sender's host has restarted.
     array
         Edge vectors, read-only: shape (edge dim, batch) for projections and tensions, any shape
         for other kinds.
     line
-        Edge and sender of the key, which together give the direction of the message. They are
-        stored because every station on the way looks them up.
+        The pair (edge, sender) of the key, which determines the receiver. It is stored because
+        the hosts and groups that pass the message on look it up.
     """
 
-    # Messages and frames are no named tuples: a compiled class with slots is built and read
-    # several times as fast.
+    # Messages and frames are not named tuples, because a compiled class with slots is several
+    # times as fast to create and to read.
     __slots__ = ("array", "key", "line", "sequence")
 
     def __init__(self, key: Key, sequence: int, array: Array) -> None:

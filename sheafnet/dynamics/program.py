@@ -21,7 +21,7 @@ NOTHING_LEARNED: Mapping[str, RestrictionMap] = MappingProxyType({})
 
 
 class EdgeMessage(NamedTuple):
-    """A message that a program sends across an edge in addition to the projections.
+    """A message that a program sends along an edge in addition to the projections.
 
     Parameters
     ----------
@@ -30,7 +30,8 @@ class EdgeMessage(NamedTuple):
     edge
         Name of the edge.
     tag
-        Number of the computation that the message belongs to; 0 where there is only one.
+        Number of the computation that the message belongs to (for a tension, the batch); 0 if
+        the rule makes only one computation.
     array
         The array to send; a tension has the shape of a projection, (edge dim, batch).
     """
@@ -42,18 +43,19 @@ class EdgeMessage(NamedTuple):
 
 
 class BatchStep(NamedTuple):
-    """The part of a step that only rules that learn from batches use.
+    """The part of a ``Step`` that is used only under rules that learn from batches.
 
     Attributes
     ----------
     star
         The star of this batch. A vertex has one star for each batch in flight.
     edges
-        Names of the edges onto which the projection is sent, whether the stalk moved or not.
+        Names of the edges onto which the vertex sends its projection after the step, whether or
+        not the stalk has changed.
     tag
         Number of the batch that the stalk and its messages belong to.
     pins
-        New pins of the stalk; None (default) keeps the present ones.
+        New pins of the stalk; None (default) keeps the present pins.
     """
 
     star: Star
@@ -74,18 +76,21 @@ class Step(NamedTuple):
     stalk
         The new stalk, a new array of shape (dim, batch), which becomes read-only; None if the
         vertex did not move. After a move the vertex sends its projections to its neighbours. It may
-        leave out a projection that differs by at most ``send_threshold`` of its star from the one
-        sent last. With ``batch``, it sends onto the edges listed there instead.
+        leave out a projection that differs by at most ``send_threshold`` of its star from the
+        projection that it sent last. If ``batch`` is given, the vertex sends its projections onto
+        the edges ``batch.edges`` instead.
     messages
         Further messages to send; () (default) for none.
     final
-        Whether the step has reached a point that another step would not change before a message
-        arrives. The vertex then does not step again until one does. Default False.
+        Whether another step would change nothing until a message arrives. If True, the vertex
+        steps again only after a message has arrived. Default False.
     maps
-        Edge → the new map at the vertex's own end, under a rule that learns; empty by default.
+        Edge → the new map at the vertex's own end, under a rule that learns. Empty (default)
+        changes no map.
     at_least
-        Least sequence of the messages of this step, for rules that count turns by sequences. 0
-        (default) takes the next number.
+        Lower bound on the sequence of the messages of this step. The sequence is the larger of
+        this bound and the last sequence plus 1. It is used by rules that compare the sequences of
+        two neighbours to decide whose turn it is. 0 (default) sets no bound.
     batch
         Star, edges and tag of the batch, under a rule that learns from batches; else None
         (default).
@@ -103,15 +108,16 @@ class Program(abc.ABC):
     """The program of one vertex under a rule, made by ``Rule.start`` for each vertex.
 
     Subclasses implement ``ready`` and ``step`` and may keep any state of their own. When the pins
-    of the vertex change, or its host restarts, a new program takes over. The base class has no
-    constructor arguments.
+    of the vertex change, or its host restarts, a new program replaces the old one and its state.
+    The base class has no constructor arguments.
 
     Attributes
     ----------
     greets
-        Whether the vertex sends its projections to all neighbours before its first step, which
-        the methods of ``sn.Star`` rely on. If False the vertex steps whenever the program is
-        ready. Class attribute, default True.
+        Whether the vertex sends its projections to all neighbours before its first step. The
+        methods of ``sn.Star`` that read the inbox need these projections. If False, the vertex
+        sends nothing before its first step, and it steps whenever the program is ready, also
+        without a new message. Class attribute, default True.
     """
 
     greets: ClassVar[bool] = True
@@ -147,7 +153,7 @@ class Program(abc.ABC):
         """
 
     def stationarity(self, star: Star, inbox: Inbox) -> float:
-        """Return the largest magnitude of the force on the vertex, by its latest messages.
+        """Return the largest magnitude of the force on the vertex, from the latest messages.
 
         The force is the part of −∇E that can move the vertex; see ``sn.Star``. A vertex is
         stationary when this number is at most the tolerance of the run.
@@ -162,8 +168,8 @@ class Program(abc.ABC):
         Returns
         -------
         float
-            0 if the whole stalk is held; infinity before every projection has arrived; NaN or
-            infinity if the force is not finite, which ends the run as diverged.
+            0 if the whole stalk is held. Infinity until a projection has arrived on every
+            incidence. NaN or infinity if the force is not finite; the run then ends as diverged.
         """
         if star.pinned:
             return 0.0
@@ -171,24 +177,26 @@ class Program(abc.ABC):
 
     @property
     def batches_left(self) -> int:
-        """The number of batches that the vertex has still to learn from; 0 if it learns from none.
+        """The number of batches from which the vertex has not learned yet.
 
-        A run does not converge before it is 0 at every vertex.
+        A run converges only when this number is 0 at every vertex. In the base class it is 0,
+        because the vertex learns from no batches.
         """
         return 0
 
     def trouble(self) -> str | None:
-        """Return a sentence part naming what was not finite, for the message of a diverged run.
+        """Return a phrase that names the quantity that was not finite, for a run that diverged.
 
-        None (default) stands for the force on the vertex.
+        The phrase becomes part of the message of the run. If the result is None, as in the base
+        class, the message names the force on the vertex.
         """
         return None
 
     @property
     def edge_states(self) -> Mapping[StepEdge, EdgeState]:
-        """The edge states of past steps that a snapshot needs, by (step, edge); see ``forget``.
+        """The edge states that the vertex keeps for snapshots, by (training step, edge).
 
-        Empty unless maps learn in steps.
+        ``forget`` drops them. The mapping is empty unless maps learn in steps.
         """
         return {}
 
@@ -198,15 +206,17 @@ class Program(abc.ABC):
         return {}
 
     def recall(self, step: int, state: EdgeState | None) -> None:
-        """Continue training after a past step; called before the first step of the vertex.
+        """Set the program to the state after a past training step, to continue from there.
+
+        This is called before the first step of the vertex.
 
         Parameters
         ----------
         step
             Number of training steps that have been taken.
         state
-            State after that step of the edge whose tail is this vertex; None if it has no such
-            edge.
+            State, after that step, of the edge whose tail is this vertex; None if the vertex is
+            not the tail of an edge.
 
         Raises
         ------
@@ -216,9 +226,9 @@ class Program(abc.ABC):
         raise NotImplementedError("only what learns in steps can go on from one")
 
     def drain(self) -> None:
-        """Begin no further batch, finish those in flight, and keep the state after the last step.
+        """Begin no further batch, finish the batches in flight, and keep the last edge states.
 
-        Since all vertices finish the same batches, their maps end after the same step.
+        Since all vertices finish the same batches, all maps end after the same training step.
 
         Raises
         ------
@@ -228,17 +238,20 @@ class Program(abc.ABC):
         raise NotImplementedError("only what learns in steps ends after one")
 
     def forget(self, step: int) -> None:  # noqa: B027
-        """Drop the edge states up to a step, because a complete snapshot of it exists.
+        """Drop the edge states of all training steps up to ``step``, inclusive.
+
+        This is called once there is a complete snapshot of ``step``. The base class keeps no edge
+        states and does nothing.
 
         Parameters
         ----------
         step
-            Number of the last training step whose state is dropped.
+            Number of the last training step whose edge states are dropped.
         """
 
 
 class Hold(Program):
-    """The program of a vertex whose whole stalk is held by a pin: it never steps."""
+    """The program of a vertex whose whole stalk is held by a pin. The vertex never steps."""
 
     def ready(self, star: Star, inbox: Inbox) -> bool:  # noqa: ARG002
         return False

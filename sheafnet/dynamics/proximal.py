@@ -1,7 +1,8 @@
 """The minimiser of the energy around a vertex, with the neighbours' projections kept fixed.
 
-The formula depends on the maps at the vertex; ``proximal`` chooses it once, from the star alone.
-Force means the part of −∇E that can move the vertex; ``Star.descent`` returns its negative.
+The formula depends on the maps and pins at the vertex; the function ``proximal`` chooses it. The
+*force* on a vertex is the part of −∇E that can move it. ``Star.descent`` returns the negative of
+the force.
 """
 
 from __future__ import annotations
@@ -19,43 +20,45 @@ from sheafnet.dynamics.inbox import Inbox
 from sheafnet.dynamics.star import Star
 
 HALVINGS = 60
+"""Largest number of times that ``MajorisedProximal`` halves a step."""
 
 
 class Proximal(abc.ABC):
-    """A method that computes the stalk of least energy around one vertex.
+    """A method that computes the stalk for which the energy around one vertex is least.
 
     Attributes
     ----------
     exact
-        Whether the result is the minimiser up to rounding, and not a step towards it.
+        Whether ``minimiser`` returns the minimiser up to rounding. If False, it returns the result
+        of one step towards the minimiser.
     """
 
     exact: bool = False
 
     @abc.abstractmethod
     def minimiser(self, star: Star, inbox: Inbox) -> Array:
-        """Return the minimiser, or a stalk of lower energy, shape (dim, batch).
+        """Return the minimiser, or a stalk of lower energy if ``exact`` is False.
 
-        Held coordinates keep their values.
+        The result has the shape (dim, batch). Held coordinates keep their values.
         """
 
 
 def proximal(star: Star, *, keep: bool) -> Proximal:
-    """Return the method for the maps and the pins of ``star``.
+    """Return the method that suits the maps and the pins of ``star``.
 
     Parameters
     ----------
     star
         Star of the vertex.
     keep
-        Where there are two local minima, whether to take the one in whose basin the present stalk
-        lies. Otherwise the lowest is taken.
+        Which of two local minima the method takes in a coordinate that has two: the one in whose
+        basin the present stalk lies (True), or the lower one (False).
 
     Raises
     ------
     RuleError
-        If no formula for a minimiser applies and a map at the vertex has no finite bound on its
-        curvature, from which a step could be chosen.
+        If there is no formula for the minimiser, so that a step must be chosen from the curvature
+        of the maps, and a map at the vertex has no finite bound on its curvature.
     """
     if all(isinstance(inc.map, Identity) for inc in star.incidences):
         return MeanProximal(star)
@@ -72,8 +75,8 @@ def proximal(star: Star, *, keep: bool) -> Proximal:
 class MeanProximal(Proximal):
     """The weighted mean of the neighbours' projections and soft pins, for maps that are identities.
 
-    The result is that of ``LinearProximal``. Since coordinates are independent here, no matrix is
-    needed, and memory stays proportional to dim even where a stalk is very wide.
+    ``LinearProximal`` would give the same result. Since the coordinates are independent here, no
+    matrix is needed, and memory stays proportional to dim even where a stalk is very wide.
     """
 
     exact = True
@@ -100,9 +103,10 @@ def _weight(star: Star, identities: int) -> Array:
 class LinearProximal(Proximal):
     """One Newton step, which is exact where every map is linear.
 
-    The step is x − A⁺ ∇E with A = Σ FᵀF + diag(γ) on the free coordinates; A⁺ is computed once.
-    Where A is singular, the pseudo-inverse gives the smallest change that reaches a minimum. Since
-    the step starts from the gradient at x, repeated steps correct the rounding errors of A⁺.
+    The new stalk is x − A⁺ ∇E with A = Σ FᵀF + diag(γ) on the coordinates that are not held. The
+    sum is over the maps F at the vertex, and γ is the strength of its soft pins. The pseudo-inverse
+    A⁺ is computed once. Where A is singular, A⁺ gives the smallest change that reaches a minimum.
+    Since the step uses the gradient at x, repeated steps correct the rounding errors of A⁺.
     """
 
     exact = True
@@ -125,18 +129,18 @@ class LinearProximal(Proximal):
 
 
 def _whole_inverse(A: Array) -> Array:
-    """Return A⁻¹ for A − I positive semidefinite; NaN if A is not finite.
+    """Return A⁻¹, where A − I is positive semidefinite; all NaN if A is not finite.
 
     This is faster than ``_inverse``, which matters where maps learn and A changes in every step.
     """
     if not np.isfinite(A).all():
-        return np.full_like(A, np.nan)  # the run then reports divergence
+        return np.full_like(A, np.nan)  # The run then ends as diverged.
     factor = scipy.linalg.cho_factor(A, check_finite=False)
     return np.asarray(scipy.linalg.cho_solve(factor, np.eye(len(A)), check_finite=False))
 
 
 def _inverse(A: Array, free: NDArray[np.bool_]) -> Array:
-    """Return the pseudo-inverse of A on the free coordinates, with zeros elsewhere."""
+    """Return the pseudo-inverse of A on the coordinates in ``free``, and zeros elsewhere."""
     inverse = np.zeros_like(A)
     if free.any() and A.any():
         inverse[np.ix_(free, free)] = scipy.linalg.pinvh(A[np.ix_(free, free)])
@@ -144,10 +148,10 @@ def _inverse(A: Array, free: NDArray[np.bool_]) -> Array:
 
 
 class FoldedProximal(Proximal):
-    """The minimiser that a nonlinear map offers itself, where all other maps are identities.
+    """The minimiser that the one nonlinear map computes, where all other maps are identities.
 
-    Identities and soft pins together are a quadratic, ½ Σ weight (x − centre)² up to a constant.
-    ``RestrictionMap.prox`` of the nonlinear map takes this weight and centre.
+    The energy of the identities and the soft pins is ½ Σ weight (x − centre)² plus a constant. The
+    method ``RestrictionMap.prox`` of the nonlinear map is called with this weight and this centre.
     """
 
     def __init__(self, star: Star, bent: Incidence, *, keep: bool) -> None:
@@ -165,7 +169,7 @@ class FoldedProximal(Proximal):
 
     @property
     def applies(self) -> bool:
-        """Whether the map offers its minimiser for this weight and these held coordinates."""
+        """Whether ``prox`` of the nonlinear map accepts these weights and held coordinates."""
         offered = bool(self._weight.min() >= self._bent.map.prox_weight)
         return self._only_identities and self._coordinates_apart and offered
 
@@ -185,10 +189,11 @@ class FoldedProximal(Proximal):
 
 
 class MajorisedProximal(Proximal):
-    """A step that lowers the energy, where no formula for the minimiser applies.
+    """A step that lowers the energy, for maps without a formula for the minimiser.
 
-    The step is x − ∇E/d with the bound d on the curvature. The bound may fail where a residual
-    exceeds 1 and across a kink; then the step is halved until the energy does not rise.
+    The new stalk is x − ∇E/d, where d is ``Star.curvature``. Where a residual exceeds 1, or where
+    the step passes a kink, the curvature may be larger than d, and the energy may rise. Then the
+    step is halved until the energy does not rise, or the stalk is kept after 60 halvings.
     """
 
     def __init__(self, star: Star) -> None:
@@ -207,10 +212,11 @@ class MajorisedProximal(Proximal):
 
 
 def relaxed(star: Star, target: Array, omega: float) -> Array:
-    """Return ω (target − x) for the present stalk x, as a new array.
+    """Return the move ω (target − x) from the present stalk x, as a new array.
 
-    Where the vertex has kinks and the target of a coordinate is 0, the move reaches 0 fully
-    whatever ω is, because next to a kink the force does not shrink with the distance.
+    If the vertex has kinks, a coordinate whose target is 0 moves to 0 exactly, for every ω. Next to
+    a kink the force does not shrink with the distance, so that with a part of the move the vertex
+    would not become stationary.
     """
     move = target - star.stalk
     if omega != 1.0:

@@ -1,6 +1,6 @@
 """The base class of rules.
 
-A rule has settings, a check of the problem, and a program for each vertex.
+A rule has settings, checks whether it can solve a problem, and makes a program for each vertex.
 """
 
 from __future__ import annotations
@@ -26,31 +26,35 @@ class Rule(abc.ABC):
     Attributes
     ----------
     remedy
-        Advice for a user whose run diverged, as a part of a sentence, which the message of the
-        outcome includes.
+        Advice for a user whose run has diverged. It is a part of a sentence in the message of the
+        run.
     growth_limit
-        Factor by which the largest force may grow. A run has diverged when a force exceeds
-        ``growth_limit`` (1 + the force at the start), or 1e150.
+        Factor by which the largest force may grow. With the largest force f at the start, a run
+        has diverged when a force exceeds ``growth_limit`` · (1 + f), or exceeds 1e150.
     is_exact
-        Whether the rule ends with a force of exactly 0. If so, a vertex counts as stationary only
-        then, and the tolerance of the run applies to the final check alone. Default False.
+        Whether the forces become exactly 0 under the rule. If True, a vertex counts as stationary
+        only when the force on it is exactly 0. The tolerance of the run is then used only in the
+        final check of the result. Default False.
     may_withhold
-        Whether a vertex may leave a projection unsent that has changed by no more than a threshold,
-        at first a twentieth of the tolerance. If False, and always in lockstep, the
-        ``send_threshold`` of every star is 0. Set it to False if every step must be sent, as under
-        rules that count messages. Default True.
+        Whether a vertex may leave a projection unsent that has changed by at most the send
+        threshold. This threshold is at first a twentieth of the tolerance. If ``may_withhold`` is
+        False, and always in lockstep, the ``send_threshold`` of every star is 0. Set
+        ``may_withhold`` to False if every step must be sent, as under rules that count messages.
+        Default True.
     may_wait
         Whether a vertex may postpone a small step while its host waits for an acknowledgement.
-        This saves steps where one step reaches the minimum, since further steps would only
-        adapt to neighbours on the same host. Default False.
+        This saves steps under a rule whose single step reaches the minimum: until messages from
+        other hosts arrive, further steps would only adapt to neighbours on the same host. Default
+        False.
     relaxes
         Whether every step lowers the energy around the vertex and needs only the last projections
-        of its neighbours. Only such a rule can move the stalks under ``sn.Relax`` or ``sn.Joint``.
-        Default False.
+        of its neighbours. Only a rule with True can move the stalks under ``sn.Relax`` or
+        ``sn.Joint``. Default False.
     takes_turns
-        Whether neighbours never step at the same time, and every step sends messages. Such a run
-        does not fall silent by itself; it is frozen when all vertices are stationary. Default
-        False.
+        Whether vertices take turns: two neighbours never step at the same time, and every step
+        sends messages, also when nothing changes. Therefore such a run never becomes idle by
+        itself. When all vertices are stationary, the coordinator stops their steps to end the run.
+        Default False.
     """
 
     remedy: str = "lower the step of the rule"
@@ -77,7 +81,7 @@ class Rule(abc.ABC):
         """
 
     def fitted(self, sheaf: Sheaf, pins: Pins) -> Rule:  # noqa: ARG002
-        """Return the rule with every setting that was left open chosen for this problem.
+        """Return a rule in which every setting that is None has a value chosen for this problem.
 
         The base class returns the rule itself.
 
@@ -95,10 +99,11 @@ class Rule(abc.ABC):
     takes_turns: bool = False
 
     def turns(self, sheaf: Sheaf) -> list[Sequence[str]] | None:  # noqa: ARG002
-        """Return the groups of vertices that step together in a lockstep round, in their order.
+        """Return the groups of vertices that step together in a lockstep round, in order of time.
 
-        The messages of a group are delivered before the next group steps. None (the base class)
-        leaves the order to the schedule of ``sn.Lockstep``. Other runtimes do not call this.
+        The messages of a group are delivered before the next group steps. If the result is None,
+        as in the base class, the schedule of ``sn.Lockstep`` determines the order. Other runtimes
+        do not call this method.
 
         Parameters
         ----------
@@ -111,30 +116,31 @@ class Rule(abc.ABC):
     def start(self, star: Star) -> Program:
         """Return the program of one vertex.
 
-        It is called for every vertex, held ones too, at the start of a run, when the pins of the
-        vertex change, and when its host restarts.
+        The method is called for every vertex, also for a vertex whose whole stalk is held: at the
+        start of a run, when the pins of the vertex change, and when its host restarts.
 
         Parameters
         ----------
         star
-            Star of the vertex at its start; ``star.pinned`` is true if the whole stalk is held, and
-            then the program must not move it.
+            Star of the vertex at its start. If ``star.pinned`` is true, the whole stalk is held,
+            and the program must not move it.
 
         Raises
         ------
         RuleError
-            If the rule needs a bound on the curvature and a map at the vertex has none, or if a
-            rule that learns has no plan because it was not started by ``sn.train``.
+            If the rule needs a finite bound on the curvature of every map at the vertex and a map
+            has none, or if the rule learns and has no plan, because it was not started by
+            ``sn.train``.
         """
 
 
 def require_relaxation(what: str, stalks: Rule) -> None:
-    """Check that a rule can move the stalks while maps learn.
+    """Check that the rule ``stalks`` can move the stalks while maps learn.
 
     Parameters
     ----------
     what
-        Name of the learning rule, with which the error message begins.
+        Name of the learning rule; the error message begins with it.
     stalks
         The rule that is to move the stalks.
 

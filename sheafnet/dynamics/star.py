@@ -65,14 +65,15 @@ class Star:
     Attributes
     ----------
     name, incidences, constraint
-        As the parameters, with the maps and pins of the moment.
+        The parameters of the same names, with the present maps and pins.
     stalk
         Present value x of the stalk, shape (dim, batch), read-only.
     projections
         F x on every edge, in the order of the incidences, each of shape (edge dim, batch).
     send_threshold
-        Largest force, and largest change of a projection, that need not cause a step or a message.
-        Because of it a converged network stops sending. At 0 every change counts.
+        Largest force that needs no step, and largest change of a projection that need not be sent.
+        If it is positive, a converged network stops sending. If it is 0, every nonzero force needs
+        a step and every change is sent.
     sequence
         Sequence of the messages that the vertex sent last; it grows with every step.
     tag
@@ -84,7 +85,8 @@ class Star:
         Whether the energy around the vertex has a derivative that jumps where a coordinate is 0.
     turns
         A pair for each neighbour whose stalk is not wholly held: the key of its projection, and 1
-        if this vertex comes before it in the sheaf and takes the first turn, else 0.
+        if this vertex comes before the neighbour in the sheaf and therefore takes the first turn,
+        else 0.
     """
 
     def __init__(
@@ -109,7 +111,7 @@ class Star:
         self.move(stalk)
 
     def twin(self) -> "Star":
-        """Return a star of the same vertex, stalk and maps for another batch, without pins."""
+        """Return a star with the same vertex, stalk and maps but no pins, for another batch."""
         return Star(self.name, self.incidences, self.stalk, self.constraint._replace(pins=None))
 
     def constrain(self, constraint: Constraint) -> None:
@@ -118,7 +120,8 @@ class Star:
         Parameters
         ----------
         constraint
-            The new pins and held neighbours. The stalk does not move to the new pins by this.
+            The new pins and held neighbours. The stalk keeps its value, also in coordinates that
+            the new pins hold at another value.
         """
         self.constraint = constraint
         self.turns = tuple(
@@ -169,12 +172,12 @@ class Star:
         self._seen = -1
 
     def learn(self, maps: Mapping[str, RestrictionMap]) -> None:
-        """Replace restriction maps of the vertex. The projections follow with the next ``move``.
+        """Replace restriction maps of the vertex; the next ``move`` computes new projections.
 
         Parameters
         ----------
         maps
-            Edge → the new map at the vertex's own end. Other edges keep their map.
+            Edge → the new map at the vertex's own end. On all other edges the map stays the same.
         """
         self.incidences = tuple(
             replace(inc, map=maps[inc.edge]) if inc.edge in maps else inc for inc in self.incidences
@@ -184,11 +187,12 @@ class Star:
     def curvature(self) -> float:
         """Upper bound d on the curvature of the energy of the vertex's own edges and pins.
 
-        On any graph the Laplacian is at most 2 diag(d). So where the maps are linear, a step below
-        1/d at every vertex lowers the energy of the whole sheaf, and each vertex needs its own d
-        only. Across the kink of a gate the energy may rise for a while.
+        On any graph the sheaf Laplacian is at most 2 diag(d), as a quadratic form. Therefore, if
+        the maps are linear, the energy of the whole sheaf falls when every vertex takes a step
+        −η ∇E with η < 1/d. Each vertex needs only its own d. When a step passes the kink of a gate,
+        the energy may rise for a while.
         """
-        # sum() does not give the same bits in every version of Python and when compiled.
+        # sum() rounds differently in other versions of Python and when compiled.
         total = 0.0
         for inc in self.incidences:
             total += inc.map.curvature
@@ -196,9 +200,10 @@ class Star:
 
     @property
     def longest_step(self) -> float:
-        """1/d, the limit below which a step −η ∇E lowers the energy; 0 where d is 0.
+        """The limit 1/d below which a step size η is safe; 0 if d is 0.
 
-        Here d is the bound ``curvature``.
+        With η < 1/d the step −η ∇E lowers the energy. Here d is ``curvature``, the bound on the
+        curvature.
 
         Raises
         ------
@@ -239,7 +244,7 @@ class Star:
         Raises
         ------
         KeyError
-            If no projection has arrived yet on one of the incidences; see ``received_all``.
+            If on some incidence no projection has arrived yet; see ``received_all``.
         """
         if self._seen != inbox.version:
             self._update_force(inbox)
@@ -248,7 +253,7 @@ class Star:
     def stationarity(self, inbox: Inbox) -> float:
         """Return the largest magnitude of the force on the vertex, over coordinates and samples.
 
-        It is NaN if an entry of the force is NaN.
+        The result is NaN if an entry of the force is NaN.
 
         Parameters
         ----------
@@ -258,7 +263,7 @@ class Star:
         Raises
         ------
         KeyError
-            If no projection has arrived yet on one of the incidences; see ``received_all``.
+            If on some incidence no projection has arrived yet; see ``received_all``.
         """
         if self._seen != inbox.version:
             self._update_force(inbox)
@@ -271,7 +276,7 @@ class Star:
             force = local.gradient(ends, None, self.stalk, self.projections, latest)
         else:
             force = local.descent(ends, pins, self.stalk, self.projections, latest)
-        # Before the array is frozen: NumPy copies a read-only array to search it.
+        # This comes before the array is frozen, because NumPy would copy a read-only array here.
         self._stationarity = largest(force)
         self._descent: Array = frozen(force)
         self._seen = inbox.version
@@ -292,14 +297,14 @@ class Star:
         Raises
         ------
         KeyError
-            If no projection has arrived yet on one of the incidences; see ``received_all``.
+            If on some incidence no projection has arrived yet; see ``received_all``.
         """
         return [inbox[key] for key in self.latest_keys]
 
     def energy(self, inbox: Inbox) -> float:
         """Return the energy of the edges whose tail is this vertex, and of its soft pins.
 
-        It is summed over the samples.
+        The energy is summed over the samples.
 
         Parameters
         ----------
@@ -309,7 +314,7 @@ class Star:
         Raises
         ------
         KeyError
-            If no projection has arrived yet on one of the incidences; see ``received_all``.
+            If on some incidence no projection has arrived yet; see ``received_all``.
         """
         total = 0.0
         for inc, own, other in zip(
@@ -324,7 +329,7 @@ class Star:
     def energy_at(self, x: Array, latest: Sequence[Array]) -> float:
         """Return the energy that all edges and soft pins of the vertex would have with stalk ``x``.
 
-        It is summed over the samples.
+        The energy is summed over the samples.
 
         Parameters
         ----------
@@ -344,7 +349,8 @@ class Star:
     def pin_residuals(self) -> dict[str, Array]:
         """Return the residual √γ (x − value) of every soft pin of the vertex, by name of the pin.
 
-        The strength γ is by coordinate; each array has shape (dim, batch).
+        Here x is the stalk and γ the strength of the pin in each coordinate. Each array has shape
+        (dim, batch).
         """
         springs = () if self.pins is None else self.pins.springs
         return {spring.name: spring.residual(self.stalk) for spring in springs}
@@ -362,7 +368,7 @@ class Star:
         Raises
         ------
         KeyError
-            If no projection has arrived yet on one of the incidences; see ``received_all``.
+            If on some incidence no projection has arrived yet; see ``received_all``.
         """
         return {
             inc.edge: inc.residual(own, other)

@@ -7,19 +7,19 @@ from sheafnet.dynamics.optimisers.optimiser import SavedState
 
 
 class EdgeStats(NamedTuple):
-    """The statistics of an edge in one step of training, taken by the tail of the edge.
+    """The statistics of an edge in one step of training, computed by the tail of the edge.
 
     Attributes
     ----------
     step
         Number of the step, from 1.
     discord
-        Mean over the batch of ‖r‖², with the residual r of each sample.
+        Mean over the batch of ‖r‖², where r is the residual of a sample.
     tension
-        Mean over the batch of ‖t‖², with the tension t of each sample.
+        Mean over the batch of ‖t‖², where t is the tension of a sample.
     step_norm
-        Frobenius norm of the change of [W b], without the part that is weight decay; 0 where the
-        map does not learn.
+        Frobenius norm of the change of [W b] in this step, not counting the weight decay. Here
+        W a + b is the map of the edge. 0 if the edge has no map that learns.
     """
 
     step: int
@@ -34,13 +34,14 @@ class EdgeState(NamedTuple):
     Attributes
     ----------
     map, saved
-        The newest map, and the saved state of its optimiser; both None where the map does not
-        learn.
+        The newest map, and the saved state of its optimiser; both None if the edge has no map that
+        learns.
     stats
-        Statistics of the edge in that step; None before the first step.
+        Statistics of the edge in this step; None before the first step.
     earlier
-        The map after each of the F − 1 steps before, oldest first, where F batches may be in
-        flight: the batches in flight use them. Empty where F is 1 or the map does not learn.
+        The maps after the F − 1 preceding steps, oldest first, where F is the largest number of
+        batches in flight. Batches that began with these maps still use them. Empty if F is 1 or
+        the edge has no map that learns.
     """
 
     map: Affine | None

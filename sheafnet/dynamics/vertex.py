@@ -16,17 +16,18 @@ from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.errors import DeliveryError
 
 NEAR_STATIONARY: Final = 1000.0
-"""Multiple of the send threshold; under a larger force a vertex sends every projection.
+"""Ratio of a force to the send threshold, above which a vertex sends every projection.
 
-It then saves the time to check which projections have changed.
+Such a force changes nearly every projection, so that the vertex does not spend time on a check
+which ones have changed.
 """
 
 
 class Vertex:
     """An actor for one vertex, made of a star, an inbox and a program.
 
-    Where several batches are in flight, the program has a star for each, and ``star`` is the star
-    of the last step.
+    Where several batches are in flight, the program has a star for each batch, and the attribute
+    ``star`` is the star that was used in the last step.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class Vertex:
     name
         Name of the vertex.
     star, inbox, program
-        The parts of the vertex as they are now.
+        The present parts of the vertex.
     updates
         Number of steps taken.
     """
@@ -64,7 +65,11 @@ class Vertex:
         }
 
     def start(self) -> list[Message]:
-        """Return the first messages: a projection onto each edge, or none without greeting."""
+        """Return the messages that the vertex sends before its first step.
+
+        These are its projections onto all edges, or none if the program does not greet; see
+        ``sn.Program``.
+        """
         if not self.program.greets:
             return []
         self.star.sequence += 1
@@ -83,13 +88,15 @@ class Vertex:
         Returns
         -------
         bool
-            Whether the message was newer than the one of the same key in the inbox.
+            Whether the message was kept. It is not kept if the inbox has a message of the same key
+            that is at least as new, or if the tag of the message is no longer needed.
 
         Raises
         ------
         DeliveryError
-            If the vertex has no edge of that name, the sender is not its neighbour there, or a
-            projection or tension does not have the shape of the edge stalk and batch.
+            If the vertex has no edge with the name in the message, if the sender is not the
+            neighbour on that edge, or if a projection or tension does not have the shape
+            (edge dim, batch).
         """
         key = message.key
         shape = self._shapes.get(message.line)
@@ -117,24 +124,29 @@ class Vertex:
 
     @property
     def batches_left(self) -> int:
-        """The number of batches that the vertex has still to learn from."""
+        """The number of batches from which the vertex has not learned yet."""
         return self.program.batches_left
 
     @property
     def trouble(self) -> str:
-        """The text that names what was not finite or too large, for a run that diverged."""
+        """The phrase that names the quantity that was not finite or too large in a diverged run."""
         force = f"the force on {self.name!r} reached {self.stationarity:.3g}"
         return self.program.trouble() or f"{force} at its update {self.updates}"
 
     @property
     def runnable(self) -> bool:
-        """Whether the vertex is ready and has a reason to step: a new message, or its last move."""
+        """Whether the vertex is ready and has a reason to step.
+
+        A reason is a message kept since the last step, or a last step that moved the stalk and was
+        not final. Under a program that does not greet, a ready vertex always has a reason.
+        """
         return (self._restless or self._acted_on != self.inbox.version) and self.ready
 
     def set_threshold(self, threshold: float) -> list[Message]:
-        """Set the send threshold; return the projections that now differ enough to be sent.
+        """Set the send threshold; return the projections that have to be sent because of it.
 
-        The vertex becomes runnable, because a smaller threshold may call for another step.
+        They are those that differ by more than ``threshold`` from the projections sent last. The
+        vertex may step again without a message, because a smaller threshold may need another step.
         """
         self.star.send_threshold = threshold
         self._restless = True
@@ -142,10 +154,11 @@ class Vertex:
         return self._news()
 
     def disturb(self, change: Array) -> list[Message]:
-        """Add ``change`` to the stalk, as a push from outside; return the projections to send.
+        """Add ``change`` to the stalk, a disturbance from outside; return the projections to send.
 
-        The vertex does not step before the next message arrives. Otherwise a rule whose step does
-        not depend on the present stalk would undo the push before a neighbour had received it.
+        The vertex does not step before the next message arrives. Otherwise, under a rule whose
+        step does not depend on the present stalk, the vertex would undo the change before a
+        neighbour had received it.
         """
         self.star.move(self.star.stalk + change)
         self._restless, self._acted_on = False, self.inbox.version
@@ -155,8 +168,9 @@ class Vertex:
     def set_pins(self, constraint: Constraint, start: Callable[[Star], Program]) -> list[Message]:
         """Replace the pins and the set of held neighbours; return the projections to send.
 
-        If its own pins have changed, the vertex moves to the new hard pins, keeps its stalk
-        elsewhere and gets a new program. If not, it keeps its program and sends nothing.
+        If the pins differ from the present pins, the coordinates held by new hard pins take the
+        values of these pins, the other coordinates keep their values, and the vertex gets a new
+        program. If not, the vertex keeps its program, and the result is empty.
 
         Parameters
         ----------
@@ -184,7 +198,7 @@ class Vertex:
     def step(self) -> list[Message]:
         """Run one step of the program; return the messages to the neighbours.
 
-        It is to be called only while ``ready`` is true.
+        Call this method only while ``ready`` is true.
         """
         self._acted_on = self.inbox.version
         send_threshold = self.star.send_threshold
@@ -216,7 +230,7 @@ class Vertex:
         return messages
 
     def _step_of_batch(self, stalk: Array | None, batch: BatchStep) -> list[Message]:
-        """Apply the pins and the stalk of a step of a batch; return the projections to send."""
+        """Set the pins and the stalk after a step of a batch; return the projections to send."""
         star = self.star
         if batch.pins is not None:
             star.constrain(star.constraint._replace(pins=batch.pins))
@@ -236,7 +250,7 @@ class Vertex:
         return [Message(key, sequence, said[end]) for end, key in enumerate(self._own_keys)]
 
     def _news(self) -> list[Message]:
-        """Return messages with the projections that differ enough from those sent last."""
+        """Return the projections that differ from those sent last by more than the threshold."""
         said, messages = list(self._said), []
         for end, key in enumerate(self._own_keys):
             projection = self.star.projections[end]

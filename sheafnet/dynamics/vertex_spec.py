@@ -16,7 +16,7 @@ from sheafnet.dynamics.vertex import Vertex
 
 @dataclass(frozen=True, eq=False)
 class VertexSpec:
-    """The start of one vertex, with only its own part of the sheaf.
+    """The data from which one vertex is built: only its own part of the problem.
 
     Attributes
     ----------
@@ -31,10 +31,11 @@ class VertexSpec:
     rule
         The rule, fitted to the sheaf and the pins.
     step
-        Number of the training step after which the vertex continues; None (default) begins anew.
+        Number of the training step after which the vertex resumes training; None (default) if it
+        starts from the beginning.
     edge_states
         Edge → its state after that step, for the edges whose tail is this vertex. Empty (default)
-        where nothing is resumed.
+        if ``step`` is None.
     """
 
     name: str
@@ -46,13 +47,13 @@ class VertexSpec:
     edge_states: Mapping[str, EdgeState] = field(default_factory=dict)
 
     def build(self, send_threshold: float = 0.0) -> Vertex:
-        """Return the vertex, ready to start.
+        """Return the vertex, whose method ``start`` can then be called.
 
         Parameters
         ----------
         send_threshold
-            Largest force, and largest change of a projection, that need not cause a step or a
-            message; see ``sheafnet.dynamics.star.Star``. 0 (default) acts on every change.
+            Largest force that needs no step, and largest change of a projection that need not be
+            sent; see ``sheafnet.dynamics.star.Star``. 0 (default) sends every change.
 
         Raises
         ------
@@ -63,8 +64,8 @@ class VertexSpec:
         star.learn({edge: it.map for edge, it in self.edge_states.items() if it.map is not None})
         program = self.rule.start(star)
         if isinstance(self.rule, BatchRule):
-            # These pins are of all samples. The program keeps them, and pins the star anew for
-            # each batch.
+            # These pins hold the data of all samples. The program keeps them and gives the star
+            # new pins for each batch.
             star.constrain(star.constraint._replace(pins=None))
         if self.step is not None:
             program.recall(self.step, next(iter(self.edge_states.values()), None))

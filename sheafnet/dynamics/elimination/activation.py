@@ -1,4 +1,7 @@
-"""The program of an activation, the tail of an affine map, in the elimination along a path."""
+"""The program of an activation, the tail of an affine map, in the elimination along a path.
+
+Up and above mean towards the output, down and below mean towards the input.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,9 @@ from sheafnet.dynamics.star import Star
 
 
 class ActivationProgram(InnerProgram):
-    """The program of a stalk a between a gate below and an affine map above.
+    """The program of a vertex with stalk a, between a gate below and an affine map above.
+
+    The gate's edge joins it to the vertex z below, the affine map's edge to the vertex z above.
 
     Parameters
     ----------
@@ -35,7 +40,8 @@ class ActivationProgram(InnerProgram):
     below, above
         The vertex's incidences with the edge of the gate and with the edge of the affine map.
     rounds
-        Number of proximal rounds after a solve that did not lower the energy; at least 1.
+        Number of proximal rounds after a solve that did not lower the energy; at least 1. In a
+        proximal round each stalk moves to the minimum of the energy of its own edges.
     """
 
     def __init__(self, star: Star, below: Incidence, above: Incidence, rounds: int) -> None:
@@ -52,12 +58,18 @@ class ActivationProgram(InnerProgram):
         self._largest_row = float(np.abs(W).sum(axis=1).max())
         self._bias = float(np.abs(above.map.bias).max()) if isinstance(above.map, Affine) else 0.0
         self._candidates = np.repeat(star.stalk[None], CANDIDATES, axis=0)
-        # Latest values of the neighbours: R z of the vertex below, and z of the vertex above.
+        # Latest values from the neighbours: R(z) z from the vertex below (None before the first
+        # message), and z from the vertex above.
         self._gate: Array | None = None
         self._head: Array = star.stalk
 
     def _down(self, star: Star, inbox: Inbox, message: SweepMessage) -> Step:
-        """Take a candidate, step or stay; send down the value of all that is above the gate."""
+        """Return the step of a sweep down: the new stalk, and the message to the vertex below.
+
+        A sample takes a candidate, makes a proximal step or keeps its stalk, as its plan demands.
+        The message carries the derivative with respect to a of the energy of the edge above, and
+        the value of that edge (see ``blocks``) as a quadratic in the change of a.
+        """
         state = message.state
         assert message.curvature is not None
         self._head, slope = message.vectors
@@ -73,7 +85,12 @@ class ActivationProgram(InnerProgram):
         return Step(moved(star, a), (self._below.outgoing(sent),))
 
     def _up(self, star: Star, message: SweepMessage) -> Step:
-        """Store the candidates, or step; send up the map of the stalk and of each candidate."""
+        """Return the step of a sweep up: the new stalk, and the message to the vertex above.
+
+        A sample that is solved stores the candidates for a, which the next sweep down may take. A
+        sample with proximal rounds left makes a proximal step. The message carries W a + b for the
+        stalk and for each candidate.
+        """
         state = message.state
         self._gate = message.vectors[0]
         targets, gates = message.vectors[1 : 1 + CANDIDATES], message.vectors[1 + CANDIDATES :]
@@ -81,13 +98,16 @@ class ActivationProgram(InnerProgram):
         self._candidates = np.where(state.plan == SOLVE, targets, a).astype(a.dtype)
         after = state.after + half_square(gates - self._candidates)
         state = replace(state, after=after, grain=self._grain(a))
-        # A map applies to arrays (dim, batch), not to a stack of them.
+        # A map accepts one array (dim, batch), not a stack of such arrays.
         vectors = np.stack([self._map.apply(x) for x in (a, *self._candidates)])
         sent = replace(message, state=state, vectors=vectors)
         return Step(moved(star, a), (self._above.outgoing(sent),))
 
     def _stepped(self, state: SampleState, a: Array) -> Array:
-        """Return ``a``, with each sample that steps moved to the minimum of the local energy."""
+        """Return ``a`` after a proximal step of each sample that has proximal rounds left.
+
+        The step goes to the minimum of the energy of the two edges of the vertex.
+        """
         stepping = state.plan > 0.0
         if self._gate is None or not stepping.any():
             return a
@@ -95,6 +115,7 @@ class ActivationProgram(InnerProgram):
         return np.where(stepping, a - self._inverse @ force, a).astype(a.dtype)
 
     def _applied(self, a: Array) -> Array:
+        """Return W a + b in float64."""
         return self._map.apply(a).astype(np.float64)
 
     def _grain(self, a: Array) -> Array:

@@ -1,14 +1,19 @@
 """The algebra of one block in the elimination along a path, batched over samples.
 
-For a given pattern of the units, the energy of a network of ReLU gates is a quadratic in the
-changes of its stalks from their present values. Minimise it over all stalks above an edge: the
-rest is a quadratic in the change of the edge vector, called the *value* of the edge. The value is
-computed from the output to the input, through each map and each gate in turn. On the way back
-each gate gives the change of a that minimises the value, for a given change of c.
+Here *above* means towards the output, and *below* means towards the input. The pattern says of each
+unit whether it is active (z > 0), inactive (z < 0) or on its kink (z = 0). For a given pattern, the
+energy of a network of ReLU gates is a quadratic in the changes of its stalks from their present
+values. Take the energy of an edge and of all edges above it, and minimise it over all stalks above
+the edge. The result is the *value* of the edge: a quadratic in the change of the edge vector. It
+leaves out constants, and the linear term that comes from the present residual of the edge itself;
+the tail of the edge adds this term. The values are computed from the output to the input,
+through each map and each gate in turn. Afterwards the changes of the stalks are computed from the
+input to the output.
 
-Let c = W a + b be what the affine map below a gate gives, and a the stalk above the gate. With z
-minimised away, a unit costs ¼(c − a)² where it is active (z > 0), ½a² where it is inactive
-(z < 0), and ½(c² + a²) on the kink (z = 0).
+A gate has the stalk z at its tail and the stalk a at its head. The affine map below it sends
+c = W a' + b to z, where a' is the stalk at the tail of that map. The minimum over z of the energy
+of the two edges of a unit is ¼(c − a)² if the unit is active, ½a² if it is inactive, and
+½(c² + a²) on the kink.
 """
 
 from typing import NamedTuple
@@ -34,41 +39,43 @@ class Value(NamedTuple):
     slope: Array
 
     def through(self, matrix: Array) -> "Value":
-        """Return the value as a quadratic in x, where v = F x.
+        """Return the same quadratic as a function of x, where v = F x.
 
         Parameters
         ----------
         matrix
-            F, shape (dim, dim of x).
+            F, shape (length of v, length of x).
         """
         return Value(matrix.T @ self.curvature @ matrix, matrix.T @ self.slope)
 
 
 def free_end(dim: int, batch: int) -> Value:
-    """Return the value of an edge whose head is free and has no other edge: 0."""
+    """Return the value of an edge whose head is free and has no other edge. It is 0."""
     return Value(np.zeros((batch, dim, dim)), np.zeros((dim, batch)))
 
 
 def held_end(dim: int, batch: int) -> Value:
-    """Return the value of an edge whose head is held: ½‖v‖²."""
+    """Return the value ½‖v‖² of an edge whose head is held; v is the change of the edge vector."""
     return Value(np.broadcast_to(np.eye(dim), (batch, dim, dim)), np.zeros((dim, batch)))
 
 
 class Gate:
-    """The units of one gate in one pattern, with all stalks above them minimised away.
+    """The elimination of the stalks at the two ends of one gate, for one pattern of its units.
+
+    The stalks are z at the tail and a at the head; c is what the affine map below sends to z.
 
     Parameters
     ----------
     z
-        Stalk whose signs give the pattern, shape (dim, batch).
+        Stalk at the tail, shape (dim, batch); its signs give the pattern.
     above
-        Quadratic in the change of a of the energy above a; its slope includes ∇E with respect
-        to a, of both edges of a.
+        Quadratic in the change of a: the value of the edge above a. Its slope also includes ∇E with
+        respect to a, that is the present derivative of the energy of both edges of a.
 
     Attributes
     ----------
     below
-        Value of the edge below the gate: a quadratic in the change of c.
+        Value of the edge below z, a quadratic in the change of c.
     """
 
     def __init__(self, z: Array, above: Value) -> None:
@@ -76,7 +83,7 @@ class Gate:
         active = (z > 0.0).astype(np.float64)
         self._link = 0.5 * active
         self._slope = above.slope
-        # Each unit adds a curvature of at least ½, so that the sum is not singular.
+        # Each unit adds at least ½ to the curvature, so the sum is never singular.
         own = 1.0 - self._link
         self._inverse = np.linalg.inv(above.curvature + own.T[:, :, None] * identity)
         link = self._link.T
@@ -87,32 +94,39 @@ class Gate:
         )
 
     def change(self, below: Array, share: Array) -> Array:
-        """Return the change of a that belongs to a change of c, shape (shares, dim, batch).
+        """Return the change of a for each given change of c, shape (shares, dim, batch).
+
+        For share 1 it is the change of a that minimises the energy at the given change of c. For a
+        smaller share it is the change of a at this fraction of the way to the minimum.
 
         Parameters
         ----------
         below
-            Change of c, one for each share, shape (shares, dim, batch).
+            Changes of c, one for each share, shape (shares, dim, batch).
         share
-            Fraction of the way to the minimum that each change of c belongs to, in (0, 1], shape
+            Fraction of the way to the minimum at which each change of c lies, in (0, 1], shape
             (shares, 1, 1).
         """
         return _applied(self._inverse, self._link * below - share * self._slope)
 
 
 def _applied(matrices: Array, vectors: Array) -> Array:
-    """Return a product for each sample: (batch, n, m) with (m, batch) or (many, m, batch)."""
+    """Return the product of matrix and vector for each sample.
+
+    The matrices have shape (batch, n, m). The vectors have shape (m, batch) or (many, m, batch);
+    the result has shape (n, batch) or (many, n, batch).
+    """
     if vectors.ndim == matrices.ndim:
         return np.asarray(np.matmul(matrices, vectors.transpose(2, 1, 0)).transpose(2, 1, 0))
     return np.asarray(np.matmul(matrices, vectors.T[:, :, None])[:, :, 0].T)
 
 
 def pattern(z: Array) -> NDArray[np.int8]:
-    """Return 1 for each active unit, −1 for each inactive one and 0 for each on the kink."""
+    """Return the pattern: 1 for each active unit, −1 for each inactive unit, 0 on the kink."""
     return np.sign(z).astype(np.int8)
 
 
 def half_square(x: Array) -> Array:
-    """Return ½‖x‖² of each sample in float64, shape (…, batch), for x of shape (…, dim, batch)."""
+    """Return ½‖x‖² of each sample in float64, shape (…, batch); x has shape (…, dim, batch)."""
     wide = x.astype(np.float64, copy=False)
     return np.asarray(0.5 * np.sum(wide * wide, axis=-2))

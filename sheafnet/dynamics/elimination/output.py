@@ -1,4 +1,7 @@
-"""The program of the output, which judges the sweeps of the elimination along a path."""
+"""The program of the output, which controls the sweeps of the elimination along a path.
+
+A sweep is a chain of messages along the whole path, down to the input or up to the output.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +27,20 @@ from sheafnet.dynamics.star import Star
 
 
 class OutputProgram(PathProgram):
-    """The program of the output: it begins each sweep, judges it, and ends the sequence.
+    """The program of the output: it begins each sweep down and decides after each sweep up.
+
+    The decision is made for each sample: its next plan, and whether it takes one of the new stalks.
+    When all samples are settled, the output begins no further sweep.
 
     Parameters
     ----------
     star
-        Star of the vertex; its stalk is wholly held or free.
+        Star of the vertex; its stalk is wholly held or wholly free.
     below
-        The vertex's incidence with its only edge.
+        The vertex's incidence with its only edge, which leads towards the input.
     rounds
-        Number of proximal rounds after a solve that did not lower the energy; at least 1.
+        Number of proximal rounds after a solve that did not lower the energy; at least 1. In a
+        proximal round each stalk moves to the minimum of the energy of its own edges.
     """
 
     def __init__(self, star: Star, below: Incidence, rounds: int) -> None:
@@ -70,11 +77,15 @@ class OutputProgram(PathProgram):
         return Step(moved(star, z), (self._below.outgoing(sent),))
 
     def _judged(self, star: Star, message: SweepMessage) -> SampleState:
-        """Return the next state: judged, or proximal steps if this sweep did not begin here."""
+        """Return the state of the samples at the beginning of the next sweep.
+
+        If the output began this sweep, the result of the sweep decides the next plan of each
+        sample. Otherwise the plan of every sample is proximal steps.
+        """
         if message.origin != self.number:
             return message.state.planned(self._rounds)
         state = message.state
-        if star.pinned:  # A free output makes the energy of the last edge 0.
+        if star.pinned:  # If the output is free, the energy of the last edge is 0.
             state = replace(
                 state, after=state.after + half_square(message.vectors[1:] - star.stalk)
             )

@@ -1,4 +1,4 @@
-"""The port of a vertex at one of its edges, for the messages of the elimination along a path."""
+"""The port: it packs and unpacks the messages of a vertex on one of its edges, for elimination."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from sheafnet.dynamics.star import Star
 
 
 class Port:
-    """One edge as its vertex sees it: reads the neighbour's latest message, packs new ones.
+    """The access of a vertex to the messages on one of its edges, for the elimination.
+
+    It unpacks the neighbour's latest message and packs new messages to the neighbour.
 
     Parameters
     ----------
@@ -23,7 +25,8 @@ class Port:
     vectors
         Number of edge vectors in a message from the neighbour.
     curvature
-        Whether a message from the neighbour has a curvature; False by default.
+        Whether a message from the neighbour contains the curvature of a quadratic, as messages
+        towards the input do; False by default.
 
     Attributes
     ----------
@@ -48,16 +51,16 @@ class Port:
         return inbox[self._projection]
 
     def number(self, inbox: Inbox) -> int:
-        """Return the sweep number of the neighbour's latest message; 0 without one that fits."""
+        """Return the sweep number of the neighbour's latest message; 0 if none fits."""
         if not inbox.has((self._key,)):
             return 0
         packed = inbox[self._key]
         return number_of(packed) if packed.shape == self._shape else 0
 
     def latest(self, inbox: Inbox) -> SweepMessage:
-        """Return the latest message of the neighbour, unpacked; ``number`` must not be 0."""
+        """Return the neighbour's latest message, unpacked. Call it only if ``number`` is not 0."""
         return unpacked(inbox[self._key], self.dim, self._vectors)
 
     def outgoing(self, message: SweepMessage) -> EdgeMessage:
-        """Return ``message`` packed, as an edge message to the neighbour."""
+        """Return the edge message to the neighbour that contains ``message`` in packed form."""
         return EdgeMessage(Kind.ELIMINATION, self._edge, 0, message.packed())

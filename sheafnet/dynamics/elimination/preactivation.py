@@ -1,4 +1,8 @@
-"""The program of a preactivation, the tail of a gate, in the elimination along a path."""
+"""The program of a preactivation, the tail of a gate, in the elimination along a path.
+
+Up and above mean towards the output, down and below mean towards the input. The stalk of the vertex
+is z, the affine map below sends it c = W a' + b, and the stalk at the head of the gate is a.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,9 @@ from sheafnet.dynamics.star import Star
 
 
 class PreactivationProgram(InnerProgram):
-    """The program of a stalk z between an affine map below, which gives c, and a gate above.
+    """The program of a vertex with stalk z, between an affine map below and a gate above.
+
+    The projection that it receives from below is called c; the stalk of the vertex above is a.
 
     Parameters
     ----------
@@ -36,7 +42,8 @@ class PreactivationProgram(InnerProgram):
     below, above
         The vertex's incidences with the edge of the affine map and with the edge of the gate.
     rounds
-        Number of proximal rounds after a solve that did not lower the energy; at least 1.
+        Number of proximal rounds after a solve that did not lower the energy; at least 1. In a
+        proximal round each stalk moves to the minimum of the energy of its own edges.
     """
 
     def __init__(self, star: Star, below: Incidence, above: Incidence, rounds: int) -> None:
@@ -49,7 +56,8 @@ class PreactivationProgram(InnerProgram):
         self._weight = np.ones((len(star.stalk), 1), star.stalk.dtype)
         self._is_first = below.neighbour in star.constraint.held_neighbours
         self._candidates = np.repeat(star.stalk[None], CANDIDATES, axis=0)
-        # Latest c and a of the neighbours, and the rounding error of c.
+        # Latest c (None before the first message) and a of the neighbours, and the rounding error
+        # of c in each sample.
         self._c: Array | None = None
         self._a: Array = star.stalk
         self._c_grain: Array = np.zeros(star.stalk.shape[1])
@@ -66,14 +74,23 @@ class PreactivationProgram(InnerProgram):
         return self._answer(star, inbox, SweepMessage(self.number, 0, state), star.stalk)
 
     def _input_is_news(self, inbox: Inbox) -> bool:
-        """Return whether the value of the input has changed since the last sweep."""
+        """Return whether the input has another value than in the last sweep.
+
+        Only the first z of the path, whose neighbour below is the input, can return True.
+        """
         if not self._is_first or self._c is None:
             return False
         c = self._below.projection(inbox)
         return c is not self._c and not np.array_equal(c, self._c)
 
     def _down(self, star: Star, inbox: Inbox, message: SweepMessage) -> Step:
-        """Step exactly, read off the pattern, and send down the value of the edge below."""
+        """Return the step of a sweep down: the new stalk, and the message to the vertex below.
+
+        The stalk becomes the exact minimiser of the energy of the two edges of the vertex, and its
+        signs give the new pattern. The message carries the value of the edge below (see
+        ``blocks``), a quadratic in the change of c. The first z sends no message down; it begins
+        the sweep up.
+        """
         state = message.state
         assert message.curvature is not None
         if self._c is None or self._is_first:
@@ -106,7 +123,10 @@ class PreactivationProgram(InnerProgram):
         return Step(moved(star, z), (self._below.outgoing(sent),))
 
     def _answer(self, star: Star, inbox: Inbox, message: SweepMessage, z: Array) -> Step:
-        """Begin a sweep up. The input does not move, so every candidate of c equals c."""
+        """Return the step of the first z that begins a sweep up.
+
+        The input does not move, so every candidate for c equals c.
+        """
         self._candidates_of = self.number
         self._c = c = self._below.projection(inbox)
         return self._go_up(
@@ -119,7 +139,12 @@ class PreactivationProgram(InnerProgram):
         return self._go_up(star, message, star.stalk)
 
     def _go_up(self, star: Star, message: SweepMessage, z: Array) -> Step:
-        """Compute a and z for each candidate of c, step or keep ``z``, and send the result up."""
+        """Return the step of a sweep up: the new stalk, and the message to the vertex above.
+
+        For each candidate for c, it computes the candidate for a and the z that is best for both. A
+        sample with proximal rounds left takes the z of its present c and a, and any other sample
+        keeps ``z``. The message carries R(z) z, the candidates for a, and R(z) z of each candidate.
+        """
         state, a = message.state, self._a
         self._candidates = message.vectors[1:].astype(z.dtype)
         targets = np.repeat(a[None], CANDIDATES, axis=0)
@@ -136,5 +161,8 @@ class PreactivationProgram(InnerProgram):
         return Step(moved(star, stalk), (self._above.outgoing(sent),))
 
     def _best(self, c: Array, a: Array, z: Array) -> Array:
-        """Return the z that minimises ½‖z − c‖² + ½‖R(z) z − a‖², the lower of two minima."""
+        """Return the z that minimises ½‖z − c‖² + ½‖R(z) z − a‖².
+
+        Where a unit has two local minima, it takes the lower one. ``z`` is the present stalk.
+        """
         return self._gate.prox(self._weight, c, a, z, keep=False)

@@ -2,15 +2,18 @@
 
 The path is input – z – a – z – … – a – output. A *z* (preactivation) is the tail of a gate, an *a*
 (activation) is the tail of an affine map. The *output* is held or free. The input is held and has
-no program here. Each vertex keeps the number of the last sweep that it handled, called *own*; the
-vertex is *new* while own is 0. A message with number n is handled only if n > own. "Steps" below
-means: each sample makes a proximal step, to the minimum of the energy of the vertex's own edges.
+no program here. DOWN n is a message towards the input, UP n a message towards the output; n is the
+number of its sweep. Each vertex keeps the number of the last sweep that it handled, called *own*;
+the vertex is *new* while own is 0. It handles a message with number n only if n > own. "Steps"
+below means: each sample makes a proximal step, to the minimum of the energy of the vertex's own
+edges. "Decides" means: the output chooses the next plan of every sample, as the module ``sweep``
+describes. A sample is *settled* when the plan chosen for it is to hold its stalks.
 
     vertex    receives                     action                                 sends
     output    new: nothing                 begins, every sample to be solved      DOWN 1
     output    new: UP n                    orders steps for every sample          DOWN n + 3
-    output    UP n, not all settled        judges every sample                    DOWN n + 1
-    output    UP n, all settled            judges every sample                    nothing
+    output    UP n, not all settled        decides                                DOWN n + 1
+    output    UP n, all settled            decides                                nothing
     output    UP n of a sweep that it      orders steps for every sample          DOWN n + 1
               did not begin
     a, z      DOWN n                       takes or drops candidates or steps,    DOWN n
@@ -22,16 +25,17 @@ means: each sample makes a proximal step, to the minimum of the energy of the ve
     first z   a new value of the input     orders steps for every sample          UP own + 2
 
 One sweep is under way at a time. When the output sends nothing, no vertex sends anything. A
-message replaces the one before on its edge, so repetition and loss do no harm and queues do not
-grow. A message is complete in itself: handling it needs no projection, which may arrive later.
+message replaces the message before it on its edge, so repetition and loss do no harm and queues do
+not grow. A message is complete in itself: a vertex can handle it before the projections arrive.
 
-A vertex that is new while others are not has been restarted. Its stalk is at the start value of
-the run, and a sweep may have been lost with it. Therefore it sends the latest message from above,
-of number n, down again with a number higher than any that the vertices below have handled: those
-have handled n, or have answered it with n + 1, or a still higher number is on its way up to them.
-For a while two sweeps may be under way; where they meet, the one with the lower number ends. A
-sweep after a restart orders proximal steps, which are valid from any stalks. The output judges
-only a sweep that began at the output itself.
+A vertex that is new while others are not new has been restarted. Its stalk is at the start value of
+the run, and the message of a sweep may have been lost with it. Therefore it takes the latest
+message from above, DOWN n, and sends it down with the number n + 2. This number is higher than any
+that the vertices below have handled, or a message with a still higher number is on its way up from
+them: the vertices below have handled n, or have answered n with n + 1. For a while two sweeps may
+be under way; where they meet, the one with the lower number ends. A sweep after a restart orders
+proximal steps, which are valid from any stalks. The output decides by energies and forces only
+after a sweep that began at the output itself.
 """
 
 from __future__ import annotations
@@ -57,14 +61,15 @@ class PathProgram(Program):
     below
         Port at the edge towards the input.
     rounds
-        Number of proximal rounds after a solve that did not lower the energy; at least 1.
+        Number of proximal rounds after a solve that did not lower the energy; at least 1. In a
+        proximal round each stalk moves to the minimum of the energy of its own edges.
 
     Attributes
     ----------
     number
         Number of the last sweep that the vertex handled; 0 before the first.
     solves
-        Largest number of solves of any sample, as of the last sweep down that passed the vertex.
+        Largest number of solves of any sample so far, as the last sweep down reported it.
     """
 
     def __init__(self, below: Port, rounds: int) -> None:
@@ -77,18 +82,22 @@ class PathProgram(Program):
 
     @abc.abstractmethod
     def _has_news(self, inbox: Inbox) -> bool:
-        """Return whether a message or an input that the vertex has not handled is there."""
+        """Return whether a new message, or a new value of the input, waits to be handled."""
 
 
 class InnerProgram(PathProgram):
     """Base of the programs of the inner vertices, z and a.
+
+    A subclass defines ``_down`` and ``_up``. They return the step for a message towards the input
+    and for a message towards the output.
 
     Parameters
     ----------
     above, below
         Ports at the edges towards the output and towards the input.
     rounds
-        Number of proximal rounds after a solve that did not lower the energy; at least 1.
+        Number of proximal rounds after a solve that did not lower the energy; at least 1. In a
+        proximal round each stalk moves to the minimum of the energy of its own edges.
     """
 
     def __init__(self, above: Port, below: Port, rounds: int) -> None:
@@ -99,8 +108,8 @@ class InnerProgram(PathProgram):
 
     def step(self, star: Star, inbox: Inbox) -> Step:
         step = self._handle(star, inbox)
-        # With messages from both neighbours one is still unhandled. Returning a stalk makes the
-        # vertex step again.
+        # If both neighbours have sent messages, one message is still unhandled. A vertex steps
+        # again after it has returned a stalk, even an equal one.
         if step.stalk is None and self._has_news(inbox):
             return step._replace(stalk=star.stalk)
         return step
@@ -118,7 +127,11 @@ class InnerProgram(PathProgram):
         return self._up(star, message)
 
     def _coming_down(self, inbox: Inbox) -> SweepMessage:
-        """Return the message from above, with its state and number changed as the table demands."""
+        """Return the message from above, with its state and number changed as the table demands.
+
+        No sample takes a candidate unless the vertex computed its candidates in the sweep up
+        before this sweep down.
+        """
         message = self._above.latest(inbox)
         state = message.state
         restarted = not self.number and message.number > 1

@@ -1,27 +1,32 @@
-"""The message of a sweep along a path, and the decision at the output after each sweep.
+"""The message of a sweep along a path, and the decision of the output after each sweep up.
 
-A sweep goes down the path, from the output to the input, and is answered by one that goes up. Each
-sample has its own plan for the two:
+A sweep is a chain of messages along the whole path. A sweep down goes from the output to the input,
+and the following sweep up goes from the input to the output; above means towards the output. The
+*pattern* says of each unit of a gate whether it is active, inactive or on its kink. A *candidate*
+is a possible new stalk, at a fixed share of the way to the minimum for this pattern. Each sample
+has its own plan for a sweep down and the following sweep up:
 
-    SOLVE   down: minimise away all that is above; up: store candidates, which lie at fixed shares
-            of the way to the minimum of the pattern
-    n > 0   down and up: each vertex steps to the minimum of the energy of its own edges;
-            n proximal rounds, this one included, are left
-    HOLD    no stalk moves
+    SOLVE   down: each vertex minimises the energy above it; up: each vertex stores candidates
+    n > 0   down and up: each stalk moves to the minimum of the energy of its own edges, a proximal
+            step; n proximal rounds, this one included, are left
+    HOLD    the stalks stay as they are
 
-The *force* is the part of −∇E that can move a stalk. When a sweep has come up, the output chooses
-for each sample the next plan, and whether the vertices take a candidate as their stalk:
+Under every plan a preactivation z takes its proximal step on the way down; this step gives the
+pattern. Under HOLD, z is already at that minimum. The *force* is the part of −∇E that can move a
+stalk. After a sweep up, the output chooses the next plan of each sample, and whether the vertices
+take a candidate as their stalk:
 
     plan          condition                                           next plan   candidate
-    SOLVE, HOLD   the force is at rounding level, and a solve would   HOLD        none
-                  not shrink it further
-    HOLD          the force is larger than that                       SOLVE       none
+    SOLVE, HOLD   the force is at the level of rounding errors, and   HOLD        none
+                  a solve would not shrink it further
+    HOLD          the force is larger                                 SOLVE       none
     SOLVE         a candidate has a lower energy than the stalks      SOLVE       the lowest
-    SOLVE         no candidate has                                    rounds      none
-    n > 1                                                             n − 1       none
-    1                                                                 SOLVE       none
+    SOLVE         no candidate has a lower energy                     rounds      none
+    n > 1         always                                              n − 1       none
+    1             always                                              SOLVE       none
 
-Here ``rounds`` is the number of proximal rounds that the rule sets.
+Here ``rounds`` is the number of proximal rounds that the rule sets. The candidate at share 1 also
+counts as lower if its pattern is that of the stalks and its energy is equal up to rounding.
 """
 
 from __future__ import annotations
@@ -36,55 +41,64 @@ SOLVE = 0.0
 HOLD = -1.0
 
 SHARES = 0.5 ** np.array([0.0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20])[:, None, None]
-"""Shares of the way from the stalks to the minimum of the pattern, shape (shares, 1, 1). The energy
-falls at the beginning of the way, but the pattern may change before its end."""
+"""Shares of the way from the stalks to the minimum for the pattern, shape (shares, 1, 1).
+
+The energy falls at the beginning of the way. The pattern may change before the end of the way, and
+from there the energy may rise; therefore smaller shares are tried as well."""
 
 CANDIDATES = len(SHARES)
-"""Number of candidate stalks of a solve for each sample, one for each share."""
+"""Number of candidates that a solve gives for each stalk and sample, one for each share."""
 
 ROUNDING = 4.0
 """A force of at most this many times its rounding error counts as zero."""
 
 SHRINKAGE = 0.5
-"""At rounding level, solving goes on while each solve leaves less than this share of the force."""
+"""Factor of the force below which a solve counts as progress.
+
+When the force of a sample is at the level of rounding errors, the sample is solved again as long as
+its force is smaller than this factor times its force in the sweep before."""
 
 SLACK = 4.0
-"""An energy that is higher by at most this many times its rounding error counts as equal."""
+"""An energy that rises by at most this many times its rounding error counts as unchanged."""
 
 
 @dataclass(frozen=True, eq=False)
 class SampleState:
-    """State of each sample in a sweep; arrays of shape (batch,), except ``after``.
+    """State of each sample in a sweep; every array but ``after`` has shape (batch,).
+
+    Down means towards the input, up towards the output.
 
     Attributes
     ----------
     plan
         SOLVE, HOLD, or the number of proximal rounds left.
     solves
-        Number of solves so far, this sweep included.
+        Number of solves so far; it includes this sweep if the plan is SOLVE.
     taken
-        Number of the candidate that becomes the stalk on the way down, counted from 1; 0 for none.
+        Number of the candidate that becomes the stalk on the way down, counted from 1; 0 if none
+        does.
     before
-        Energy of the stalks, summed over the edges passed on the way down.
+        Energy of the stalks, summed over the edges that the sweep has passed on the way down.
     blur
-        Rounding error of ``before``, summed in the same way.
+        Bound on the rounding error of ``before``.
     scale
-        Unit of rounding of the largest coordinate met on the way down.
+        Unit of rounding of the largest coordinate of all vertices passed on the way down: machine
+        epsilon times its absolute value.
     force
-        Largest absolute value of the force on a coordinate of a stalk, met on the way down.
+        Largest absolute value of the force on a coordinate of a stalk a, of all vertices passed on
+        the way down.
     excess
-        Largest difference, at least 0, between the force on a stalk and ``ROUNDING`` times the
-        rounding error of that force.
+        Largest excess of that force over ``ROUNDING`` times its rounding error; 0 if there is none.
     last
-        ``force`` in the sweep before; infinite in the first.
+        ``force`` of the sweep down before this one; infinite in the first.
     grain
-        Rounding error of the vectors of this message, for the next vertex only.
+        Rounding error of the vectors of this message; only the vertex that receives it uses it.
     same
-        1 if the candidate at share 1 has the pattern of the stalks at every vertex passed on the
-        way up, otherwise 0.
+        1 if the candidate at share 1 has the same pattern as the stalks at every vertex passed on
+        the way up, otherwise 0.
     after
-        Energy of each candidate, summed over the edges passed on the way up, shape
-        (shares, batch).
+        Energy of each candidate, summed over the edges that the sweep has passed on the way up,
+        shape (shares, batch).
     """
 
     plan: Array
@@ -102,7 +116,7 @@ class SampleState:
 
     @classmethod
     def blank(cls, batch: int) -> SampleState:
-        """Return the state of ``batch`` samples before the first sweep, all with the plan SOLVE."""
+        """Return the state of ``batch`` samples before the first sweep. All have the plan SOLVE."""
         rows = np.zeros((len(fields(cls)) - 1, batch))
         blank = cls(*[*rows, np.zeros((CANDIDATES, batch))])
         return replace(blank, force=np.full(batch, np.inf))
@@ -113,9 +127,10 @@ class SampleState:
         Parameters
         ----------
         plan
-            Plan of each sample, shape (batch,), or one for all.
+            Plan of each sample, shape (batch,), or one plan for all samples.
         taken
-            Candidate that each sample takes, shape (batch,), or one for all; 0 (default) is none.
+            Number of the candidate that each sample takes, counted from 1, shape (batch,), or one
+            number for all samples; 0 (default) means that no candidate is taken.
         """
         blank = np.zeros_like(self.plan)
         plan = blank + plan
@@ -135,19 +150,21 @@ class SampleState:
         )
 
     def judged(self, rounds: float, precision: float) -> SampleState:
-        """Return the state at the beginning of the next sweep, for the state of one that came up.
+        """Return the state at the beginning of the next sweep, chosen after a sweep up has ended.
+
+        The table of this module gives the choice for each sample.
 
         Parameters
         ----------
         rounds
-            Number of proximal rounds for a sample that has no candidate of lower energy.
+            Number of proximal rounds for a sample none of whose candidates has a lower energy.
         precision
             Machine epsilon of the precision of the stalks.
         """
         solving, stepping = self.plan == SOLVE, self.plan > 0.0
         after = np.where(np.isnan(self.after), np.inf, self.after)
-        # Within one pattern a solve cannot raise the energy: an increase is a rounding error. The
-        # candidate at share 1 then reduces the remaining force.
+        # If the pattern stays the same, a solve cannot raise the energy, so a small increase is a
+        # rounding error. The candidate at share 1 is then taken, since it reduces the force.
         level = self.before + SLACK * (self.blur + precision * self.before)
         whole = (self.same > 0.0) & (after[0] <= level)
         lowest = np.where(whole, 0, after.argmin(axis=0))
@@ -167,25 +184,27 @@ class SampleState:
 
 
 HEAD = 2 + len(fields(SampleState)) - 1 + CANDIDATES
-"""Count of the numbers that precede the vectors in each row of a packed message."""
+"""Length of the part of each row of a packed message that precedes the vectors."""
 
 
 @dataclass(frozen=True, eq=False)
 class SweepMessage:
-    """Message from one vertex of the path to the next.
+    """Message of a sweep, from one vertex of the path to a neighbour.
 
     Attributes
     ----------
     number
         Number of the sweep.
     origin
-        Number that the output gave to the sweep when it began it; 0 if the sweep began elsewhere.
+        Number that the sweep had when the output began it, which a restarted vertex does not
+        change; 0 if the sweep began at the first z.
     state
         State of each sample.
     vectors
         Edge vectors, shape (vectors, dim, batch).
     curvature
-        Curvature of the value of the edge, shape (batch, dim, dim); None on the way up.
+        Matrix J of the quadratic ½ vᵀ J v + hᵀ v that a sweep down carries, shape
+        (batch, dim, dim); None in a sweep up.
     """
 
     number: int
@@ -195,7 +214,10 @@ class SweepMessage:
     curvature: Array | None = None
 
     def packed(self) -> Array:
-        """Return the message as one array, a row for each sample, so that it arrives as a whole."""
+        """Return the message as one array with a row for each sample.
+
+        One array arrives completely or not at all.
+        """
         batch = len(self.state.plan)
         rows = [getattr(self.state, part.name) for part in fields(SampleState)]
         numbers = [np.full(batch, float(n)) for n in (self.number, self.origin)]
@@ -212,7 +234,7 @@ def number_of(packed: Array) -> int:
 
 
 def unpacked(packed: Array, dim: int, vectors: int) -> SweepMessage:
-    """Return the message that ``packed`` holds.
+    """Return the message that was packed into an array.
 
     Parameters
     ----------
@@ -236,7 +258,7 @@ def unpacked(packed: Array, dim: int, vectors: int) -> SweepMessage:
 
 
 def chosen(state: SampleState, candidates: Array, otherwise: Array) -> Array:
-    """Return the candidate that each sample takes, or ``otherwise`` if it takes none.
+    """Return for each sample the candidate that it takes, or its column of ``otherwise``.
 
     Parameters
     ----------
@@ -245,7 +267,7 @@ def chosen(state: SampleState, candidates: Array, otherwise: Array) -> Array:
     candidates
         Candidates, shape (shares, dim, batch).
     otherwise
-        Values of the samples that take none, shape (dim, batch).
+        Values of the samples that take no candidate, shape (dim, batch).
     """
     taken = state.taken.astype(np.intp)
     best = np.take_along_axis(candidates, np.maximum(taken - 1, 0)[None, None, :], axis=0)[0]
@@ -255,12 +277,14 @@ def chosen(state: SampleState, candidates: Array, otherwise: Array) -> Array:
 def grain_of(x: Array, dtype: np.dtype[np.floating] | None = None) -> Array:
     """Return the unit of rounding of the largest coordinate of every sample, shape (batch,).
 
+    It is machine epsilon times the absolute value of that coordinate.
+
     Parameters
     ----------
     x
         Values, shape (dim, batch).
     dtype
-        Precision in which the values are rounded; None (default) takes that of ``x``.
+        Precision in which the values are rounded; None (default) means the precision of ``x``.
     """
     size = np.abs(x).max(axis=0).astype(np.float64)
     return np.asarray(np.finfo(dtype or x.dtype).eps * size)

@@ -1,23 +1,26 @@
-"""Local optimisers, one in a file, each with a state for every map that learns.
+"""Local optimisers, one in each file. An optimiser has a separate state for every map that learns.
 
-Each affine map is changed by its owner, the vertex at the tail of its edge, from the stalk and the
-tension of that edge. ``sheafnet.dynamics.optimisers.optimiser`` holds the base class ``Optimiser``
-(rate, schedule, warm-up, weight decay, bound on the step) and the state of one map,
-``OptimiserState``. ``sheafnet.dynamics.optimisers.sgd``, ``sheafnet.dynamics.optimisers.adam`` and
-``sheafnet.dynamics.optimisers.kron`` give the direction.
+Each affine map is updated by its owner, the vertex at the tail of its edge, from the stalk of the
+owner and the tension of the edge (the derivative of a sample's loss with respect to what the edge
+carries). ``sheafnet.dynamics.optimisers.optimiser`` holds the base class ``Optimiser`` (rate,
+schedule, warm-up, weight decay, bound on the step) and the state for one map, ``OptimiserState``.
+``sheafnet.dynamics.optimisers.sgd``, ``sheafnet.dynamics.optimisers.adam`` and
+``sheafnet.dynamics.optimisers.kron`` compute the direction of a step.
 
-Invariants: an optimiser holds settings only and is shared by all vertices. Its state stays with the
-owner of the map; it is saved in snapshots, but never sent to a neighbour. Directions use the mean
-over the batch, t āᵀ/B with ā = [a; 1], tension t and batch size B. All numbers that a direction
-needs in the next step must be in its arrays, since training resumes from them with the same bits.
+Invariants: an optimiser holds settings only and is shared by all vertices. The state for a map
+stays with the owner of the map; the state is saved in snapshots, but never sent to a neighbour.
+Directions use the mean gradient over the batch, t āᵀ/B with ā = [a; 1], stalk a, tension t and
+batch size B. Apart from the number of steps, a direction must keep in its arrays all numbers that
+it needs in the next step: training that is resumed from these arrays must give the same bits.
 
 ## An optimiser of one's own
 
 Write a frozen dataclass that extends ``sn.Optimiser``. Its method ``direction`` returns an object
-as ``sheafnet.dynamics.optimisers.optimiser.Direction`` describes it: called with a stalk and a
-tension, it returns the direction for [W b]; ``arrays`` returns its state. The base class
-``Moments`` of the same module keeps such arrays and restores them. Settings of your own are
-checked by ``checks``. The example steps by the signs of a running mean of gradients:
+that satisfies the protocol ``sheafnet.dynamics.optimisers.optimiser.Direction``. When this object
+is called with a stalk and a tension, it returns the direction for [W b], where W a + b is the map;
+its method ``arrays`` returns its state. The base class ``Moments`` of the same module keeps such
+arrays and restores them. Override ``checks`` to check settings of your own. In the example, the
+direction is the sign of a running mean of gradients:
 
 ```python
 from dataclasses import dataclass

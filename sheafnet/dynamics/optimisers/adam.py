@@ -22,9 +22,9 @@ from sheafnet.dynamics.optimisers.optimiser import (
 class Adam(Optimiser):
     """Adam: steps of about the learning rate in every entry, whatever the size of the gradient.
 
-    With the gradient g of a batch, m ← β₁ m + (1 − β₁) g and v ← β₂ v + (1 − β₂) g². The step is
-    −rate · m̂ / (√v̂ + ε), with m̂ = m/(1 − β₁ⁿ) and v̂ = v/(1 − β₂ⁿ) after n steps (Kingma & Ba,
-    "Adam", 2015).
+    With the gradient g of a batch for [W b], where W a + b is the map, m ← β₁ m + (1 − β₁) g and
+    v ← β₂ v + (1 − β₂) g². The step is −rate · m̂ / (√v̂ + ε), with m̂ = m/(1 − β₁ⁿ) and
+    v̂ = v/(1 − β₂ⁿ) after n steps (Kingma & Ba, "Adam", 2015).
 
     Parameters
     ----------
@@ -34,27 +34,28 @@ class Adam(Optimiser):
         ``"constant"`` (default) keeps the rate after the warm-up; ``"cosine"`` lowers it along half
         a cosine to 0 at the end of the training (Loshchilov & Hutter, "SGDR", 2017).
     warmup
-        Number of steps in which the rate rises linearly to ``rate``; 0 (default) for none.
+        Number of steps at the start in which the rate rises linearly to ``rate``; 0 (default) for
+        no warm-up.
     weight_decay
         Factor λ of the weight decay, 0 or more: every step also subtracts the present rate times
         λ W from W, and nothing from b. It is decoupled from the gradient (Loshchilov & Hutter,
-        "Decoupled weight decay regularization", 2019). 0 (default) for none.
+        "Decoupled weight decay regularization", 2019). 0 (default) for no weight decay.
     clip
-        Upper bound on the Frobenius norm of a step, without the weight decay, as a multiple of
-        ‖[W b]‖, or of 0.1 where that norm is smaller, so that a map of zeros can learn. Positive;
+        Upper bound on the Frobenius norm of a step, not counting the weight decay, as a multiple of
+        ‖[W b]‖. A norm below 0.1 counts as 0.1, so that a map of zeros can learn. Positive;
         None (default) for no bound.
     beta1
         Decay factor β₁ of the mean of gradients, in [0, 1); default 0.9.
     beta2
         Decay factor β₂ of the mean of squared gradients, in [0, 1); default 0.99.
     epsilon
-        ε, which bounds the step where the gradient is almost 0; positive, default 1e-8.
+        Constant ε, which bounds the step where the gradient is almost 0; positive, default 1e-8.
 
     Raises
     ------
     InputError
         If ``beta1``, ``beta2``, ``epsilon``, ``rate``, ``warmup``, ``weight_decay`` or
-        ``clip`` is out of its range, or there is no such schedule.
+        ``clip`` is out of its range, or if ``schedule`` is not one of the two names above.
     """
 
     beta1: float = 0.9

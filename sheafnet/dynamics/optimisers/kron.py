@@ -1,4 +1,4 @@
-"""Kron, a natural gradient for one map from the stalk and the tension of its own edge."""
+"""Kron, a natural gradient for one map, computed from the stalk and the tension of its edge."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from sheafnet.core.arrays import Array
 from sheafnet.dynamics.optimisers.optimiser import FRESH, Direction, Moments, Optimiser, SavedState
 
 LARGEST_DECAY = 0.95
+"""Largest weight of the old average in the moving averages of the second moments."""
 
 
 @dataclass(frozen=True)
 class Kron(Optimiser):
     """A natural gradient: the gradient preconditioned by a Kronecker product of two second moments.
 
-    With ā = [a; 1], the tension t of each sample and the batch size B, A and G are moving averages
-    of ā āᵀ/B and t tᵀ/B. Step n keeps the share min(1 − 1/n, 0.95) of the old average. With the
-    gradient g = t āᵀ/B,
+    The map is W a + b, with n_in columns and n_out rows in W. Let ā = [a; 1] for the stalk a at the
+    tail, t the tension, both with a column for each sample, and B the batch size. A and G are
+    moving averages of ā āᵀ/B and t tᵀ/B. In step n the old average has the weight
+    min(1 − 1/n, 0.95). The preconditioned gradient is
 
-    U = (G + √λ/π I)⁻¹ g (A + √λ π I)⁻¹, where π² = (tr A / dim A) / (tr G / dim G)
+    U = (G + √λ/π I)⁻¹ g (A + √λ π I)⁻¹ with g = t āᵀ/B and π² = (tr A / dim A) / (tr G / dim G).
 
-    divides the damping λ between the two factors (Martens & Grosse, "Optimizing neural networks
-    with Kronecker-factored approximate curvature", 2015). The step is −rate · m, with
-    m ← μ m + (1 − μ) U and the momentum μ. Stalk and tension belong to the map's own edge, so no
-    message is needed for the two moments. A step costs O(n_in³ + n_out³) operations.
+    The number π divides the damping λ between the two factors (Martens & Grosse, "Optimizing neural
+    networks with Kronecker-factored approximate curvature", 2015). The step is −rate · m, with
+    m ← μ m + (1 − μ) U and the momentum μ. The owner of the map has a and t, so that the two
+    moments need no further message. A step costs O(n_in³ + n_out³) operations.
 
     Parameters
     ----------
@@ -37,14 +39,15 @@ class Kron(Optimiser):
         ``"constant"`` (default) keeps the rate after the warm-up; ``"cosine"`` lowers it along half
         a cosine to 0 at the end of the training (Loshchilov & Hutter, "SGDR", 2017).
     warmup
-        Number of steps in which the rate rises linearly to ``rate``; 0 (default) for none.
+        Number of steps at the start in which the rate rises linearly to ``rate``; 0 (default) for
+        no warm-up.
     weight_decay
         Factor λ of the weight decay, 0 or more: every step also subtracts the present rate times
         λ W from W, and nothing from b. It is decoupled from the gradient (Loshchilov & Hutter,
-        "Decoupled weight decay regularization", 2019). 0 (default) for none.
+        "Decoupled weight decay regularization", 2019). 0 (default) for no weight decay.
     clip
-        Upper bound on the Frobenius norm of a step, without the weight decay, as a multiple of
-        ‖[W b]‖, or of 0.1 where that norm is smaller, so that a map of zeros can learn. Positive;
+        Upper bound on the Frobenius norm of a step, not counting the weight decay, as a multiple of
+        ‖[W b]‖. A norm below 0.1 counts as 0.1, so that a map of zeros can learn. Positive;
         None for no bound. Default 0.05.
     damping
         Damping λ, positive and finite; default 1e-4.
@@ -55,7 +58,7 @@ class Kron(Optimiser):
     ------
     InputError
         If ``damping``, ``momentum``, ``rate``, ``warmup``, ``weight_decay`` or
-        ``clip`` is out of its range, or there is no such schedule.
+        ``clip`` is out of its range, or if ``schedule`` is not one of the two names above.
     """
 
     damping: float = 1e-4
@@ -97,14 +100,14 @@ class _KronMoments(Moments):
         mean *= momentum
         try:
             mean += (1.0 - momentum) * self._preconditioned(g, stalks, tensions)
-        except np.linalg.LinAlgError:  # an entry is not finite; the owner reports it
+        except np.linalg.LinAlgError:  # an entry is not finite; the vertex reports that
             mean[:] = np.nan
         return mean.copy()
 
     def _preconditioned(self, g: Array, A: Array, G: Array) -> Array:
         root = math.sqrt(self._settings.damping)
         tension = float(np.trace(G)) / len(G)
-        # Where all tensions are 0 the gradient is 0 too, and any share will do.
+        # If all tensions are 0, the gradient is 0 too, and the share does not matter.
         share = math.sqrt(float(np.trace(A)) / len(A) / tension) if tension > 0.0 else 1.0
         return _solve(A, root * share, _solve(G, root / share, g).T).T
 

@@ -1,6 +1,6 @@
 """The base class of local optimisers, and the state of one optimiser at one map.
 
-A concrete optimiser gives the direction; the base class gives the length of a step along it.
+A subclass determines the direction of a step, the base class the length of the step.
 """
 
 import abc
@@ -19,7 +19,7 @@ Schedule = Literal["constant", "cosine"]
 
 
 SMALLEST = 0.1
-"""Least value of ‖[W b]‖ that ``clip`` counts with, so that a map of zeros can learn."""
+"""Value that ``clip`` uses for ‖[W b]‖ if the norm is smaller, so that a map of zeros can learn."""
 
 
 class SavedState(NamedTuple):
@@ -41,18 +41,23 @@ FRESH = SavedState(0, {})
 
 
 class Direction(Protocol):
-    """The direction of steps for one map, with its state: means of past gradients, for example.
+    """A function that computes the direction of each step for one map, with a state between steps.
 
-    The owner of the map keeps it; it is never sent to a neighbour.
+    The map is affine, W a + b, and [W b] is W with the column b appended. The state may be means of
+    past gradients, for example. The owner of the map keeps the state, which is never sent to a
+    neighbour.
     """
 
     def arrays(self) -> dict[str, Array]:
-        """Return the state as arrays by name, not copied; a new direction can be made of them."""
+        """Return the arrays of the state by name, without copying them.
+
+        From these arrays ``Optimiser.direction`` can make a new direction with the same state.
+        """
 
     def __call__(self, stalk: Array, tension: Array) -> Array:
         """Return the direction for one batch, a new array of shape (n_out, n_in + 1) for [W b].
 
-        Like a gradient it points uphill: the map moves by −rate times the result.
+        The direction has the sign of a gradient: −rate times the result is added to [W b].
 
         Parameters
         ----------
@@ -65,13 +70,13 @@ class Direction(Protocol):
 
 
 class Moments:
-    """Base of directions that keep running means, with the number of steps taken.
+    """A base class for directions that keep running means and the number of steps taken.
 
     Parameters
     ----------
     saved
-        State to continue from. Its arrays are copied, because those of a received state are
-        read-only.
+        State to continue from. Its arrays are copied, because the arrays of a state that came from
+        another host are read-only.
     """
 
     def __init__(self, saved: SavedState) -> None:
@@ -85,11 +90,12 @@ class Moments:
 
 @dataclass(frozen=True)
 class Optimiser(abc.ABC):
-    """The settings by which maps learn: the base class of all optimisers.
+    """The settings of the steps that update the affine maps W a + b: the base of all optimisers.
 
-    An instance holds settings only, and all vertices share it. The owner of each affine map keeps a
-    state of its own, an ``OptimiserState``. How to write an optimiser is in the guide
-    ``sheafnet.dynamics.optimisers``.
+    An instance holds settings only, and all vertices share it. The owner of each map (the vertex at
+    the tail of its edge) keeps a state for the map, an ``OptimiserState``. Below, [W b] is W with
+    the column b appended. The guide ``sheafnet.dynamics.optimisers`` explains how to write an
+    optimiser.
 
     Parameters
     ----------
@@ -99,21 +105,22 @@ class Optimiser(abc.ABC):
         ``"constant"`` (default) keeps the rate after the warm-up; ``"cosine"`` lowers it along half
         a cosine to 0 at the end of the training (Loshchilov & Hutter, "SGDR", 2017).
     warmup
-        Number of steps in which the rate rises linearly to ``rate``; 0 (default) for none.
+        Number of steps at the start in which the rate rises linearly to ``rate``; 0 (default) for
+        no warm-up.
     weight_decay
         Factor λ of the weight decay, 0 or more: every step also subtracts the present rate times
         λ W from W, and nothing from b. It is decoupled from the gradient (Loshchilov & Hutter,
-        "Decoupled weight decay regularization", 2019). 0 (default) for none.
+        "Decoupled weight decay regularization", 2019). 0 (default) for no weight decay.
     clip
-        Upper bound on the Frobenius norm of a step, without the weight decay, as a multiple of
-        ‖[W b]‖, or of 0.1 where that norm is smaller, so that a map of zeros can learn. Positive;
+        Upper bound on the Frobenius norm of a step, not counting the weight decay, as a multiple of
+        ‖[W b]‖. A norm below 0.1 counts as 0.1, so that a map of zeros can learn. Positive;
         None (default) for no bound.
 
     Raises
     ------
     InputError
         If ``rate``, ``warmup``, ``weight_decay``, ``clip`` or a setting of a subclass is out of its
-        range, or there is no such schedule.
+        range, or if ``schedule`` is not one of the two names above.
     """
 
     rate: float
@@ -132,9 +139,9 @@ class Optimiser(abc.ABC):
                 raise InputError(f"{name}: {rule}")
 
     def checks(self) -> dict[str, bool]:
-        """Return the conditions on the settings, each as error text → whether the setting passes.
+        """Return the conditions on the settings: error text → whether the condition holds.
 
-        A subclass adds its own to those of ``super().checks()``.
+        A subclass with settings of its own adds their conditions to those of ``super().checks()``.
         """
         return {
             f"rate is {self.rate}; it must be positive and finite": 0.0 < self.rate < math.inf,
@@ -147,17 +154,17 @@ class Optimiser(abc.ABC):
 
     @abc.abstractmethod
     def direction(self, saved: SavedState = FRESH) -> Direction:
-        """Return the direction of one map.
+        """Return the direction for one map, which continues from the state ``saved``.
 
         Parameters
         ----------
         saved
-            State to continue from; by default that before the first step, without arrays.
+            State to continue from; by default the state before the first step, without arrays.
 
         Returns
         -------
         Direction
-            A callable as ``sheafnet.dynamics.optimisers.optimiser.Direction`` describes it.
+            An object that satisfies ``sheafnet.dynamics.optimisers.optimiser.Direction``.
         """
 
     def start(self, steps: int, saved: SavedState = FRESH) -> "OptimiserState":
@@ -168,12 +175,12 @@ class Optimiser(abc.ABC):
         steps
             Number of steps of the whole training, which the schedule needs.
         saved
-            State to continue from; by default that before the first step.
+            State to continue from; by default the state before the first step.
         """
         return OptimiserState(self, steps, saved)
 
     def rate_at(self, step: int, steps: int) -> float:
-        """Return the learning rate of a step, after warm-up and schedule.
+        """Return the learning rate of a step, which warm-up and schedule determine.
 
         Parameters
         ----------
@@ -191,7 +198,7 @@ class Optimiser(abc.ABC):
 
 
 class Learned(NamedTuple):
-    """A map after a step, and the Frobenius norm of the step without its weight decay."""
+    """The map after a step, and the Frobenius norm of the step, not counting the weight decay."""
 
     map: Affine
     step: float
@@ -207,7 +214,7 @@ class OptimiserState:
     steps
         Number of steps of the whole training.
     saved
-        State to continue from; by default that before the first step.
+        State to continue from; by default the state before the first step.
     """
 
     def __init__(self, optimiser: Optimiser, steps: int, saved: SavedState = FRESH) -> None:
@@ -215,8 +222,8 @@ class OptimiserState:
         self._steps = steps
         self._step = saved.steps
         self._saved = saved
-        # Made at the first step, from copies: the arrays of a state that was sent to another host
-        # are read-only.
+        # The direction is made at the first step. It copies the arrays, because the arrays of a
+        # state that came from another host are read-only.
         self._direction: Direction | None = None
 
     def save(self) -> SavedState:
@@ -227,7 +234,7 @@ class OptimiserState:
         return SavedState(self._step, arrays)
 
     def step(self, before: Affine, stalk: Array, tension: Array) -> Learned:
-        """Return the map after one more step, and the norm of the step.
+        """Return the map after one more step, and the norm of that step.
 
         Parameters
         ----------
@@ -265,7 +272,7 @@ def norm(array: Array) -> float:
 
 
 def gradient(stalk: Array, tension: Array) -> Array:
-    """Return t āᵀ/B with ā = [a; 1]: the gradient for [W b], a mean over the batch of size B.
+    """Return t āᵀ/B with ā = [a; 1], the mean gradient for [W b] over a batch of B samples.
 
     Parameters
     ----------

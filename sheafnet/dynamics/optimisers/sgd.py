@@ -12,8 +12,8 @@ from sheafnet.dynamics.optimisers.optimiser import FRESH, Direction, Optimiser, 
 class Sgd(Optimiser):
     """Gradient descent with momentum: [W b] ← [W b] − rate v, with v ← momentum v + g.
 
-    Here g is the gradient of a batch (Polyak's heavy ball, "Some methods of speeding up the
-    convergence of iteration methods", 1964).
+    Here W a + b is the map, and g is the gradient of a batch for [W b] (Polyak's heavy ball, "Some
+    methods of speeding up the convergence of iteration methods", 1964).
 
     Parameters
     ----------
@@ -23,24 +23,25 @@ class Sgd(Optimiser):
         ``"constant"`` (default) keeps the rate after the warm-up; ``"cosine"`` lowers it along half
         a cosine to 0 at the end of the training (Loshchilov & Hutter, "SGDR", 2017).
     warmup
-        Number of steps in which the rate rises linearly to ``rate``; 0 (default) for none.
+        Number of steps at the start in which the rate rises linearly to ``rate``; 0 (default) for
+        no warm-up.
     weight_decay
         Factor λ of the weight decay, 0 or more: every step also subtracts the present rate times
         λ W from W, and nothing from b. It is decoupled from the gradient (Loshchilov & Hutter,
-        "Decoupled weight decay regularization", 2019). 0 (default) for none.
+        "Decoupled weight decay regularization", 2019). 0 (default) for no weight decay.
     clip
-        Upper bound on the Frobenius norm of a step, without the weight decay, as a multiple of
-        ‖[W b]‖, or of 0.1 where that norm is smaller, so that a map of zeros can learn. Positive;
+        Upper bound on the Frobenius norm of a step, not counting the weight decay, as a multiple of
+        ‖[W b]‖. A norm below 0.1 counts as 0.1, so that a map of zeros can learn. Positive;
         None (default) for no bound.
     momentum
-        Momentum in [0, 1); 0 (default) for none. Under a constant gradient, steps become
-        1 / (1 − momentum) times as long as without it.
+        Momentum in [0, 1); 0 (default) for no momentum. Under a constant gradient, steps become
+        1 / (1 − momentum) times as long as without momentum.
 
     Raises
     ------
     InputError
         If ``momentum``, ``rate``, ``warmup``, ``weight_decay`` or
-        ``clip`` is out of its range, or there is no such schedule.
+        ``clip`` is out of its range, or if ``schedule`` is not one of the two names above.
     """
 
     momentum: float = 0.0

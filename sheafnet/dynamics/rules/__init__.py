@@ -1,35 +1,42 @@
-"""The rules, one in a file, and their names.
+"""The rules, one in each file, and their names.
 
-A rule says how a vertex moves, from its own stalk and the latest messages of its neighbours.
-`sn.infer` takes one of the names below, or an object with settings such as `sn.Sor(omega=1.5)`.
+A rule determines how a vertex computes its new stalk from its present stalk and the latest messages
+of its neighbours. `sn.infer` accepts one of the names below, or an object with settings, such
+as `sn.Sor(omega=1.5)`.
 
-- `prox`, ``sn.Prox``, the default: x ← the exact minimum of the energy of the vertex's own edges
-  and pins, with the neighbours as they are. Of two minima beside a gate it takes the lowest, or
-  with `branch="keep"` the one that the flow would find. *Use it* anywhere: for any graph, pins and
-  delay. Where delays are long, a host postpones the small steps of its vertices until its frames
-  are acknowledged, and may need as few as a fifth of the steps.
-- `sor`, ``sn.Sor``: x ← x + ω (prox − x), beyond that minimum, by vertices that take turns. Each
-  vertex estimates its own ω from how fast its steps shrink. *Use it* for the fewest rounds and
-  messages among the rules that accept any pins. One slow vertex delays the others.
-- `active-set`, ``sn.ActiveSet``: block elimination along the path for one pattern of the units, and
-  the next pattern from its solution. Each vertex sends on the minimum over all stalks above it.
-  *Use it* for paths of affine maps and ReLU gates with the input held and the output held or free.
-  It is exact to rounding in a few solves, also with both ends pinned, where the flow of
-  `heat` with one `dt` oscillates without end.
+- `prox`, ``sn.Prox``, the default: x ← the stalk for which the energy of the vertex's own edges and
+  pins is least, while the neighbours' projections are kept fixed. Where a gate causes two local
+  minima, the rule takes the lower one, or with `branch="keep"` the one that the heat flow would
+  reach. *Use it* for any graph, any pins and any delay. Where delays are long, a host postpones the
+  small steps of its vertices until its frames (bytes with messages to another host) are
+  acknowledged. This can reduce the number of steps to a fifth.
+- `sor`, ``sn.Sor``: x ← x + ω (prox − x), where prox is the minimiser of the rule `prox`; with
+  ω > 1 the step goes beyond the minimiser. Vertices take turns: two neighbours never step at the
+  same time. Each vertex estimates its own ω from the ratio of the norms of its successive steps.
+  *Use it* for the fewest rounds and messages among the rules that accept any pins. One slow vertex
+  delays the others.
+- `active-set`, ``sn.ActiveSet``: exact solves, one for each *activation pattern* that is tried (the
+  pattern tells which units are active, inactive or on their kink). A solve is a block elimination
+  along the path: each vertex sends towards the input the minimum of the energy over all stalks
+  nearer to the output. The next pattern is determined from the solution. *Use it* for paths of
+  affine maps and ReLU gates with the input held and the output held or free. It is exact to
+  rounding in a few solves, also with both ends pinned, where `heat` with one `dt` oscillates
+  without end.
 - `heat`, ``sn.Heat``: x ← x − η ∇E, from the vertex's own stalk and its neighbours' projections.
-  Each vertex takes η = 0.99/d, where d bounds the curvature of its own edges and pins; or all take
-  one `dt`, the Euler step of Bosca & Ghrist 2026. *Use it* for the flow of their paper.
-- `coboundary`, ``sn.Coboundary``: x ← the projection of the tail. *Use it* where the input is
-  pinned and nothing else. It is the forward pass as message passing, in as many rounds as there
-  are free vertices.
+  Each vertex takes η = 0.99/d, where d bounds the curvature of its own edges and pins; or all
+  vertices take the same η, the setting `dt`, as in the Euler steps of Bosca & Ghrist 2026. *Use it*
+  for the flow of their paper.
+- `coboundary`, ``sn.Coboundary``: x ← the projection of the tail. *Use it* where the input and
+  nothing else is pinned. It computes the forward pass by messages, in as many rounds as there are
+  free vertices.
 
 ``sn.Nudged``, ``sn.Relax`` and ``sn.Joint`` also change maps and are for ``sn.train``; see
 ``sheafnet.dynamics.training``.
 
 ## A rule of one's own
 
-A rule is a frozen dataclass with a program for each vertex. This one adds momentum to gradient
-descent:
+A rule is a frozen dataclass that makes a program for each vertex. The following rule is gradient
+descent with momentum:
 
 ```python
 from dataclasses import dataclass
@@ -72,34 +79,34 @@ print(bool(deviation < 1e-6))  # True
 
 - ``sn.Rule`` holds settings that all vertices share. ``start`` makes the program of one vertex;
   ``check`` may refuse a problem; ``fitted`` may choose settings for it.
-- ``sn.Program`` is the state machine of one vertex. ``ready`` tells whether it can step, ``step``
-  computes the step. It may keep state of its own, here the velocity.
-- ``sn.Step`` is the result: the new stalk, and if need be further messages or new maps.
+- ``sn.Program`` is the state machine of one vertex. ``ready`` returns whether the vertex can step;
+  ``step`` computes the step. A program may keep state of its own, here the velocity.
+- ``sn.Step`` is the result of a step: the new stalk and, if needed, further messages or new maps.
 - ``sn.Star`` is what the vertex can see: stalk, maps, pins, projections, and the force on it, the
   part of −∇E that can move it (``descent`` is its negative). A program must not change the star.
 - ``sn.Inbox`` has the newest message of each neighbour. The methods of the star read it.
 
-**A step that would change nothing must return ``Step(None)``.** A vertex that moved is runnable
-again, and its host is not idle. A run on hosts ends only when every vertex is stationary and every
-host idle, so a program that always moves keeps it from ending, unless the rule has `takes_turns`.
-A step is not needed for a force of at most ``send_threshold``. A vertex that did not move steps
-again when a message arrives.
+**A step that would change nothing must return ``Step(None)``.** A vertex that moved in its last
+step is runnable (it may step without a new message), and its host is not idle. A run on hosts ends
+only when every vertex is stationary and every host is idle. Therefore a program that always moves
+keeps the run from ending, unless the rule has `takes_turns`. A step is not needed if no force
+exceeds ``send_threshold``. After ``Step(None)`` the vertex steps again when a message arrives.
 
 Where the package is compiled, a program must return exactly the declared types: `ready` a `bool`,
-not a `numpy.bool_`. No rule guarantees convergence by being local: check that its steps lower the
-energy also when the neighbours' projections are old.
+not a `numpy.bool_`. A rule does not converge merely because it is local. Check that its steps lower
+the energy also when the neighbours' projections are old.
 
-Class attributes of a rule tell the runtimes how to treat it; ``sn.Rule`` documents them in full:
+Runtimes read the following class attributes of a rule; ``sn.Rule`` documents them in full:
 
 | attribute | meaning if true (or its value) | default |
 |---|---|---|
 | `remedy` | advice in the message of a run that diverged | "lower the step …" |
 | `growth_limit` | growth of the largest force that counts as divergence | 1e12 |
-| `is_exact` | the rule ends with forces of exactly 0 | false |
+| `is_exact` | the forces become exactly 0 under the rule | false |
 | `may_withhold` | projections that have hardly changed need not be sent | true |
 | `may_wait` | a host may postpone small steps until it receives an acknowledgement | false |
-| `relaxes` | ``sn.Relax`` and ``sn.Joint`` can move stalks by it | false |
-| `takes_turns` | neighbours never step at once; the run is frozen to end it | false |
+| `relaxes` | ``sn.Relax`` and ``sn.Joint`` can use the rule to move stalks | false |
+| `takes_turns` | neighbours never step at the same time, and every step sends messages | false |
 
 A rule of this package is also listed in ``RULES``, and has a section in
 ``sheafnet.config.schema.rules`` and a case in `tests/campaigns/digests.py`.
@@ -127,7 +134,7 @@ RULES: dict[str, type[Rule]] = {
     "nudged": Nudged,
     "relax": Relax,
 }
-"""Name → rule, for rules that need no argument."""
+"""Name → class of the rule, for rules that need no argument."""
 
 
 def as_rule(rule: str | Rule) -> Rule:

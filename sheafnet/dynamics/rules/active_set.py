@@ -1,4 +1,4 @@
-"""Active-set, a Newton method on the activation pattern, by block elimination along the path."""
+"""Active-set, a Newton method that solves for one activation pattern at a time."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ from sheafnet.errors import RuleError
 
 @dataclass(frozen=True)
 class ActiveSet(Rule):
-    """A rule that solves for one activation pattern after the other until the pattern is right.
+    """A rule that solves for one activation pattern after another, until a solution fits.
 
-    In a pattern each unit is active, inactive or settled on its kink. For a given pattern the
-    energy is a quadratic, and one block elimination gives its minimum: a sweep of messages down the
-    path, and a sweep up that sets the stalks. The next pattern follows from the exact minimisers of
-    the gated stalks at that minimum. A solution, or a fraction of the way to it, is kept if it
-    lowers the energy; this is decided for each sample separately. If no fraction does, the vertices
-    take proximal steps instead. The rule is exact up to rounding, and needs a few solves where
-    ``prox`` needs thousands of rounds.
+    A pattern states for each unit whether it is active, inactive or settled on its kink. For a
+    given pattern the energy is quadratic, and one solve gives the minimum. The solve is a block
+    elimination by two sweeps of messages along the path: a sweep from the output to the input, and
+    a sweep back that computes the new stalks. The next pattern is read from the exact minimiser at
+    each gate, given the new stalks of its neighbours. The candidates for the new stalks are the
+    solution and points at fixed fractions of the way from the old stalks to the solution. Each
+    sample takes the candidate of lowest energy, if this is lower than the energy of its old stalks.
+    Otherwise the vertices take proximal steps for this sample. The rule is exact up to rounding,
+    and needs a few solves where ``prox`` needs thousands of rounds.
 
     It works on a path of alternating affine maps and ReLU gates whose input is held and whose
     output is held or free. On any other problem ``sn.infer`` raises ``RuleError``.
@@ -35,21 +37,22 @@ class ActiveSet(Rule):
     Parameters
     ----------
     prox_sweeps
-        Number of sweeps of proximal steps, down the path and up again, after a solve that was not
-        kept; a whole number, 1 or more, default 3.
+        Number of sweeps of proximal steps, from the output to the input and back, after a solve
+        without a candidate of lower energy; a whole number, 1 or more, default 3.
 
     Raises
     ------
     RuleError
-        If ``prox_sweeps`` is not a whole number of 1 or more.
+        If ``prox_sweeps`` is not a whole number, or is smaller than 1.
 
     Notes
     -----
-    A message on the way down holds a matrix of the size of the edge for every sample:
-    8 · batch · dim² bytes. A sweep takes as many hops as the path is long, so that it is slow where
-    messages are slow. A restarted host begins with the stalks of the start, while the other hosts
-    keep theirs; the solves begin again from these stalks. A run that is stopped during a sweep up
-    may return a cochain with only a part of the new solution.
+    A message towards the input holds a square matrix for every sample, with the dimension dim of
+    the edge stalk: 8 · batch · dim² bytes. The messages of a sweep follow each other along the
+    whole path, so that a sweep is slow where messages are slow. After a restart, a host begins with
+    the stalks of the start of the run, while the other hosts keep their present stalks; the solves
+    begin again from all these stalks. If a run is stopped during a sweep towards the output, the
+    returned cochain may hold only a part of the new solution.
     """
 
     prox_sweeps: int = 3
@@ -79,14 +82,14 @@ class ActiveSet(Rule):
         if above is None:
             if below.neighbour not in star.constraint.held_neighbours:
                 return OutputProgram(star, below, self.prox_sweeps)
-            # No gate between input and output: there is nothing to solve.
+            # There is no gate between input and output, so that there is no pattern to find.
             return Prox(damping=1.0).start(star)
         inner = PreactivationProgram if isinstance(above.map, ReluGate) else ActivationProgram
         return inner(star, below, above, self.prox_sweeps)
 
 
 def _no_chain(sheaf: Sheaf) -> str | None:
-    """Return why the rule cannot solve ``sheaf``; None if it is a path as the rule needs it."""
+    """Return why the rule cannot solve ``sheaf``; None if ``sheaf`` is a path that it can solve."""
     edges = _in_order(sheaf)
     if edges is None:
         return "the graph is not a path from one tail to the next"
@@ -104,7 +107,7 @@ def _no_chain(sheaf: Sheaf) -> str | None:
 
 
 def _in_order(sheaf: Sheaf) -> list[Edge] | None:
-    """Return the edges of a path from its first tail to its last head; None if it is no path."""
+    """Return the edges in order from the input to the output; None if the graph is not a path."""
     leaving = {edge.tail: edge for edge in sheaf.edges}
     heads = {edge.head for edge in sheaf.edges}
     if not len(leaving) == len(heads) == len(sheaf.edges) == len(sheaf.vertices) - 1:
@@ -118,7 +121,7 @@ def _in_order(sheaf: Sheaf) -> list[Edge] | None:
 
 
 def _wrongly_pinned(sheaf: Sheaf, pins: Pins) -> str | None:
-    """Return why the rule cannot solve a path with these pins; None if it can."""
+    """Return why the rule cannot solve a path with these pins; None if it can solve it."""
     (first,) = set(sheaf.vertices) - {edge.head for edge in sheaf.edges}
     (last,) = set(sheaf.vertices) - {edge.tail for edge in sheaf.edges}
     for vertex, stalk in pins.items():

@@ -1,4 +1,4 @@
-"""Coboundary, an iteration on δ instead of δᵀδ: the forward pass as message passing."""
+"""Coboundary, the rule that computes the forward pass by messages."""
 
 from __future__ import annotations
 
@@ -22,16 +22,20 @@ from sheafnet.errors import RuleError, SheafError
 class Coboundary(Rule):
     """A rule that copies the tail's projection to the head: x_head ← F_tail x_tail.
 
-    With only the input pinned, δ on the free coordinates is unit lower triangular. So the iteration
-    is nilpotent: on a path it ends in as many lockstep rounds as there are free vertices. The
-    result is the forward pass. Since no vertex reacts to its heads, ``sn.infer`` raises
-    ``RuleError`` unless exactly the inputs are pinned, all of them hard and whole, and every other
-    vertex is the head of one edge, by the identity. The rule has no parameters.
+    The coboundary δ takes the stalks to the head's projection minus the tail's on every edge. The
+    rule iterates on δ, where gradient descent iterates on δᵀδ. If only the input is pinned, δ on
+    the free coordinates is unit lower triangular. Therefore the iteration is nilpotent: on a path
+    it ends in as many lockstep rounds as there are free vertices. The result is the forward pass.
+
+    A vertex does not use the messages from the heads of its edges. Therefore ``sn.infer`` raises
+    ``RuleError`` unless the whole stalk of every input is held by a hard pin, no other vertex is
+    pinned, and every other vertex is the head of exactly one edge, where its map is the identity.
+    The rule has no parameters.
     """
 
     is_exact = True
     may_withhold = False
-    growth_limit = math.inf  # the rule does not descend; its forces may be as large as the stalks
+    growth_limit = math.inf  # the energy may rise, and forces may be as large as the stalks
     remedy = "check the scale of the weights: the forward pass itself overflows"
 
     def check(self, sheaf: Sheaf, pins: Pins) -> None:
@@ -64,7 +68,7 @@ class CoboundaryProgram(Program):
     Attributes
     ----------
     incoming
-        Key of the tail's projection.
+        Key of the messages with the tail's projection.
     """
 
     incoming: Key
@@ -73,6 +77,6 @@ class CoboundaryProgram(Program):
         return star.received_all(inbox)
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Return the tail's projection as the new stalk, or no move if the two are equal."""
+        """Return the tail's projection as new stalk; ``Step(None)`` if it is the present stalk."""
         latest = inbox[self.incoming]
         return Step(None if np.array_equal(latest, star.stalk) else latest)

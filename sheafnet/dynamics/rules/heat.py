@@ -16,7 +16,7 @@ from sheafnet.dynamics.star import Star
 from sheafnet.errors import RuleError
 
 SAFETY = 0.99
-"""Step as a share of the longest one that descends."""
+"""Ratio of the step size to ``Star.longest_step``, the limit below which steps lower the energy."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,11 @@ class Heat(Rule):
     Parameters
     ----------
     dt
-        The step size η for all vertices, positive and finite. This is the explicit Euler step of
-        Bosca & Ghrist 2026 with α = 1; at a kink with forces from both sides it oscillates and
-        never ends. None (default) lets each vertex choose η = 0.99/d, where d bounds the curvature
-        of the energy of its own edges and pins, and lets coordinates settle on kinks.
+        The step size η for all vertices, positive and finite. The steps are then the explicit Euler
+        steps of Bosca & Ghrist 2026 with α = 1. If the force points to a kink from both sides, the
+        coordinate oscillates about the kink and the run does not converge. None (default) lets each
+        vertex choose η = 0.99/d, where d bounds the curvature of the energy of its own edges and
+        pins, and sets coordinates that oscillate about a kink to 0.
 
     Raises
     ------
@@ -55,7 +56,7 @@ class Heat(Rule):
 
 
 class HeatProgram(Program):
-    """The heat steps of one vertex, ready once every projection has been received.
+    """The program of one vertex, ready once a projection has arrived on every incidence.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ class HeatProgram(Program):
     eta
         Step size η.
     settles
-        Whether coordinates are set to 0, on the kink, when they cross it in two steps in a row.
+        Whether a coordinate that crosses the kink at 0 in two successive steps is set to 0.
     """
 
     def __init__(self, star: Star, eta: float, *, settles: bool) -> None:
@@ -77,7 +78,7 @@ class HeatProgram(Program):
         return star.received_all(inbox)
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Return x − η ∇E, or no move if no force exceeds the send threshold."""
+        """Return x − η ∇E; ``Step(None)`` if no force exceeds the send threshold."""
         if star.stationarity(inbox) <= star.send_threshold:
             return Step(None)
         stalk = star.descent(inbox) * self._factor
@@ -89,12 +90,12 @@ class HeatProgram(Program):
     def _settle_on_kinks(self, stalk: Array, before: NDArray[np.bool_]) -> None:
         """Set to 0 every coordinate that crosses 0 for the second step in a row.
 
-        With a fixed step such a coordinate would jump over its kink and back without end. If it is
-        not settled at 0, the force there moves it in the next step.
+        With a fixed step size such a coordinate would jump over its kink and back without end. If
+        0 is not a minimum in this coordinate, the force moves the coordinate in the next step.
         """
         below = stalk < 0.0
-        # In most steps no coordinate crosses 0. Comparing bytes shows that ten times as fast as
-        # comparing arrays.
+        # In most steps no coordinate crosses 0. A comparison of bytes finds this ten times as fast
+        # as a comparison of arrays.
         if below.tobytes() == before.tobytes():
             self._passed = False
             return

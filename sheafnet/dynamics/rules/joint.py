@@ -1,4 +1,4 @@
-"""Joint, the flow of Bosca & Ghrist 2026, in which stalks and maps move together."""
+"""Joint, the flow of Bosca & Ghrist 2026, in which stalks and maps change at the same time."""
 
 from __future__ import annotations
 
@@ -23,25 +23,28 @@ from sheafnet.errors import RuleError
 class Joint(LearningRule):
     """The joint flow of stalks and maps, ẋ = −α ∇ₓE and Ẇ = −β ∇_W E (Bosca & Ghrist 2026).
 
-    In each step a vertex moves its stalk and the affine maps of which it is the tail, both from the
-    state before the step. By default both take explicit Euler steps: on an edge with residual
-    r = W a + b − z, W moves by −β dt Σ r aᵀ and b by −β dt Σ r, summed over the samples. The
-    parameter ``stalks`` and the optimiser given to ``sn.train`` replace these steps.
+    In each step a vertex updates its stalk, and the affine maps of the edges whose tail it is. Both
+    are computed from the state before the step. By default the updates are explicit Euler steps.
+    On an edge with stalk a at the tail, stalk z at the head and residual r = W a + b − z,
+    −β dt Σ r aᵀ is added to W and −β dt Σ r to b, summed over the samples. The parameter ``stalks``
+    replaces the Euler steps of the stalks, an optimiser given to ``sn.train`` those of the maps.
 
     Parameters
     ----------
     alpha
-        Rate α of the stalks, positive and finite; default 1.0, as in the paper. Not used with
-        ``stalks``.
+        Rate α of the stalks, positive and finite; default 1.0, as in the paper. Not used if
+        ``stalks`` is given.
     beta
-        Rate β of the maps, positive and finite; in the paper, one over the number of samples. None
-        (default) requires an optimiser for ``sn.train``; with an optimiser it is not used.
+        Rate β of the maps, positive and finite; in the paper it is one over the number of samples.
+        Not used if ``sn.train`` is given an optimiser. With None (default), ``sn.train`` must be
+        given an optimiser.
     dt
-        Step size of the Euler steps, positive and finite. None (default) requires ``stalks``, and
-        an optimiser for ``sn.train``.
+        Step size of the Euler steps, positive and finite. With None (default), ``stalks`` must be
+        given, and ``sn.train`` must be given an optimiser.
     stalks
-        Rule by which the stalks move instead, ``Prox("keep")`` or ``Heat()`` for example; it must
-        have ``relaxes`` and must not take turns. None (default) takes Euler steps.
+        Rule that moves the stalks in place of the Euler steps, for example ``Prox("keep")`` or
+        ``Heat()``. Its attribute ``relaxes`` must be True, its attribute ``takes_turns`` False.
+        None (default) takes Euler steps.
     plan
         Plan of the training, ``sheafnet.dynamics.training.plan.TrainingPlan``. ``sn.train`` sets
         it; leave it at None (default).
@@ -74,7 +77,9 @@ class Joint(LearningRule):
                 raise RuleError("joint: stalks cannot take turns; use Prox or Heat")
 
     def output_strength(self, outputs: int) -> float:  # noqa: ARG002
-        """Return 1, the strength of the pin at the output: it pulls as an edge of the paper does.
+        """Return 1, the strength of the soft pin at the output.
+
+        With this strength the pin adds the energy ½‖r‖², as the output edge in the paper does.
 
         Parameters
         ----------
@@ -84,12 +89,13 @@ class Joint(LearningRule):
         return 1.0
 
     def default_optimiser(self, samples: int) -> Optimiser:
-        """Return the optimiser that takes the Euler steps of the maps.
+        """Return an optimiser whose steps are the Euler steps of the maps.
 
         Parameters
         ----------
         samples
-            Number of samples. Optimisers use the mean over the samples, the flow uses the sum.
+            Number of samples. The rate is multiplied by this number, because optimisers use the
+            mean over the samples and the flow uses the sum.
 
         Raises
         ------
@@ -112,7 +118,7 @@ class Joint(LearningRule):
 
 
 class JointProgram(Program):
-    """The steps of one vertex, which move its maps, and its stalk unless that is held.
+    """The program of one vertex, which updates its maps, and its stalk unless a pin holds it.
 
     Parameters
     ----------
@@ -121,7 +127,7 @@ class JointProgram(Program):
     plan
         Plan of the training, with the optimiser.
     stalks
-        Rule by which the stalk moves.
+        Rule that moves the stalk.
     """
 
     def __init__(self, star: Star, plan: TrainingPlan, stalks: Rule) -> None:
@@ -137,7 +143,7 @@ class JointProgram(Program):
         return star.received_all(inbox)
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Return the stalk and the maps after one step, both computed from the state before it."""
+        """Return the new stalk and the new maps, both computed from the state before the step."""
         maps = {}
         for inc, own, latest in zip(
             star.incidences, star.projections, star.latest(inbox), strict=True

@@ -15,18 +15,20 @@ from sheafnet.dynamics.training.learning_rule import BatchRule
 
 @dataclass(frozen=True)
 class Nudged(BatchRule):
-    """A rule by which each map learns from the tension of its own edge.
+    """A rule under which each map is updated from the tension of its own edge.
 
-    The tension t is the limit of r/γ as γ → 0, where r is the residual that a soft pin of strength
-    γ at the output leaves on the edge at equilibrium: r = γ t + O(γ²). Tensions follow from each
-    other along the path. At the output t is ∂loss/∂z of each sample: 2 (z − y)/n_out for the mean
-    square, φ(z) − y for the cross-entropy. A tail computes the next tension as DFᵀ t, with the
-    derivative DF of its map. With ā = [a; 1] and the batch size B, the map [W b] learns from
-    t āᵀ/B.
+    The tension t of an edge is the limit of r/γ as γ → 0, where r is the residual that a soft pin
+    of strength γ at the output causes on the edge at equilibrium: r = γ t + O(γ²). The last vertex
+    computes t = ∂loss/∂z for each sample, with its stalk z and the targets y: 2 (z − y)/n_out for
+    the mean square over n_out outputs, φ(z) − y for the cross-entropy with output activation φ.
+    Each vertex computes the tension of its edge nearer to the input as DFᵀ t, where t is the
+    tension of its edge nearer to the output and DF the derivative of its map there. If this map is
+    a ↦ W a + b, it is updated with the gradient t āᵀ/B, where ā = [a; 1] and B is the batch size.
 
-    This is the gradient that backpropagation computes, up to rounding. The difference is that it is
-    computed by neighbours that exchange edge vectors, without a phase, a barrier or a global order,
-    in one round for each gradient. All stalks stay on the forward pass, so that the discord is 0.
+    This is the gradient that backpropagation computes, up to rounding. The difference is that the
+    vertices compute it by sending edge vectors to neighbours, without separate phases, barriers or
+    a global order of steps. Each gradient takes one round. All stalks keep the values of the
+    forward pass, so that the discord is 0.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ class Nudged(BatchRule):
 
 
 class NudgedPass(BatchPass):
-    """The pass of a batch that sends projections up the path and tensions down."""
+    """The pass of a batch, with projections sent towards the output and tensions back."""
 
     down_kind = Kind.TENSION
 
@@ -48,9 +50,9 @@ class NudgedPass(BatchPass):
         raise NotImplementedError("one sweep is all")
 
     def go_down(self, inbox: Inbox, *, learn: bool) -> Step:  # noqa: ARG002
-        """Learn from the tension from above, and send the tension of the edge below.
+        """Update the map from the tension of its edge, and send a tension towards the input.
 
-        At the output the tension is computed from the targets.
+        The last vertex has no such map; it computes the tension that it sends from the targets.
         """
         star = self.star
         below, above = ends(star)

@@ -20,34 +20,39 @@ from sheafnet.errors import RuleError, nearest
 Branch = Literal["lowest", "keep"]
 
 DAMPED = 0.9
-"""Damping where the exact steps of neighbours may swap their errors without end."""
+"""Damping where neighbours that take exact steps at once may exchange their errors for ever."""
 
 ROUNDING = 1000.0
-"""Largest share of the force that rounding leaves after an exact step, in machine epsilons."""
+"""Bound on the force that rounding leaves after an exact step.
+
+It is a multiple of the force before the step times the machine epsilon.
+"""
 
 
 @dataclass(frozen=True)
 class Prox(Rule):
-    """A rule by which each vertex moves to the minimiser of the energy around it.
+    """A rule under which each vertex moves to the minimiser of the energy around the vertex.
 
-    The energy around a vertex is that of its own edges and pins, with the neighbours' projections
-    kept fixed. Where the maps allow no formula for the minimiser, the vertex takes a step that
-    lowers this energy.
+    The energy around a vertex is the energy of its own edges and pins, as a function of its stalk
+    while the neighbours' projections are kept fixed. Where there is no formula for the minimiser,
+    the vertex takes a step that lowers this energy.
 
     Parameters
     ----------
     branch
-        The minimum that a gated coordinate takes where there are two: ``"lowest"`` (default) takes
-        the lower one, ``"keep"`` the one in whose basin the coordinate lies, as the heat flow does.
+        Choice of the minimum in a coordinate with a gate that has two local minima. ``"lowest"``
+        (default) takes the lower one. ``"keep"`` takes the one in whose basin the present value of
+        the coordinate lies, which the heat flow would reach.
     damping
-        Share of the way to the minimiser that a step goes, in (0, 1]. None (default) takes 1 if the
-        graph has two colours and the wholly held vertices determine all others, and 0.9 otherwise:
-        there, neighbours that step at the same time may swap their errors without end.
+        Factor in (0, 1] that multiplies the move to the minimiser. None (default) takes 1 if the
+        graph can be coloured with two colours and every vertex can be reached by identity maps from
+        the vertices whose whole stalk is held. Otherwise it takes 0.9, because neighbours that step
+        at the same time may exchange their errors for ever.
 
     Raises
     ------
     RuleError
-        If there is no such branch, or ``damping`` is not in (0, 1].
+        If ``branch`` is neither ``"lowest"`` nor ``"keep"``, or if ``damping`` is not in (0, 1].
     """
 
     branch: Branch = "lowest"
@@ -81,16 +86,17 @@ class Prox(Rule):
 
 @dataclass(frozen=True)
 class ProxProgram(Program):
-    """The proximal steps of one vertex, ready once every projection has been received.
+    """The program of one vertex, ready once a projection has arrived on every incidence.
 
     Attributes
     ----------
     proximal
         Method that computes the minimiser.
     damping
-        Share of the way to the minimiser that a step goes, in (0, 1].
+        Factor in (0, 1] that multiplies the move to the minimiser.
     rounding
-        Share of the force that may be left by rounding after an exact step.
+        Bound on the force that rounding leaves after an exact step, divided by the force before
+        the step.
     """
 
     proximal: Proximal
@@ -101,13 +107,14 @@ class ProxProgram(Program):
         return star.received_all(inbox)
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Return the step towards the minimiser, or no move if no force exceeds the threshold."""
+        """Return a step to the minimiser; ``Step(None)`` if no force exceeds the send threshold."""
         force = star.stationarity(inbox)
         if force <= star.send_threshold:
             return Step(None)
         target = self.proximal.minimiser(star, inbox)
         if self.damping == 1.0:
-            # After a large force, the error that rounding leaves may exceed the threshold.
+            # If the force is large, the rounding error after the step may exceed the threshold.
+            # Then the step is not final.
             settled = self.rounding * force <= star.send_threshold
             return Step(target, final=self.proximal.exact and settled)
         return Step(star.stalk + relaxed(star, target, self.damping))

@@ -1,4 +1,4 @@
-"""Relax, a learning rule by which stalks relax under a soft pin and maps learn from the discord."""
+"""Relax, a learning rule that moves stalks under a soft pin and updates maps from residuals."""
 
 from __future__ import annotations
 
@@ -25,17 +25,20 @@ from sheafnet.errors import RuleError
 
 @dataclass(frozen=True)
 class Relax(BatchRule):
-    """A rule by which each map learns from the residual of its own edge under a soft pin.
+    """A rule under which each map is updated from the residual of its own edge under a soft pin.
 
-    Each batch starts on its forward pass. The output is pulled towards the targets: γ times the
-    loss of each sample is added to the energy. In the first sweep the stalks move by a local rule
-    one after the other, from the output down; in every later sweep, up the path and down again.
-    Then each map learns from t = r/γ, with the residual r of its own edge.
+    For each batch the stalks begin with the values of the forward pass. A soft pin pulls the output
+    towards the targets: γ times the loss of each sample is added to the energy. In the first sweep
+    a local rule moves the stalks one after the other, from the output to the input. In every later
+    sweep it moves them from the input to the output and back. Then each map is updated with the
+    tension t = r/γ, where r is the residual of its own edge.
 
     As γ → 0, one sweep gives backpropagation in a local metric,
-    t_l = (I + W_l W_lᵀ)⁻¹ · ½ R_l W_{l+1}ᵀ t_{l+1}, without ½ R at the output and without the
-    inverse at l = 1, whose tail is held. With depth this direction departs from the gradient. Many
-    sweeps give the gradient, with an error proportional to γ.
+    t_l = (I + W_l W_lᵀ)⁻¹ · ½ R_l W_{l+1}ᵀ t_{l+1}. Here W_l is the weight matrix of layer l, t_l
+    the tension of its edge, and R_l the diagonal matrix with 1 for active units and 0 for others.
+    The factor ½ R_l is absent at the output. The inverse is absent at l = 1, because the tail of
+    this edge is held. The deeper the network, the more this direction differs from the gradient.
+    Many sweeps give the gradient, with an error proportional to γ.
 
     Parameters
     ----------
@@ -45,7 +48,8 @@ class Relax(BatchRule):
     sweeps
         Number of sweeps for each batch, a whole number, 1 (default) or more. A sweep is one round.
     stalks
-        Rule by which the stalks move, which must have ``relaxes``; default ``Prox("keep")``.
+        Rule that moves the stalks; default ``Prox("keep")``. Its attribute ``relaxes`` must be
+        True.
     plan
         Plan of the training, ``sheafnet.dynamics.training.plan.TrainingPlan``. ``sn.train`` sets
         it; leave it at None (default).
@@ -53,8 +57,8 @@ class Relax(BatchRule):
     Raises
     ------
     RuleError
-        If ``strength`` is not positive and finite, ``sweeps`` is not a whole number of 1 or more,
-        or the rule ``stalks`` cannot move stalks while maps learn.
+        If ``strength`` is not positive and finite, if ``sweeps`` is not a whole number or is
+        smaller than 1, or if the attribute ``relaxes`` of ``stalks`` is False.
     """
 
     strength: float = 0.1
@@ -84,7 +88,7 @@ class Relax(BatchRule):
 
 
 class RelaxPass(BatchPass):
-    """The pass of a batch in which the stalk moves on the way up and on the way down.
+    """The pass of a batch in which the stalk is moved on the way to the output and on the way back.
 
     Parameters
     ----------
@@ -93,9 +97,9 @@ class RelaxPass(BatchPass):
     star
         Star of the vertex for this batch.
     data
-        Pins of all samples at an end of the path; None inside.
+        Pins of all samples if the vertex is an end of the path; else None.
     learner
-        Learner of the map above the vertex.
+        Learner of the map on the edge nearer to the output.
     batch
         Number of the first batch, from 0.
     """
@@ -111,7 +115,7 @@ class RelaxPass(BatchPass):
         self._stalks: Program | None = None
 
     def begin(self, inbox: Inbox) -> Step:
-        # The program that moves the stalk may hold state of the samples of the batch before.
+        # The program that moved the stalk may hold values of the previous batch.
         self._stalks = None
         return super().begin(inbox)
 
@@ -119,7 +123,7 @@ class RelaxPass(BatchPass):
         return Step(self._moved(inbox), batch=BatchStep(self.star, self._up_to, self.batch))
 
     def go_down(self, inbox: Inbox, *, learn: bool) -> Step:
-        """Move the stalk, and in the last sweep learn from the residual that remains above."""
+        """Move the stalk; if ``learn``, update the map from the residual left on its edge."""
         _, above = ends(self.star)
         moved = self._moved(inbox)
         stalk = self.star.stalk if moved is None else moved
@@ -131,7 +135,7 @@ class RelaxPass(BatchPass):
         return Step(moved, maps=maps, batch=BatchStep(self.star, self._down_to, self.batch))
 
     def _moved(self, inbox: Inbox) -> Array | None:
-        """Return the stalk after a step of the rule for the stalks; None if it does not move."""
+        """Return the stalk after a step of the rule ``stalks``; None if it stays the same."""
         if self.star.pinned:
             return None
         if self._stalks is None:

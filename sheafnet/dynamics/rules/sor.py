@@ -15,15 +15,15 @@ from sheafnet.dynamics.star import Star
 from sheafnet.errors import RuleError
 
 MEMORY = 0.9
-"""Weight of the old value in the moving average of the shrinkage of steps."""
+"""Weight of the old value in the moving average of the ratio of successive step norms."""
 REVISED_AFTER = 15
 """Number of steps from one revision of ω to the next."""
 LARGEST = 1.95
 """Largest ω that a vertex chooses."""
 GROWING = 1.02
-"""Ratio of successive step norms from which ω is lowered."""
+"""Least average ratio of successive step norms at which ω is lowered."""
 BACK_OFF = 0.7
-"""Factor by which ω − 1 is then multiplied."""
+"""Factor by which ω − 1 is multiplied when ω is lowered."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,11 @@ class Sor(Rule):
     """A rule of successive over-relaxation, x ← x + ω (prox − x), by vertices that take turns.
 
     Here prox is the minimiser of the energy around the vertex, as in `sn.Prox("lowest")`. Every
-    edge carries one token, at first at the end that comes earlier in ``Sheaf.vertices``. A vertex
-    steps when it holds the tokens of all edges to neighbours that are not wholly held, and its
-    messages pass these tokens on. So no two neighbours step at the same time, and whatever the
-    delays are, the steps are those of a serial order.
+    edge has one *token*, which one of its two ends holds. At the start this is the end that comes
+    earlier in ``Sheaf.vertices``. A vertex steps when it holds the tokens of all edges, except the
+    edges to neighbours whose whole stalk is held by pins. The messages of the step pass these
+    tokens to the neighbours. Therefore two neighbours never step at the same time. For any delays
+    there is a serial order of the steps that gives the same result.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ class Relaxation:
     Parameters
     ----------
     omega
-        Fixed factor in (0, 2); None starts at 1 and adapts.
+        Fixed factor in (0, 2). None starts with 1 and adapts the factor to the norms of the steps.
 
     Attributes
     ----------
@@ -96,7 +97,7 @@ class Relaxation:
         self._mean: float | None = None
 
     def observe(self, norm: float) -> None:
-        """Record the norm of a step, and revise the factor after every fifteenth."""
+        """Record the norm of a step, and revise the factor after every fifteenth step."""
         if not self._adapts:
             return
         if self._norm > 0.0 and norm > 0.0:
@@ -120,11 +121,12 @@ class Relaxation:
 
 @dataclass(frozen=True)
 class SorProgram(Program):
-    """The over-relaxed steps of one vertex.
+    """The program of one vertex, which takes over-relaxed steps.
 
-    The two sequences of an edge's ends, which only grow, tell which end holds its token. If the
-    sequence of the leading end is ahead, the other end holds it, else the leading end. So the token
-    is never at both ends and cannot be lost.
+    The *leading* end of an edge is the end that comes earlier in ``Sheaf.vertices``. The sequences
+    of the two ends determine which end holds the token of the edge: the other end if the sequence
+    of the leading end is larger, else the leading end. Sequences only grow. Therefore the two ends
+    never hold the token at the same time, and the token cannot be lost.
 
     Attributes
     ----------
@@ -146,8 +148,8 @@ class SorProgram(Program):
         return True
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Return the over-relaxed move; the messages of the step pass the tokens on."""
-        if not star.turns:  # no neighbour can move, so there are no turns
+        """Return the over-relaxed step, whose messages pass the tokens to the neighbours."""
+        if not star.turns:  # every neighbour is held, so there are no turns
             stationary = star.stationarity(inbox) <= star.send_threshold
             return Step(None if stationary else self.proximal.minimiser(star, inbox))
         # With a list ``max`` is faster than with a generator.

@@ -1,25 +1,27 @@
 """Training by local rules: the plan, the pass of one batch, and the learner of one map.
 
-There is no global backward pass. The tail of an edge owns the map there and changes it from its
-own stalk, the messages on that edge, and an optimiser whose state never travels. The residual of
-an edge is its tail's projection minus its head's; discord is the mean over the batch of its
-squared norm.
+There is no global backward pass. The tail of an edge owns the map at the tail. It updates this map
+from its own stalk, from the messages on that edge, and with an optimiser whose state never travels.
+The residual of an edge is the projection of its tail minus the projection of its head; the discord
+is the mean over the batch of the squared norm of the residual.
 
-| rule | quantity that a map learns from |
+| rule | quantity from which a map is updated |
 |---|---|
-| ``sn.Relax(strength, sweeps)`` | The discord of its edge. A batch starts on its forward pass. \
-The output is pulled towards the targets; from there down, one vertex after the other takes an \
-exact local step. Each map learns from the residual that is left on its edge. One sweep (default) \
-sends one message each way on every edge. |
-| ``sn.Nudged()`` | The tension of its edge: the residual, per unit of strength, that a \
-vanishing pull at the output would leave there. Each vertex pulls it back through its map, to the \
-edge below. |
-| ``sn.Joint(alpha, beta, dt)`` | The residual of its edge, while the stalks move too: the paper's \
-flow. In lockstep a thousand steps agree with the authors' program to the last bits. With \
-``stalks=sn.Prox("keep")`` and an optimiser it is faster. |
+| ``sn.Relax(strength, sweeps)`` | The residual of its edge, after a few local steps. The stalks \
+of a batch start with the values of the forward pass. The output is pulled towards the targets. \
+Then one vertex after the other, from the output towards the input, takes an exact local step. \
+Each map is updated from the residual that is left on its edge, so as to lower the discord. One \
+sweep (default) sends one message each way on every edge. |
+| ``sn.Nudged()`` | The tension of its edge: the residual that a vanishing pull at the output \
+would leave on the edge, per unit of strength of the pull. Each vertex receives the tension of the \
+edge nearer to the output, pulls it back through its map, and sends the result on the edge nearer \
+to the input. |
+| ``sn.Joint(alpha, beta, dt)`` | The residual of its edge, while the stalks move too. This is the \
+flow of Bosca & Ghrist 2026. In lockstep a thousand steps agree with the program of these \
+authors to the last bits. With ``stalks=sn.Prox("keep")`` and an optimiser the training is faster. |
 
-The optimisers ``sn.Sgd``, ``sn.Adam`` and ``sn.Kron`` (a natural gradient from two moments of the
-edge) have schedules, decoupled weight decay and a bound on the step.
+The optimisers are ``sn.Sgd``, ``sn.Adam`` and ``sn.Kron`` (a natural gradient from two second
+moments of an edge). All have schedules, decoupled weight decay and a bound on the step.
 
 ```python
 import sheafnet as sn
@@ -41,30 +43,36 @@ print(fit.history[-1].test.accuracy > 0.95)  # True
 print(sorted(fit.history[-1].discord))  # ['activation_1', 'output', 'weight_1', 'weight_2']
 ```
 
-Read ``sheafnet.dynamics.training.plan``, then ``learning_rule``, ``batch_pass``, ``map_learner``
-and ``batch_program``.
+Read ``sheafnet.dynamics.training.plan`` first, then ``learning_rule``, ``batch_pass``,
+``map_learner`` and ``batch_program`` in the same package.
 
 **Batches carry tags.** Under ``Relax`` and ``Nudged`` each message carries the number of its
-batch. A vertex waits only for its neighbours; there is no barrier and no global order. On every
-runtime, under delay, loss and repetition, each map takes the same steps as in lockstep, bit for
-bit. Changes here must keep this. ``Joint`` runs freely.
+batch, the tag. A vertex waits only for its neighbours; there is no barrier and no global order. On
+every runtime, under delay, loss and repetition, the updates of each map are the same as in
+lockstep, bit for bit. Changes to this package must keep this property. ``Joint`` has no batches;
+under it, vertices step without waiting for each other.
 
-**Rollback and resume.** When a host is lost with its maps, all hosts go back to the last
-evaluation and repeat the steps. Ctrl-C and SIGTERM let the batches in flight finish and leave a
-checkpoint; a killed run has one of a recent evaluation (at most one is written per second).
-``sheafnet run --resume RUN_DIR`` continues to the same bits, with the history and early stopping.
-``Joint`` can neither go back nor resume.
+**Rollback and resume.** When a host is lost with its maps, all hosts go back to the snapshot of the
+last evaluation and repeat the later steps. After Ctrl-C or SIGTERM, the batches in flight are
+finished and a checkpoint is written. A run that is killed leaves the checkpoint of a recent
+evaluation (at most one checkpoint is written per second). ``sheafnet run --resume RUN_DIR``
+continues a training from its checkpoint. The result is bit for bit that of a training that was not
+interrupted, including the history and early stopping. A training under ``Joint`` can neither go
+back nor be resumed.
 
 **Several batches in flight.** With ``batches_in_flight=F`` (``training.batches_in_flight`` in a
-configuration) layers work on up to F batches at once. Batch b begins where batch b − F has ended.
-Every vertex uses for it, up and down, the map after b − F + 1 steps, so
-W ← W − η g(W of F − 1 steps ago), on every runtime and under every fault. ``sn.Kron`` tolerates
-old gradients better than ``sn.Adam``; momentum (``beta1``) makes gradients older still. A host
-stores F batches of its stalks and received messages, however many batches there are.
+configuration) the layers work on up to F batches at once. A vertex begins batch b (counted from 0)
+when it has finished batch b − F. For batch b, every vertex uses the map after b − F + 1 steps, or
+the map of the start if this number is negative, both on the way to the output and on the way back.
+So W ← W − η g(W of F − 1 steps ago), on every runtime and whatever messages or hosts are lost.
+``sn.Kron`` tolerates old gradients better than ``sn.Adam``. Momentum (``beta1``) adds to the age of
+the gradients. A host stores its stalks and received messages of F batches, however many batches the
+training has.
 
-**What this is not.** ``Nudged`` computes the gradient of backpropagation, to rounding, by messages;
-it finds nothing else. ``Relax`` with one sweep learns along another direction, which deviates more
-from the gradient with depth: at ten hidden layers use more sweeps or ``Nudged``, and a lower rate.
-For one network with wide layers on one machine, backpropagation in a framework that compiles whole
-graphs is the better tool. These rules are for networks whose parts are on different machines.
+**Limits.** ``Nudged`` computes, by messages, the gradient of backpropagation up to rounding; it is
+no other method of learning. ``Relax`` with one sweep updates the maps in a direction that deviates
+from the gradient, the more so the deeper the network is. At ten hidden layers use more sweeps or
+``Nudged``, and a lower rate. For one network with wide layers on one machine, backpropagation in a
+framework that compiles whole graphs is the better tool. The rules of this package are for networks
+whose parts are on different machines.
 """

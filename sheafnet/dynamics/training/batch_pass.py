@@ -1,19 +1,21 @@
 """The pass of one batch at one vertex of a path, up and down.
 
-A batch makes one sweep or more. In each sweep one message travels up from the input and one down
-from the targets, both tagged with the number of the batch. A vertex waits for them in turn:
+Up and above mean towards the output, down and below mean towards the input. A batch makes one sweep
+or more. In each sweep a message travels up from the input along the whole path, and then a message
+travels down from the output. Both carry the number of the batch as their tag. At each vertex a pass
+alternates between the way up and the way down:
 
     vertex   on the way up                          on the way down
-    input    waits for nothing; takes the inputs    waits for the vertex above; its map learns
-             of the batch and sends them up         in the last sweep
+    input    waits for nothing; sends the inputs    waits for the vertex above; updates its map in
+             of the batch up                        the last sweep
     inner    waits for the vertex below, moves      waits for the vertex above, moves if the rule
-             and sends its projection up            says so, sends a message down; its map, if it
-                                                    has one, learns in the last sweep
-    last     waits for the vertex below; takes      waits for nothing; sends down a message that
-             the targets in the first sweep         it computes from the targets
+             its stalk, sends its projection up     says so, sends a message down; updates its map,
+                                                    if it has one, in the last sweep
+    last     waits for the vertex below; pins the   waits for nothing; sends down a message that
+             targets in the first sweep             it computes from the targets
 
-On the way down of the last sweep a vertex also waits until it has learned from all earlier batches.
-After batch b the pass waits for batch b + F, where F batches are in flight.
+On the way down of the last sweep, a vertex also waits until it has learned from all earlier
+batches. After batch b the pass waits for batch b + F, where F batches are in flight.
 """
 
 from __future__ import annotations
@@ -31,27 +33,31 @@ from sheafnet.dynamics.training.map_learner import MapLearner
 
 
 class BatchPass(abc.ABC):
-    """State machine of one vertex for one batch at a time, every F-th of the training.
+    """State machine that handles every F-th batch at one vertex, one batch after the other.
+
+    F batches are in flight, so the vertex has F such passes.
 
     Parameters
     ----------
     star
-        Star of the vertex for these batches, with its own stalk, pins and maps.
+        Star of the vertex for the batches of this pass. It has a stalk, pins and maps of its own,
+        apart from those of the other passes.
     data
-        Pins of all samples at an end of the path; None at an inner vertex.
+        Pins of all samples of the training, if the vertex is an end of the path; None at an inner
+        vertex.
     learner
-        Learner of the map above the vertex, shared by all passes of the vertex.
+        Learner of the map on the edge above the vertex; all passes of the vertex share it.
     batch
-        Number of the first batch, from 0.
+        Number of the first batch of this pass, counted from 0.
 
     Attributes
     ----------
     batch
-        Number of the batch that is passing, or that is expected next.
+        Number of the batch that the pass works on, or of the batch that it waits for.
     """
 
     sweeps: int = 1
-    """Number of times that a batch goes up and down."""
+    """Number of sweeps of a batch; in a sweep it goes up the path once and down once."""
 
     down_kind: ClassVar[Kind]
     """Kind of the messages on the way down."""
@@ -74,7 +80,7 @@ class BatchPass(abc.ABC):
         self.expect(batch)
 
     def expect(self, batch: int) -> None:
-        """Make the pass wait for the messages of ``batch``, from its first way up."""
+        """Make the pass wait for the beginning of ``batch``, that is for its first way up."""
         below, above = self._keys
         self.batch = batch
         self._going_up = True
@@ -83,7 +89,12 @@ class BatchPass(abc.ABC):
         self._from_above = None if above is None else above._replace(tag=batch)
 
     def ready(self, inbox: Inbox) -> bool:
-        """Return whether the message that the pass waits for is there and a step is allowed."""
+        """Return whether the pass can step now.
+
+        It can step when the message that it waits for has arrived. It cannot step if the training
+        has no such batch, if it would begin a batch after the learner was drained, or if it would
+        learn from its batch before the vertex has learned from all earlier ones.
+        """
         learner = self.learner
         if self._going_up:
             if self.batch >= learner.plan.steps:
@@ -102,7 +113,11 @@ class BatchPass(abc.ABC):
         return self._sweep == self.sweeps - 1
 
     def step(self, inbox: Inbox) -> Step:
-        """Make the step of the present way, up or down, and switch to the other way."""
+        """Make the next step, on the way up or on the way down, and return it.
+
+        Afterwards the pass waits for a message of the other way. After the last sweep it waits for
+        its next batch.
+        """
         if self._going_up:
             self._going_up = False
             if self._from_below is not None:
@@ -121,7 +136,10 @@ class BatchPass(abc.ABC):
         return step
 
     def begin(self, inbox: Inbox) -> Step:
-        """Put the stalk on the forward pass; at an end of the path, also pin the samples."""
+        """Return the step on the first way up, which gives the stalk its value of the forward pass.
+
+        At an end of the path, the step also contains the pins of the samples of the batch.
+        """
         batch = self.batch
         pins = None
         if self._data is not None:
@@ -135,17 +153,18 @@ class BatchPass(abc.ABC):
 
     @abc.abstractmethod
     def go_up(self, inbox: Inbox) -> Step:
-        """Return the step on the way up in the second or a later sweep."""
+        """Return the step on the way up in the second sweep and all later sweeps."""
 
     @abc.abstractmethod
     def go_down(self, inbox: Inbox, *, learn: bool) -> Step:
-        """Return the step on the way down, with the learned map if ``learn`` is true."""
+        """Return the step on the way down; if ``learn`` is true, also update the map above."""
 
 
 def ends(star: Star) -> tuple[Incidence | None, Incidence | None]:
     """Return the incidences of a vertex of a path with the edge below and the edge above.
 
-    Each is None where the vertex has no such edge. They hold the maps that ``star`` has now.
+    Below means towards the input, above towards the output. An incidence is None if the vertex has
+    no such edge. The maps of the incidences are the present maps of ``star``.
     """
     below = above = None
     for inc in star.incidences:

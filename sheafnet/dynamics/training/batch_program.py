@@ -1,15 +1,16 @@
 """The program of a vertex that learns from batches, while these pass up and down a path.
 
-Up to F batches are in flight. At each vertex batch b begins when the vertex has learned from batch
-b − F. For batch b the vertex uses, up and down, the map after b − F + 1 steps, even if it has taken
-more steps since. The steps are taken in the order of the batches. So the network moves by
+Up means towards the output, down towards the input. Up to F batches are in flight. A vertex begins
+batch b (counted from 0) when it has learned from batch b − F. For batch b the vertex uses the map
+after b − F + 1 steps, on the way up and on the way down, even if it has taken more steps since. The
+steps are taken in the order of the batches. So the network is updated by
 W ← W − η g(W of F − 1 steps ago; batch b) at every vertex, independently of runtime and placement.
 With F = 1 this is ordinary training; with F > 1 gradients are those of the network F − 1 steps ago.
-There is no barrier, no phase and no clock. Messages carry the number of their batch, so those of
+There is no barrier, no phase and no clock. Messages carry the number of their batch, so messages of
 two batches cannot be confused, whatever the delay.
 
 The idea of keeping several versions of a map is due to Narayanan et al., "PipeDream: generalized
-pipeline parallelism for DNN training" (2019), where it is called weight stashing with vertical
+pipeline parallelism for DNN training" (2019). They call it weight stashing with vertical
 synchronisation.
 """
 
@@ -38,12 +39,13 @@ def batch_program(star: Star, plan: TrainingPlan, make: Maker) -> BatchProgram:
     Parameters
     ----------
     star
-        Star of the vertex; the first pass uses it, and each other pass uses a twin of it.
+        Star of the vertex. The first pass uses this star, each other pass a copy of it.
     plan
         Plan of the training.
     make
-        Function that returns the pass for a star, the pins of all samples at this vertex (None if
-        it has none), the learner and the number of the first batch.
+        Function that returns a pass. Its arguments are the star of the pass, the pins of all
+        samples at this vertex (None if the vertex has no pins), the learner, and the number of the
+        first batch of the pass.
     """
     learner = MapLearner(plan, ends(star)[1])
     stars = [star, *(star.twin() for _ in range(plan.batches_in_flight - 1))]
@@ -57,24 +59,27 @@ class BatchProgram(Program):
     Parameters
     ----------
     learner
-        Learner of the map above the vertex.
+        Learner of the map on the edge above the vertex, that is towards the output.
     passes
-        Passes of the first F batches, in order.
+        Passes of the first F batches, in the order of the batches.
     """
 
     greets = False
 
     def __init__(self, learner: MapLearner, passes: list[BatchPass]) -> None:
         self._learner = learner
-        # The oldest batch comes first: it is the next that the vertex learns from.
+        # The pass of the oldest batch comes first. The vertex learns from this batch next.
         self._passes = deque(passes)
 
     def ready(self, star: Star, inbox: Inbox) -> bool:  # noqa: ARG002
-        # A vertex whose map has diverged counts as ready, so that its runtime notices.
+        # A vertex whose map has diverged counts as ready. Its next step reports the divergence.
         return self._learner.trouble is not None or self._due(inbox) is not None
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Make one step of the oldest batch that is ready."""
+        """Make one step of the oldest batch that can step, and return the step.
+
+        If no batch can step, or the map has diverged, the returned step moves nothing.
+        """
         batch_pass = self._due(inbox)
         if batch_pass is None or self._learner.trouble is not None:
             return Step(None, batch=BatchStep(star))
@@ -85,6 +90,7 @@ class BatchProgram(Program):
         return step
 
     def _due(self, inbox: Inbox) -> BatchPass | None:
+        """Return the pass of the oldest batch that can step; None if no batch can."""
         for batch_pass in self._passes:
             if batch_pass.ready(inbox):
                 return batch_pass
@@ -113,7 +119,10 @@ class BatchProgram(Program):
         self._learner.forget(step)
 
     def stationarity(self, star: Star, inbox: Inbox) -> float:  # noqa: ARG002
-        """Return 0, since batches set the stalks; infinity if a step of the map was not finite."""
+        """Return 0, or infinity if a step of the map was not finite.
+
+        It is 0 because the messages of a batch set the stalks, and no force moves them.
+        """
         return math.inf if self._learner.trouble else 0.0
 
     @property

@@ -1,4 +1,4 @@
-"""Base classes of the rules that train: maps change all the time, or in steps from batches."""
+"""Base classes of the rules that train: maps are updated all the time, or once for each batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,10 @@ from sheafnet.errors import InputError, RuleError
 
 @dataclass(frozen=True)
 class LearningRule(Rule):
-    """A rule under which the owner of a map changes it, from its own stalk and its own edge.
+    """A rule under which maps are updated.
+
+    The vertex at the tail of an edge updates the map there, from its own stalk and from the
+    messages on this edge.
 
     Attributes
     ----------
@@ -27,7 +30,7 @@ class LearningRule(Rule):
 
     @property
     def rounds_per_step(self) -> int:
-        """Number of rounds in a step."""
+        """Number of rounds that one step of training takes."""
         return 1
 
     @property
@@ -38,8 +41,8 @@ class LearningRule(Rule):
     def output_strength(self, outputs: int) -> float:
         """Return the strength of the soft pin at an output with the identity as activation.
 
-        The loss of a sample is ‖z − y‖²/n_out, which is the energy of a pin of strength 2/n_out;
-        the result is that strength times ``loss_weight``.
+        The loss of a sample with output z and target y is ‖z − y‖²/n_out. It is the energy of a
+        soft pin of strength 2/n_out. Return this strength times ``loss_weight``.
 
         Parameters
         ----------
@@ -54,26 +57,27 @@ class LearningRule(Rule):
         Parameters
         ----------
         samples
-            Number of samples in a step.
+            Number of samples in a batch.
 
         Raises
         ------
         InputError
-            If the rule has no optimiser of its own, as here.
+            If the rule has no default optimiser. The base class always raises this error.
         """
         raise InputError("train: give an optimiser: Sgd(…), Adam(…) or Kron(…)")
 
     def with_plan(self, plan: TrainingPlan) -> Self:
-        """Return a copy of the rule with ``plan``."""
+        """Return a copy of the rule that has the plan ``plan``."""
         return replace(self, plan=plan)
 
     def require_plan(self) -> TrainingPlan:
-        """Return the plan.
+        """Return the plan of the training.
 
         Raises
         ------
         RuleError
-            If the rule has no plan, because it was not started by ``sheafnet.api.train``.
+            If the rule has no plan. This happens if a learning rule is used in another call than
+            ``sheafnet.api.train``.
         """
         if self.plan is None:
             raise RuleError("a rule that learns has no plan: use train(net, x, y, …)")
@@ -82,7 +86,9 @@ class LearningRule(Rule):
 
 @dataclass(frozen=True)
 class BatchRule(LearningRule):
-    """A rule that learns in steps, one for each batch; a run under it ends with the last step.
+    """A rule under which maps are updated in steps, one step for each batch.
+
+    A run under such a rule ends after the last step.
 
     Attributes
     ----------
@@ -93,6 +99,9 @@ class BatchRule(LearningRule):
     remedy = "lower the rate of the optimiser, or set its clip"
 
     def turns(self, sheaf: Sheaf) -> list[Sequence[str]]:
-        """Return one turn for each vertex of a path, from the input to the output and back."""
+        """Return the turns of a lockstep round: from the input to the output and back.
+
+        Each turn contains one vertex of the path.
+        """
         names = sheaf.vertices
         return [[name] for name in (*names, *reversed(names))]

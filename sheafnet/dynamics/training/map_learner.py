@@ -1,4 +1,4 @@
-"""The learner of one map, which updates it after each batch and keeps states for snapshots."""
+"""The learner of one map: it updates the map after each batch and keeps states for snapshots."""
 
 from __future__ import annotations
 
@@ -18,33 +18,35 @@ from sheafnet.dynamics.training_state import EdgeState, EdgeStats, StepEdge
 class MapLearner:
     """Learner of the map on the edge above a vertex, and counter of the vertex's steps.
 
-    An edge without an affine map (gate, output) has statistics but no map that learns.
+    Above means towards the output. A gate and the edge ``output`` have statistics, but their maps
+    are not updated.
 
     Parameters
     ----------
     plan
         Plan of the training.
     above
-        The vertex's incidence with the edge above; None at the output.
+        The vertex's incidence with the edge above; None at the last vertex of the path.
 
     Attributes
     ----------
     plan
         Plan of the training.
     edge
-        Name of the edge above; empty at the output.
+        Name of the edge above; empty at the last vertex of the path.
     step
         Number of batches that the vertex has learned from.
     versions
-        The map after each of the last F steps, where F batches are in flight: the map of the
-        oldest batch first, the newest map last. Empty where no map learns.
+        The map after each of the last F steps, where F batches are in flight. The first is the map
+        that the oldest batch in flight uses; the last is the newest map. Empty if no map of the
+        vertex is updated.
     edge_states
         (step, edge) → state of the edge after that step, for each step that a snapshot needs.
     draining
-        Whether new batches no longer begin. The state is then kept after every step, since any
-        of them may be the last.
+        Whether no further batch begins, because the training is to stop. The edge state is then
+        kept after every step, since any step may be the last.
     trouble
-        Description of a step that was not finite; None if all were.
+        Description of a step that was not finite; None if all steps were finite.
     """
 
     def __init__(self, plan: TrainingPlan, above: Incidence | None) -> None:
@@ -59,25 +61,26 @@ class MapLearner:
         if above is not None and isinstance(above.map, Affine):
             self.versions.extend([above.map] * plan.batches_in_flight)
             self._optimiser_state = plan.optimiser.start(plan.steps)
-        # Arguments of the last step; the statistics are computed from them on request only.
+        # Data of the last step, from which ``edge_stats`` computes the statistics only on request.
         self._seen: tuple[int, Array | None, Array, float] | None = None
 
     def learn(self, stalk: Array, residual: Array | None, tension: Array) -> dict[str, Affine]:
-        """Update the map from one more batch, and keep the state if a snapshot needs it.
+        """Update the map from one more batch, and keep the edge state if a snapshot needs it.
 
         Parameters
         ----------
         stalk
             Stalk of the vertex, the tail of the edge, shape (n_in, batch).
         residual
-            Residual of the edge, shape (edge dim, batch); None stands for zeros.
+            Residual of the edge, shape (edge dim, batch); None means that the residual is 0.
         tension
             Tension of the edge, shape (edge dim, batch).
 
         Returns
         -------
         dict of str to Affine
-            Edge → its newest map; empty where no map learns or the step was not finite.
+            Edge → its newest map; empty if no map of the vertex is updated, or if the step was not
+            finite.
         """
         step = self.step + 1
         length = 0.0
@@ -94,7 +97,7 @@ class MapLearner:
         return {} if after is None else {self.edge: after}
 
     def drain(self) -> None:
-        """Set ``draining``, so that no new batch begins, and keep the state after the last step."""
+        """Let no further batch begin, and keep the edge state after the step taken last."""
         if self.draining:
             return
         self.draining = True
@@ -102,7 +105,7 @@ class MapLearner:
             self._keep()
 
     def _keep(self) -> None:
-        """Add the state after the last step to ``edge_states``."""
+        """Add the edge state after the step that was taken last to ``edge_states``."""
         stats = self.edge_stats[self.edge]
         *earlier, newest = self.versions or (None,)
         saved = None if self._optimiser_state is None else self._optimiser_state.save()
@@ -110,7 +113,7 @@ class MapLearner:
 
     @property
     def edge_stats(self) -> Mapping[str, EdgeStats]:
-        """Edge → its statistics in the last step; empty before the first."""
+        """Edge → its statistics in the step that was taken last; empty before the first step."""
         if self._seen is None:
             return {}
         step, residual, tension, length = self._seen
@@ -123,10 +126,10 @@ class MapLearner:
         Parameters
         ----------
         step
-            Number of steps taken by then.
+            Number of steps that had been taken then.
         state
-            State of the edge above after that step; None, or one without a map, where no map
-            learns.
+            State of the edge above after that step. If no map of the vertex is updated, it is None
+            or a state without a map.
         """
         self.step = step
         if self._optimiser_state is not None and state is not None and state.map is not None:
@@ -135,10 +138,11 @@ class MapLearner:
             self._optimiser_state = self.plan.optimiser.start(self.plan.steps, state.saved)
 
     def forget(self, step: int) -> None:
-        """Delete the kept states of all steps up to ``step``, which is included."""
+        """Delete the kept edge states of ``step`` and of all earlier steps."""
         for key in [key for key in self.edge_states if key[0] <= step]:
             del self.edge_states[key]
 
 
 def _mean_square(vectors: Array) -> float:
+    """Return the mean over the batch of ‖v‖², for vectors v of shape (dim, batch)."""
     return float(np.vdot(vectors, vectors) / vectors.shape[1])

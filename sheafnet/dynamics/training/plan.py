@@ -10,32 +10,40 @@ from sheafnet.dynamics.optimisers.optimiser import Optimiser
 
 
 class Batches(Protocol):
-    """The samples of each step: a pure function of the number of the step."""
+    """A choice of the samples of each step, which depends on nothing but the number of the step."""
 
     @property
     def size(self) -> int:
         """Number of samples in a batch."""
 
     def columns(self, step: int) -> Columns:
-        """Return the columns of the samples of ``step``, counted from 0."""
+        """Return a slice or an array of indices that selects the samples of a step.
+
+        Parameters
+        ----------
+        step
+            Number of the step, counted from 0.
+        """
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Plan of a training, a copy of which every vertex has.
+    """Plan of a training; every vertex has a copy of it.
 
     Attributes
     ----------
     optimiser
-        Optimiser of every map.
+        Optimiser of every map. Each map has its own state of the optimiser.
     batches
-        Samples of each step; used only at the two ends of the network, which hold the data.
+        Samples of each step. Only the two end vertices of the network use them, since only these
+        have the data.
     steps
         Number of steps in the training.
     evaluate_every
-        Number of steps from one evaluation to the next. Every map is kept after such a step.
+        Number of steps from one evaluation to the next. After such a step the state of every edge
+        is kept for a snapshot.
     batches_in_flight
-        Largest number of batches in flight at a time, at least 1 (default).
+        Largest number of batches that are begun and not finished, at least 1 (default).
     """
 
     optimiser: Optimiser
@@ -45,5 +53,5 @@ class TrainingPlan:
     batches_in_flight: int = 1
 
     def evaluates_at(self, step: int) -> bool:
-        """Return whether the network is evaluated after ``step`` steps."""
+        """Return whether the network is evaluated when ``step`` steps have been taken."""
         return step % self.evaluate_every == 0 or step == self.steps
