@@ -1,13 +1,13 @@
-"""Problems and what runs them: lockstep, hosts, the simulator, the cluster, and jobs.
+"""Problems and the runtimes that run them: lockstep, the simulator, the cluster, and their jobs.
 
-A runtime takes a problem and returns a record. All runtimes use the same vertices, and a vertex has
-no access to the runtime that it is in.
+A runtime runs a problem and returns a record of the run. The vertices are built by the same code
+under every runtime, and a vertex has no access to its runtime.
 
 | runtime | what it is |
 |---|---|
-| ``sn.Lockstep(schedule="all")`` | Every vertex steps once a round, from the same messages. With ``"alternating"`` the colours of the graph take turns. |
-| ``sn.Simulator(seed=0, latency=sn.Exponential(2.0), loss=0.1)`` | Hosts exchange frames of bytes under virtual time. The network that you describe delays, loses, repeats and queues frames, or cuts hosts off. Hosts may be slow, pause, crash and restart. The same seed gives the same bits. A host has a layer, one vertex, or the vertices that ``placement`` gives it. |
-| ``sn.Cluster(address="local")`` | The same hosts as Ray actors. Each is a process that holds its own vertices, their maps and the handles of its neighbours. They run on this machine, or on the Ray cluster at ``"auto"`` or ``"host:port"``. A host that is killed comes back as a new incarnation. |
+| ``sn.Lockstep(schedule="all")`` | In every round all vertices step together and use the messages of the round before. With ``"alternating"`` the graph is coloured so that neighbours differ, and the vertices of one colour step after those of another. |
+| ``sn.Simulator(seed=0, latency=sn.Exponential(2.0), loss=0.1)`` | Hosts exchange frames of bytes under virtual time. The simulated network delays, loses, repeats and queues frames, or cuts hosts off, as its settings say. Hosts may be slow, pause, crash and restart. Two runs with the same seed give bitwise equal results. A host has the vertices of one layer, or a single vertex, or the vertices that ``placement`` lists for it. |
+| ``sn.Cluster(address="local")`` | The same hosts run as Ray actors. Each host is a process with its own vertices, their maps, and the Ray handles of the hosts of their neighbours. With the address ``"local"`` the hosts run on this machine, with ``"auto"`` or ``"host:port"`` on that Ray cluster. A host that is killed is restarted as a new incarnation. |
 
 To read the code, begin with ``sheafnet.runtime.problem``, ``sheafnet.runtime.interface`` and
 ``sheafnet.runtime.lockstep``. Then read the packages ``sheafnet.runtime.hosts`` (hosts and their
@@ -16,12 +16,17 @@ coordinator), ``sheafnet.runtime.jobs`` (a job from its start to its result),
 
 ## How a run ends
 
-Lockstep converges when every vertex is stationary. A run on hosts converges when two successive waves of
-reports find every host idle and every message acknowledged, with nothing sent or accepted in
-between. The coordinator then checks the forces on the assembled cochain before it reports
-convergence. A converged network sends nothing. Where vertices take turns, some vertex always sends;
-there, all hosts are frozen first. See ``sheafnet.runtime.hosts.coordinator``. Any run also ends
-when its budget is used up, when it diverges, or on request; see ``sn.Outcome``.
+A run in lockstep converges when every vertex is stationary. On hosts, the coordinator asks in waves:
+in a wave it asks every host once for a report and receives all reports. A run on hosts converges
+when two successive waves find every host idle and every message acknowledged, and no message was
+sent or accepted between the two waves. The coordinator then assembles the cochain from the reports
+and checks the forces on it before it reports convergence. After that no vertex sends a message.
+
+Under a rule whose vertices take turns, such as ``sn.Sor``, some vertex always sends a message. The
+coordinator then freezes all hosts (their vertices stop stepping) as soon as every vertex is
+stationary, and the two waves follow. See ``sheafnet.runtime.hosts.coordinator``. Any run also ends
+when it reaches ``max_rounds`` or ``max_time`` of ``sn.Stop``, when it diverges, or on request; see
+``sn.Outcome``.
 
 ## A network with faults
 
@@ -49,7 +54,8 @@ print(bool(np.abs(sol.cochain["z2"] - net.forward(x)).max() < 1e-6))  # True
 
 ``sn.start`` takes the arguments of ``sn.infer`` and returns a ``sn.Run`` at once, with
 ``progress()``, ``stop()`` and ``result()``. With ``stop=sn.Stop(stay=True)`` the run goes on after
-convergence. ``set_pins`` then replaces its pins, and ``settle`` waits for convergence under them.
+convergence. ``set_pins`` then replaces the pins of the run, and ``settle`` waits until the run has
+converged under the present pins.
 
 ```python
 import numpy as np
@@ -69,7 +75,7 @@ print(bool(np.abs(sol.cochain["z2"] - net.forward(2.0 * x)).max() < 1e-6))  # Tr
 ## Warm clusters
 
 Starting Ray and the processes of a run takes about ten seconds. ``with sn.Cluster().warm() as
-cluster:`` keeps both until the end of the block, so that the next
+cluster:`` keeps Ray and the processes until the end of the block, so that the next
 ``sn.infer(..., runtime=cluster)`` begins within a tenth of a second.
 
 ## Adding a runtime
@@ -79,15 +85,16 @@ cluster:`` keeps both until the end of the block, so that the next
    ``sheafnet.dynamics.group.Group`` of ``problem.vertices()``. A runtime with hosts starts from
    ``sheafnet.runtime.hosts.deployment.Deployment`` and passes reports to
    ``sheafnet.runtime.hosts.coordinator.Coordinator``.
-2. Between rounds or waves, pass snapshots to ``hooks.on_snapshot``, call ``hooks.on_round``, end if
-   ``hooks.stopping`` is set, and put the pins of ``hooks.new_pins`` into force. A converged stay run
-   calls ``hooks.on_settled`` and goes on.
+2. Between rounds or waves, pass complete snapshots to ``hooks.on_snapshot``, call ``hooks.on_round``,
+   end the run if ``hooks.stopping`` is set, and put the pins that ``hooks.new_pins`` returns into
+   force. When a stay run has converged, call ``hooks.on_settled`` and continue the run.
 3. Return the record that ``sheafnet.runtime.run_record.record_of`` builds.
 4. Add the runtime to ``RUNTIMES`` in ``tests/contract/test_contract.py``, which runs the same tests
-   on every runtime. One whose runs cannot be repeated goes beside the cluster there.
+   on every runtime. If its runs cannot be repeated bit for bit, add the runtime to the
+   fixture ``runtime`` there, as the cluster is.
 
-Invariants, checked by import contracts in ``pyproject.toml``: imports between the modules here go
-in one direction only; only ``sheafnet.runtime.cluster`` imports Ray; lockstep and hosts have no
-clock, thread or random source. Other modules draw random numbers from
+Invariants, checked by import contracts in ``pyproject.toml``: imports between the modules of this
+package go in one direction only; only ``sheafnet.runtime.cluster`` imports Ray; lockstep and hosts
+have no clock, thread or random source. Modules that need random numbers draw them from
 ``sheafnet.runtime.random_streams.stream``, so that runs can be repeated.
 """  # noqa: E501

@@ -1,19 +1,20 @@
-"""The guard against runs that diverge."""
+"""The guard that detects runs that diverge."""
 
 from __future__ import annotations
 
 
 class DivergenceGuard:
-    """A limit on the stationarity, which a run that diverges exceeds and others do not.
+    """A limit on the stationarity, the largest force. Above it, a run counts as diverged.
 
     Parameters
     ----------
     first
-        Largest stationarity at the start, at least 0.
+        Stationarity before the first step of the run, or before the first step with new pins; at
+        least 0.
     growth
-        Factor by which the stationarity may grow, from
-        ``sheafnet.dynamics.rule.Rule.growth_limit``. The limit is ``growth * (1 + first)``, and
-        at most 1e150, since squares overflow above 1e154.
+        Factor by which the stationarity may grow; the attribute
+        ``sheafnet.dynamics.rule.Rule.growth_limit`` of the rule. The limit is the smaller of
+        ``growth * (1 + first)`` and 1e150. (Squares overflow above 1e154.)
 
     Attributes
     ----------
@@ -30,6 +31,6 @@ class DivergenceGuard:
         Parameters
         ----------
         stationarity
-            Present largest force, of a vertex or of all vertices.
+            Present largest force on one vertex or on all vertices.
         """
         return not stationarity <= self.limit

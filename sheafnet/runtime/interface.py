@@ -1,4 +1,4 @@
-"""The interface of a runtime, and the hooks that it calls while a problem runs."""
+"""The interface of a runtime, and the hooks that a runtime calls while it runs a problem."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -13,6 +13,8 @@ from sheafnet.runtime.snapshot import Snapshot
 class RunHooks:
     """Hooks that a runtime calls between rounds or waves; those of this base class do nothing.
 
+    In a wave the coordinator of a run on hosts asks every host once and receives all reports.
+
     Attributes
     ----------
     stopping
@@ -23,22 +25,23 @@ class RunHooks:
     stopping: bool = False
 
     def on_round(self, rounds: int, progress: Callable[[], Progress]) -> None:
-        """Receive the number of rounds, with a function that returns the progress.
+        """Receive the number of rounds and a function that returns the progress of the run.
 
         Parameters
         ----------
         rounds
             Number of rounds so far.
         progress
-            Function that returns the progress. It may be slow, so call it only when the progress
-            is needed.
+            Function that returns the progress of the run. The function may be slow, so call it only
+            when the progress is needed.
         """
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
-        """Receive a snapshot: every map after the same step. Called for rules that learn in steps.
+        """Receive a snapshot: the states of all edges after the same step of training.
 
-        Snapshots come in the order of their steps. There is one for each step at which the training
-        plan asks for an evaluation, and one for the last step of a run that is stopped early.
+        This hook is called only under rules that learn in steps. Snapshots come in the order of
+        their steps. There is one for each step at which the training plan asks for an evaluation,
+        and one for the last step of a run that is stopped early.
 
         Parameters
         ----------
@@ -47,10 +50,9 @@ class RunHooks:
         """
 
     def new_pins(self) -> Pins | None:
-        """Return new pins, which replace all present pins; None for no change.
+        """Return the pins that shall replace all present pins; None if the present pins stay.
 
-        A call that returns pins may return None the next time, so the caller must put them into
-        force.
+        New pins are returned by one call only, so the caller must put them into force.
         """
         return None
 
@@ -66,14 +68,14 @@ class RunHooks:
         """
 
     def wait_for_change(self) -> None:
-        """Block until a settled stay run has new pins or shall stop.
+        """Block until there are new pins for a stay run that has converged, or the run shall end.
 
-        A runtime whose hosts go on meanwhile need not call this.
+        A runtime need not call this if its hosts continue to run after the convergence.
         """
 
 
 class Runtime(Protocol):
-    """The place where a problem is run; see ``sheafnet.runtime`` on how to add one."""
+    """The interface of a runtime; the guide ``sheafnet.runtime`` describes how to add a runtime."""
 
     def run(self, problem: Problem, hooks: RunHooks) -> Record:
         """Run ``problem`` to its end and return the record.
@@ -81,15 +83,15 @@ class Runtime(Protocol):
         Parameters
         ----------
         problem
-            What to run.
+            The problem to run.
         hooks
             Hooks that are called between rounds or waves.
 
         Raises
         ------
         RuleError
-            If the rule cannot begin at a vertex.
+            If the rule has no program for a vertex; see ``sheafnet.dynamics.rule.Rule.start``.
         SheafnetError
             If the runtime cannot run the problem. Each runtime documents its own errors. A run
-            that does not converge is no error: its record has another ``sn.Outcome``.
+            that does not converge raises no error; the ``sn.Outcome`` in its record shows it.
         """

@@ -1,4 +1,4 @@
-"""The lockstep runtime: one group of vertices in rounds, the reference for other runtimes."""
+"""The lockstep runtime, which steps all vertices in rounds: the reference for other runtimes."""
 
 from __future__ import annotations
 
@@ -31,24 +31,27 @@ Schedule = Literal["all", "alternating"]
 
 @dataclass(frozen=True)
 class Lockstep:
-    """A runtime that works in rounds, in this process.
+    """A runtime that steps all vertices in rounds, in the calling process.
 
-    First, all vertices exchange their projections. Then, in each round, every vertex steps once.
-    The messages of the vertices that step together are delivered before any vertex steps again.
+    First, all vertices exchange their projections. Then every vertex steps once in each round
+    (twice under ``sn.Nudged`` and ``sn.Relax``). The messages of the vertices that step together
+    are delivered before any vertex steps again.
 
     Parameters
     ----------
     schedule
-        ``"all"`` (default): all vertices step together, from the same messages.
-        ``"alternating"``: the colours of the graph step one after the other (two colours on a path
-        or grid), each from the messages of those before. A rule whose vertices take turns, such as
-        ``sn.Sor``, always alternates. A rule may also fix the order itself: under ``sn.Nudged`` and
-        ``sn.Relax`` the vertices step one after the other, from the input to the output and back.
+        ``"all"`` (default): all vertices step together and use the messages of the round before.
+        ``"alternating"``: the graph is coloured so that neighbours differ (two colours on a path
+        or grid). The vertices of one colour step together; then the vertices of the next colour
+        step and use the new messages. A rule whose vertices take turns, such as ``sn.Sor``, always
+        alternates. A rule may also fix the order itself: under ``sn.Nudged`` and ``sn.Relax`` the
+        vertices step one after the other, from the input to the output and back, so that each
+        vertex has two turns in a round.
 
     Raises
     ------
     InputError
-        If there is no such schedule.
+        If ``schedule`` is neither ``"all"`` nor ``"alternating"``.
     """
 
     schedule: Schedule = "all"
@@ -65,28 +68,29 @@ class Lockstep:
         Parameters
         ----------
         problem
-            What to run.
+            The problem to run.
         hooks
             Hooks that are called between rounds.
 
         Raises
         ------
         RuleError
-            If the rule cannot begin at a vertex.
+            If the rule has no program for a vertex; see ``sheafnet.dynamics.rule.Rule.start``.
         """
-        # A run that diverges overflows before the guard is asked; the guard then reports it.
+        # A run that diverges may overflow before the divergence guard checks the forces. The guard
+        # ends such a run, so the warnings of NumPy are not needed.
         with np.errstate(over="ignore", invalid="ignore"):
             return _Rounds(problem, self.turns(problem.sheaf, problem.rule)).run(hooks)
 
     def turns(self, sheaf: Sheaf, rule: Rule) -> list[Sequence[str]]:
-        """Return the turns of a round: for each, the vertices that step together.
+        """Return the turns of a round, in order; a turn lists the vertices that step together.
 
         Parameters
         ----------
         sheaf
             The sheaf whose vertices step.
         rule
-            The rule, which may require turns.
+            The rule, which may fix the turns.
         """
         turns = rule.turns(sheaf)
         if turns is not None:
@@ -98,7 +102,7 @@ class Lockstep:
 
 
 class _Rounds:
-    """The state of one run in rounds."""
+    """The state of one run in lockstep."""
 
     def __init__(self, problem: Problem, turns: list[Sequence[str]]) -> None:
         self.problem = problem
@@ -107,7 +111,8 @@ class _Rounds:
         self.rounds = 0
         self.finite: dict[str, Array] = self.group.stalks()
         self.maps = self.learned()
-        # Largest number of batches that a vertex still has to learn from, now and one round ago.
+        # Largest number of batches that a vertex still has to learn from: after the last round, and
+        # after the round before.
         self.left = 0
         self.before: float = np.inf
         self.snapshots = SnapshotAssembler(edge.name for edge in problem.sheaf.edges)
@@ -141,14 +146,14 @@ class _Rounds:
             self.advance()
 
     def advance(self) -> None:
-        """Do one round."""
+        """Step the vertices of every turn, which makes one round."""
         for turn in self.turns:
             self.group.deliver(self.group.step(turn))
         self.rounds += 1
         self.measure()
 
     def drain(self, hooks: RunHooks) -> None:
-        """Finish the batches in flight, so that all maps have taken the same steps."""
+        """Finish the batches in flight, so that all maps are those after the same step."""
         self.group.drain()
         while np.isfinite(self.worst) and any(v.ready for v in self.group.vertices.values()):
             self.advance()
@@ -163,10 +168,10 @@ class _Rounds:
         self.measure()
 
     def keep(self) -> None:
-        """Keep the stalks and maps as the last finite ones.
+        """Store the present stalks and maps as the last finite ones.
 
-        Under a rule that learns in steps this waits for a round that completes a step, since a
-        step under way may turn out not to be finite.
+        Under a rule that learns in steps they are stored only after a round that has completed a
+        step, since the result of an unfinished step may turn out not to be finite.
         """
         if not self.problem.learns_in_steps or (
             np.isfinite(self.worst) and self.left < self.before
@@ -175,21 +180,25 @@ class _Rounds:
         self.before = self.left
 
     def hand_over(self, hooks: RunHooks) -> None:
-        """Pass complete snapshots to the hooks; then the vertices drop their states of them."""
+        """Pass complete snapshots to the hooks; the vertices then drop the edge states in them."""
         if self.problem.learns_in_steps:
             for snapshot in self.snapshots.add(self.group.edge_states(), float(self.rounds)):
                 hooks.on_snapshot(snapshot)
                 self.group.forget(snapshot.step)
 
     def learned(self) -> dict[str, RestrictionMap]:
-        """Return the maps at the tails; none if the rule does not change maps."""
+        """Return for each edge the map at its tail; empty if the rule does not change maps."""
         return self.group.maps() if self.problem.learns else {}
 
     def measure(self) -> None:
-        """Measure the stationarity and the batches left, after all messages are delivered."""
+        """Store the stationarity and the number of batches left; add them to the digest.
+
+        Called when all messages have been delivered. Under a rule that learns in steps, the larger
+        of the two numbers of each vertex enters the digest; else the stationarity.
+        """
         self.stationarity = self.group.stationarity()
         ahead = list(self.stationarity.values())
-        # A NaN compares as false, so ``max`` could miss it.
+        # NaN counts as infinite. Every comparison with NaN is false, so ``max`` could miss it.
         self.worst = max(np.inf if force != force else force for force in ahead)
         if self.problem.learns_in_steps:
             left = self.group.batches_left().values()
@@ -198,6 +207,7 @@ class _Rounds:
         self.digest.update(struct.pack(f"<{len(ahead)}d", *ahead))
 
     def outcome(self, hooks: RunHooks) -> Outcome | None:
+        """Return the outcome if the run ends after this round; None if it continues."""
         stop = self.problem.stop
         done = self.worst <= self.problem.tolerance and not self.left
         if self.problem.ends_when_stationary and done:
@@ -221,7 +231,7 @@ class _Rounds:
         )
 
     def divergence(self) -> str:
-        """Return a message that names the vertex with the largest force; NaN counts as infinite."""
+        """Return a message about the vertex with the largest force; NaN counts as infinite."""
         name = max(
             self.stationarity,
             key=lambda v: s if (s := self.stationarity[v]) == s else np.inf,

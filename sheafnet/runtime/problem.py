@@ -1,4 +1,4 @@
-"""A problem to run, as data. The vertices are built from it and keep no reference to it."""
+"""A problem to run. The vertices are built from the problem and keep no reference to it."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,12 +29,12 @@ class Problem:
         Value of every stalk at the start, shape (dim, batch). Held coordinates have their pinned
         values.
     rule
-        The rule that the vertices follow, as the user gave it; see ``fitted_rule``.
+        The rule as the user gave it. The vertices follow ``fitted_rule``.
     stop
         Conditions on which the run stops.
     resumed
-        Snapshot from which training continues; None (default) if training begins, or if the
-        rule does not learn in steps.
+        Snapshot from which training is resumed. None (default) if training starts at step 0, or if
+        the rule does not learn in steps.
     """
 
     sheaf: Sheaf
@@ -46,7 +46,10 @@ class Problem:
 
     @cached_property
     def fitted_rule(self) -> Rule:
-        """The rule after ``sheafnet.dynamics.rule.Rule.fitted`` for this sheaf and these pins."""
+        """The rule with its open settings chosen for this sheaf and these pins.
+
+        ``sheafnet.dynamics.rule.Rule.fitted`` chooses them.
+        """
         return self.rule.fitted(self.sheaf, self.pins)
 
     @cached_property
@@ -56,31 +59,35 @@ class Problem:
 
     @property
     def stop_tolerance(self) -> float:
-        """The stationarity that the user asks for, or the default of the precision."""
+        """``stop.stationarity`` if it is set, else the default for the dtype of the sheaf."""
         return self.stop.tolerance(self.sheaf.dtype)
 
     @property
     def tolerance(self) -> float:
-        """Largest force at a vertex that counts as stationary; 0 under an exact rule."""
+        """Largest force at which a vertex counts as stationary during the run.
+
+        It is ``stop_tolerance``, but 0 under an exact rule (its ``is_exact`` is true). On
+        hosts, the final check of the assembled cochain uses ``stop_tolerance``.
+        """
         return 0.0 if self.rule.is_exact else self.stop_tolerance
 
     def vertices(self) -> list[Vertex]:
-        """Return the vertices in the order of the sheaf, each built from its own part alone.
+        """Return the vertices in the order of the sheaf, each built from its ``vertex_spec`` alone.
 
         Raises
         ------
         RuleError
-            If the rule cannot begin at a vertex.
+            If the rule has no program for a vertex; see ``sheafnet.dynamics.rule.Rule.start``.
         """
         return [self.vertex_spec(name).build() for name in self.sheaf.vertices]
 
     def vertex_spec(self, name: str) -> VertexSpec:
-        """Return the data from which one vertex is built: its own part of the problem.
+        """Return the data from which one vertex is built: the part of the problem at this vertex.
 
         Parameters
         ----------
         name
-            The vertex.
+            Name of the vertex.
         """
         incidences = self.sheaf.incidences(name)
         given = incidences, self.start[name], self.constraint(name), self.fitted_rule
@@ -91,18 +98,18 @@ class Problem:
         return VertexSpec(name, *given, self.resumed.step, states)
 
     def constraint(self, name: str) -> Constraint:
-        """Return the pins of one vertex, with the set of its held neighbours.
+        """Return the pins of one vertex and the set of its wholly held neighbours.
 
         Parameters
         ----------
         name
-            The vertex.
+            Name of the vertex.
         """
         held = self.pinned.intersection(self.sheaf.graph.neighbours(name))
         return Constraint(self.pins.get(name), held)
 
     def with_pins(self, pins: Pins) -> "Problem":
-        """Return the problem with its pins replaced, and with the start moved to the new pins.
+        """Return a copy of the problem with other pins, whose start has the newly pinned values.
 
         Parameters
         ----------
@@ -114,21 +121,25 @@ class Problem:
 
     @cached_property
     def ends_when_stationary(self) -> bool:
-        """Whether the run ends when all vertices are stationary; not so if maps always change."""
+        """Whether the run ends when all vertices are stationary and no batch is left.
+
+        False under a rule that learns without steps: its maps change in every step, until the
+        run is stopped or its budget is used up.
+        """
         return self.learns_in_steps or not self.learns
 
     @cached_property
     def learns(self) -> bool:
-        """Whether vertices change their maps."""
+        """Whether the rule changes restriction maps."""
         return isinstance(self.rule, LearningRule)
 
     @cached_property
     def learns_in_steps(self) -> bool:
-        """Whether vertices change their maps in steps, one for each batch."""
+        """Whether the rule changes restriction maps in steps of training, one for each batch."""
         return isinstance(self.rule, BatchRule)
 
     def divergence(self, trouble: str) -> str:
-        """Return the message of a run that diverged: the cause, the remedy, and what is kept.
+        """Return the message of a run that diverged: the cause, the remedy, and the result kept.
 
         Parameters
         ----------

@@ -20,23 +20,26 @@ NO_RESTARTS: Final[Mapping[str, int]] = MappingProxyType({})
 class EdgeView:
     """Measurements of a group of vertices: its edges, its pins and its work.
 
+    An edge belongs to the group that has its tail.
+
     Attributes
     ----------
     discord
-        Edge → its discord, for every edge whose tail is a member; empty before every member has
-        received all projections. Under a rule that learns in steps, the discord in the last step.
+        Edge → its discord (mean squared norm of the residual over the batch), for every edge whose
+        tail is a member. Empty before every member has received all projections. Under a rule that
+        learns in steps, it is the discord in the last step of training.
     pin_discord
-        Soft pin → its discord, for every soft pin of a member.
+        Name of a soft pin → its discord, for every soft pin of a member.
     energy
-        Energy of these edges and pins, summed over the batch; 0 before every member has received
-        all projections.
+        Energy of the edges whose tail is a member and of the soft pins of members, summed over the
+        batch; 0 before every member has received all projections.
     counters
-        Work and traffic of the group in this incarnation.
+        Work and traffic of the group in this incarnation of its host.
     edge_stats
-        Edge → its statistics in the last step, under a rule that learns in steps; else empty.
+        Edge → its statistics in the last step of training. Empty unless the rule learns in steps.
     maps
-        Edge → the map at its tail. In lockstep under every rule that learns; on hosts only under a
-        rule that learns without steps; else empty.
+        Edge → the map at its tail. Filled in lockstep if the rule learns, and on hosts if the rule
+        learns without steps; else empty.
     """
 
     discord: Mapping[str, float]
@@ -55,9 +58,10 @@ class EdgeView:
         group
             The group to measure.
         counters
-            Its work and traffic, with its frames if it belongs to a host.
+            Work and traffic of the group. If the group belongs to a host, they include the frames
+            of the host.
         maps
-            Edge → the map at its tail, to be part of the measurements; may be empty.
+            Edge → the map at its tail: the value of the field ``maps``; may be empty.
         """
         return cls(
             discord=group.discord(),
@@ -76,35 +80,40 @@ class Progress:
     Attributes
     ----------
     rounds
-        Number of rounds so far; see ``sn.Stats``.
+        Number of rounds so far, as ``sn.Stats`` defines them.
     stationarity
         Vertex → its largest force over coordinates and samples. The force is the part of −∇E that
-        can move the vertex: 0 at a held coordinate and at one that is settled on a kink. Infinite
-        before the vertex has received all projections; 0 under a rule that learns in steps.
+        can move the vertex: 0 at a held coordinate and at a coordinate that is settled on a kink.
+        The value is infinite before the vertex has received all projections. Under a rule that
+        learns in steps it is 0, but infinite after an update of a map that was not finite.
     batches_left
         Largest number of batches that a vertex still has to learn from; 0 under a rule that does
         not learn in steps.
     discord
-        Edge → its discord, the mean over the batch of ‖r‖², as its tail reports it.
+        Edge → its discord, as its tail reports it: the mean over the batch of ‖r‖², where r is the
+        residual of the edge.
     pin_discord
-        Soft pin → its discord, the mean over the batch of γ‖x − y‖², as its vertex reports it.
+        Name of a soft pin → its discord, as its vertex reports it: the mean over the batch of
+        γ‖x − y‖², where γ is the strength of the pin, x the pulled part of the stalk and y the
+        value towards which it is pulled.
     energy
-        Energy E of all edges and soft pins, summed over the batch: ½ Σ ‖r‖², where an output edge
-        may have a loss instead.
+        Energy E of all edges and soft pins: half the sum of their squared residuals over the batch.
+        An output edge may contribute a loss instead of its squared residual.
     counters
         Work and traffic so far, in detail; see ``sheafnet.dynamics.counters.Counters``.
     time
         Time since the start: seconds on a cluster, virtual time on a simulator, rounds in lockstep.
     restarts
-        Host → the number of times that it was restarted; empty in lockstep, which has no hosts.
+        Host → the number of times that the host was restarted; empty in lockstep, which has no
+        hosts.
     converged
-        Whether a stay run has converged under its present pins, and no vertex has moved since;
+        Whether a stay run has converged under its present pins, and no vertex has moved since then;
         always false in lockstep.
     maps
-        Edge → the map at its tail, for the same rules as in
-        ``sheafnet.runtime.progress.EdgeView.maps``.
+        Edge → the map at its tail. ``sheafnet.runtime.progress.EdgeView.maps`` states when it is
+        filled.
     edge_stats
-        Edge → its statistics in the last step, under a rule that learns in steps; else empty.
+        Edge → its statistics in the last step of training. Empty unless the rule learns in steps.
     """
 
     rounds: int
@@ -133,7 +142,7 @@ class Progress:
         restarts: Mapping[str, int] = NO_RESTARTS,
         converged: bool = False,
     ) -> Progress:
-        """Return the progress that the measurements of all groups of vertices amount to.
+        """Return the progress of a run from the measurements of all its groups of vertices.
 
         Parameters
         ----------
@@ -142,7 +151,7 @@ class Progress:
         counters
             Counters of the groups, one for each group and each of its earlier incarnations.
         rounds, stationarity, batches_left, time, restarts, converged
-            The fields of the same names.
+            The fields of ``Progress`` of the same names.
         """
         views = list(views)
         return cls(
@@ -167,5 +176,5 @@ class Progress:
 
     @property
     def messages(self) -> int:
-        """Number of messages so far that were newer than what their receivers held."""
+        """Number of messages accepted so far; repeated and outdated messages do not count."""
         return self.counters.messages

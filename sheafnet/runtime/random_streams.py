@@ -1,4 +1,4 @@
-"""Random streams by name. Streams are independent, and adding one does not change the others."""
+"""Random streams by name. Streams are independent; adding a stream does not change the others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def stream(seed: int, purpose: str, *names: str) -> np.random.Generator:
     purpose
         What is drawn, e.g. ``"start"`` or ``"latency"``.
     names
-        What it is drawn for, e.g. a vertex, or the two hosts of a link.
+        Names of what the numbers are drawn for, e.g. of a vertex, or of the two hosts of a link.
 
     Raises
     ------

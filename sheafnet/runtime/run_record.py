@@ -1,4 +1,4 @@
-"""The record of a run, which a runtime returns, with its evaluations, recoveries and costs."""
+"""The record of a run, which a runtime returns, and its parts: costs, evaluations, recoveries."""
 
 import sys
 from collections.abc import Mapping
@@ -21,22 +21,26 @@ class Stats:
     Attributes
     ----------
     rounds
-        Number of rounds. In lockstep a round is a round of steps. On hosts, twice as many messages
-        as the sheaf has edges count as a round: one each way on every edge, on average.
+        Number of rounds. In lockstep, a round is one pass over all vertices in which each may step.
+        On hosts, the number of rounds is the number of accepted messages divided by twice the
+        number of edges, rounded down: on average, every edge carries one message each way in a
+        round.
     updates
         Number of steps, summed over the vertices.
     messages
-        Number of messages that were newer than what their receivers held.
+        Number of messages that their receivers accepted; repeated and outdated messages do not
+        count.
     frames, bytes
-        Number of frames, and bytes of these frames, that hosts sent to each other; 0 in lockstep,
-        which has no hosts.
+        Number of frames that hosts sent to each other, and the size of these frames in bytes; both
+        are 0 in lockstep, which has no hosts.
     virtual_time
-        Virtual time on a simulator; rounds in lockstep; 0 on a cluster.
+        Virtual time at the end of the run on a simulator; number of rounds in lockstep; 0 on a
+        cluster.
     wall_time
         Seconds of real time from the start of the run to its end.
     max_staleness
-        Largest staleness of a message, in steps of its sender: how many steps the sender had taken
-        beyond the message while the receiver still used it.
+        Largest staleness of a message: the number of steps of a sender that its receiver missed
+        between two messages of the same key that it accepted.
     """
 
     rounds: int
@@ -50,7 +54,7 @@ class Stats:
 
     @classmethod
     def of(cls, counters: Counters, rounds: int, virtual_time: float) -> "Stats":
-        """Return the costs of a run; ``wall_time`` is 0, which the caller may replace.
+        """Return the costs of a run, with a ``wall_time`` of 0 that the caller may replace.
 
         Parameters
         ----------
@@ -79,7 +83,8 @@ class Evaluation:
     Attributes
     ----------
     step
-        Number of steps that every map had taken; rounds, under a rule that does not learn in steps.
+        Number of steps of training after which the maps were evaluated. Under a rule that learns
+        without steps, the number of rounds instead.
     time
         Time of the evaluation: rounds in lockstep, virtual time on a simulator, seconds on a
         cluster.
@@ -87,16 +92,20 @@ class Evaluation:
         Loss, accuracy, inactive units and saturated outputs on the training samples; see
         ``sheafnet.core.loss.Assessment``.
     test
-        The same on the test samples; None if there are none.
+        Loss, accuracy, inactive units and saturated outputs on the test samples; None if there are
+        no test samples.
     discord
-        Edge → its discord, the mean over the batch of ‖r‖², in that step or, without steps, as its
-        tail last reported it; empty in the evaluation of the start.
+        Edge → its discord, the mean over the batch of ‖r‖², where r is the residual: the discord
+        in that step or, under a rule that learns without steps, the latest that the tail reported.
+        Empty in the evaluation at the start of training.
     tension
-        Edge → the mean over the batch of ‖t‖² in that step, where t is the tension; empty in the
-        evaluation of the start, and under a rule that does not learn in steps.
+        Edge → the mean over the batch of ‖t‖² in that step. The tension t is the derivative of the
+        loss of a sample with respect to what the edge carries. Empty in the evaluation at the
+        start of training, and under a rule that learns without steps.
     step_norm
-        Edge → Frobenius norm of that step of [W b], without the weight decay; 0 for a map that does
-        not learn. Empty where ``tension`` is empty.
+        Edge → Frobenius norm of the change of [W b] in that step, where W is the matrix of the map
+        and b its bias. The weight decay is not part of this change. 0 for a map that does not
+        learn. Empty where ``tension`` is empty.
     """
 
     step: int
@@ -114,7 +123,7 @@ class Evaluation:
 
     @property
     def test_loss(self) -> float | None:
-        """Mean loss over the test samples; None if there are none."""
+        """Mean loss over the test samples; None if there are no test samples."""
         return None if self.test is None else self.test.loss
 
 
@@ -124,7 +133,7 @@ class Process(NamedTuple):
     Attributes
     ----------
     node
-        Address of the machine.
+        Address of the machine on which the process runs.
     pid
         Identifier of the process on that machine.
     """
@@ -141,9 +150,10 @@ class Recovery(NamedTuple):
     host
         Name of the host.
     incarnation
-        Incarnation in which it came back, at least 1.
+        Incarnation that the host has after its restart, at least 1.
     seconds
-        Seconds from the loss, as the coordinator noticed it, to the first report afterwards.
+        Seconds from the time at which the loss was noticed to the first report of the restarted
+        host.
     """
 
     host: str
@@ -152,12 +162,14 @@ class Recovery(NamedTuple):
 
 
 class HostTime(NamedTuple):
-    """The time of a host, split by what the host did; virtual time, or seconds on a cluster.
+    """The times for which a host was busy, waiting and away.
+
+    They are in virtual time on a simulator, and in seconds on a cluster.
 
     Attributes
     ----------
     busy
-        Time in which the host stepped.
+        Time in which vertices of the host stepped.
     waiting
         Time in which the host was up, but had nothing to do.
     away
@@ -170,7 +182,7 @@ class HostTime(NamedTuple):
 
     @property
     def load(self) -> float:
-        """Busy time divided by the sum of busy and waiting time, in [0, 1]."""
+        """Busy time divided by the sum of busy and waiting time, in [0, 1]; 0 if both are 0."""
         return self.busy / max(self.busy + self.waiting, sys.float_info.min)
 
 
@@ -189,29 +201,30 @@ class Record:
     stats
         The costs of the run.
     ledger
-        (Sender, receiver) → number of messages from one vertex to the other that were newer than
-        what the receiver held.
+        (Sender, receiver) → number of messages from the first vertex that the second vertex
+        accepted.
     trace_digest
-        Digest of the course of the run, equal for equal runs; None on a cluster, whose runs cannot
-        be repeated.
+        Digest of the course of the run. Two runs that are bitwise equal have the same digest. None
+        on a cluster, whose runs cannot be repeated bit for bit.
     pins
-        Vertex → the pins of its stalk, as they were at the end.
+        Vertex → the pins of its stalk at the end.
     processes
         Host → its process at the end; empty unless the run was on a cluster.
     recoveries
         Recoveries of hosts that were lost; empty unless the run was on a cluster.
     edges
-        Edge → the messages and bytes that passed over it.
+        Edge → the numbers of messages and bytes that the edge carried.
     hosts
-        Host → how it spent its time; empty in lockstep, which has no hosts.
+        Host → the times for which it was busy, waiting and away; empty in lockstep, which has no
+        hosts.
     maps
         Edge → the map at its tail at the end, under a rule that learns; the last finite one if the
         run diverged. Empty under other rules.
     history
         Evaluations of the network, under a rule that learns; else empty.
     rollbacks
-        Number of times that all hosts went back to the latest snapshot because one had lost its
-        maps.
+        Number of times that all hosts went back to the latest snapshot because one host had lost
+        its maps.
     """
 
     outcome: Outcome

@@ -1,4 +1,4 @@
-"""A consistent snapshot: every map after the same step, assembled from the states of the edges."""
+"""Snapshots, the states of all edges after the same step of training, and their assembly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from sheafnet.dynamics.training_state import EdgeState, EdgeStats, StepEdge
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """Every map after the same step of training, though maps take a step at different times.
+    """The states of all edges after the same step of training.
+
+    The maps are updated at different times, so that a snapshot does not show the maps at one time.
 
     Attributes
     ----------
@@ -21,7 +23,7 @@ class Snapshot:
         Time at which the snapshot was complete: rounds in lockstep, virtual time on a simulator,
         seconds on a cluster.
     edge_states
-        Edge → its state after that step.
+        Edge → its state after that step: its map and the state of the optimiser of the map.
     """
 
     step: int
@@ -30,22 +32,22 @@ class Snapshot:
 
     @property
     def maps(self) -> dict[str, Affine]:
-        """Edge → its map, for the edges whose map learns."""
+        """Edge → its map, for every edge with a map that learns."""
         return {edge: it.map for edge, it in self.edge_states.items() if it.map is not None}
 
     @property
     def batches_in_flight(self) -> int | None:
-        """Number of batches that may be in flight; None if no map learns."""
+        """Largest number of batches in flight (begun and not finished); None if no map learns."""
         return next((len(it.earlier) + 1 for it in self.edge_states.values() if it.map), None)
 
     @property
     def edge_stats(self) -> dict[str, EdgeStats]:
-        """Edge → its statistics in that step, for the edges that have any."""
+        """Edge → its statistics in that step, for every edge that has statistics."""
         return {edge: it.stats for edge, it in self.edge_states.items() if it.stats is not None}
 
 
 class SnapshotAssembler:
-    """An assembler of snapshots, from edge states that arrive one by one and in any order.
+    """A store that collects edge states, in any order, and assembles them to snapshots.
 
     Parameters
     ----------
@@ -64,7 +66,7 @@ class SnapshotAssembler:
         self._found: dict[int, dict[str, EdgeState]] = {}
 
     def add(self, edge_states: Mapping[StepEdge, EdgeState], time: float) -> list[Snapshot]:
-        """Add states of edges; return the snapshots that they complete, in the order of steps.
+        """Add edge states, and return the snapshots that are now complete, in the order of steps.
 
         States of steps that already have a complete snapshot are ignored.
 
@@ -73,7 +75,7 @@ class SnapshotAssembler:
         edge_states
             (Step, edge) → state of that edge after that step.
         time
-            Present time, in the unit of the runtime.
+            Present time, in the unit of the runtime; the ``time`` of the snapshots returned.
         """
         for (step, edge), it in edge_states.items():
             if step > self.step:

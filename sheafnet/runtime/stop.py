@@ -20,13 +20,14 @@ class Outcome(Enum):
     Attributes
     ----------
     CONVERGED
-        Every vertex is stationary to the tolerance. Under a rule that learns in steps: all steps
-        of the training plan were taken.
+        The force on every vertex is at most the tolerance. Under a rule that learns in steps: all
+        steps of the training plan are finished.
     BUDGET_EXHAUSTED
-        The run reached ``max_rounds`` or ``max_time``, or the precision of its floats, before it
-        was stationary.
+        The run reached ``max_rounds`` or ``max_time`` before every vertex was stationary, or the
+        tolerance is too small for the precision of the floats.
     DIVERGED
-        A force or a map became NaN or infinite, or too large; the last finite cochain is kept.
+        A force or a map became NaN, infinite or too large. The last finite cochain is kept;
+        under a rule that learns in steps, the maps of the last evaluation are kept.
     STOPPED
         The run was stopped on request.
     """
@@ -47,25 +48,26 @@ class Stop:
     ----------
     stationarity
         Largest force at which a vertex counts as stationary; positive and finite. The force is the
-        part of −∇E that can move the vertex, compared coordinate by coordinate and sample by
-        sample, in the units of the stalks. None (default) takes 1e-9 in float64 and 1e-4 in
-        float32.
+        part of −∇E that can move the vertex, in the units of the stalks; the largest magnitude over
+        coordinates and samples is compared with ``stationarity``. None (default) takes 1e-9 in
+        float64 and 1e-4 in float32.
     max_rounds
-        Largest number of rounds, at least 1; 20,000 by default. In lockstep a round is a round of
-        steps. On hosts, twice as many messages as the sheaf has edges count as a round; messages
-        count when they are newer than what their receivers hold.
+        Largest number of rounds, at least 1; 20,000 by default. In lockstep, a round is one pass
+        over all vertices in which each may step. On hosts, the number of rounds is the number of
+        accepted messages divided by twice the number of edges, rounded down; repeated and outdated
+        messages do not count.
     max_time
         Largest time of the run, positive: rounds in lockstep, virtual time on a simulator, seconds
         on a cluster. None (default) sets no limit.
     stay
-        Whether the run is a stay run: it goes on after it has converged, so that its pins can be
-        replaced, until it is stopped. False by default.
+        Whether the run is a stay run: after it has converged, it waits for other pins instead of
+        ending, until it is stopped. False by default.
 
     Raises
     ------
     InputError
-        If ``stationarity`` or ``max_time`` is not positive, ``stationarity`` is not finite, or
-        ``max_rounds`` is less than 1.
+        If ``stationarity`` is not positive and finite, if ``max_rounds`` is less than 1, or if
+        ``max_time`` is not positive.
     """
 
     stationarity: float | None = None
@@ -83,11 +85,11 @@ class Stop:
             raise InputError(f"stop: max_time is {self.max_time}; it must be positive")
 
     def tolerance(self, dtype: np.dtype[np.floating]) -> float:
-        """Return ``stationarity``, or the default of a precision if it is None.
+        """Return ``stationarity`` if it is set, else the default for ``dtype``.
 
         Parameters
         ----------
         dtype
-            float64 or float32.
+            Type of the stalks, float64 or float32.
         """
         return self.stationarity if self.stationarity is not None else DEFAULT_STATIONARITY[dtype]

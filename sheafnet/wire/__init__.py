@@ -1,9 +1,9 @@
 """The wire: frames as bytes.
 
-Two hosts exchange frames. A frame carries messages between vertices and the acknowledgements
-that make their delivery reliable. Read ``sheafnet.wire.frame`` first, which holds the data,
-then ``sheafnet.wire.codec``, which converts a frame to bytes and back and describes the layout
-byte by byte.
+Two hosts exchange frames. A frame carries messages between vertices, and acknowledgements of
+earlier frames, which make the delivery reliable. Read ``sheafnet.wire.frame`` first: it defines the
+fields of a frame. Then read ``sheafnet.wire.codec``: it converts a frame to bytes and back, and
+describes the layout byte by byte.
 
 This package has no clock and no network. ``sheafnet.runtime.hosts.transport`` makes
 frames out of messages, and ``sheafnet.runtime.hosts.outbox`` decides when a message is sent
@@ -15,15 +15,15 @@ A contributor must keep these invariants:
 - ``sheafnet.wire.codec.Codec.decode`` returns a frame or raises
   ``sheafnet.errors.ProtocolError``, whatever the bytes. It raises no other exception.
 - Every size is compared with ``sheafnet.wire.codec.Limits`` before anything of that size is
-  allocated. The checksum is compared before the header is parsed.
+  allocated. The checksum is verified before the header is parsed.
 - The arrays are stored outside the msgpack header and are decoded as read-only views of the
   received bytes.
 - A header may not contain a type that the layout does not list. Types are compared with
   ``type(x) is``, so that a ``bool`` is not accepted as an ``int``.
-- A change of the layout increases ``sheafnet.wire.codec.VERSION``. Frames of another version
-  are refused by number.
+- Whoever changes the layout increases ``sheafnet.wire.codec.VERSION``. A frame of another version
+  is refused, and the error names both versions.
 - Restriction maps never travel in frames between hosts.
-- ``msgpack`` and ``xxhash`` are imported here and nowhere else. An import contract in
+- ``msgpack`` and ``xxhash`` are imported in this package and nowhere else. An import contract in
   ``pyproject.toml`` checks this.
 
 Both modules run for every frame of a simulated run, so some loops are written out for speed.

@@ -1,4 +1,4 @@
-"""The codec: frames to bytes and back.
+"""The codec, which converts frames to bytes and bytes to frames.
 
 An encoded frame is a prefix of sixteen bytes, a msgpack header and the arrays::
 
@@ -15,9 +15,13 @@ An encoded frame is a prefix of sixteen bytes, a msgpack header and the arrays::
                   arrays in the order of the messages, little-endian, C order, each padded
                   to a multiple of eight
 
-All integers in the prefix are unsigned and little-endian. The arrays stay outside of msgpack for
-two reasons: the small header then bounds what msgpack can allocate, and an array is read as a
-view of the received bytes, without a copy.
+The fields of the header are those of ``sheafnet.wire.frame.Frame``. In a message, kind and type are
+indices into ``KINDS`` and ``DTYPES``, vertex is the sender, and shape has the lengths of the axes
+of the array. All integers in the prefix are unsigned and little-endian.
+
+The arrays stay outside of msgpack for two reasons. The header is then small, and its size limits
+the memory that msgpack can allocate. And an array can be read as a view of the received bytes,
+without a copy.
 """
 
 from __future__ import annotations
@@ -40,18 +44,23 @@ from sheafnet.wire.frame import Frame
 MAGIC: Final = b"sn"
 VERSION: Final = 1
 PREFIX: Final = 16
-"""Size in bytes of the prefix, which the header follows."""
+"""Size in bytes of the prefix; the header begins at this offset."""
 _START: Final = MAGIC + bytes((VERSION, 0))
 _HASHED_FROM: Final = 8
 _CHECKSUM: Final = struct.Struct("<I")
 _SIZES: Final = struct.Struct("<II")
 COUNT_BITS: Final = 63
-"""A count is at least 0 and less than 2 to this power. It is valid if a shift to the right by this
-many bits leaves 0, which is faster to test than two comparisons and fails for negatives too."""
+"""Number of bits of a count, an integer that is at least 0 and less than 2 to this power.
+
+The code shifts an integer to the right by this many bits and accepts it if the result is 0. This is
+faster than two comparisons, and it refuses negative integers as well.
+"""
 PACKED: Final = 512
-"""Initial buffer of a packer, in bytes; small, since a run may have one host for each vertex."""
+"""Initial size of the buffer of a packer, in bytes. It is small because every host has a packer,
+and a run may have one host for each vertex."""
 COPIED: Final = 4096
-"""Size in bytes up to which copying an array or a frame is faster than a view of it."""
+"""Largest size in bytes, inclusive, at which an array or a frame is copied; larger ones are used as
+views. Up to this size a copy is faster than a view."""
 
 _FIELDS: Final = 8
 _FIELDS_OF_MESSAGE: Final = 7
@@ -65,7 +74,9 @@ _DTYPE_CODES: Final = {dtype: code for code, dtype in enumerate(DTYPES)}
 
 @dataclass(frozen=True)
 class Limits:
-    """The largest sizes that a frame may have, checked before anything is allocated.
+    """The largest sizes that a frame may have.
+
+    ``Codec.decode`` compares every size with them before it allocates memory for it.
 
     Attributes
     ----------
@@ -74,7 +85,8 @@ class Limits:
     header
         Largest size of the msgpack header, in bytes; 2²⁰ by default.
     items
-        Largest number of messages, and of acknowledgements, in a frame; 2¹⁴ by default.
+        Largest number of messages in a frame, and largest number of acknowledgements in a frame;
+        2¹⁴ by default.
     name
         Largest length of a name of a run, host, edge or vertex, in bytes of UTF-8; 256 by default.
     rank
@@ -89,18 +101,19 @@ class Limits:
 
 
 class Codec:
-    """A converter of frames to bytes and back, within limits. Two threads must not share one.
+    """A converter of frames to bytes and of bytes to frames. Two threads must not share a codec.
 
     Parameters
     ----------
     limits
-        The sizes that ``encode`` and ``decode`` accept. ``encode`` checks ``frame`` and
-        ``header`` only.
+        Largest sizes that a frame may have. ``decode`` checks all of them; ``encode`` checks only
+        the size of the frame and the size of the header.
     """
 
     def __init__(self, limits: Limits = Limits()) -> None:
         self.limits = limits
-        # One packer is kept, since creating it takes as long as packing a header. Its buffer grows.
+        # The packer is reused, since creating a packer takes as long as packing a header. The
+        # buffer of the packer grows when a header needs it.
         self._pack: Callable[[object], bytes] = msgpack.Packer(buf_size=PACKED).pack
 
     def encode(self, frame: Frame) -> bytes:
@@ -114,8 +127,9 @@ class Codec:
         Raises
         ------
         ProtocolError
-            If the frame or its header is larger than the limits, or if an array is neither
-            little-endian float64 nor little-endian float32.
+            If the frame is larger than ``limits.frame``, if its header is larger than
+            ``limits.header``, or if an array is neither little-endian float64 nor
+            little-endian float32.
         """
         limits = self.limits
         described: list[tuple[object, ...]] = []
@@ -187,8 +201,8 @@ class Codec:
         Raises
         ------
         ProtocolError
-            If ``data`` is not exactly one whole and undamaged frame of this version within the
-            limits. No other exception is raised.
+            If ``data`` is anything but one whole, undamaged frame of this version whose sizes are
+            within the limits. No other exception is raised.
         """
         limits = self.limits
         header_size, payload_at, end = self._check_prefix(data)
@@ -207,7 +221,8 @@ class Codec:
         if type(fields) is not tuple or len(fields) != _FIELDS:
             raise ProtocolError("the header does not have its eight fields", "header")
         run, sender, receiver, incarnation, number, ack_incarnation, acks, described = fields
-        # Written out here and for messages, since it runs for every frame.
+        # This check is written out here and again in ``_message``, since a helper is slower and the
+        # check runs for every frame.
         if not (
             type(run) is type(sender) is type(receiver) is str
             and type(acks) is type(described) is tuple
@@ -233,8 +248,10 @@ class Codec:
         Raises
         ------
         ProtocolError
-            If ``data`` has fewer bytes than a prefix or more than the limit; if it does not begin
-            as a frame of this version does; or if its sizes or checksum are wrong.
+            If ``data`` has fewer bytes than a prefix or more than ``limits.frame``; if its first
+            four bytes are not those of a frame of this version; if the size of the header is above
+            ``limits.header``; if the sizes in the prefix do not add up to the length of ``data``;
+            or if the checksum is wrong.
         """
         limits = self.limits
         if len(data) < PREFIX:
@@ -297,9 +314,10 @@ class Codec:
 
 
 def fingerprint(data: bytes) -> int:
-    """Return the checksum in the prefix of an encoded frame, which copies of the frame share.
+    """Return the checksum that stands in the prefix of an encoded frame.
 
-    Different frames can have the same checksum, with a probability of about 2⁻³².
+    Copies of a frame have the same checksum. Two different frames have the same checksum with a
+    probability of about 2⁻³².
 
     Parameters
     ----------
@@ -316,6 +334,7 @@ def _checksum(digest: bytes) -> bytes:
 
 
 def _are_counts(values: tuple[Any, ...]) -> bool:
+    """Return whether every value is a count: an ``int`` from 0 to 2⁶³ − 1, and not a ``bool``."""
     for value in values:  # noqa: SIM110 - a loop is faster than a generator here
         if type(value) is not int or value >> COUNT_BITS:
             return False

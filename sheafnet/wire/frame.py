@@ -1,4 +1,4 @@
-"""A frame: the messages and acknowledgements that one host sends to another at one time."""
+"""A frame: the messages and acknowledgements that one host sends to another host at one time."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Frame:
     incarnation
         Number of times that the sender has been restarted.
     number
-        Number of this frame among those that this incarnation of the sender has sent to the
-        receiver, from 1; 0 for a frame that carries acknowledgements only and is not
-        acknowledged itself.
+        Number of this frame, counted from 1 among the frames with messages that this incarnation of
+        the sender has sent to the receiver. It is 0 for a frame that carries acknowledgements only;
+        the receiver does not acknowledge such a frame.
     ack_incarnation
-        Incarnation of the receiver whose frames ``acks`` acknowledges.
+        Incarnation in which the receiver sent the frames that ``acks`` acknowledges.
     acks
-        Numbers of the frames from the receiver that have arrived at the sender since its previous
-        frame to the receiver.
+        Numbers of the frames that this frame acknowledges: those from the receiver that have
+        arrived at the sender since the sender sent its previous frame to the receiver.
     messages
         Messages from vertices of the sender to vertices of the receiver.
     """

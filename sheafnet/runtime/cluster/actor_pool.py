@@ -1,4 +1,4 @@
-"""The pool of actors: it starts them for a run, keeps them for later runs, and kills them."""
+"""A pool of actors: it starts actors for a run, keeps them for later runs, and kills them."""
 
 from __future__ import annotations
 
@@ -17,37 +17,47 @@ from sheafnet.runtime.cluster.session import session
 from sheafnet.runtime.cluster.settings import ClusterSettings
 
 CALLS_AT_A_TIME = 4
-"""Remote calls that a coordinator executes at the same time, as threads of its process."""
+"""Largest number of remote calls that a coordinator executes at once, each in its own thread."""
 
 QUIESCED_WITHIN = 1.0
-"""Seconds within which an actor must quiesce to be kept."""
+"""Seconds within which an actor must quiesce (drop its run); a slower actor is killed."""
 
 
 @contextlib.contextmanager
 def open_pool(cluster: ClusterSettings) -> Iterator[ActorPool]:
-    """Return a context that connects to Ray and has a pool, whose actors end with the context.
+    """Return a context with a connection to Ray and a pool of actors; both end with the context.
 
     Parameters
     ----------
     cluster
-        Settings of the cluster: the address of Ray, and resources and restarts of the hosts.
+        Settings of the cluster. Used are the address of Ray, and the number of restarts and the
+        cores of a host.
+
+    Yields
+    ------
+    ActorPool
+        The pool, without actors at first.
 
     Raises
     ------
     ClusterError
-        If Ray cannot be started or joined, or if this process is connected to another Ray.
+        If Ray cannot be started or joined, or if this process is connected to a Ray with another
+        address.
     """
     with session(cluster.address), contextlib.closing(ActorPool(cluster)) as pool:
         yield pool
 
 
 class ActorPool:
-    """A pool of actors for successive runs: coordinators, and hosts under their latest names.
+    """A pool of idle actors for successive runs.
+
+    It has actors for coordinators and actors for hosts. For an actor of a host it keeps the name of
+    the host to which the actor was last bound.
 
     Parameters
     ----------
     cluster
-        Settings of the cluster, for the number of restarts and the cores of a host.
+        Settings of the cluster. Used are the number of restarts and the cores of a host.
     """
 
     def __init__(self, cluster: ClusterSettings) -> None:
@@ -69,7 +79,7 @@ class ActorPool:
             raise ClusterError("the warm cluster is closed; run inside its with block")
 
     def coordinator(self) -> Handle:
-        """Return an idle coordinator, or a new one, which may still be starting."""
+        """Return an idle coordinator, or start one and return it before it is ready."""
         with self._lock:
             idle, self._coordinators = self._coordinators[-1:], self._coordinators[:-1]
         well = quiesced(idle)
@@ -78,15 +88,15 @@ class ActorPool:
     def hosts(self, names: Iterable[str], run: str) -> dict[str, Handle]:
         """Return an actor for each host of a run; new actors may still be starting.
 
-        A host gets the idle actor that had its name in the latest run, otherwise any idle actor,
-        otherwise a new one.
+        A host gets the idle actor that was last bound to a host of the same name. If there is no
+        such actor, the host gets any idle actor, and if no actor is idle, a new one.
 
         Parameters
         ----------
         names
             Names of the hosts.
         run
-            Name of the run, from which the names of new actors are formed.
+            Name of the run; it becomes a part of the names of new actors.
 
         Returns
         -------
@@ -98,7 +108,7 @@ class ActorPool:
         well = quiesced([actor for _, actor in idle])
         free = [(name, actor) for name, actor in idle if actor in well]
         hosts: dict[str, Handle | None] = dict.fromkeys(names)
-        for name, actor in free[::-1]:  # The actor that had the name last comes first.
+        for name, actor in free[::-1]:  # The latest actor of a name is taken.
             if name in hosts and hosts[name] is None:
                 hosts[name] = actor
                 free.remove((name, actor))
@@ -111,7 +121,7 @@ class ActorPool:
         return found
 
     def release(self, coordinator: Handle, hosts: Mapping[str, Handle]) -> None:
-        """Take back the actors of a successful run; kill those that do not quiesce."""
+        """Take back the actors of a successful run; kill actors that do not quiesce in time."""
         well = quiesced([coordinator, *hosts.values()])
         with self._lock:
             if coordinator in well:
@@ -121,7 +131,7 @@ class ActorPool:
             self.close()
 
     def close(self) -> None:
-        """Close the pool: kill idle actors now, and the others when their run is over."""
+        """Close the pool: kill the idle actors now, and the others at the end of their run."""
         self._closed = True
         with self._lock:
             kill([*self._coordinators, *(actor for _, actor in self._hosts)])
@@ -143,12 +153,12 @@ class ActorPool:
         return (
             ray.remote(HostActor)
             .options(
-                # The name is for users of Ray's own tools. A later run does not change it.
+                # The name is shown by Ray's own tools. It stays the same in later runs.
                 name=f"{run}/{name}",
                 num_cpus=self._cluster.cpus,
                 max_restarts=self._cluster.max_restarts,
                 scheduling_strategy="SPREAD",
-                # Otherwise Ray would keep an entry for every frame.
+                # Otherwise Ray would keep a record of every call, and each frame is a call.
                 enable_task_events=False,
             )
             .remote()
@@ -156,7 +166,10 @@ class ActorPool:
 
 
 def quiesced(actors: Sequence[Handle]) -> list[Handle]:
-    """Quiesce actors; return those that did so in time, in the order given, and kill the others."""
+    """Request that actors drop their run; return those that did in time, and kill the others.
+
+    The order of the actors stays the same.
+    """
     quiescing = []
     for actor in actors:
         with contextlib.suppress(RayError):
@@ -166,7 +179,7 @@ def quiesced(actors: Sequence[Handle]) -> list[Handle]:
         ray.wait(refs, num_returns=len(refs), timeout=QUIESCED_WITHIN)
     well = []
     for actor, ref in quiescing:
-        with contextlib.suppress(RayError):  # The actor has died, or takes too long.
+        with contextlib.suppress(RayError):  # The actor has died or takes too long.
             ray.get(ref, timeout=0)
             well.append(actor)
     kill(actor for actor in actors if actor not in well)
@@ -174,7 +187,7 @@ def quiesced(actors: Sequence[Handle]) -> list[Handle]:
 
 
 def kill(actors: Iterable[Handle]) -> None:
-    """Kill actors; those that have ended already are left out."""
+    """Kill actors; an actor that has ended already is skipped."""
     for actor in actors:
         if ray.is_initialized():  # Without a connection ray.kill would start Ray.
             with contextlib.suppress(RayError):

@@ -30,27 +30,29 @@ class Cluster(ClusterSettings):
     Parameters
     ----------
     address
-        ``"local"`` (default) uses the Ray to which this process is connected, or else starts Ray on
-        this machine for the run, with no connection beyond loopback. ``"auto"`` joins the Ray that
-        the environment variable RAY_ADDRESS names, or that runs on this machine. ``"host:port"``
-        joins the Ray whose head has this address.
+        Address of Ray. ``"local"`` (default) uses the Ray to which this process is connected; if
+        there is none, it starts Ray on this machine for the run, with no connection beyond
+        loopback. ``"auto"`` joins the Ray that the environment variable RAY_ADDRESS names, or
+        without this variable the Ray that runs on this machine. ``"host:port"`` joins the Ray whose
+        head (its central process) has this address.
     placement
-        Placement of the vertices: ``"by-layer"`` (default), ``"by-vertex"``, or host → its
-        vertices; see ``sheafnet.runtime.hosts.placement.hosts_of``.
+        Placement of the vertices on hosts: ``"by-layer"`` (default), ``"by-vertex"``, or a mapping
+        host → its vertices; see ``sheafnet.runtime.hosts.placement.hosts_of``.
     window
-        Number of unacknowledged frames that a host may have in flight to each peer, at least 1
-        (default).
+        Largest number of frames that a host may have in flight (sent and not acknowledged) to each
+        other host; at least 1, which is the default.
     max_restarts
-        Number of times that each host may be lost and restarted before the run fails, at least 0.
-        The default is 3.
+        Largest number of restarts of each host, at least 0; if a host is lost once more, the run
+        fails. The default is 3.
     report_interval
-        Seconds between the waves of the coordinator, positive and finite. The default is 0.1.
+        Seconds from the start of one wave to the start of the next (a wave: the coordinator asks
+        every host once for a report); positive and finite. The default is 0.1.
     startup
         Seconds within which the coordinator and each host must start, and a lost host must return;
-        positive and finite. The default is 120.
+        else the run fails. Positive and finite; the default is 120.
     silence
-        Seconds without an answer after which a running host or the coordinator counts as lost;
-        positive and finite. The default is 60.
+        Seconds for which a running host or the coordinator may leave a request unanswered; after
+        that the run fails. Positive and finite; the default is 60.
     cpus
         Number of cores that Ray reserves for each host, finite, at least 0. With 0 (default) Ray
         reserves none, and the operating system shares the cores among the hosts.
@@ -58,8 +60,8 @@ class Cluster(ClusterSettings):
     Raises
     ------
     InputError
-        If one of these settings is outside its range, or if ``address`` is not of one of the forms
-        above.
+        If one of these settings is outside its range, or if ``address`` has none of the three
+        forms.
     """
 
     def run(self, problem: Problem, hooks: RunHooks) -> Record:
@@ -70,44 +72,52 @@ class Cluster(ClusterSettings):
         problem
             The problem to run.
         hooks
-            Called in this process about twenty times a second.
+            Hooks that are called in this process, about twenty times a second.
 
         Raises
         ------
         InputError
-            If there is no such placement, or if it leaves out a vertex or has one twice.
+            If ``placement`` is an unknown string, or if it leaves out a vertex or lists one twice.
         UnknownNameError
-            If the placement names an unknown vertex.
+            If ``placement`` names a vertex that does not exist.
+        RuleError
+            If the rule cannot begin at a vertex.
         ClusterError
-            If Ray is not installed, or cannot be started or joined; if this process is connected
-            to another Ray; if the coordinator or a host does not start within ``startup``; if a
-            host is lost more than ``max_restarts`` times, does not answer for ``silence``, or
-            fails; or if the coordinator or the head of the cluster is lost.
+            If Ray is not installed, if Ray cannot be started or joined, if this process is
+            connected to a Ray with another address, if the coordinator or a host does not start
+            within ``startup`` seconds, if a host is lost more than ``max_restarts`` times, if a
+            host does not answer for ``silence`` seconds, if an exception is raised in a host, or if
+            the coordinator or the head of Ray is lost.
         """
         return self.attended(Observer()).run(problem, hooks)
 
     def attended(self, observer: Observer) -> AttendedCluster:
-        """Return the runtime with an observer in the process of the coordinator.
+        """Return a runtime with the same settings whose coordinator calls ``observer``.
 
         Parameters
         ----------
         observer
-            The observer, which is pickled and called by the coordinator.
+            The observer. It is pickled, and its copy is called in the process of the coordinator.
         """
         return AttendedCluster(self, None, observer)
 
     @contextlib.contextmanager
     def warm(self) -> Iterator[WarmCluster]:
-        """Return a context whose runtime keeps Ray and its actors from one run to the next.
+        """Return a context with a runtime that keeps Ray and the actors from one run to the next.
 
-        Later runs need no time to start processes. The actors of a run that failed, and hosts that
-        were lost, are replaced by new ones.
+        Later runs need no time to start processes. The actors of a run that failed, and the actors
+        of hosts that were lost, are replaced by new ones.
+
+        Yields
+        ------
+        WarmCluster
+            The runtime, which can be used until the context ends.
 
         Raises
         ------
         ClusterError
-            If Ray is not installed, or cannot be started or joined, or if this process is
-            connected to another Ray.
+            If Ray is not installed, if Ray cannot be started or joined, or if this process is
+            connected to a Ray with another address.
         """
         with _module("actor_pool").open_pool(self) as pool:
             yield WarmCluster(self, pool)
@@ -120,10 +130,10 @@ class WarmCluster:
     Attributes
     ----------
     cluster
-        Settings of the runs. The number of restarts and the cores of a host are those with which
-        the context began.
+        Settings of the runs. ``max_restarts`` and ``cpus`` have no effect here: the pool has its
+        own values, those of the beginning of the context.
     pool
-        The pool of actors.
+        The pool of actors that the runs use.
     """
 
     cluster: Cluster
@@ -137,42 +147,44 @@ class WarmCluster:
         problem
             The problem to run.
         hooks
-            Called in this process about twenty times a second.
+            Hooks that are called in this process, about twenty times a second.
 
         Raises
         ------
         InputError
-            If there is no such placement, or if it leaves out a vertex or has one twice.
+            If ``placement`` is an unknown string, or if it leaves out a vertex or lists one twice.
         UnknownNameError
-            If the placement names an unknown vertex.
+            If ``placement`` names a vertex that does not exist.
+        RuleError
+            If the rule cannot begin at a vertex.
         ClusterError
-            If the context has ended, or under the conditions of ``Cluster.run``.
+            If the context of ``warm`` has ended, or if a condition of ``Cluster.run`` holds.
         """
         return self.attended(Observer()).run(problem, hooks)
 
     def attended(self, observer: Observer) -> AttendedCluster:
-        """Return the runtime with an observer in the process of the coordinator.
+        """Return a runtime with the same settings whose coordinator calls ``observer``.
 
         Parameters
         ----------
         observer
-            The observer, which is pickled and called by the coordinator.
+            The observer. It is pickled, and its copy is called in the process of the coordinator.
         """
         return AttendedCluster(self.cluster, self.pool, observer)
 
 
 @dataclass(frozen=True)
 class AttendedCluster:
-    """A cluster runtime with an observer, which its coordinator calls.
+    """A cluster runtime whose coordinator calls an observer.
 
     Attributes
     ----------
     cluster
         Settings of the runs.
     pool
-        The pool of actors to use; None starts actors for each run.
+        The pool of actors to use; with None, actors are started for each run.
     observer
-        The observer.
+        The observer. Its copy is called in the process of the coordinator.
     """
 
     cluster: Cluster
@@ -187,16 +199,18 @@ class AttendedCluster:
         problem
             The problem to run.
         hooks
-            Called in this process about twenty times a second.
+            Hooks that are called in this process, about twenty times a second.
 
         Raises
         ------
         InputError
-            If there is no such placement, or if it leaves out a vertex or has one twice.
+            If ``placement`` is an unknown string, or if it leaves out a vertex or lists one twice.
         UnknownNameError
-            If the placement names an unknown vertex.
+            If ``placement`` names a vertex that does not exist.
+        RuleError
+            If the rule cannot begin at a vertex.
         ClusterError
-            If the pool is closed, or under the conditions of ``Cluster.run``.
+            If the pool is closed, or if a condition of ``Cluster.run`` holds.
         """
         drive = _module("driver").drive
         record: Record = drive(problem, self.cluster, self.observer, hooks, self.pool)
@@ -204,14 +218,14 @@ class AttendedCluster:
 
 
 def _module(name: str) -> ModuleType:
-    """Import a module of this package that needs Ray, which is set to stay off the Internet.
+    """Keep Ray off the Internet; then import and return a module of this package that needs Ray.
 
     Raises
     ------
     ClusterError
         If Ray is not installed.
     ModuleNotFoundError
-        If another module is not installed.
+        If a module other than Ray is not installed.
     """
     environment.stay_offline()
     try:

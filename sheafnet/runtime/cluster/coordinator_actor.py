@@ -1,7 +1,8 @@
 """The coordinator of a cluster run, as an actor on the machine of the driver.
 
-It binds the actors to their hosts, requests status reports in waves, calls the observers that were
-sent to it, and decides when the run ends. No frame passes through it.
+This actor binds the other actors to their hosts, requests a status report from every host in each
+wave, calls the observers that were sent to it, and decides when the run ends. No frame passes
+through it.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from sheafnet.runtime.stop import Outcome
 
 FIRST_TIMEOUT = 1.0
 MIN_TIMEOUT = 0.25
-"""Seconds without an acknowledgement after which a host sends a frame again: the first timeout, and
-the smallest."""
+"""Timeouts: seconds without an acknowledgement after which a host sends a frame again. The first
+timeout holds until a round trip has been measured; a later one is at least the smallest."""
 
 
 class CoordinatorActor:
@@ -56,14 +57,14 @@ class CoordinatorActor:
         run
             Name of the run.
         observer
-            Observer that is called from this process.
+            Observer that is called in this process.
         actors
             Host → handle of its actor, which may still be starting.
         """
         self._job = job_of(problem, Waves(cluster, run, actors), observer)
 
     def quiesce(self) -> None:
-        """Drop the run, if there is one."""
+        """Drop the run, if there is one, so that another run can be prepared."""
         vars(self).clear()
 
     def execute(self) -> Record:
@@ -71,7 +72,7 @@ class CoordinatorActor:
         return self._job.execute().record
 
     def progress(self) -> Progress | None:
-        """Return the progress of the run at its last report; None before the first."""
+        """Return the progress with which the observer was called last; None before that."""
         return self._job.progress()
 
     def obey(self, pins: Pins) -> None:
@@ -93,7 +94,7 @@ class CoordinatorActor:
 
 
 class Waves:
-    """The runtime in the process of the coordinator: it runs a problem on actors, in waves.
+    """The runtime in the process of the coordinator: it runs a problem on the actors of hosts.
 
     Parameters
     ----------
@@ -118,12 +119,15 @@ class Waves:
         problem
             The problem to run.
         hooks
-            Called after every wave.
+            Hooks that are called after every wave (a wave: every host is asked once for a report).
 
         Raises
         ------
         ClusterError
-            If a host does not start in time, is lost too often, does not answer, or fails.
+            If a host does not start or return within ``startup`` seconds, if a host is lost more
+            than ``max_restarts`` times, if a host does not answer for ``silence`` seconds, or if an
+            exception is raised in a host. An exception that is raised while a host is built is
+            raised unchanged.
         """
         cluster = self._cluster
         send_policy = SendPolicy(FIRST_TIMEOUT, cluster.window, MIN_TIMEOUT)
@@ -133,7 +137,8 @@ class Waves:
             supervisor.bind()
             return _WaveLoop(supervisor, cluster.report_interval, hooks).run()
         finally:
-            # The driver releases or kills the actors, but only after the observers have finished.
+            # The driver releases or kills the actors only after the observers have finished. Until
+            # then the hosts shall not go on.
             supervisor.quiesce()
 
 
@@ -170,7 +175,10 @@ class _WaveLoop:
                 time.sleep(max(began + self.interval - time.monotonic(), 0.0))
 
     def wave(self) -> Finished | None:
-        """Ask every host once, and carry out what the coordinator decides."""
+        """Request a report from every host, and carry out the decisions of the coordinator.
+
+        Return the end of the run if the coordinator has decided on it, else None.
+        """
         finished = None
         for report in self.supervisor.reports(self.coordinator.begin_wave()):
             if report is None:
@@ -190,13 +198,17 @@ class _WaveLoop:
         return finished
 
     def roll_back(self) -> None:
-        """Make every host continue from the last snapshot, since one has lost its maps."""
+        """Make every host continue from the last snapshot, after a host has lost its maps."""
         deployment = self.supervisor.deployment.resumed(self.coordinator.latest)
         self.coordinator.roll_back(deployment.run)
         self.supervisor.begin_anew(deployment)
 
     def poll(self) -> Finished | None:
-        """Call the hooks; end the run or set new pins if they or the deadline demand it."""
+        """Call the hooks; request the end if they or the deadline require it, or set new pins.
+
+        Return the end of a stay run that has converged. Return None if the run goes on, or if later
+        waves bring the end.
+        """
         self.hooks.on_round(self.coordinator.rounds, self.progress)
         if self.hooks.stopping:
             return self.coordinator.end(Outcome.STOPPED)

@@ -1,4 +1,4 @@
-"""The driver of a cluster run: it starts the run, and connects it with the hooks of its caller."""
+"""The driver of a cluster run: it starts the run, and connects it to the hooks of the caller."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ POLL = 0.05
 
 HEAD_INTERVAL = 1.0
 HEAD_GONE_AFTER = 10.0
-"""Seconds between checks of the head, and seconds without contact until it counts as lost."""
+"""Seconds between two checks that the head (Ray's central process) can be reached, and seconds
+without contact after which the head counts as lost."""
 
 
 def drive(
@@ -49,19 +50,21 @@ def drive(
     observer
         Observer that the coordinator calls.
     hooks
-        Called in this process, at most once every ``POLL`` seconds.
+        Hooks that are called in this process, at most once every ``POLL`` seconds.
     pool
         Pool of the actors. None (default) opens one for this run.
 
     Raises
     ------
     InputError
-        If there is no such placement, or if it leaves out a vertex or has one twice.
+        If ``cluster.placement`` is an unknown string, or if it leaves out a vertex or lists one
+        twice.
     UnknownNameError
-        If the placement names an unknown vertex.
+        If ``cluster.placement`` names a vertex that does not exist.
     ClusterError
-        If the pool is closed; if Ray cannot be started or joined, or fails; or if the coordinator,
-        a host or the head does not start in time, or is lost for good.
+        If the pool is closed, if Ray cannot be started or joined, if Ray fails, if the coordinator
+        or a host does not start in time, if a host does not answer, fails or cannot be restarted,
+        or if the coordinator or the head of Ray is lost.
     """
     if pool is None:
         with open_pool(cluster) as own:
@@ -72,13 +75,13 @@ def drive(
         coordinator = pool.coordinator()
         hosts: dict[str, Handle] = {}
         try:
-            # Started here and not by the coordinator, so that all processes start at the same time.
+            # The driver starts the hosts, so that they start at the same time as the coordinator.
             hosts = pool.hosts(hosts_of(problem.sheaf, cluster.placement), run)
             ready = coordinator.prepare.remote(problem, cluster, run, observer, hosts)
             _await(ready, cluster.startup)
             execution = coordinator.execute.remote()
             record = _attend(coordinator, execution, problem.stop.stay, cluster.silence, hooks)
-            # A host that was lost has fewer restarts left, so it is not kept for later runs.
+            # The actor of a host that was lost has fewer restarts left, so it is not kept.
             kill(hosts.pop(name) for name in {lost.host for lost in record.recoveries})
         except BaseException:
             kill([coordinator, *hosts.values()])
@@ -89,13 +92,14 @@ def drive(
 
 @contextlib.contextmanager
 def _errors_of_ours() -> Iterator[None]:
-    """Replace the errors of Ray by errors that name what was lost.
+    """Return a context that replaces the errors of Ray by errors that say which part was lost.
+
+    An error that was raised in the coordinator is raised without the wrapper of Ray.
 
     Raises
     ------
     ClusterError
-        If the coordinator was lost or did not answer, or if Ray failed otherwise. An error that was
-        raised in the coordinator is raised as it is.
+        If the coordinator was lost or did not answer, or if Ray failed in another way.
     """
     try:
         yield
@@ -116,7 +120,7 @@ def _await(ready: ray.ObjectRef[None], startup: float) -> None:
     Raises
     ------
     ClusterError
-        If it has not started within ``startup`` seconds.
+        If the coordinator has not started within ``startup`` seconds.
     """
     try:
         ray.get(ready, timeout=startup)
@@ -134,7 +138,12 @@ def _attend(
     silence: float,
     hooks: RunHooks,
 ) -> Record:
-    """Pass progress to the hooks, and new pins and stops to the coordinator, until the run ends."""
+    """Connect the hooks and the coordinator until the run ends, and return the record.
+
+    The hooks receive progress and the records of settled runs; the coordinator receives new pins
+    and the request to stop. Ray raises an error if the coordinator does not answer for ``silence``
+    seconds.
+    """
     reported = stopping = False
     head = HeadMonitor(ray.get_runtime_context().gcs_address)
     while not ray.wait([execution], timeout=POLL)[0]:
@@ -160,10 +169,15 @@ def _attend(
 
 
 class HeadMonitor:
-    """A check that the head of the cluster can be reached.
+    """A monitor that checks whether the head of Ray can be reached.
 
-    Without a head, actors can still exchange messages for a while. After a minute Ray ends this
-    process without an exception, so the loss must be detected before.
+    Without a head, actors can still exchange messages for a while. After a minute without a head
+    Ray ends this process without an exception, so the loss must be detected earlier.
+
+    Parameters
+    ----------
+    address
+        Address of the head, of the form ``host:port``.
     """
 
     def __init__(self, address: str) -> None:

@@ -1,4 +1,4 @@
-"""The environment variables of Ray's processes, which keep a local run on loopback, and fast.
+"""The environment variables of Ray's processes: they keep a local run on loopback and make it fast.
 
 By default Ray reports usage statistics, queries the metadata services of clouds, and opens a socket
 to a public address to find its own address. The variables must be set before Ray is imported.
@@ -22,37 +22,43 @@ OFFLINE = {
 }
 
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**28)}
-"""Variables that make the C library keep freed memory for the next update. By default it returns
-large arrays to the kernel at once, which then has to clear the same pages for every update."""
+"""Variables that make the C library keep freed memory for the next update. By default the library
+returns large arrays to the kernel at once. The kernel then clears the same pages for every update,
+which takes time."""
 
 _HOME_OF_USER = "SHEAFNET_HOME"
-"""Variable that passes the home of the user to the actors of a Ray with another home."""
+"""Name of the variable with the home directory of the user, for actors started in another home."""
 
 
 def stay_offline() -> None:
-    """Set the variables that keep Ray off the Internet, for this process and its children."""
+    """Set the variables that keep Ray off the Internet, in this process and its children."""
     os.environ.update(OFFLINE)
 
 
 @functools.cache
 def token() -> str:
-    """Return the access token of all Rays that this process starts; Ray reads it only once."""
+    """Return the access token of every Ray that this process starts.
+
+    All of them share one token, because Ray reads the token only once in a process. The token is
+    the value of RAY_AUTH_TOKEN, or random if that variable is not set.
+    """
     return os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32)
 
 
 @contextlib.contextmanager
 def private_home() -> Iterator[Path]:
-    """Return a context with a temporary folder as the home directory, in which to start Ray.
+    """Return a context in which a temporary folder is the home directory, so as to start Ray there.
 
-    The folder has a cluster configuration, without which Ray requests one from beyond loopback.
-    The services also get an access token, and nothing is written to the home of the user. Actors
-    return to that home with ``go_home``; to set their environment through Ray would take about a
-    second for each. The folder is removed when the context ends.
+    The folder has an empty cluster configuration; without this file Ray would request a
+    configuration from other machines. Ray's processes also get an access token, and they write
+    nothing to the home of the user. The actors restore the home of the user with ``go_home``, since
+    setting their environment through Ray would take about a second for each. The folder is removed
+    when the context ends.
 
     Yields
     ------
     Path
-        The folder.
+        The temporary folder.
     """
     folder = Path(tempfile.mkdtemp(prefix="sheafnet-"))
     (folder / "ray_bootstrap_config.yaml").write_text("{}\n", encoding="utf-8")
@@ -76,7 +82,10 @@ def private_home() -> Iterator[Path]:
 
 
 def go_home() -> None:
-    """Restore the home of the user, after Ray has started, and in its actors."""
+    """Make the home of the user the home directory again.
+
+    This is called in the driver after Ray has started, and in every actor of a host.
+    """
     home = os.environ.pop(_HOME_OF_USER, None)
     if home is not None:
         os.environ["HOME"] = home

@@ -1,9 +1,9 @@
-"""A host as a Ray actor: a process with one thread, which alone has access to the host.
+"""A host as a Ray actor: a process in which one thread alone has access to the host.
 
-Remote methods only put items in a mailbox; Ray executes them one at a time, in order. The thread
-takes all items that are there, steps the host, and puts its frames in the mailboxes of the
-neighbours by remote calls. It does not wait for these calls to return: the outbox of the host sends
-a frame again if it is lost.
+The remote methods put items in a mailbox; Ray executes the methods one at a time, in order. The
+thread takes all items in the mailbox, steps the host, and puts the frames of the host in the
+mailboxes of the neighbours by remote calls. The thread does not wait for these calls to return: if
+a frame is lost, the outbox of the host sends it again.
 """
 
 from __future__ import annotations
@@ -26,33 +26,35 @@ from sheafnet.runtime.hosts.host import Host
 from sheafnet.runtime.hosts.host_spec import HostSpec
 from sheafnet.runtime.run_record import Process
 
-go_home()  # Before any code of the user is imported in this process.
+go_home()  # This must come before any code of the user is imported in this process.
 
 Handle: TypeAlias = Any
 """A handle of a Ray actor; it has no static type, since Ray creates its methods."""
 
 Item: TypeAlias = bytes | Callable[[Host], None] | None
-"""An item of a mailbox: a frame, a function to call with the host, or None to end its thread."""
+"""An item of a mailbox: a frame, a function to call with the host, or None to end the thread."""
 
 Mail: TypeAlias = SimpleQueue[Item]
 
 node_address: Callable[[], str] = ray.util.get_node_ip_address
 
 PACE = 0.0005
-"""Least seconds that a host without a new frame waits before it steps again."""
+"""Shortest wait, in seconds, before a host without a new frame steps again."""
 
 STEPS_WAITED = 4.0
-"""Least wait, in durations of the last step; it lets neighbours use the processor."""
+"""Shortest wait before a host without a new frame steps again, as a multiple of the duration of its
+last step. Other hosts can use the processor in this time."""
 
 POLL = 1.0
-"""Seconds between checks for a failure of the thread, while a report is awaited."""
+"""Seconds between two checks whether the thread has failed, while the actor waits for a report."""
 
 WITH_THE_CALL = 98_304
-"""Most bytes of an argument that Ray sends with the call: larger ones, over 100 KB, go through the
-object store (Ray's documentation, "Passing the same large argument by value")."""
+"""Largest size, in bytes, of a part of a frame. Ray sends an argument of this size with the call;
+arguments over 100 KB go through Ray's object store, which takes longer (Ray's documentation,
+"Passing the same large argument by value")."""
 
 MOST_IN_PARTS = 1_500_000
-"""Most bytes of a frame that is faster in several parts than through the object store."""
+"""Largest size, in bytes, of a frame that is sent faster in parts than through the object store."""
 
 
 class ThreadState:
@@ -65,7 +67,7 @@ class ThreadState:
     busy
         Seconds spent in steps.
     failure
-        Exception that ended the thread; None if there is none.
+        Exception that ended the thread; None if no exception did.
     """
 
     def __init__(self) -> None:
@@ -83,19 +85,19 @@ class HostActor:
         self._thread: threading.Thread | None = None
 
     def bind(self, spec: HostSpec, peers: Mapping[str, Handle]) -> Process:
-        """Build the host of ``spec`` and start its thread; the thread of an earlier host ends.
+        """Build the host of ``spec`` and start its thread; end the thread of an earlier host.
 
         Parameters
         ----------
         spec
             Specification of the host.
         peers
-            Host → handle of its actor, for the hosts to which this one sends.
+            Host → handle of its actor, for the hosts to which the new host sends.
 
         Returns
         -------
         Process
-            Address of the machine, and id of this process.
+            Address of this machine, and id of this process.
         """
         host = spec.build()
         self._mail.put(None)
@@ -111,7 +113,7 @@ class HostActor:
         return Process(node_address(), os.getpid())
 
     def quiesce(self) -> None:
-        """End the thread and drop the host; then the actor sends nothing until it is bound."""
+        """End the thread and drop the host; the actor sends nothing until it is bound again."""
         self._mail.put(None)
         if self._thread is not None:
             self._thread.join()
@@ -122,11 +124,11 @@ class HostActor:
         return None if self._thread is None else (self._thread.name, os.getpid())
 
     def push(self, *parts: bytes) -> None:
-        """Put a frame in the mailbox, joined from its parts as ``in_parts`` returns them."""
+        """Join the parts of a frame (see ``in_parts``), and put the frame in the mailbox."""
         self._mail.put(b"".join(parts))
 
     def report(self, request: StatusRequest) -> StatusReport | None:
-        """Let the host carry out a request, and return its report.
+        """Make the host carry out a request, and return the report of the host.
 
         Parameters
         ----------
@@ -136,12 +138,12 @@ class HostActor:
         Returns
         -------
         StatusReport or None
-            The report; None if the actor is not bound, as after a restart.
+            The report; None if the actor is not bound to a host, for example after a restart.
 
         Raises
         ------
         Exception
-            The exception that ended the thread of the host, if one did.
+            If an exception has ended the thread of the host; the same exception is raised.
         """
         state = self._state
         if state is None:
@@ -167,39 +169,39 @@ class HostActor:
         self._mail.put(lambda host: host.set_threshold(threshold))
 
     def set_frozen(self, frozen: bool) -> None:
-        """Freeze the vertices of the host, so that none steps, or release them."""
+        """Stop the steps of all vertices of the host if ``frozen`` is True; else resume them."""
         self._mail.put(lambda host: host.set_frozen(frozen))
 
     def set_pins(self, order: SetPins) -> None:
-        """Replace the pins of the host."""
+        """Replace the pins of the vertices of the host."""
         self._mail.put(lambda host: host.set_pins(order))
 
 
 def in_parts(data: bytes) -> Sequence[bytes]:
-    """Return the parts of a frame with which the call of another actor takes the least time."""
+    """Split a frame so that the call of another actor with the parts takes the least time."""
     if WITH_THE_CALL < len(data) <= MOST_IN_PARTS:
         return [data[at : at + WITH_THE_CALL] for at in range(0, len(data), WITH_THE_CALL)]
     return (data,)
 
 
 def run_host(host: Host, peers: Mapping[str, Handle], mail: Mail, state: ThreadState) -> None:
-    """Step a host until its mailbox has a None; this is the function of the thread of an actor.
+    """Step a host until None is in its mailbox; the thread of an actor executes this function.
 
     Parameters
     ----------
     host
         The host.
     peers
-        Host → handle of its actor.
+        Host → handle of its actor, for the hosts to which ``host`` sends.
     mail
-        The mailbox.
+        The mailbox of ``host``.
     state
-        Updated with the seconds spent in steps, and with an exception that ends the thread.
+        State to update with the seconds spent in steps, and with an exception that ends the thread.
     """
-    # Without a return value Ray stores nothing for these calls, whose end is not awaited.
+    # The thread does not wait for these calls. Without return values Ray stores nothing for them.
     send = {name: peer.push.options(num_returns=0).remote for name, peer in peers.items()}
     try:
-        # The host detects an overflow itself and reports it.
+        # The host detects and reports an overflow itself, so NumPy shall not warn.
         with np.errstate(over="ignore", invalid="ignore"):
             pauses_until = 0.0
             while True:
@@ -216,7 +218,7 @@ def run_host(host: Host, peers: Mapping[str, Handle], mail: Mail, state: ThreadS
                         item(host)
                 now = time.monotonic()
                 due = host.due
-                # Only frames end the wait early: requests and orders bring no messages.
+                # Only frames end the wait early: requests and orders bring no messages to use.
                 may_step = host.runnable and (has_frame or now >= pauses_until)
                 if may_step or (due is not None and due <= now):
                     for peer, data in host.step(now):
@@ -226,12 +228,16 @@ def run_host(host: Host, peers: Mapping[str, Handle], mail: Mail, state: ThreadS
                     state.busy += took
                     if host.improves_by_waiting:
                         pauses_until = ended + max(PACE, STEPS_WAITED * took)
-    except Exception as error:  # It is raised again by report().
+    except Exception as error:  # ``report`` raises it again.
         state.failure = error
 
 
 def _awaited(mail: Mail, host: Host, pauses_until: float) -> list[Item]:
-    """Wait for an item, or until the host may or must step; return all items in the mailbox."""
+    """Wait until the mailbox has an item or the host may step; return all items in the mailbox.
+
+    The host may step from ``pauses_until`` on if it is runnable, otherwise from its due time on.
+    The list is empty if this time comes before an item.
+    """
     until = pauses_until if host.runnable else host.due
     timeout = None if until is None else max(until - time.monotonic(), 0.0)
     items: list[Item] = []

@@ -2,11 +2,11 @@
 
     python reaper.py FOLDER DRIVER
 
-FOLDER is the folder of Ray, DRIVER the process id of the driver. It is a separate program, since it
-must outlive the driver. Without it, the agents of Ray would search for a minute for the head of a
-driver that was killed, and the folder would never be removed. The driver writes the ids of Ray's
-processes to the standard input of this program once they have started, and an empty line after it
-has ended them itself.
+FOLDER is the folder in which Ray keeps its files, DRIVER the process id of the driver. The reaper
+is a separate program, since it must outlive the driver. Without the reaper, if the driver is
+killed, the agents of Ray would search for Ray's head for a minute, and the folder would never be
+removed. When Ray has started, the driver writes the ids of Ray's processes to the standard input of
+this program. When the driver has ended these processes itself, it writes an empty line.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from pathlib import Path
 
 ATTEMPTS = 20
 BETWEEN_ATTEMPTS = 0.5
-"""Attempts to remove the folder, and seconds between them: ending actors may still write to it."""
+"""Largest number of attempts to remove the folder, and seconds between two attempts. The first may
+fail, since actors that are about to end may still write to the folder."""
 
 
 @contextlib.contextmanager
 def attending(folder: Path) -> Iterator[Callable[[], None]]:
-    """Start a reaper for ``folder`` and for the Ray that this process starts there.
+    """Return a context with a reaper for ``folder`` and for the Ray that this process starts there.
 
     Parameters
     ----------
@@ -39,10 +40,11 @@ def attending(folder: Path) -> Iterator[Callable[[], None]]:
     Yields
     ------
     callable
-        Function without arguments; call it when Ray has started.
+        Function without arguments, which passes the ids of Ray's processes to the reaper; call it
+        when Ray has started.
     """
     command = [sys.executable, "-I", "-S", __file__, str(folder), str(os.getpid())]
-    # A session of its own keeps Ctrl-C on a terminal away from the reaper.
+    # In a session of its own the reaper does not receive Ctrl-C from the terminal.
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as reaper:
 
         def tell(*pids: int) -> None:
@@ -58,10 +60,10 @@ def attending(folder: Path) -> Iterator[Callable[[], None]]:
 
 
 def processes(folder: Path) -> list[int]:
-    """Return the ids of the child processes with ``folder`` in their command line, and descendants.
+    """Return the ids of the processes of the Ray that this process has started in ``folder``.
 
-    These are Ray's head and its node, with their agents, but no other child. The list is empty on
-    systems without /proc.
+    These are the child processes whose command line contains ``folder`` (Ray's head and its node),
+    and their descendants. The list is empty on systems without /proc.
 
     Parameters
     ----------
@@ -70,7 +72,7 @@ def processes(folder: Path) -> list[int]:
     """
     children: dict[int, list[int]] = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # The process has ended meanwhile.
+        with contextlib.suppress(OSError):  # The process has ended in the meantime.
             # The state and the parent follow the name, which may contain any character.
             parent = status.read_text(errors="replace").rpartition(")")[2].split()[1]
             children.setdefault(int(parent), []).append(int(status.parent.name))
@@ -99,13 +101,14 @@ def main(folder: str, driver: str) -> None:
         Process id of the driver.
     """
     sources = [sys.stdin.fileno()]
-    # The end of the input is not enough: a forked child of the driver keeps the input open.
+    # The end of the input does not always show the end of the driver: a forked child of the
+    # driver keeps the input open.
     with contextlib.suppress(ProcessLookupError, AttributeError):
         sources.append(os.pidfd_open(int(driver)))
     handles: list[int] = []
     while select.select(sources, [], [])[0] == sources[:1]:
         line = os.read(sources[0], select.PIPE_BUF)
-        for pid in line.split():  # Unlike a handle, an id may be reused.
+        for pid in line.split():  # An id may be reused; a handle may not.
             with contextlib.suppress(ProcessLookupError):
                 handles.append(os.pidfd_open(int(pid)))
         if line in (b"", b"\n") or line.endswith(b"\n\n"):

@@ -1,4 +1,4 @@
-"""The connection to Ray, which is started or joined for as long as a run needs it."""
+"""The connection to Ray: Ray is started or joined, for as long as a run needs the connection."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ _users = 0
 def session(address: str) -> Iterator[None]:
     """Return a context in which this process is connected to Ray.
 
-    A connection that exists already is used and left open. Overlapping contexts share the
-    connection that the first of them opened; it is closed at the end of the last one.
+    If this process is connected already, that connection is used and left open. Otherwise Ray is
+    started or joined. Overlapping contexts share the connection that the first of them opened; the
+    connection is closed when the last of them ends.
 
     Parameters
     ----------
     address
-        Address as in ``sn.Cluster``.
+        Address of Ray: ``"local"``, ``"auto"`` or ``"host:port"``, as for ``sn.Cluster``.
 
     Raises
     ------
@@ -65,12 +66,14 @@ def _enter(address: str) -> None:
 
 
 def _require_here(address: str) -> None:
-    """Check that the Ray to which this process is connected has the given address.
+    """Check that ``address`` fits the Ray to which this process is connected.
+
+    The addresses ``"local"`` and ``"auto"`` fit every Ray.
 
     Raises
     ------
     ClusterError
-        If it has another address.
+        If ``address`` has the form ``host:port`` and the Ray has another address.
     """
     here = ray.get_runtime_context().gcs_address
     if address not in ("local", "auto", here):
@@ -90,7 +93,7 @@ def _leave() -> None:
 
 
 def _start(stack: contextlib.ExitStack) -> None:
-    """Start Ray on this machine, with all its files in a temporary folder.
+    """Start Ray on this machine, with all its files in a temporary folder; ``stack`` ends it.
 
     Raises
     ------
@@ -128,16 +131,16 @@ def require_reachable(address: str) -> None:
 
 
 def _join(address: str) -> None:
-    """Connect to a Ray that is running.
+    """Connect this process to a Ray that is running.
 
     Raises
     ------
     ClusterError
-        If its head cannot be reached, or if Ray cannot join it.
+        If the head of Ray cannot be reached, or if the connection fails for another reason.
     """
     known = os.environ.get("RAY_ADDRESS", "") if address == "auto" else address
     if ":" in known and "/" not in known:
-        # Without this check Ray would keep trying for a long time.
+        # Without this check Ray would try to connect for a long time before it fails.
         try:
             require_reachable(known)
         except OSError as error:

@@ -13,12 +13,14 @@ _ADDRESS = re.compile(r"[\w.\-]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
 
 @dataclass(frozen=True)
 class ClusterSettings:
-    """The settings of ``Cluster``, documented there, without the code that runs a problem.
+    """The settings of ``sn.Cluster``, without the code that runs a problem.
+
+    ``sn.Cluster`` documents each setting.
 
     Raises
     ------
     InputError
-        If one of the settings is out of range; ``Cluster`` lists the conditions.
+        If one of the settings is out of range; ``sn.Cluster`` lists the conditions.
     """
 
     address: str = "local"

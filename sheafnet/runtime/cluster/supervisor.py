@@ -1,4 +1,4 @@
-"""The supervisor of a run's actors: it binds them to hosts, asks them, and restores lost ones."""
+"""The supervisor of a run's actors: it binds them to hosts, also after a loss, and asks them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from sheafnet.runtime.run_record import Process, Recovery
 
 LOGGER = logging.getLogger("sheafnet")
 TICK = 0.05
-"""Seconds to wait for reports before ``HostSupervisor.reports`` yields None."""
+"""Longest wait for a report, in seconds, before ``HostSupervisor.reports`` yields None."""
 
 RETRY = 0.2
-"""Seconds between requests to a host that is being restarted."""
+"""Seconds between two requests to a host that Ray restarts."""
 
 
 class HostSupervisor:
-    """A supervisor with one actor for each host of a deployment.
+    """A supervisor of the actors of a deployment, one for each host.
 
     Parameters
     ----------
@@ -45,15 +45,16 @@ class HostSupervisor:
     Attributes
     ----------
     deployment
-        The deployment, with the current pins and the latest rollback.
+        The deployment with its current pins and the snapshot of the latest rollback (if there was
+        one).
     send_threshold
-        Largest change of a projection that a vertex may currently withhold.
+        Current send threshold: the largest change of a projection that a vertex may withhold.
     processes
-        Host → its process.
+        Host → machine and id of its process.
     recoveries
-        Hosts that were lost and have returned.
+        An entry for each time that a host was lost and has returned, in this order.
     forgotten
-        Hosts whose maps were lost, and for which no rollback has followed yet.
+        Names of the hosts that have lost their maps since the latest rollback.
     """
 
     def __init__(
@@ -75,17 +76,18 @@ class HostSupervisor:
         Raises
         ------
         ClusterError
-            If a host does not start in time, is lost for good, or cannot begin. An exception that
-            was raised in the actor is raised as it is.
+            If a host does not start within ``startup`` seconds, if a host is lost and cannot be
+            restarted, or if Ray fails. An exception that is raised while an actor builds its host
+            is raised unchanged.
         """
-        # All binds are requested before any is awaited: a frame to an actor that is not bound is
-        # lost, and sent again only after its timeout.
+        # All binds are requested before the first is awaited: a frame to an actor that is not
+        # bound is lost, and sent again only after its timeout.
         bound = {name: self._begin(name) for name in self._actors}
         for name, process in bound.items():
             self._confirm(name, process)
 
     def reports(self, request: StatusRequest) -> Iterator[StatusReport | None]:
-        """Ask every host for a report, and bind hosts again that were lost.
+        """Request a report from every host; bind lost hosts again and repeat their requests.
 
         Parameters
         ----------
@@ -95,13 +97,14 @@ class HostSupervisor:
         Yields
         ------
         StatusReport or None
-            Each report as it arrives, and None at least every ``TICK`` seconds.
+            Each report when it arrives, and None after every wait of at most ``TICK`` seconds.
 
         Raises
         ------
         ClusterError
-            If a lost host does not return within ``startup``, is lost for good, or fails; or if a
-            host does not answer for ``silence``.
+            If a lost host does not return within ``startup`` seconds, if a host is lost and cannot
+            be restarted, if an exception is raised in a host, or if a host does not answer for
+            ``silence`` seconds.
         """
         pending = {self._actors[name].report.remote(request): name for name in self._actors}
         later: dict[str, float] = {}
@@ -135,59 +138,60 @@ class HostSupervisor:
             yield None
 
     def set_threshold(self, threshold: float) -> None:
-        """Set the send threshold of every vertex, also of hosts that return later."""
+        """Set the send threshold of every vertex, also on hosts that return later."""
         self.send_threshold = threshold
         for actor in self._actors.values():
             actor.set_threshold.remote(threshold)
 
     def set_frozen(self, frozen: bool) -> None:
-        """Freeze all vertices, so that none steps, or release them."""
+        """Stop the steps of all vertices if ``frozen`` is True; else resume them."""
         for actor in self._actors.values():
             actor.set_frozen.remote(frozen)
 
     def set_pins(self, deployment: Deployment) -> None:
-        """Replace the pins by those of ``deployment``, also for hosts that return later."""
+        """Replace all pins by the pins of ``deployment``, also on hosts that return later."""
         self.deployment = deployment
         for name, actor in self._actors.items():
             actor.set_pins.remote(deployment.pins_order(name))
 
     def quiesce(self) -> None:
-        """End every host; its actor can be bound to another one later."""
+        """Request the end of every host; its actor can be bound to another host later."""
         for actor in self._actors.values():
             actor.quiesce.remote()
 
     def begin_anew(self, deployment: Deployment) -> None:
-        """Replace every host by the one of ``deployment``, after a rollback.
+        """Replace every host by the host of the same name in ``deployment``, after a rollback.
 
         Raises
         ------
         ClusterError
-            Under the conditions of ``bind``.
+            If a condition of ``bind`` holds.
         """
         self.deployment = deployment
         self.forgotten.clear()
         self.bind()
 
     def _begin(self, name: str) -> ray.ObjectRef[Process]:
-        """Request one actor to bind; return a reference to its answer."""
+        """Request that an actor builds its host; return a Ray reference to the answer."""
         spec = self.deployment.host_spec(name, self._incarnations[name], self.send_threshold)
         peers = {peer: self._actors[peer] for peer in spec.peers}
         process: ray.ObjectRef[Process] = self._actors[name].bind.remote(spec, peers)
         return process
 
     def _confirm(self, name: str, process: ray.ObjectRef[Process]) -> None:
-        """Wait until an actor is bound.
+        """Wait until an actor is bound, and store its process; note the time if it is lost.
 
         Raises
         ------
         ClusterError
-            If it does not start in time, is lost for good, or cannot begin. An exception that was
-            raised in the actor is raised as it is.
+            If the actor does not start within ``startup`` seconds, if it is lost and cannot be
+            restarted, or if Ray fails. An exception that is raised while the actor builds its host
+            is raised unchanged.
         """
         try:
             self.processes[name] = Process(*ray.get(process, timeout=self._cluster.startup))
         except ActorUnavailableError:
-            self._lose(name)  # It is asked and bound again when it has returned.
+            self._lose(name)  # The host is bound again when it has returned.
         except ActorDiedError as error:
             raise self._gone(name, error) from error
         except RayTaskError as error:
@@ -198,12 +202,15 @@ class HostSupervisor:
             raise ClusterError(f"host {name!r} could not begin: {error}") from error
 
     def _answer(self, name: str, ref: ray.ObjectRef[StatusReport | None]) -> StatusReport | None:
-        """Return the report of a host; if it is lost or has been restarted, handle that first.
+        """Return the report of a host, or None if the host is lost or was restarted.
+
+        An actor that was restarted is bound to the next incarnation of its host.
 
         Raises
         ------
         ClusterError
-            If the host is lost for good, has failed, or cannot be bound after a restart.
+            If the host is lost and cannot be restarted, if an exception was raised in the host, or
+            if its actor cannot be bound after a restart.
         """
         try:
             report = ray.get(ref)

@@ -17,7 +17,7 @@ from sheafnet.runtime.stop import Outcome
 
 @dataclass(frozen=True)
 class StatusRequest:
-    """A request to every host to report.
+    """A request to every host to send a report, with orders that the host carries out first.
 
     Attributes
     ----------
@@ -26,10 +26,11 @@ class StatusRequest:
     with_stalks
         Whether the report shall hold the stalks and, under a rule that learns, the maps.
     known
-        Step of the latest complete snapshot; edge states up to this step can be dropped.
+        Step of the latest complete snapshot. The host can drop its edge states up to this step,
+        inclusive.
     drain
-        Whether the host shall drain: begin no more batches, so that all hosts end after the same
-        step.
+        Whether the host shall drain: finish the batches in flight and begin no others, so that all
+        hosts end after the same step.
     """
 
     wave: int
@@ -49,32 +50,34 @@ class StatusReport:
     host
         Name of the host.
     incarnation
-        Number of times that the host had been restarted.
+        Number of times that the host had been restarted when it sent the report.
     wave
         Number of the wave whose request this report answers.
     idle
-        Whether no vertex has a reason to step and every message to other hosts is acknowledged.
+        Whether the host has nothing to do: no vertex has a reason to step (a vertex of a
+        frozen host never has one), and every message to other hosts is acknowledged.
     sent
         Number of messages to other hosts so far.
     accepted
-        Number of messages from other hosts so far that were newer than what their receivers held.
-        If two successive reports have the same ``sent`` and the same ``accepted``, the host neither
-        sent nor accepted a message in between.
+        Number of messages from other hosts that vertices of this host have accepted so far;
+        repeated and outdated messages do not count. If two successive reports have the same
+        ``sent`` and the same ``accepted``, the host neither sent nor accepted a message in between.
     stationarity
         Vertex → its largest force, computed from the latest projections of its neighbours.
     batches_left
         Largest number of batches that a vertex of the host still has to learn from.
     messages
-        Number of messages so far that were newer than what their receivers on this host held, from
-        vertices of this host and of others.
+        Number of messages that vertices of this host have accepted so far, from vertices of this
+        host and of other hosts.
     pins_version
-        Version of the pins in force on the host.
+        Version of the pins in force on the host; 0 for the first pins of the run.
     exploded
         Description of a force or map that became NaN, infinite or too large; None if there is none.
     stalks
         Vertex → its stalk, shape (dim, batch); None if the request did not ask for stalks.
     view
-        Measurements of the edges and the work of the host; None if they were not asked for.
+        Measurements of the edges and the work of the host; None if the report was made without
+        them.
     maps
         Edge → the map at its tail, if the request asks for stalks and the rule learns; else empty.
     edge_states
@@ -106,7 +109,11 @@ class StatusReport:
 
     @property
     def incarnation_id(self) -> tuple[str, int]:
-        """The run and the incarnation. A rollback changes the run and may keep the incarnation."""
+        """The run and the incarnation, which together identify the sender among all its restarts.
+
+        A rollback builds the host again under another name of the run, and may leave the
+        incarnation as it was.
+        """
         return self.run, self.incarnation
 
 
@@ -149,7 +156,7 @@ class SetFrozen:
     Attributes
     ----------
     frozen
-        True to stop, False to resume.
+        True stops the steps, False resumes them.
     """
 
     frozen: bool

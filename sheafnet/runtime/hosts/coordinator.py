@@ -1,30 +1,36 @@
-"""The coordinator: it receives reports and decides when a run of hosts has ended.
+"""The coordinator: it receives reports and decides when a run on hosts has ended.
 
-A wave is one request to every host, with the reports of all. "Force" means the part of −∇E that
-can move a vertex. The coordinator is in one of three phases::
+In a wave the coordinator asks every host once for a report and receives all reports. "Force" means
+the part of −∇E that can move a vertex. A vertex "exploded" if its force or a map of it became NaN,
+infinite or too large. The coordinator is in one of three phases::
 
-    phase       next        when
-    ASKING,     CONFIRMING  a wave found every host idle and every vertex stationary, with no batch
-    DRAINING                left; or a vertex exploded; or the budget of rounds is used up, or all
-                            hosts are idle for many waves although a force is left
-    ASKING      CONFIRMING  the run shall end early
-    ASKING      DRAINING    the run shall end early, and vertices learn in steps
-    DRAINING    CONFIRMING  the batches in flight are done, or the run has stalled for too long
-    CONFIRMING  Finished    the wave, whose reports hold the stalks, confirms the outcome. For a
-                            stay run that has converged it is Settled instead, and the phase is
-                            ASKING again
-    CONFIRMING  previous    to confirm convergence: a host is not idle, a vertex is not stationary,
-                            or the (incarnation, sent, accepted) of a host has changed; or the
-                            assembled cochain is not stationary, after which the send threshold is
-                            divided by ten or, if frozen, the hosts are unfrozen; or the pins are
-                            replaced, or all hosts are rolled back
+    phase       next        condition
+    ASKING,     CONFIRMING  a wave found every host idle, every vertex stationary and no batch left;
+    DRAINING                or a vertex exploded; or the run has used up its budget of rounds; or
+                            all hosts were idle for many waves, although a force is above the
+                            tolerance
+    ASKING      CONFIRMING  the end of the run is requested, and no vertex learns in steps
+    ASKING      DRAINING    the end of the run is requested, and vertices learn in steps
+    DRAINING    CONFIRMING  the batches in flight are finished, or the run has stalled for too long
+    CONFIRMING  Finished    a wave whose reports hold the stalks confirms the outcome. A stay run
+                            that has converged gets Settled instead, and its phase is ASKING again
+    CONFIRMING  previous    all hosts are rolled back; or convergence is not confirmed
 
-While the coordinator drains, no host begins another batch, and at the end all maps have taken the
-same steps.
+Convergence is not confirmed in these cases:
 
-Where vertices take turns, some vertex always has a message to send. There, all hosts are frozen as
-soon as every vertex has reported that it is stationary. Then the phases follow as above. If a
-vertex turns out not to be stationary, the hosts are unfrozen::
+- A host is not idle, a vertex is not stationary, or the (incarnation, sent, accepted) in the report
+  of a host is not the same as in the previous wave.
+- The cochain assembled from the reports is not stationary. The send threshold is then divided by
+  ten, unless the hosts are frozen; if they are, they are unfrozen.
+- The pins are replaced.
+
+In DRAINING no host begins another batch. When the batches in flight are finished, all maps are
+those after the same step.
+
+Under a rule whose vertices take turns, some vertex always has a message to send, so that the hosts
+do not become idle. The coordinator then freezes all hosts (their vertices stop stepping) as soon as
+every vertex is reported as stationary. The phases follow as above. If a vertex turns out not to be
+stationary, the hosts are unfrozen::
 
     every vertex stationary ──▶ SetFrozen(True) ──▶ idle ──▶ … ──▶ Finished or Settled
                                      └── idle, but not stationary ──▶ SetFrozen(False)
@@ -32,10 +38,10 @@ vertex turns out not to be stationary, the hosts are unfrozen::
 Two waves prove that a run has ended. Suppose that two successive waves find every host idle, with
 an unchanged (incarnation, sent, accepted). Then no host sent or accepted a message between its two
 reports, so that at the instant between the two waves all hosts were idle together. No message was
-in flight either, since all were acknowledged. Hence no vertex can move again. This is the
-four-counter method of Mattern, "Algorithms for distributed termination detection", 1987, applied
-to each host. One wave is no proof: a host that has reported may still receive a frame from a host
-that has not.
+in flight at that instant, since all messages were acknowledged. Hence no vertex can move again.
+This is the four-counter method of Mattern, "Algorithms for distributed termination detection",
+1987, applied to each host. One wave is no proof: a host that has reported may still receive a frame
+from a host that has not reported.
 """
 
 from __future__ import annotations
@@ -67,21 +73,27 @@ from sheafnet.runtime.stop import Outcome
 
 LOGGER = logging.getLogger("sheafnet")
 FINEST_THRESHOLD = 12
-"""Number of failed checks of the assembled cochain that are allowed. Unless the run is frozen, each
-divides the send threshold by ten. After one more, the tolerance counts as too small for the
-precision of the floats."""
+"""Largest number of failed checks of the forces on the assembled cochain.
+
+After each failed check the send threshold is divided by ten, unless the hosts are frozen. After one
+more failed check, the tolerance counts as too small for the precision of the floats, and the run
+ends.
+"""
 
 DEAD_AFTER = 20
-"""Number of successive equal waves after which an idle run with a force left counts as dead. It is
-larger than an order that is still on its way to a host can explain."""
+"""Number of successive waves without a change after which a run counts as dead.
+
+All its hosts are idle then, although a force is above the tolerance. After fewer waves, an order to
+a host could still be on its way and change this.
+"""
 
 
 GIVE_UP = 10.0
-"""Duration of a stall at which draining is given up, as a multiple of the longest earlier stall."""
+"""Multiple of the longest earlier stall: after a stall of that duration, draining is given up."""
 
 
 class Phase(Enum):
-    """The phase of a run; see the table in the docstring of this module."""
+    """The phase of a run; the docstring of this module has a table of the phases."""
 
     ASKING = "hosts are asked how things stand"
     DRAINING = "no batch begins any more"
@@ -89,7 +101,7 @@ class Phase(Enum):
 
 
 class Coordinator:
-    """The coordinator of one run of hosts: it takes reports and returns orders.
+    """The coordinator of one run on hosts: it receives their reports and returns orders for them.
 
     Parameters
     ----------
@@ -108,18 +120,20 @@ class Coordinator:
     reports
         Ledger of the reports of all hosts so far.
     failed_checks
-        Number of times that all hosts were idle but the assembled cochain was not stationary.
+        Number of times that all hosts were idle and every vertex was reported as stationary, but
+        the cochain assembled from the reports was not stationary.
     waves
-        Number of complete waves, which every host has answered.
+        Number of complete waves. A wave is complete when every host has answered it.
     settled
-        Cochain to which a stay run has converged; None before, and again when a vertex has moved or
-        the pins were replaced.
+        Cochain to which a stay run has converged. None before convergence, and None again after a
+        vertex has moved or the pins were replaced.
     snapshots
         Complete snapshots that ``take_snapshots`` has not returned yet, in the order of steps.
     latest
-        Latest complete snapshot. At first the one that training resumes from, or None.
+        Latest complete snapshot. At first the snapshot from which training is resumed, or None if
+        training starts at step 0.
     rollbacks
-        Number of times that training went back to ``latest`` because a host had lost its maps.
+        Number of times that all hosts went back to ``latest`` because a host had lost its maps.
     """
 
     def __init__(
@@ -142,9 +156,9 @@ class Coordinator:
         self._frozen = False
         self._stall = StallDetector()
         self._now = 0.0
-        # The outcome that the next wave shall confirm.
+        # The outcome that the next wave shall confirm, if any.
         self._outcome: Outcome | None = None
-        # The outcome after draining.
+        # The outcome to confirm after draining; None while the end of the run is not requested.
         self._drain_outcome: Outcome | None = None
         # The outcome that the current wave confirms, if it collects the stalks.
         self._collecting: Outcome | None = None
@@ -152,7 +166,10 @@ class Coordinator:
         self._before: dict[str, tuple[int, int, int]] | None = None
 
     def begin_wave(self) -> StatusRequest:
-        """Begin a wave and return its request; reports of earlier waves are ignored from now on."""
+        """Begin a wave and return the request for all hosts.
+
+        Reports of earlier waves are ignored afterwards.
+        """
         self._wave += 1
         self._answers = {}
         self._collecting = self._outcome
@@ -164,9 +181,11 @@ class Coordinator:
         )
 
     def end(self, outcome: Outcome) -> Finished | None:
-        """Request the end of the run, which later waves bring about.
+        """Request the end of the run.
 
-        A divergence that has been found already takes precedence over ``outcome``.
+        Unless a stay run has converged, the run ends after further waves: ``receive`` then returns
+        the end. Under a rule that learns in steps, the batches in flight are finished first. If a
+        divergence has been found already, the run ends with DIVERGED instead of ``outcome``.
 
         Parameters
         ----------
@@ -176,7 +195,7 @@ class Coordinator:
         Returns
         -------
         Finished or None
-            CONVERGED at once for a settled run; None for any other.
+            The end with the outcome CONVERGED if a stay run has converged; None for any other run.
         """
         if self.settled is not None:
             return Finished(Outcome.CONVERGED, Outcome.CONVERGED.value, self.settled)
@@ -190,9 +209,10 @@ class Coordinator:
         return None
 
     def set_pins(self, problem: Problem, version: int) -> None:
-        """Replace the problem by one with other pins.
+        """Replace the problem by a problem with other pins.
 
-        The run cannot converge before every host has reported their version.
+        The run cannot converge before every host has reported that pins of this version are in
+        force.
 
         Parameters
         ----------
@@ -208,12 +228,12 @@ class Coordinator:
             self._outcome = None
 
     def roll_back(self, run: str) -> None:
-        """Continue with the hosts of another run, which start from the latest snapshot.
+        """Continue the run, under another name, with hosts that resume from the latest snapshot.
 
         Parameters
         ----------
         run
-            Name of the other run.
+            The other name; reports with the former name are ignored from now on.
         """
         self.rollbacks += 1
         step = self.latest.step if self.latest else 0
@@ -224,13 +244,13 @@ class Coordinator:
         self._answers = {}
         self._before = None
         self._stall.restart()
-        # An outcome to confirm belonged to steps that are now repeated.
+        # An outcome that was to be confirmed belonged to steps that are now repeated.
         self._outcome = self._collecting = None
 
     def receive(
         self, report: StatusReport, now: float
     ) -> Finished | Settled | SetThreshold | SetFrozen | None:
-        """Take a report; if it completes the wave, return the order or the end that follows.
+        """Store a report; if it completes the wave, return the order or decision that follows.
 
         Parameters
         ----------
@@ -242,7 +262,9 @@ class Coordinator:
         Returns
         -------
         Finished, Settled, SetThreshold, SetFrozen or None
-            The order for all hosts, or the end of the run; None if there is neither.
+            Finished at the end of the run; Settled if a stay run has converged; SetThreshold or
+            SetFrozen as an order for all hosts. None if the wave is not complete, or if nothing
+            follows from it.
         """
         if report.wave != self._wave or report.run != self._run:
             return None
@@ -266,7 +288,7 @@ class Coordinator:
 
     @property
     def phase(self) -> Phase:
-        """The phase of the run. In CONFIRMING the next wave should begin at once."""
+        """The phase of the run. In CONFIRMING the caller should begin the next wave at once."""
         if self._outcome is not None:
             return Phase.CONFIRMING
         return Phase.ASKING if self._drain_outcome is None else Phase.DRAINING
@@ -283,11 +305,13 @@ class Coordinator:
 
     @property
     def maps(self) -> dict[str, RestrictionMap]:
-        """Edge → the map at its tail, from reports of this wave that hold stalks; else empty."""
+        """Edge → the map at its tail, from the reports of this wave; empty if they hold no maps."""
         return {edge: it for report in self._answers.values() for edge, it in report.maps.items()}
 
     def progress(self, time: float) -> Progress:
-        """Return the progress of the run, from reports that hold views.
+        """Return the progress of the run, from the latest reports of all hosts.
+
+        Only reports that hold a view contribute discords, energies and counters.
 
         Parameters
         ----------
@@ -297,7 +321,10 @@ class Coordinator:
         return self.reports.progress(time, converged=self.settled is not None)
 
     def _judge(self) -> SetFrozen | None:
-        """Decide which outcome, if any, the next wave shall confirm; return an order, if any."""
+        """Set the outcome that the next wave shall confirm, if this wave leads to an outcome.
+
+        Return an order to freeze or unfreeze all hosts; None if there is no order.
+        """
         self._before = None
         stationary, idle = self.all_stationary(), self.all_idle()
         if any(report.exploded for report in self._answers.values()):
@@ -326,15 +353,16 @@ class Coordinator:
 
     @property
     def _dead(self) -> bool:
-        """Whether all hosts have been idle for too many waves, although a force is left."""
+        """Whether all hosts are idle, and ``DEAD_AFTER`` waves or more have found no change."""
         return self.all_idle() and self._stall.waves >= DEAD_AFTER
 
     @property
     def _drained(self) -> bool:
         """Whether no batch is in flight, or the run has stalled for too long.
 
-        Too long is ``GIVE_UP`` times the longest earlier stall of this run, and at least
-        ``DEAD_AFTER`` waves: a host may be cut off.
+        The run has stalled for too long if at least ``DEAD_AFTER`` waves found no change and the
+        stall lasts at least ``GIVE_UP`` times as long as the longest earlier stall of this run.
+        Draining is then given up, since a host may be cut off.
         """
         if self.all_idle():
             return self._stall.waves >= 1
@@ -348,7 +376,10 @@ class Coordinator:
         return all(report.idle for report in self._answers.values())
 
     def all_stationary(self) -> bool:
-        """Return whether every vertex is reported as stationary under the present pins."""
+        """Return whether every vertex is reported as stationary under the present pins.
+
+        False while a batch is left, and always False under a rule that learns without steps.
+        """
         return self._problem.ends_when_stationary and all(
             report.pins_version == self._pins_version
             and max(report.stationarity.values()) <= self._problem.tolerance
@@ -357,10 +388,14 @@ class Coordinator:
         )
 
     def traffic(self) -> dict[str, tuple[int, int, int]]:
-        """Return host → (incarnation, sent, accepted), from the reports of this wave."""
+        """Return for each host (incarnation, sent, accepted) from its report in this wave."""
         return {name: (r.incarnation, r.sent, r.accepted) for name, r in self._answers.items()}
 
     def _finish(self, outcome: Outcome) -> Finished | Settled | SetThreshold | SetFrozen | None:
+        """Return the order or decision that follows from a wave whose reports hold the stalks.
+
+        None if the wave does not confirm convergence and no order follows.
+        """
         cochain = self._assembled()
         if outcome is not Outcome.CONVERGED:
             return Finished(outcome, self._message(outcome), cochain)
@@ -370,9 +405,9 @@ class Coordinator:
         return self._check(cochain)
 
     def _check(self, cochain: Cochain) -> Finished | Settled | SetThreshold | SetFrozen:
-        """Return the end or order that follows from the forces on the assembled cochain.
+        """Return the order or decision that follows from the forces on the assembled cochain.
 
-        Under a rule that learns in steps the forces are not checked: the run is over, and its
+        Under a rule that learns in steps the forces are not checked: training is finished, and the
         stalks are those of the last batch.
         """
         if self._problem.learns_in_steps:

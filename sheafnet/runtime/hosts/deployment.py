@@ -15,7 +15,7 @@ from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.snapshot import Snapshot
 
 WITHHELD_SHARE = 0.05
-"""Send threshold at the start, as a share of the stop tolerance."""
+"""Send threshold at the start, divided by the ``tolerance`` of the problem."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Deployment:
     run
         Name of the run.
     placement
-        Which vertices share a host; see ``sheafnet.runtime.hosts.placement.hosts_of``.
+        Which vertex is on which host; see ``sheafnet.runtime.hosts.placement.hosts_of``.
     send_policy
-        Send window and timeouts of every host.
+        Send window and timeouts of every host towards each of its peers.
     pins_version
         Version of the pins of the problem; 0 for the first pins.
     """
@@ -49,9 +49,10 @@ class Deployment:
         Raises
         ------
         InputError
-            If there is no such placement, or if a mapping leaves a vertex out or has it twice.
+            If ``placement`` is neither a mapping nor the name of a scheme, or if it is a mapping in
+            which a vertex of the sheaf is missing or occurs twice.
         UnknownNameError
-            If a mapping has a vertex that the sheaf does not have.
+            If ``placement`` is a mapping with a vertex that the sheaf does not have.
         """
         return hosts_of(self.problem.sheaf, self.placement)
 
@@ -62,11 +63,15 @@ class Deployment:
 
     @property
     def send_threshold(self) -> float:
-        """Largest change of a projection that a vertex may withhold at first, or 0."""
+        """Send threshold at the start: changes of a projection of at most this size are not sent.
+
+        It is 0, so that every change is sent, if the rule is exact or its ``may_withhold`` is
+        false.
+        """
         return WITHHELD_SHARE * self.problem.tolerance if self.problem.rule.may_withhold else 0.0
 
     def with_pins(self, pins: Pins) -> Deployment:
-        """Return the deployment with its pins replaced and their version increased by one.
+        """Return a copy of the deployment with other pins and the next ``pins_version``.
 
         Parameters
         ----------
@@ -78,12 +83,12 @@ class Deployment:
         )
 
     def resumed(self, snapshot: Snapshot | None) -> Deployment:
-        """Return the deployment that resumes training, as a run with another name.
+        """Return a copy of the deployment that resumes training, under another name of the run.
 
         Parameters
         ----------
         snapshot
-            The snapshot to resume from; None begins training again.
+            The snapshot from which training is resumed; with None it starts at step 0 again.
         """
         name, _, number = self.run.partition("+")
         run = f"{name}+{int(number or 0) + 1}"
@@ -95,21 +100,21 @@ class Deployment:
         Parameters
         ----------
         name
-            The host.
+            Name of the host.
         """
         problem = self.problem
         constraints = {vertex: problem.constraint(vertex) for vertex in self.members[name]}
         return SetPins(self.pins_version, constraints, problem.fitted_rule)
 
     def hosts(self) -> dict[str, Host]:
-        """Return host name → the host, each in its first incarnation.
+        """Return for each host name the host, newly built, in incarnation 0.
 
         Raises
         ------
         InputError
             If the placement is not valid; see ``members``.
         RuleError
-            If the rule cannot begin at a vertex.
+            If the rule has no program for a vertex; see ``sheafnet.dynamics.rule.Rule.start``.
         """
         return {name: self.host_spec(name).build() for name in self.members}
 
@@ -121,12 +126,12 @@ class Deployment:
         Parameters
         ----------
         name
-            The host.
+            Name of the host.
         incarnation
             Number of times that the host has been restarted; 0 by default.
         send_threshold
-            Largest change of a projection that a vertex may withhold; None (default) takes that of
-            the start.
+            Largest change of a projection that is not sent. None (default) takes the property
+            ``send_threshold``, the value at the start of the run.
         """
         vertices = tuple(self.problem.vertex_spec(vertex) for vertex in self.members[name])
         near = dict.fromkeys(i.neighbour for vertex in vertices for i in vertex.incidences)

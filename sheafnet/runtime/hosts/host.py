@@ -1,7 +1,8 @@
-"""A host: a group of vertices, and the bytes between them and other hosts.
+"""A host: a group of vertices, and the frames that it exchanges with other hosts.
 
-A host has no clock, no thread and no network. The runtime passes it the time and the bytes that
-arrive, and sends the bytes that it returns. "Force" means the part of −∇E that can move a vertex.
+A host has no clock, no thread and no network. The runtime calls the host with the present time and
+with the bytes that arrive, and sends the bytes that the host returns. A *peer* of a host is another
+host with a neighbour of one of its vertices. "Force" means the part of −∇E that can move a vertex.
 """
 
 from __future__ import annotations
@@ -52,23 +53,23 @@ class Host:
     Attributes
     ----------
     name, incarnation, pins_version
-        The parameters of these names; ``set_pins`` changes the version.
+        The parameters of these names; ``set_pins`` replaces ``pins_version``.
     group
         The vertices of this host.
     started
-        Whether the first ``step`` has been taken, in which the vertices send their first
-        projections.
+        Whether ``step`` has been called. Its first call sends the first projections of the
+        vertices.
     transport
         Frames from and to the peers of this host.
     sent
         Number of messages to other hosts so far.
     accepted
-        Number of messages from other hosts so far that were newer than what their receivers held.
+        Number of messages from other hosts that vertices of this host have accepted so far;
+        repeated and outdated messages do not count.
     updates
         Number of steps so far, summed over the vertices of this host.
     elements
-        Number of array elements that these steps worked on: the sum over steps of the (dim × batch)
-        of the stalk.
+        Sum over these steps of dim × batch, the number of elements of the stalk of the vertex.
     """
 
     def __init__(
@@ -108,7 +109,9 @@ class Host:
         self._deferral = StepDeferral()
 
     def receive(self, data: bytes, now: float) -> None:
-        """Accept one frame and deliver its messages, or refuse and count it. Never raises.
+        """Accept one frame and deliver its messages, or refuse the frame and count it.
+
+        This method never raises an exception, whatever the bytes are.
 
         Parameters
         ----------
@@ -132,7 +135,7 @@ class Host:
 
     @property
     def runnable(self) -> bool:
-        """Whether ``step`` has something to do at once. This does not count timers; see ``due``."""
+        """Whether ``step`` should be called now, timers aside; for timers see ``due``."""
         # This runs after every event, and a loop is faster than a generator here.
         if self.transport.owes_acknowledgements or not self.started:
             return True
@@ -154,18 +157,18 @@ class Host:
 
     @property
     def due(self) -> float | None:
-        """Time at which a timer requires a ``step``; None while no frame is in flight."""
+        """Time at which ``step`` must be called for a timer; None if no frame is in flight."""
         return self.transport.due
 
     @property
     def idle(self) -> bool:
-        """Whether there is nothing to do, and every message to other hosts is acknowledged."""
+        """Whether the host is not runnable, and every message to other hosts is acknowledged."""
         return not self.runnable and self.transport.all_acknowledged
 
     def step(self, now: float) -> list[tuple[str, bytes]]:
-        """Step the vertices that have a reason to; return the frames to send.
+        """Step the vertices that have a reason to step, and return the frames to send.
 
-        The first call sends the first projections of the vertices instead.
+        The first call steps no vertex: it sends the first projections of all vertices.
 
         Parameters
         ----------
@@ -191,7 +194,10 @@ class Host:
         return self.transport.take(now)
 
     def set_threshold(self, threshold: float) -> None:
-        """Replace the send threshold of every vertex, which then sends larger changes and steps.
+        """Replace the send threshold of every vertex.
+
+        Changes of projections that are larger than the new threshold are sent, and every vertex has
+        a reason to step again.
 
         Parameters
         ----------
@@ -218,12 +224,17 @@ class Host:
         ----------
         order
             The pins, their version, and the rule fitted to them.
+
+        Raises
+        ------
+        RuleError
+            If the rule has no program for a vertex with its new pins.
         """
         if order.pins_version > self.pins_version:
             self.pins_version = order.pins_version
             self._rule = order.rule
             self._frozen = False
-            # A new pin may raise the forces, which is no divergence.
+            # A new pin may raise the forces. This does not count as divergence.
             self._guards.clear()
             self._post(self.group.set_pins(order.constraints, order.rule.start))
 
@@ -249,7 +260,7 @@ class Host:
         return EdgeView.of(self.group, self.counters(), self.group.maps() if shows_maps else {})
 
     def obey(self, request: StatusRequest) -> None:
-        """Carry out the orders in a request: drop edge states that the coordinator has, and drain.
+        """Carry out the orders in a request: drop edge states up to ``known``; drain if asked.
 
         Parameters
         ----------
@@ -261,14 +272,14 @@ class Host:
             self.group.drain()
 
     def report(self, request: StatusRequest, *, with_view: bool = False) -> StatusReport:
-        """Return the report of this host, without changing it.
+        """Return the report of this host. The host does not change.
 
         Parameters
         ----------
         request
             The request to answer.
         with_view
-            Whether the report shall hold a view; False by default.
+            Whether the report shall hold a view, the measurements of this host; False by default.
         """
         return StatusReport(
             run=self._run,
@@ -290,7 +301,7 @@ class Host:
         )
 
     def _turn(self) -> None:
-        """Step every vertex that has a reason to, until a force exceeds its limit.
+        """Step every vertex that has a reason to step; stop when a force exceeds its limit.
 
         Messages between vertices of this host are delivered at once, before the next vertex steps.
         """
@@ -313,20 +324,22 @@ class Host:
 
     @property
     def _awaits(self) -> bool:
-        """Whether small steps can wait: the rule allows it, and a frame is in flight."""
+        """Whether small steps may be postponed: the rule allows it, and a frame is in flight."""
         return self._rule.may_wait and self.transport.awaits
 
     def _moves(self, vertex: Vertex, awaits: bool) -> bool:
-        """Return whether a vertex has a reason to step, and the step cannot wait."""
+        """Return whether a vertex has a reason to step, and the step may not be postponed."""
         return vertex.runnable and not (awaits and self._deferral.defers(vertex.stationarity))
 
     def _guard(self, vertex: Vertex) -> DivergenceGuard:
+        """Return a new divergence guard of a vertex, with a limit set by its present force."""
         guard = self._guards[vertex.name] = DivergenceGuard(
             vertex.stationarity, self._rule.growth_limit
         )
         return guard
 
     def _post(self, messages: list[Message]) -> None:
+        """Deliver messages to vertices of this host, and put the others into the outboxes."""
         for message in self.group.deliver(messages):
             self.transport.put(message)
             self.sent += 1

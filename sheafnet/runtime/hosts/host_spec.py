@@ -22,7 +22,7 @@ class HostSpec:
     run
         Name of the run.
     vertices
-        Specifications of its vertices, at least one.
+        Specifications of the vertices of this host, at least one.
     host_of
         Vertex → its host, for every neighbour on another host of a vertex of this host.
     rule
@@ -34,7 +34,8 @@ class HostSpec:
     send_policy
         Send window and timeouts towards every peer.
     send_threshold
-        Largest change of a projection that a vertex may withhold at first, at least 0.
+        Largest change of a projection that is not sent, at the start of the incarnation; at least
+        0.
     """
 
     name: str
@@ -53,12 +54,12 @@ class HostSpec:
         return tuple(dict.fromkeys(self.host_of.values()))
 
     def build(self) -> Host:
-        """Return the host.
+        """Build the host and return it.
 
         Raises
         ------
         RuleError
-            If the rule cannot begin at a vertex.
+            If the rule has no program for a vertex; see ``sheafnet.dynamics.rule.Rule.start``.
         """
         vertices = [spec.build(self.send_threshold) for spec in self.vertices]
         return Host(

@@ -1,14 +1,16 @@
-"""The outbox of a host towards a peer: it keeps messages until they are acknowledged.
+"""The outbox of a host for one peer: it keeps messages and sends them until they are acknowledged.
 
-Each entry is the newest message of its key. An entry is in one of three states::
+A *peer* is another host with a neighbour of a vertex of this host. Each entry of the outbox is the
+newest message of its key (kind, edge, sender and tag). An entry is in one of three states::
 
     unsent ──take──▶ in flight ──a frame with it is acknowledged──▶ acknowledged
        ▲                 │                                              │
        ├─────────────────┘ the timer runs out                           │
        └── put (newer message), or the peer restarted ──────────────────┘
 
-A frame may be acknowledged after its timer has run out. Its entries are then acknowledged as well,
-and its round trip is measured, which lengthens the timeout.
+A frame may be acknowledged after its timer has run out. The entries in the frame are then
+acknowledged as well. The round trip (the time from sending the frame to its acknowledgement) is
+measured in this case too, so that the timeout becomes longer.
 """
 
 from __future__ import annotations
@@ -20,15 +22,15 @@ from sheafnet.dynamics.messages import Key, Message
 from sheafnet.runtime.hosts.send_policy import SendPolicy
 
 LONGEST_BACKOFF: Final = 32.0
-"""Largest factor by which the timeout grows while a peer is silent."""
+"""Largest factor by which the timeout is multiplied while no frame arrives from the peer."""
 
 REMEMBERED: Final = 1024
-"""Number of timed-out frames whose acknowledgement is still accepted. With fewer, the outbox would
-never measure a round trip that is many times longer than its timeout."""
+"""Number of timed-out frames whose acknowledgement is still accepted. If it were smaller, the
+outbox could not measure a round trip that is many times longer than its timeout."""
 
 
 class _FrameInFlight:
-    """The time at which a frame was sent, with the key and sequence of every message in it."""
+    """The time at which a frame was sent, and the key and sequence of each message in it."""
 
     __slots__ = ("carries", "sent_at")
 
@@ -50,10 +52,11 @@ class Outbox:
     may_send
         Whether an entry is unsent and the send window has room for a frame.
     due
-        Time at which ``expire`` has something to do; None while no frame is in flight.
+        Time at which the oldest frame in flight times out and ``expire`` must be called; None while
+        no frame is in flight.
     """
 
-    # Both are plain attributes, since they are read far more often than they change.
+    # Both are attributes and not properties, since they are read far more often than they change.
 
     def __init__(self, send_policy: SendPolicy) -> None:
         self.may_send = False
@@ -61,7 +64,7 @@ class Outbox:
         self._policy = send_policy
         self._window = send_policy.window
         self._latest: dict[Key, Message] = {}
-        # The latest messages that are not acknowledged, and those of them that are unsent.
+        # The latest messages that are not acknowledged; and the unsent ones among them.
         self._unacknowledged: dict[Key, Message] = {}
         self._unsent: dict[Key, Message] = {}
         # Frame number → frame, in order of sending, so that the first frame is the oldest.
@@ -77,7 +80,8 @@ class Outbox:
     def put(self, message: Message) -> None:
         """Add ``message`` as an unsent entry, in place of any older message of its key.
 
-        Acknowledged messages of smaller tags are dropped, since no vertex needs them again.
+        Acknowledged messages of smaller tags are dropped: they belong to earlier batches, and no
+        vertex needs them again.
 
         Parameters
         ----------
@@ -91,6 +95,7 @@ class Outbox:
         self.may_send = len(self._in_flight) < self._window
 
     def _drop_acknowledged(self, tag: int) -> None:
+        """Drop the acknowledged entries whose tag is smaller than ``tag``."""
         for key in [
             key for key in self._latest if key.tag < tag and key not in self._unacknowledged
         ]:
@@ -111,7 +116,9 @@ class Outbox:
         return not self._unacknowledged and not self._in_flight
 
     def take(self, now: float) -> tuple[int, tuple[Message, ...]]:
-        """Return the number of a new frame and its messages: all unsent entries, now in flight.
+        """Return the number of a new frame and its messages: all entries that were unsent.
+
+        These entries are in flight afterwards.
 
         Parameters
         ----------
@@ -145,8 +152,8 @@ class Outbox:
                 if self._is_unacknowledged(key, sequence):
                     del self._unacknowledged[key]
                     self._unsent.pop(key, None)
-            # A peer that was paused acknowledges all frames that arrived meanwhile at once. Only
-            # the newest of them measures the round trip; the others measure the pause.
+            # A peer that was paused acknowledges all frames of the pause together. Only the newest
+            # of these frames measures the round trip; the others measure the pause.
             if number > newest:
                 newest, round_trip = number, now - frame.sent_at
         if newest:
@@ -154,6 +161,7 @@ class Outbox:
             self._update()
 
     def _is_unacknowledged(self, key: Key, sequence: int) -> bool:
+        """Return whether the entry of ``key`` has this sequence and is not acknowledged."""
         message = self._unacknowledged.get(key)
         return message is not None and message.sequence == sequence
 
@@ -167,17 +175,18 @@ class Outbox:
     def expire(self, now: float) -> None:
         """Time out the frames that are unacknowledged for too long; their entries become unsent.
 
-        The timeout is doubled if no frame has arrived from the peer since the timer last ran out,
-        since the peer is then down or cut off.
+        If no frame has arrived from the peer since the timer last ran out, the peer is probably
+        down or cut off. The timeout is then doubled.
 
         Parameters
         ----------
         now
-            Present time, in the unit of the send policy; nothing is done before ``due``.
+            Present time, in the unit of the send policy. A call before ``due`` has no effect.
         """
         if self.due is None or self.due > now:
             return
-        # This is the same sum as for ``due``, so that rounding cannot make it later than ``due``.
+        # ``sent_at + timeout`` below is the same sum as in ``_update``, so that it cannot be later
+        # than ``due`` by rounding.
         timeout = self._timeout
         if self._silent:
             self._backoff = min(2.0 * self._backoff, LONGEST_BACKOFF)
@@ -188,6 +197,7 @@ class Outbox:
         self._update()
 
     def _time_out(self, number: int) -> None:
+        """Move a frame from those in flight to those timed out; its entries become unsent."""
         frame = self._timed_out[number] = self._in_flight.pop(number)
         for key, sequence in frame.carries:
             if self._is_unacknowledged(key, sequence):
@@ -205,6 +215,7 @@ class Outbox:
         self._update()
 
     def _update(self) -> None:
+        """Compute ``may_send`` and ``due`` again."""
         in_flight = self._in_flight
         self.may_send = bool(self._unsent) and len(in_flight) < self._window
         self.due = next(iter(in_flight.values())).sent_at + self._timeout if in_flight else None
@@ -218,6 +229,7 @@ class Outbox:
         return self._backoff * max(measured, self._policy.min_timeout)
 
     def _measure(self, round_trip: float) -> None:
+        """Update the smoothed round trip and its variation with one more round trip (RFC 6298)."""
         if self._smoothed is None:
             self._smoothed, self._variation = round_trip, round_trip / 2.0
             return

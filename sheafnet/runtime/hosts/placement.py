@@ -16,7 +16,9 @@ Placement: TypeAlias = Scheme | Mapping[str, Sequence[str]]
 
 
 def hosts_of(sheaf: Sheaf, placement: Placement) -> dict[str, tuple[str, ...]]:
-    """Return host name → its vertices, both in the order of the sheaf.
+    """Return for each host name the vertices on that host, in the order of the sheaf.
+
+    The hosts are in the order of their first vertices.
 
     Parameters
     ----------
@@ -24,15 +26,16 @@ def hosts_of(sheaf: Sheaf, placement: Placement) -> dict[str, tuple[str, ...]]:
         The sheaf whose vertices are placed.
     placement
         ``"by-layer"`` places the vertices z{l} and a{l} of a network on the host ``layer_{l}``, and
-        every vertex with another kind of name on a host of that name. ``"by-vertex"`` gives every
-        vertex a host of its name. A mapping lists the vertices of each host.
+        every vertex with another kind of name on a host of that name. ``"by-vertex"`` places every
+        vertex on a host of its name. A mapping lists for each host its vertices.
 
     Raises
     ------
     InputError
-        If there is no such placement, or if a mapping leaves a vertex out or has it twice.
+        If ``placement`` is neither a mapping nor the name of a scheme, or if it is a mapping in
+        which a vertex of the sheaf is missing or occurs twice.
     UnknownNameError
-        If a mapping has a vertex that the sheaf does not have.
+        If ``placement`` is a mapping with a vertex that the sheaf does not have.
     """
     host_of = _host_of(sheaf, placement)
     hosts: dict[str, list[str]] = {}
@@ -42,14 +45,15 @@ def hosts_of(sheaf: Sheaf, placement: Placement) -> dict[str, tuple[str, ...]]:
 
 
 def _host_of(sheaf: Sheaf, placement: Placement) -> dict[str, str]:
-    """Return vertex → its host.
+    """Return for each vertex the name of its host.
 
     Raises
     ------
     InputError
-        If there is no such placement, or if a mapping leaves a vertex out or has it twice.
+        If ``placement`` is neither a mapping nor the name of a scheme, or if it is a mapping in
+        which a vertex of the sheaf is missing or occurs twice.
     UnknownNameError
-        If a mapping has a vertex that the sheaf does not have.
+        If ``placement`` is a mapping with a vertex that the sheaf does not have.
     """
     if isinstance(placement, Mapping):
         return _given(sheaf, placement)
@@ -65,12 +69,12 @@ def _host_of(sheaf: Sheaf, placement: Placement) -> dict[str, str]:
 
 
 def _given(sheaf: Sheaf, hosts: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return vertex → its host, from a mapping of hosts to vertices.
+    """Return for each vertex the name of its host, from a mapping of hosts to vertices.
 
     Raises
     ------
     InputError
-        If the mapping leaves a vertex out or has it twice.
+        If a vertex of the sheaf is missing in the mapping or occurs in it twice.
     UnknownNameError
         If the mapping has a vertex that the sheaf does not have.
     """

@@ -25,7 +25,7 @@ class ReportLedger:
         self._past: list[StatusReport] = []
 
     def add(self, report: StatusReport) -> None:
-        """Add a report, in place of an earlier one of the same incarnation.
+        """Add a report, in place of an earlier report of the same incarnation of the host.
 
         Parameters
         ----------
@@ -51,7 +51,9 @@ class ReportLedger:
         return messages // max(2 * self._edges, 1)
 
     def progress(self, time: float, *, converged: bool) -> Progress:
-        """Return the progress of the run, from reports that hold views.
+        """Return the progress of the run, from the latest reports of all hosts.
+
+        Only reports that hold a view contribute discords, energies and counters.
 
         Parameters
         ----------
@@ -69,7 +71,7 @@ class ReportLedger:
         )
 
     def times(self, elapsed: float) -> dict[str, HostTime]:
-        """Return host → how it spent its time.
+        """Return for each host the seconds for which it was busy, waiting and away.
 
         Parameters
         ----------
@@ -92,7 +94,8 @@ def progress_of(
     Parameters
     ----------
     reports
-        The latest reports with views, one for each host.
+        The latest reports, one for each host. A report without a view contributes no discords and
+        no energy.
     counters
         Counters of every incarnation of every host.
     rounds, time, converged
@@ -112,15 +115,15 @@ def progress_of(
 
 
 def _times(reports: Sequence[StatusReport], elapsed: float) -> dict[str, HostTime]:
-    """Return host → how it spent its time.
+    """Return for each host the seconds for which it was busy, waiting and away.
 
     Parameters
     ----------
     reports
         The latest report of each incarnation, with its ``busy`` and ``uptime``.
     elapsed
-        Seconds since the start of the run. A host counts as away in those seconds that are in the
-        uptime of none of its incarnations.
+        Seconds since the start of the run. The time away of a host is ``elapsed`` minus the uptimes
+        of its incarnations.
     """
     found = {}
     for name in dict.fromkeys(report.host for report in reports):

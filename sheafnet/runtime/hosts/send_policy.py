@@ -1,4 +1,4 @@
-"""The send policy of a host: its window of frames in flight and its retransmission timeouts."""
+"""The send policy of a host: how many frames may be in flight, and when messages are resent."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SendPolicy:
-    """The send window and the retransmission timeouts of an outbox.
+    """The send window of an outbox, and the timeouts after which it resends messages.
 
     Attributes
     ----------
     first_timeout
-        Time to wait for an acknowledgement before a round trip has been measured: virtual time on a
-        simulator, seconds on a cluster; 10 by default. Later the timeout follows the measured round
-        trips.
+        Time to wait for the acknowledgement of a frame while no round trip has been measured:
+        virtual time on a simulator, seconds on a cluster; 10 by default. Later the timeout is
+        computed from the measured round trips.
     window
         Largest number of frames in flight to a peer, at least 1; 4 by default. While the window is
         full, a newer message replaces an unsent one of the same key.
     min_timeout
-        Shortest timeout, in the same unit; 0 by default. On a busy machine the operating system may
-        delay a host for much longer than a round trip takes.
+        Smallest timeout, in the unit of ``first_timeout``; 0 by default. On a busy machine the
+        operating system may delay a host for much longer than a round trip takes; a larger value
+        avoids needless repetitions there.
     """
 
     first_timeout: float = 10.0

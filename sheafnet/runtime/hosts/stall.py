@@ -1,17 +1,17 @@
-"""The detection of a stalled run: how long successive waves have found the same state."""
+"""The detection of a stall: for how long successive waves have found the same state of a run."""
 
 from __future__ import annotations
 
 
 class StallDetector:
-    """A detector that compares the state found by each wave with that found by the previous one.
+    """A detector that compares the state of a run in each wave with the state in the wave before.
 
     Attributes
     ----------
     waves
         Number of successive waves that found no change.
     duration
-        Time since the last change, as of the latest wave, in the unit of the runtime.
+        Time from the last change to the latest wave, in the unit of the runtime.
     longest
         Longest time so far between two changes.
     """
@@ -23,7 +23,7 @@ class StallDetector:
         self._since = 0.0
 
     def observe(self, seen: object, now: float) -> None:
-        """Compare a state with the previous one, and update the attributes.
+        """Compare a state with the state in the previous call, and update the attributes.
 
         Parameters
         ----------
@@ -41,6 +41,9 @@ class StallDetector:
         self.restart()
 
     def restart(self) -> None:
-        """Set the number of waves and the duration to 0."""
+        """Set ``waves`` and ``duration`` to 0.
+
+        The next call of ``observe`` measures the duration from the last change again.
+        """
         self.waves = 0
         self.duration = 0.0

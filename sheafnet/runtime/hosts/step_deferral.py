@@ -1,10 +1,10 @@
-"""The deferral of small steps while a host awaits an answer.
+"""The deferral of small steps while a host waits for the acknowledgement of a frame.
 
-The vertices of a host could relax among themselves to the last digit, although the messages from
-other hosts that they use are about to be replaced. It suffices to reduce the forces to a share of
-what these messages may be wrong by, as in the inexact solution of a block of unknowns (Dembo,
-Eisenstat & Steihaug, "Inexact Newton methods", 1982). "Force" means the part of −∇E that can move a
-vertex.
+Newer messages from other hosts will probably arrive together with the acknowledgement. Until then
+the vertices of the host use messages that are out of date, and it would be useless to reduce their
+forces to the tolerance. It suffices to reduce the forces to a share of the error in these messages,
+as in the inexact solution of a block of unknowns (Dembo, Eisenstat & Steihaug, "Inexact Newton
+methods", 1982). "Force" means the part of −∇E that can move a vertex.
 """
 
 from __future__ import annotations
@@ -12,23 +12,29 @@ from __future__ import annotations
 from typing import Final
 
 FORCING_TERM: Final = 0.3
-"""Share of the largest force since the last reset. A step for a smaller force is deferred.
+"""Share of the largest force at a step since the last reset. Below it, a step can be deferred.
 
-Measured with the rule prox on a 16-16-16-16-16-4 network, with a host for each layer. If delays are
-5 or 20 steps long, deferral reduces the number of steps to 0.2 to 0.6 of it, in the same virtual
-time. If delays are at most one step long, the number of steps stays the same, and the virtual time
-grows by up to an eighth.
+Measured with the rule prox on a 16-16-16-16-16-4 network with one host for each layer: if frames
+are delayed by 5 or 20 times the duration of a step, deferral multiplies the number of steps by 0.2
+to 0.6 and does not change the virtual time. If frames are delayed by at most the duration of a
+step, the number of steps does not change, and the virtual time grows by at most an eighth.
 """
 
 
 class StepDeferral:
-    """The largest force at a step since the last reset, with which the next forces are compared."""
+    """A test whether a step can be deferred: its force is compared with the largest earlier force.
+
+    The largest earlier force is the largest force at a step since the last reset.
+    """
 
     def __init__(self) -> None:
         self._largest = 0.0
 
     def reset(self) -> None:
-        """Set the largest force to 0, when a newer message arrived or no answer is awaited."""
+        """Set the largest earlier force to 0: no step is deferred before the next ``record``.
+
+        Called when a newer message has arrived, or when no acknowledgement is awaited.
+        """
         self._largest = 0.0
 
     def record(self, force: float) -> None:

@@ -35,7 +35,7 @@ class Address(NamedTuple):
 
 
 class Crossing(NamedTuple):
-    """An edge between a vertex of this host and a neighbour on a peer.
+    """An edge between a vertex of this host and a neighbour on another host, which is a *peer*.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Crossing(NamedTuple):
 
 
 class Peer:
-    """The state that a host keeps for one peer.
+    """The state that a host keeps for one peer, another host with a neighbour of its vertices.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Peer:
 
 
 class _Line:
-    """The peer to which one vertex sends across one edge, with counts of messages and bytes."""
+    """The peer to which a vertex sends over an edge, and the messages and bytes sent over it."""
 
     __slots__ = ("bytes", "messages", "peer")
 
@@ -95,7 +95,7 @@ class Transport:
     address
         Address of this host; frames for another host or run are refused.
     crossings
-        All edges between a vertex of this host and a vertex of another.
+        All edges between a vertex of this host and a vertex of another host.
     send_policy
         Send window and timeouts towards every peer.
     limits
@@ -106,8 +106,8 @@ class Transport:
     peers
         Host → its state, for every host with a neighbour of a vertex of this host.
     refused
-        Reason → number of frames and messages that were refused; the reasons are those of
-        ``sheafnet.errors.ProtocolError``.
+        Reason → number of frames and messages that were refused for it. The reasons are the values
+        of the attribute ``reason`` of ``sheafnet.errors.ProtocolError``.
     frames
         Number of frames sent.
     owes_acknowledgements
@@ -134,7 +134,7 @@ class Transport:
         self._lines = {(it.edge, it.vertex): _Line(self.peers[it.peer]) for it in crossings}
 
     def receive(self, data: bytes, now: float) -> Frame | None:
-        """Decode one frame and process its acknowledgements. Never raises.
+        """Decode one frame and process its acknowledgements; never raise an exception.
 
         Parameters
         ----------
@@ -146,8 +146,8 @@ class Transport:
         Returns
         -------
         Frame or None
-            The frame; messages that are not from vertices of its sender are removed and counted.
-            None if the frame was refused and counted.
+            The frame, without those messages that are not from vertices of its sender; these are
+            counted in ``refused``. None if the frame was refused; it is then counted there as well.
         """
         try:
             frame = self._codec.decode(data)
@@ -178,8 +178,8 @@ class Transport:
         Raises
         ------
         ProtocolError
-            If the frame is of another run, for another host, from a host that is not a peer, or of
-            an earlier incarnation of its sender.
+            If the frame belongs to another run, if it is addressed to another host, if its sender
+            is not a peer, or if a frame of a later incarnation of its sender has arrived before.
         """
         peer = self.peers.get(frame.sender)
         if frame.run != self._run:
@@ -195,24 +195,24 @@ class Transport:
         return peer
 
     def _drop_strangers(self, frame: Frame) -> None:
-        """Remove the messages in ``frame`` that are not from vertices of its sender; count them."""
+        """Remove and count the messages in ``frame`` that are not from vertices of its sender."""
         own = [it for it in frame.messages if self._origin.get(it.line) == frame.sender]
         self.refused["stranger"] += len(frame.messages) - len(own)
         frame.messages = tuple(own)
 
     def put(self, message: Message) -> None:
-        """Add a message to the outbox of its peer.
+        """Add a message to the outbox for the host of its receiver.
 
         Parameters
         ----------
         message
-            A message of a vertex of this host across one of the crossings.
+            A message of a vertex of this host over an edge to another host.
         """
         self._lines[message.line].peer.outbox.put(message)
 
     @property
     def may_send(self) -> bool:
-        """Whether a message is unsent for which the send window has room."""
+        """Whether there is an unsent message to a peer whose send window has room for a frame."""
         for peer in self.peers.values():  # noqa: SIM110 - runs after every event: a loop is faster
             if peer.outbox.may_send:
                 return True
@@ -220,7 +220,7 @@ class Transport:
 
     @property
     def due(self) -> float | None:
-        """Time at which a timer requires a ``take``; None while no frame is in flight."""
+        """Time at which ``take`` must be called for a timer; None if no frame is in flight."""
         first: float | None = None
         for peer in self.peers.values():
             due = peer.outbox.due
@@ -230,7 +230,7 @@ class Transport:
 
     @property
     def awaits(self) -> bool:
-        """Whether a frame is in flight, so that an answer with newer messages may arrive."""
+        """Whether a frame is in flight, whose acknowledgement may bring newer messages along."""
         for peer in self.peers.values():  # noqa: SIM110
             if peer.outbox.due is not None:
                 return True
@@ -247,7 +247,7 @@ class Transport:
         Parameters
         ----------
         now
-            Time at which they are sent, in the unit of the send policy.
+            Time at which the frames are sent, in the unit of the send policy.
 
         Raises
         ------
@@ -269,6 +269,10 @@ class Transport:
         return frames
 
     def _frame(self, name: str, peer: Peer, number: int, messages: tuple[Message, ...]) -> bytes:
+        """Return the bytes of a frame with ``messages`` and all acknowledgements that are owed.
+
+        The frame is counted, and so are its messages and bytes.
+        """
         acks = tuple(peer.to_acknowledge)
         peer.to_acknowledge.clear()
         frame = Frame(

@@ -15,10 +15,11 @@ from sheafnet.runtime.random_streams import stream
 class Shuffled:
     """Batches of one size from a sequence of shuffled epochs.
 
-    The epochs follow each other in one endless sequence of samples. Step t takes the elements
-    t · size … (t + 1) · size − 1, so each epoch uses every sample once, and a batch may begin in
-    one epoch and end in the next. With all samples in a batch there is nothing to shuffle. A batch
-    depends only on the seed and the step; the orders of the last two epochs are cached.
+    An epoch is all samples in a random order. The epochs follow each other in one endless sequence
+    of samples. Step t, counted from 0, takes the elements t · size … (t + 1) · size − 1 of this
+    sequence. So a batch may begin in one epoch and end in the next. If a batch contains all
+    samples, they are not shuffled. A batch depends only on the seed and the step; the orders of the
+    last two epochs are cached.
 
     Attributes
     ----------
@@ -27,7 +28,7 @@ class Shuffled:
     size
         Number of samples in a batch, from 1 to ``samples``.
     seed
-        Seed of the orders; a whole number, at least 0.
+        Seed of the random orders; a whole number, at least 0.
     """
 
     samples: int
@@ -35,17 +36,20 @@ class Shuffled:
     seed: int
 
     def columns(self, step: int) -> Columns:
-        """Return the columns of the samples of a step: all, or an array of indices, shape (size,).
+        """Return which columns of the data are the samples of a step.
+
+        It is an array of indices, shape (size,), or a slice if a batch contains all samples.
 
         Parameters
         ----------
         step
-            Number of the step, from 0.
+            Number of the step, counted from 0.
 
         Raises
         ------
         InputError
-            If the seed is negative or not a whole number, and there is something to shuffle.
+            If the seed is negative or not a whole number, and a batch does not contain all
+            samples.
         """
         if self.size == self.samples:
             return slice(None)
@@ -55,6 +59,7 @@ class Shuffled:
         return np.concatenate([row, self._order(epoch + 1)[:missing]]) if missing else row
 
     def _order(self, epoch: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """Return the order of the samples in an epoch, shape (samples,)."""
         known = self._orders
         if epoch not in known:
             for old in [e for e in known if e < epoch - 1]:
@@ -65,4 +70,5 @@ class Shuffled:
 
     @cached_property
     def _orders(self) -> dict[int, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+        """Epoch → order of the samples, for the epochs in the cache."""
         return {}

@@ -1,4 +1,4 @@
-"""A checkpoint of a training, and how it is written to a file and read back."""
+"""A checkpoint of a training, and the functions that write it to a file and read it back."""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ class Checkpoint:
     snapshot
         Every map after the same step, with the state of its optimiser.
     history
-        Evaluations up to the snapshot, the first before any step.
+        Evaluations in order, from the evaluation before the first step to that of the snapshot.
     best
-        Edge → map of the best evaluation so far, where training has ``patience`` and that
-        evaluation is earlier than the snapshot; otherwise None (default).
+        Edge → map of the best evaluation so far, if the training has ``patience`` and the best
+        evaluation is earlier than the snapshot. Otherwise None (default): the maps to return are
+        those of the snapshot.
     """
 
     snapshot: Snapshot
@@ -47,16 +48,19 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write ``checkpoint`` to an ``.npz`` file; the file appears whole or not at all.
+    """Write ``checkpoint`` to an ``.npz`` file.
 
-    The arrays are ``format_version``, ``step``, ``time``, ``edges`` (the names), ``history`` (JSON
-    in UTF-8), and for each edge:
+    If the writing fails or is interrupted, no incomplete file is left at ``path``.
 
-    - ``<edge>/lesson``: its statistics in the step;
-    - ``<edge>/W``, ``<edge>/b``: its map, where that learns;
-    - ``<edge>/steps``, ``<edge>/memory/<name>``: the state of its optimiser, where the map learns;
-    - ``<edge>/earlier``: a stack of earlier maps [W b], where batches in flight use them;
-    - ``<edge>/best``: the map [W b] of the best evaluation, where ``checkpoint`` has it.
+    The arrays of the file are ``format_version``, ``step``, ``time``, ``edges`` (the names),
+    ``history`` (JSON in UTF-8), and for each edge:
+
+    - ``<edge>/lesson``: the statistics of the edge in that step;
+    - ``<edge>/W``, ``<edge>/b``: the map of the edge, if it is updated in training;
+    - ``<edge>/steps``, ``<edge>/memory/<name>``: the state of the optimiser of that map;
+    - ``<edge>/earlier``: a stack of the earlier maps [W b] that batches in flight use, if there are
+      any;
+    - ``<edge>/best``: the map [W b] of the best evaluation, if ``checkpoint.best`` is not None.
 
     Parameters
     ----------
@@ -101,14 +105,16 @@ def load_checkpoint(path: Path, sheaf: Sheaf) -> Checkpoint:
     path
         File to read.
     sheaf
-        Sheaf of the network that is trained; edges, precision and shapes of maps must match.
+        Sheaf of the network that is trained. Its edges, its precision and the shapes of its maps
+        must be those of the checkpoint.
 
     Raises
     ------
     FileError
-        If the file is missing or damaged, or has another format version.
+        If the file is missing or damaged, if it has another format version, if its content is not
+        a checkpoint, or if it is the checkpoint of another network.
     InputError
-        As a ``FileError`` too: if the file is of another network, or its content is no checkpoint.
+        In these cases as well: ``FileError`` is a subclass of it.
     """
     arrays = read_npz(path)
     version = arrays.get("format_version")
@@ -139,16 +145,16 @@ _ILL_FORMED = (
     AttributeError, IndexError, InputError, KeyError, OverflowError, RecursionError, TypeError,
     ValueError,
 )  # fmt: skip
-"""Errors of parsing a file that can be read, but is not a checkpoint of this training."""
+"""Errors that occur when the content of a readable file is not a checkpoint of this training."""
 
 
 def _count(arrays: Mapping[str, NDArray[Any]], name: str, least: int) -> int:
-    """Return the number in the array ``name``.
+    """Return the whole number that the array ``name`` contains.
 
     Raises
     ------
     InputError
-        If it is less than ``least``.
+        If the number is less than ``least``.
     """
     count = int(arrays[name])
     if count < least:
@@ -157,16 +163,18 @@ def _count(arrays: Mapping[str, NDArray[Any]], name: str, least: int) -> int:
 
 
 def _extended(learned: Affine) -> Array:
+    """Return the matrix [W b] of an affine map."""
     return np.column_stack([learned.matrix, learned.bias])
 
 
 def _map(extended: Array, sheaf: Sheaf, edge: str) -> Affine:
-    """Return ``extended`` = [W b] as the map of ``edge``.
+    """Return the affine map of ``edge`` whose matrix [W b] is ``extended``.
 
     Raises
     ------
     InputError
-        If precision or shape differ from those of the edge, or the edge has no affine map.
+        If ``extended`` has another precision than the sheaf, if its shape does not fit the map of
+        the edge, or if the edge has no affine map.
     """
     if extended.dtype != sheaf.dtype:
         raise InputError(f"a map of {edge!r} is in {extended.dtype}, not in {sheaf.dtype}")
@@ -178,12 +186,13 @@ def _map(extended: Array, sheaf: Sheaf, edge: str) -> Affine:
 
 
 def _edge_state(arrays: Mapping[str, NDArray[Any]], sheaf: Sheaf, edge: str) -> EdgeState:
-    """Return the state of ``edge`` in the file.
+    """Return the state of ``edge`` that the arrays of a file contain.
 
     Raises
     ------
     InputError
-        If a map or an array of its optimiser does not fit the edge, or is not finite.
+        If a map does not fit the edge, if an array of the optimiser does not fit the map, or if a
+        map or such an array is not finite.
     """
     step, discord, tension, step_norm = arrays[f"{edge}/lesson"].tolist()
     stats = EdgeStats(int(step), discord, tension, step_norm)
@@ -204,5 +213,6 @@ def _edge_state(arrays: Mapping[str, NDArray[Any]], sheaf: Sheaf, edge: str) -> 
 def _evaluation(
     *, train: dict[str, Any], test: dict[str, Any] | None, **figures: Any
 ) -> Evaluation:
+    """Return the evaluation whose fields were read from JSON."""
     found = None if test is None else Assessment(**test)
     return Evaluation(train=Assessment(**train), test=found, **figures)

@@ -1,4 +1,4 @@
-"""The set-up of a run: the user's settings are checked and made into a problem."""
+"""The set-up of a run: it checks the user's settings and makes a problem from them."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ from sheafnet.runtime.stop import Stop
 def relaxation_problem(
     sheaf: Sheaf, pins: Iterable[Pin], rule: str | Rule, stop: Stop, init: Init, seed: int
 ) -> Problem:
-    """Check the settings of a run and return its problem; see ``sheafnet.api.infer``.
+    """Check the settings of a run and return its problem.
+
+    The arguments are those of ``sheafnet.api.infer``.
 
     Parameters
     ----------
     sheaf
         Sheaf to relax.
     pins
-        Pins of its stalks; none leaves all stalks free.
+        Pins of the stalks. If there are no pins, all stalks are free.
     rule
-        Rule by which the stalks move: a rule with its settings, or the name of one.
+        Rule by which the stalks are updated: a rule object, or the name of a rule.
     stop
-        Conditions on which the run stops.
+        Conditions under which the run ends.
     init
         Stalks at the start: ``"random"``, ``"zeros"``, ``"forward"`` or a cochain.
     seed
@@ -40,32 +42,35 @@ def relaxation_problem(
     Raises
     ------
     UnknownNameError
-        If there is no rule of that name, a pin or ``init`` names a vertex that the sheaf does not
-        have, or ``init`` has no value for a free vertex.
+        If ``rule`` is not the name of a rule, if a pin or ``init`` names a vertex that the sheaf
+        does not have, or if ``init`` has no value for a free vertex.
     PinError
-        If two hard pins hold a coordinate at different values, a pin names a coordinate that does
-        not exist or names one twice, or its strength is not positive and finite.
+        If two hard pins hold the same coordinate at different values, if a pin names a coordinate
+        that does not exist, if a pin names a coordinate twice, if the coordinates of a pin are an
+        empty sequence or not whole numbers, or if the strength of a pin is not positive and finite.
     ShapeError
-        If the value of a pin or a stalk in ``init`` does not fit the sheaf, or they differ in the
-        number of samples.
+        If the value of a pin or a stalk of ``init`` does not have the shape that the sheaf needs,
+        or if pins and ``init`` do not all have the same number of samples.
     EmptyBatchError
         If the value of a pin has no samples.
     NonFiniteError
-        If the value of a pin has NaN or infinity, or the forward pass overflows at the start.
+        If the value of a pin contains NaN or infinity, or if ``init`` is ``"forward"`` and the
+        forward pass overflows.
     SheafError
         If a restriction map returns an array of another shape than it declares.
     RuleError
         If the rule does not work on this sheaf with these pins.
     InputError
-        If there is no such ``init``, the pins do not determine a forward pass to start from, or
-        the seed of a random start is negative or not whole.
+        If the value of a pin is not an array of real numbers, if ``init`` is neither a cochain nor
+        one of the three words, if ``init`` is ``"forward"`` and the pins do not determine a forward
+        pass, or if ``init`` is ``"random"`` and the seed is negative or not a whole number.
     """
-    # Pins whose values are the same for all samples take the number of samples from a cochain.
+    # If no pin has a value for each sample, the number of samples is that of the cochain ``init``.
     resolved = resolve_pins(sheaf, pins, init.batch if isinstance(init, Cochain) else None)
     sheaf = sheaf.facing(wholly_held(resolved))
     chosen = as_rule(rule)
     chosen.check(sheaf, resolved)
     at = initial_cochain(sheaf, resolved, init, seed)
-    with np.errstate(over="ignore", invalid="ignore"):  # The run reports an overflow.
+    with np.errstate(over="ignore", invalid="ignore"):  # The run itself reports an overflow.
         sheaf.require_maps(at)
     return Problem(sheaf=sheaf, pins=resolved, start=at, rule=chosen, stop=stop)

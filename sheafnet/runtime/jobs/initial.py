@@ -1,4 +1,4 @@
-"""The cochain at the start of a run: random, zeros, the forward pass, or as the user gives it."""
+"""The cochain at the start of a run: random, zero, the forward pass, or given by the user."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ Init: TypeAlias = Start | Cochain
 
 
 def initial_cochain(sheaf: Sheaf, pins: Pins, init: Init, seed: int) -> Cochain:
-    """Return every stalk at the start, with held coordinates at their pinned values.
+    """Return the cochain of the start, with every held coordinate at the value of its pin.
 
     Parameters
     ----------
     sheaf
         Sheaf of the run.
     pins
-        Vertex → the pins of its stalk, for every vertex that has any.
+        Vertex → the pins of its stalk, for every vertex that has pins.
     init
-        ``"random"`` (standard normal, with a random stream for each vertex), ``"zeros"``,
-        ``"forward"`` (the forward pass from the values at which the inputs are pinned, softly or
-        hard), or a cochain with a value, shape (dim, batch), for every vertex that is not wholly
+        ``"random"`` (standard normal, with a random stream of its own for each vertex),
+        ``"zeros"``, ``"forward"`` (the forward pass from the values of the hard or soft pins of the
+        inputs), or a cochain with a value, shape (dim, batch), for every vertex that is not wholly
         held.
     seed
         Seed of the random start; a whole number, at least 0.
@@ -37,12 +37,14 @@ def initial_cochain(sheaf: Sheaf, pins: Pins, init: Init, seed: int) -> Cochain:
     Raises
     ------
     InputError
-        If ``init`` is none of these, the pins do not determine a forward pass, the graph has none,
-        or the seed is negative or not whole.
+        If ``init`` is none of these, if it is ``"forward"`` and the pins do not determine a forward
+        pass or the sheaf has no forward pass, or if it is ``"random"`` and the seed is negative or
+        not a whole number.
     ShapeError
-        If a stalk of the cochain does not have the shape that the sheaf needs.
+        If a stalk of the cochain ``init`` does not have the shape that the sheaf needs.
     UnknownNameError
-        If the cochain has no value for a free vertex, or names a vertex that does not exist.
+        If the cochain ``init`` has no value for a vertex that is not wholly held, or names a vertex
+        that the sheaf does not have.
     NonFiniteError
         If the forward pass overflows.
     """
@@ -69,14 +71,15 @@ def initial_cochain(sheaf: Sheaf, pins: Pins, init: Init, seed: int) -> Cochain:
 
 
 def _given(sheaf: Sheaf, pins: Pins, init: Cochain) -> Cochain:
-    """Return ``init`` completed by the stalks that are wholly held.
+    """Return the cochain ``init``, with each wholly held stalk at the value of its pins.
 
     Raises
     ------
     UnknownNameError
-        If it has no value for a free vertex, or names a vertex that does not exist.
+        If ``init`` has no value for a vertex that is not wholly held, or names a vertex that the
+        sheaf does not have.
     ShapeError
-        If a stalk does not have the shape that the sheaf needs.
+        If a stalk of ``init`` does not have the shape that the sheaf needs.
     """
     held = {vertex: pins[vertex].value for vertex in wholly_held(pins)}
     missing = [v for v in sheaf.vertices if v not in held and v not in init]
@@ -95,7 +98,7 @@ def _forward(sheaf: Sheaf, pins: Pins) -> Cochain:
     Raises
     ------
     InputError
-        If a coordinate of such a vertex is not pinned, or the sheaf has no forward pass.
+        If a coordinate of such a vertex is not pinned, or if the sheaf has no forward pass.
     """
     heads = {edge.head for edge in sheaf.edges}
     inputs = {}

@@ -1,4 +1,4 @@
-"""The base class of jobs: one problem on one runtime, in this thread or in one of its own."""
+"""The base class of jobs: one problem on one runtime, in the caller's thread or in a new one."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Result = TypeVar("Result")
 
 
 class JobHooks(RunHooks):
-    """Hooks of a job: pass requests to the runtime, and progress to the observer.
+    """Hooks of a job, which the runtime calls: they pass on requests and call the observer.
 
     Parameters
     ----------
     observer
-        Observer that is called with the progress, at most once in each of its intervals.
+        Observer that is called with the progress, at most once in each ``observer.interval``.
 
     Attributes
     ----------
     progress
-        Progress at the last report; None before the first.
+        Progress with which the observer was called last; None before the first call.
     """
 
     def __init__(self, observer: Observer) -> None:
@@ -39,7 +39,7 @@ class JobHooks(RunHooks):
         self._report_due = 0.0
 
     def begin(self) -> None:
-        """Prepare for a run that is about to begin. The base class does nothing."""
+        """Prepare for the run, which begins next. The base class does nothing."""
 
     def on_round(self, rounds: int, progress: Callable[[], Progress]) -> None:  # noqa: ARG002
         now = time.perf_counter()
@@ -49,11 +49,11 @@ class JobHooks(RunHooks):
             self._observer.progressed(self.progress)
 
     def stop(self) -> None:
-        """Make the runtime end the run at its next opportunity."""
+        """Ask the runtime to end the run. It checks for this after each round or wave."""
         self.stopping = True
 
     def close(self) -> None:
-        """Finish after the job has ended. The base class does nothing."""
+        """Release threads that wait, after the job has ended. The base class does nothing."""
 
 
 class Job(abc.ABC, Generic[Result]):
@@ -66,17 +66,18 @@ class Job(abc.ABC, Generic[Result]):
     runtime
         The runtime that runs it, such as an ``sn.Lockstep``.
     observer
-        The observer whose methods are called. If the coordinator of ``runtime`` is in another
-        process, an observer with ``travels`` is called there.
+        The observer whose methods are called during the job. If the coordinator of ``runtime`` is
+        in another process and ``observer.travels`` is true, they are called in that process.
 
     Attributes
     ----------
     problem
         The problem, with the pins and maps of the start.
     runtime
-        The runtime, with the travelling part of the observer where it takes one.
+        The runtime. If its coordinator is in another process, this is a copy that takes the
+        observer along, provided that ``observer.travels`` is true.
     remote
-        Whether the coordinator of the runtime works in a process of its own.
+        Whether the coordinator of the runtime is in another process than the job.
     """
 
     def __init__(self, problem: Problem, runtime: Runtime, observer: Observer) -> None:
@@ -97,10 +98,10 @@ class Job(abc.ABC, Generic[Result]):
 
     @abc.abstractmethod
     def _conclude(self, record: Record) -> Result:
-        """Return the result that belongs to ``record``, after calling the observer with it."""
+        """Compute the result from ``record``, call the observer with it, and return the result."""
 
     def start(self) -> Job[Result]:
-        """Start the job in a thread of its own and return it at once; call it only once."""
+        """Start the job in a new thread and return the job at once. Call this only once."""
         threading.Thread(target=self._fulfil, name="sheafnet-run", daemon=True).start()
         return self
 
@@ -110,8 +111,8 @@ class Job(abc.ABC, Generic[Result]):
         Raises
         ------
         SheafnetError
-            If the runtime cannot run the problem. This error and any other, such as one that the
-            observer raises, is passed to ``Observer.failed`` first.
+            If the runtime cannot run the problem. Before this or any other error is raised,
+            ``Observer.failed`` is called with the error.
         """
         try:
             began = time.perf_counter()
@@ -125,11 +126,14 @@ class Job(abc.ABC, Generic[Result]):
             raise
 
     def progress(self) -> Progress | None:
-        """Return the progress at the last report; None before the first."""
+        """Return the progress with which the observer was called last; None before that."""
         return self._hooks.progress
 
     def stop(self) -> None:
-        """Ask the job to end, and return at once; ``result`` then returns what was reached."""
+        """Ask the job to end, and return at once.
+
+        ``result`` then waits for the end and returns the result that has been reached by then.
+        """
         self._hooks.stop()
 
     def result(self, timeout: float | None = None) -> Result:
@@ -143,13 +147,14 @@ class Job(abc.ABC, Generic[Result]):
         Raises
         ------
         TimeoutError
-            If the job has not ended after ``timeout`` seconds; the job goes on.
+            If the job has not ended after ``timeout`` seconds. The job goes on.
         SheafnetError
-            If the job has failed. This error and any other that ended the job is raised as it is.
+            If the job has failed. Any other exception that ended the job is raised as well.
         """
         return self._result.result(timeout)
 
     def _fulfil(self) -> None:
+        """Run the job, and give its result or its error to the threads that wait for it."""
         try:
             self._result.set_result(self.execute())
         except BaseException as error:  # ``result`` raises it again.

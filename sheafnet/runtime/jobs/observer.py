@@ -14,20 +14,21 @@ from sheafnet.runtime.run_record import Evaluation
 
 @runtime_checkable
 class RemoteRuntime(Runtime, Protocol):
-    """A runtime whose coordinator works in a process of its own, where observers can be called."""
+    """A runtime whose coordinator is in another process, where an observer can be called."""
 
     def attended(self, observer: Observer) -> Runtime:
-        """Return a runtime that sends an observer along with the coordinator.
+        """Return a copy of this runtime that sends an observer to the process of the coordinator.
 
         Parameters
         ----------
         observer
-            Observer that is pickled and then called in the process of the coordinator.
+            Observer that is pickled, and whose methods are called in the process of the
+            coordinator.
         """
 
 
 class Observer:
-    """An object whose methods are called during a job; those of this base class do nothing.
+    """An object whose methods are called during a job. The methods of this base class do nothing.
 
     Override the methods that you need. They are called in the thread that runs the job, so they
     should return quickly. An exception that a method raises ends the job.
@@ -35,10 +36,11 @@ class Observer:
     Attributes
     ----------
     travels
-        Whether the observer is called in the process of the coordinator, where that is another
-        one. It is pickled before any of its methods is called. On a cluster an observer that does
-        not travel (default) is not called with checkpoints or evaluations, except those in the
-        ``sn.Fit`` at the end.
+        Whether the observer is sent to the coordinator if the coordinator is in another process,
+        as on a cluster. If True, the observer is pickled before any of its methods is called, and
+        its methods are called in that process. If False (default), they are called in the process
+        of the job. On a cluster ``reached`` and ``evaluated`` are then not called; the evaluations
+        are in the ``sn.Fit`` that ``trained`` receives.
     interval
         Smallest time between two calls of ``progressed``, in seconds; 0.1 by default.
     """
@@ -47,25 +49,28 @@ class Observer:
     interval: float = 0.1
 
     def parted(self) -> tuple[Observer, Observer]:
-        """Return the observer for this process, and the one for the process of the coordinator."""
+        """Return two observers: one for this process, one for the process of the coordinator.
+
+        One of the two is this observer, the other does nothing.
+        """
         return (Observer(), self) if self.travels else (self, Observer())
 
     def started(self, problem: Problem) -> None:
-        """Receive the problem of a job that is about to begin.
+        """Receive the problem of a job, before the job begins.
 
         Parameters
         ----------
         problem
-            The problem, with its start, pins and rule.
+            The problem, with the cochain of the start, the pins and the rule.
         """
 
     def progressed(self, progress: Progress) -> None:
-        """Receive the progress of the job, at most once in ``interval``.
+        """Receive the progress of the job. Called at most once in ``interval``.
 
         Parameters
         ----------
         progress
-            The progress, as the vertices last reported it.
+            The progress, computed from the latest report of every vertex.
         """
 
     def settled(self, solution: Solution) -> None:
@@ -74,11 +79,11 @@ class Observer:
         Parameters
         ----------
         solution
-            The solution; the run goes on.
+            The solution under these pins. The run goes on and waits for other pins.
         """
 
     def ended(self, solution: Solution) -> None:
-        """Receive the solution of a run that has ended, whatever its outcome.
+        """Receive the solution of a run that has ended, with any outcome.
 
         Parameters
         ----------
@@ -87,12 +92,15 @@ class Observer:
         """
 
     def reached(self, checkpoint: Checkpoint) -> None:
-        """Receive a checkpoint after an evaluation, under a rule that learns in steps.
+        """Receive a checkpoint.
+
+        Called after each evaluation but the first, under rules that learn in steps, that is with
+        one update of the maps for each batch.
 
         Parameters
         ----------
         checkpoint
-            State from which ``sn.train(..., resumed=checkpoint)`` goes on.
+            State of the training. ``sn.train(..., resumed=checkpoint)`` resumes from it.
         """
 
     def evaluated(self, evaluation: Evaluation) -> None:
@@ -101,11 +109,11 @@ class Observer:
         Parameters
         ----------
         evaluation
-            Losses, accuracies and statistics of the edges.
+            The evaluation: losses, accuracies and statistics of the edges.
         """
 
     def trained(self, fit: Fit) -> None:
-        """Receive the result of a training that has ended, also when it diverged.
+        """Receive the result of a training that has ended, even if it has diverged.
 
         Parameters
         ----------
@@ -119,5 +127,5 @@ class Observer:
         Parameters
         ----------
         error
-            Any exception, ``KeyboardInterrupt`` among them.
+            The exception, of any type. It may be a ``KeyboardInterrupt``.
         """

@@ -1,4 +1,4 @@
-"""The results of a run and of a training, computed from the record of the runtime."""
+"""The results of a run and of a training, computed from the record that the runtime returned."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from sheafnet.runtime.run_record import Evaluation, Record, Stats
 class Solution(Record):
     """The result of a run: the record of the runtime, and quantities computed from its cochain.
 
-    Energy, residuals, discord and stationarity are computed from the assembled cochain at the end,
-    not from the reports of the vertices. The force is the part of −∇E that can move a stalk: 0 in a
-    coordinate that is held or settled on a kink.
+    Energy, residuals, discord and stationarity are computed from the cochain at the end, assembled
+    from the stalks of all vertices, and not from the reports that vertices sent during the run. The
+    force is the part of −∇E that can move a stalk. It is 0 in a coordinate that is held or that is
+    settled on a kink, where the derivatives of E on the two sides hold it.
 
     Attributes
     ----------
@@ -30,40 +31,47 @@ class Solution(Record):
     message
         The outcome in words, with details of this run.
     cochain
-        Vertex → its stalk at the end, shape (dim, batch); the last finite one if the run diverged.
+        Vertex → its stalk at the end, shape (dim, batch); if the run diverged, its last finite
+        stalk.
     stats
         The costs of the run: rounds, messages, bytes, times.
     ledger
-        (Sender, receiver) → number of messages that were newer than what the receiver held.
+        (Sender, receiver) → number of messages from one vertex to the other that were newer than
+        the message that the receiver had.
     trace_digest
         Digest of the course of the run, equal for equal runs; None on a cluster.
     pins
         Vertex → the pins of its stalk at the end.
     processes
-        Host → its process; empty unless the run was on a cluster.
+        Host → machine and identifier of its process; empty unless the run was on a cluster.
     recoveries
         Recoveries of hosts that were lost; empty unless the run was on a cluster.
     edges
         Edge → the messages and bytes that passed over it.
     hosts
-        Host → how it spent its time; empty in lockstep, which has no hosts.
+        Host → the time that it was busy, waiting and away, in virtual time, or in seconds on a
+        cluster; empty in lockstep, which has no hosts.
     maps, history, rollbacks
-        Learned maps, evaluations and rollbacks of a training; empty and 0 in a run.
+        Learned maps, evaluations, and number of rollbacks, of a training. In a run the first two
+        are empty and the third is 0.
     residuals
-        Edge → its residual, tail's projection minus head's, shape (edge dim, batch).
+        Edge → its residual r, the projection of its tail minus the projection of its head, shape
+        (edge dim, batch).
     discord
         Edge → the mean over the batch of ‖r‖².
     pin_discord
-        Soft pin ``pin_<vertex>_<i>`` → the mean over the batch of γ‖x − value‖².
+        Soft pin ``pin_<vertex>_<i>`` → the mean over the batch of γ‖x − value‖², where γ is the
+        strength of the pin and x the pinned part of the stalk.
     energy
-        Energy of all edges and soft pins, summed over the samples: ½ Σ ‖r‖², except that an output
-        edge with the cross-entropy potential adds that loss instead.
+        Energy of all edges and soft pins, summed over the samples. An edge contributes ½ Σ ‖r‖²,
+        except that an output edge with the cross-entropy potential contributes the cross-entropy
+        loss. A soft pin contributes ½ Σ γ‖x − value‖².
     stationarity
         Largest absolute value of the force over all vertices, coordinates and samples.
     stationarity_by_vertex
-        Vertex → the same at this vertex; 0 where the stalk is held.
+        Vertex → largest absolute value of the force on this vertex; 0 if the whole stalk is held.
     kinks
-        Vertex → number of its pairs of coordinate and sample that are settled on a kink.
+        Vertex → number of pairs (coordinate, sample) of its stalk that are settled on a kink.
     """
 
     residuals: Mapping[str, Array]
@@ -81,7 +89,7 @@ class Solution(Record):
 
 
 def _parts(record: Record) -> dict[str, Any]:
-    """Return the fields of ``Record`` by name."""
+    """Return field → value for the fields of ``record`` that ``Record`` defines."""
     return {field.name: getattr(record, field.name) for field in fields(Record)}
 
 
@@ -123,20 +131,20 @@ class Fit:
     Attributes
     ----------
     network
-        The trained network: that of the last evaluation, or of the best one if ``patience`` was
-        given.
+        The trained network: the network of the last evaluation, or of the evaluation with the
+        lowest loss if ``patience`` was given.
     evaluation
         The evaluation of ``network``.
     history
-        All evaluations in order, the first before any map has moved.
+        All evaluations in order. The first is made before any map is updated.
     stats
         The costs of the training: rounds, messages, bytes, times.
     stopped
-        Whether training ended before its planned length: on request, by ``patience``, or by
-        ``max_time``.
+        Whether training ended before its planned length, because it was stopped by the caller, by
+        ``patience`` or by ``max_time``.
     diverged
-        Which map or vertex diverged, when, and which setting to lower; None if training did not
-        diverge.
+        Text that says which map or vertex diverged, when, and which setting to lower; None if the
+        training did not diverge.
     record
         The record that the runtime returned, with the history and the maps of ``network``.
     """

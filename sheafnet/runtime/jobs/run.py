@@ -1,4 +1,4 @@
-"""The job that relaxes a sheaf: stalks move, maps do not."""
+"""The job that relaxes a sheaf: the stalks change, the maps do not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from sheafnet.runtime.run_record import Record
 
 
 class Run(Job[Solution]):
-    """A run: one problem on one runtime, as ``sn.start`` and ``sn.prepare`` return it.
+    """A run: the relaxation of one problem on one runtime.
+
+    ``sn.start`` returns a run that has been started, ``sn.prepare`` one that has not.
 
     Parameters
     ----------
@@ -25,17 +27,18 @@ class Run(Job[Solution]):
     runtime
         The runtime that runs it, such as an ``sn.Lockstep``.
     observer
-        The observer whose methods are called. If the coordinator of ``runtime`` is in another
-        process, an observer with ``travels`` is called there.
+        The observer whose methods are called during the run. If the coordinator of ``runtime`` is
+        in another process and ``observer.travels`` is true, they are called in that process.
 
     Attributes
     ----------
     problem
         The problem, with the pins and maps of the start.
     runtime
-        The runtime, with the travelling part of the observer where it takes one.
+        The runtime. If its coordinator is in another process, this is a copy that takes the
+        observer along, provided that ``observer.travels`` is true.
     remote
-        Whether the coordinator of the runtime works in a process of its own.
+        Whether the coordinator of the runtime is in another process than the run.
     """
 
     _hooks: _InferenceHooks
@@ -49,33 +52,40 @@ class Run(Job[Solution]):
         return solution
 
     def start(self) -> Run:
-        """Start the run in a thread of its own and return it at once; call it only once."""
+        """Start the run in a thread of its own and return the run at once. Call this only once."""
         super().start()
         return self
 
     def set_pins(self, pins: Iterable[Pin]) -> None:
         """Replace all pins of the run.
 
-        Stalks that are no longer pinned become free and go on from their values. The call returns
-        at once; the run changes its pins between two rounds or waves. If it raises, the present
-        pins stay.
+        A stalk that is no longer pinned becomes free and keeps its present value at first. The call
+        returns at once, and the run replaces the pins after the present round or wave. If the call
+        raises an error, the present pins are kept.
 
         Parameters
         ----------
         pins
-            All pins from now on, with as many samples as the run has.
+            All pins from now on. Their values must have as many samples as the run has.
 
         Raises
         ------
         UnknownNameError
             If a pin names a vertex that the sheaf does not have.
         ShapeError
-            If a value does not fit its stalk or coordinates, or has another number of samples.
-        NonFiniteError, EmptyBatchError
-            If a value has NaN or infinity, or has no samples.
+            If the shape of a value does not match the number of pinned coordinates, or if its
+            number of samples is not that of the run.
+        InputError
+            If a value is not an array of real numbers.
+        NonFiniteError
+            If a value contains NaN or infinity.
+        EmptyBatchError
+            If a value has no samples.
         PinError
-            If two hard pins hold a coordinate at different values, a pin names a coordinate that
-            does not exist or names one twice, or its strength is not positive and finite.
+            If two hard pins hold the same coordinate at different values, if a pin names a
+            coordinate that does not exist, if a pin names a coordinate twice, if the coordinates of
+            a pin are an empty sequence or not whole numbers, or if the strength of a pin is not
+            positive and finite.
         RuleError
             If the rule of the run does not work with these pins.
         RunEndedError
@@ -87,12 +97,12 @@ class Run(Job[Solution]):
         self.obey(resolved)
 
     def obey(self, pins: Pins) -> None:
-        """Replace all pins of the run by pins that have been checked.
+        """Replace all pins of the run, like ``set_pins``, by pins that have been checked already.
 
         Parameters
         ----------
         pins
-            Vertex → the pins of its stalk, for every vertex that has any.
+            Vertex → the pins of its stalk, for every vertex that has pins.
 
         Raises
         ------
@@ -106,8 +116,9 @@ class Run(Job[Solution]):
     def settle(self, timeout: float | None = None) -> Solution:
         """Wait until a started run has converged under the pins that were set last.
 
-        A run with ``sn.Stop(stay=True)`` goes on after that. Any other run ends, and this method
-        returns its ``result``, whatever its outcome.
+        A stay run (a run with ``sn.Stop(stay=True)``) then goes on and waits for other pins. Any
+        other run ends, and this method returns what ``result`` returns, also if the run has not
+        converged.
 
         Parameters
         ----------
@@ -117,35 +128,39 @@ class Run(Job[Solution]):
         Returns
         -------
         Solution
-            The solution under these pins.
+            The solution under the pins that were set last. If the run has ended, the solution at
+            its end.
 
         Raises
         ------
         TimeoutError
-            If the run has neither converged nor ended after ``timeout`` seconds; it goes on.
+            If the run has neither converged nor ended after ``timeout`` seconds. The run goes on.
         SheafnetError
-            If the run has failed. This error and any other that ended the run is raised as it is.
+            If the run has failed. Any other exception that ended the run is raised as well.
         """
         settled = self._hooks.wait_settled(timeout)
         return settled if settled is not None else self.result(0.0)
 
 
 class _InferenceHooks(JobHooks):
-    """Hooks of a run: also pass new pins to the runtime, and keep the solution of a stay run."""
+    """Hooks of a run. They also pass new pins to the runtime and keep the solution of a stay run.
+
+    The solution is kept from the time when the run has converged until new pins are set.
+    """
 
     def __init__(self, problem: Problem, observer: Observer) -> None:
         super().__init__(observer)
         self._problem = problem
-        # Guards the attributes below and ``stopping``; notified when one of them changes.
+        # Guards the attributes below and ``stopping``, and is notified when one of them changes.
         self._changed = threading.Condition()
         self._closed = False
         self._wanted: Pins | None = None
         self._settled: Solution | None = None
 
-    # The runtime calls these three.
+    # The runtime calls the next three methods, in its own thread.
 
     def new_pins(self) -> Pins | None:
-        if self._wanted is None:  # Called every round, so avoid the lock.
+        if self._wanted is None:  # This is called every round, so it avoids the lock.
             return None
         with self._changed:
             wanted, self._wanted = self._wanted, None
@@ -164,7 +179,7 @@ class _InferenceHooks(JobHooks):
         with self._changed:
             self._changed.wait_for(lambda: self.stopping or self._wanted is not None)
 
-    # The run calls these four.
+    # The methods of ``Run`` call the next four methods, in the thread of their caller.
 
     def set_pins(self, pins: Pins) -> None:
         with self._changed:
@@ -182,12 +197,14 @@ class _InferenceHooks(JobHooks):
             self._changed.notify_all()
 
     def wait_settled(self, timeout: float | None) -> Solution | None:
-        """Return the solution once the run has settled; None if it has ended.
+        """Wait until the run has converged under the present pins, and return the solution.
+
+        Return None if the run has ended.
 
         Raises
         ------
         TimeoutError
-            If neither has happened after ``timeout`` seconds.
+            If the run has neither converged nor ended after ``timeout`` seconds.
         """
         with self._changed:
             done = self._changed.wait_for(lambda: self._settled or self._closed, timeout)

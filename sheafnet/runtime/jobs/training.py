@@ -1,4 +1,4 @@
-"""The job that trains a network: vertices change their maps, and the network is evaluated."""
+"""The job that trains a network: vertices update their maps, and the network is evaluated."""
 
 from __future__ import annotations
 
@@ -31,23 +31,26 @@ from sheafnet.runtime.stop import Outcome
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingProblem(Problem):
-    """A problem whose rule learns: the fields of ``Problem``, the data and the plan.
+    """A problem under whose rule maps are updated.
+
+    It has the fields of ``sheafnet.runtime.problem.Problem``, the data and the plan.
 
     Attributes
     ----------
     network
         The network at the start.
     train
-        Samples that the network learns from.
+        Samples from which the maps are updated.
     test
-        Further samples that it is evaluated with; None for none.
+        Further samples, with which the network is only evaluated; None if there are none.
     plan
-        Batches, number of steps, optimiser, and steps between evaluations.
+        Batches, number of steps, optimiser, and number of steps from one evaluation to the next.
     patience
         Number of successive evaluations without a lower loss after which training stops, at least
-        1. The loss is that of the test samples if there are any. None never stops early.
+        1. The loss is that of the test samples, or of the training samples if ``test`` is None. If
+        ``patience`` is None, training does not stop early.
     past
-        Checkpoint from which training continues; None (default) begins anew.
+        Checkpoint from which training is resumed. None (default) if training begins at step 0.
     """
 
     network: ReluNetwork
@@ -58,14 +61,14 @@ class TrainingProblem(Problem):
     past: Checkpoint | None = None
 
     def chosen(self, history: Sequence[Evaluation]) -> Evaluation:
-        """Return the evaluation of the network that training returns.
+        """Return the evaluation whose network is the result of the training.
 
-        It is the one with the lowest loss where ``patience`` is given, and otherwise the last.
+        It is the evaluation with the lowest loss if ``patience`` is given, otherwise the last one.
 
         Parameters
         ----------
         history
-            Evaluations in order, at least one.
+            Evaluations in order; at least one evaluation.
         """
         if self.patience is None:
             return history[-1]
@@ -73,13 +76,19 @@ class TrainingProblem(Problem):
 
 
 def _mark(evaluation: Evaluation) -> float:
-    """Return the loss on the test samples, or else on the training samples; infinity for NaN."""
+    """Return the loss by which evaluations are compared.
+
+    It is the loss of the test samples, or of the training samples if there are no test samples. If
+    the loss is NaN, return infinity.
+    """
     loss = (evaluation.test or evaluation.train).loss
     return loss if loss == loss else math.inf
 
 
 class Training(Job[Fit]):
-    """A training: one problem on one runtime, as ``sn.prepare_training`` returns it.
+    """A training: one training problem on one runtime.
+
+    ``sn.prepare_training`` returns a training that has not been started.
 
     Parameters
     ----------
@@ -88,17 +97,18 @@ class Training(Job[Fit]):
     runtime
         The runtime that runs it, such as an ``sn.Lockstep``.
     observer
-        The observer whose methods are called. If the coordinator of ``runtime`` is in another
-        process, an observer with ``travels`` is called there.
+        The observer whose methods are called during the training. If the coordinator of ``runtime``
+        is in another process and ``observer.travels`` is true, they are called in that process.
 
     Attributes
     ----------
     problem
         The training problem, with the pins and maps of the start.
     runtime
-        The runtime, with the travelling part of the observer where it takes one.
+        The runtime. If its coordinator is in another process, this is a copy that takes the
+        observer along, provided that ``observer.travels`` is true.
     remote
-        Whether the coordinator of the runtime works in a process of its own.
+        Whether the coordinator of the runtime is in another process than the training.
     """
 
     problem: TrainingProblem
@@ -108,11 +118,11 @@ class Training(Job[Fit]):
         return _TrainingHooks(self.problem, observer, evaluates=not self.remote)
 
     def _conclude(self, record: Record) -> Fit:
-        if not record.history:  # The coordinator was in this process.
+        if not record.history:  # This job evaluated the network.
             record = self._hooks.concluded(record)
         stopped = record.outcome is Outcome.STOPPED
         if self.problem.learns_in_steps and record.outcome is not Outcome.DIVERGED:
-            # The outcome does not tell: hosts may have finished before they receive the stop.
+            # The outcome may be STOPPED although all hosts finished before they had the request.
             stopped = record.history[-1].step < self.problem.plan.steps
         fit = Fit(
             network=learned(self.problem.network, record.maps),
@@ -127,23 +137,23 @@ class Training(Job[Fit]):
         return fit
 
     def start(self) -> Training:
-        """Start the training in a thread of its own and return it at once; call it only once."""
+        """Start the training in a new thread and return this job at once. Call this only once."""
         super().start()
         return self
 
 
 class _TrainingHooks(JobHooks):
-    """Hooks of a training: also evaluate the network, and stop it by ``patience``.
+    """Hooks of a training. They also evaluate the network, and stop the training by ``patience``.
 
     Parameters
     ----------
     problem
-        Problem that is trained.
+        The training problem.
     observer
         Observer that is called with progress, evaluations and checkpoints.
     evaluates
-        Whether these hooks evaluate the network; False where the coordinator is in another
-        process, since its own hooks do.
+        Whether these hooks evaluate the network. False if the coordinator is in another process,
+        because then the hooks in that process evaluate the network.
     """
 
     def __init__(self, problem: TrainingProblem, observer: Observer, *, evaluates: bool) -> None:
@@ -151,14 +161,17 @@ class _TrainingHooks(JobHooks):
         self._problem = problem
         self._evaluates = evaluates
         self._history: list[Evaluation] = []
-        # Maps of the network to return: that of the best evaluation with patience, else the last.
+        # Maps of the network to return: those of the best evaluation if ``patience`` is given,
+        # otherwise those of the last evaluation.
         self._maps: Mapping[str, RestrictionMap] = {}
-        # The same, counting only the evaluations that the plan asks for.
+        # Like ``_maps``, but only the evaluations that the plan asks for are considered. These
+        # maps are stored in checkpoints.
         self._best: Mapping[str, RestrictionMap] = {}
         self._due = 0
-        # Time at the checkpoint from which training was resumed.
+        # Time at the checkpoint from which training was resumed; 0 if it was not resumed.
         self._before = 0.0
-        # Whether patience has stopped the training; hosts go on for a while after that.
+        # Whether ``patience`` has stopped the training. Hosts go on for a while after that; what
+        # they report then is ignored.
         self._closed = False
 
     def begin(self) -> None:
@@ -194,8 +207,8 @@ class _TrainingHooks(JobHooks):
         discord = {edge: stats.discord for edge, stats in edge_stats.items()}
         if not self._evaluate(snapshot.step, time, maps, discord, edge_stats):
             return
-        # The last evaluation of a stopped training may not be one that the plan asks for. It must
-        # not influence a training that is resumed from here.
+        # The last evaluation of a stopped training may be one that the plan does not ask for. It
+        # must not influence a training that is resumed from this checkpoint.
         due = self._problem.plan.evaluates_at
         if due(snapshot.step):
             self._best = self._maps
@@ -205,9 +218,10 @@ class _TrainingHooks(JobHooks):
         self._observer.reached(Checkpoint(replace(snapshot, time=time), history, best))
 
     def concluded(self, record: Record) -> Record:
-        """Return the record with the history and with the maps of the network to return."""
-        # Under a rule with steps the maps at the end may be of different steps, and only those of
-        # an evaluation are consistent. Without steps the end is evaluated as well.
+        """Return ``record`` with the history, and with the maps of the network to return."""
+        # Under a rule that learns in steps, the maps at the end may belong to different steps. Only
+        # the maps of an evaluation belong to the same step. Under any other rule the maps at the
+        # end are evaluated as well.
         free = not self._problem.learns_in_steps and record.outcome is not Outcome.DIVERGED
         stats = record.stats
         if free and not self._closed and stats.rounds > self._history[-1].step:
@@ -225,7 +239,10 @@ class _TrainingHooks(JobHooks):
         discord: Mapping[str, float],
         edge_stats: Mapping[str, EdgeStats],
     ) -> bool:
-        """Evaluate the network with ``maps``; return False if a map is not finite."""
+        """Evaluate the network with ``maps`` and add the evaluation to the history.
+
+        Return True, or False without an evaluation if a map is not finite.
+        """
         problem, history = self._problem, self._history
         try:
             network = learned(problem.network, maps)
@@ -248,7 +265,7 @@ class _TrainingHooks(JobHooks):
         return True
 
     def _lose_patience(self) -> None:
-        """Stop the run if the last ``patience`` evaluations have brought no lower loss."""
+        """Stop the training if the last ``patience`` evaluations have not lowered the loss."""
         patience, history = self._problem.patience, self._history
         if patience is None:
             return
@@ -259,23 +276,24 @@ class _TrainingHooks(JobHooks):
 
 
 def _weights(network: ReluNetwork) -> list[str]:
+    """Return the names of the edges with affine maps, from the input to the output."""
     return [weight_edge(layer) for layer in range(1, len(network.layers) + 1)]
 
 
 def learned(network: ReluNetwork, maps: Mapping[str, RestrictionMap]) -> ReluNetwork:
-    """Return a network with learned maps.
+    """Return a network whose affine maps are taken from ``maps``.
 
     Parameters
     ----------
     network
-        Network whose widths and output activation the result has.
+        Network whose number of layers and output activation the result has.
     maps
-        Edge → its map, with an affine map for every ``weight_<l>``.
+        Edge → the map at its tail; an affine map for every edge ``weight_<l>`` of ``network``.
 
     Raises
     ------
     NonFiniteError
-        If a map has NaN or infinity.
+        If a map contains NaN or infinity.
     """
     layers = [maps[edge] for edge in _weights(network)]
     affine = [layer for layer in layers if isinstance(layer, Affine)]
@@ -285,7 +303,7 @@ def learned(network: ReluNetwork, maps: Mapping[str, RestrictionMap]) -> ReluNet
 
 
 def job_of(problem: Problem, runtime: Runtime, observer: Observer) -> Run | Training:
-    """Return the job for a problem: a training for a ``TrainingProblem``, else a run.
+    """Return the job for a problem: a training if it is a ``TrainingProblem``, otherwise a run.
 
     Parameters
     ----------
@@ -294,7 +312,7 @@ def job_of(problem: Problem, runtime: Runtime, observer: Observer) -> Run | Trai
     runtime
         Runtime that runs it.
     observer
-        Observer whose methods are called.
+        Observer whose methods are called during the job.
     """
     if isinstance(problem, TrainingProblem):
         return Training(problem, runtime, observer)

@@ -1,4 +1,4 @@
-"""The set-up of a training: the user's settings are checked and made into a problem."""
+"""The set-up of a training: it checks the user's settings and makes a problem from them."""
 
 from __future__ import annotations
 
@@ -33,15 +33,21 @@ from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.stop import Stop
 
 EVALUATIONS = 10
-"""Number of evaluations by default, in a training of at most one epoch or of full batches."""
+"""Default number of evaluations in a training of at most one epoch, or whose batches contain all
+samples. Any other training is evaluated after each epoch by default."""
 
 EXACT = 6
-"""Decimal places of a number of steps that count; smaller differences are rounding errors."""
+"""Number of decimal places to which a number of steps is rounded, because the rest is rounding
+error, before it is rounded up to a whole number."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """Settings of a training, as ``sheafnet.api.train`` documents them."""
+    """Settings of a training: all arguments of ``sheafnet.api.train`` that affect the problem.
+
+    ``sheafnet.api.train`` documents them. ``resumed`` is the checkpoint from which the training is
+    resumed; None (default) begins at step 0.
+    """
 
     rule: str | Rule = "nudged"
     optimiser: Optimiser | None = None
@@ -67,7 +73,9 @@ def training_problem(
     *,
     require_steps: bool = False,
 ) -> TrainingProblem:
-    """Check the settings of a training and return its problem; see ``sheafnet.api.train``.
+    """Check the settings of a training and return its problem.
+
+    The arguments are those of ``sheafnet.api.train``.
 
     Parameters
     ----------
@@ -76,34 +84,40 @@ def training_problem(
     x
         Inputs, shape (n_0, samples).
     y
-        Targets, shape (n_out, samples), or integer labels, shape (samples,).
+        Targets, shape (n_out, samples), or integer class labels, shape (samples,).
     settings
         All other settings.
     require_steps
-        Whether the rule must learn in steps, because hosts will lose their maps and go back to a
-        snapshot. False by default.
+        Whether the rule must learn in steps. Set it to True if hosts may crash and be restarted
+        without their maps, because only a rule that learns in steps can go back to a snapshot.
+        False by default.
 
     Raises
     ------
     RuleError
-        If the rule does not learn, is a ``Joint`` that is resumed, or has neither an optimiser nor
-        settings from which one follows.
+        If no maps are updated under the rule, if a checkpoint is given with ``Joint``, or if
+        ``Joint`` has neither an optimiser nor settings from which an optimiser follows.
     UnknownNameError
-        If there is no rule of that name, ``init`` names a vertex that the network does not have,
-        or has no value for a free vertex.
+        If ``rule`` is not the name of a rule, if ``init`` names a vertex that the network does not
+        have, or if ``init`` has no value for a free vertex.
     ShapeError
         If inputs, targets, labels or ``init`` do not have the shape that the network needs.
     EmptyBatchError
         If the inputs or the test inputs have no samples.
     NonFiniteError
-        If inputs or targets have NaN or infinity, or the forward pass overflows at the start of
-        ``Joint``.
+        If inputs or targets contain NaN or infinity, or if the rule is ``Joint`` and the forward
+        pass at the start overflows.
     InputError
-        If a count is not whole or less than 1, the length of training is missing, given twice or
-        shorter than a step, ``batch_size`` exceeds the samples, a setting does not go with the
-        rule, the optimiser is missing or is none, targets or labels are not those of the output,
-        ``label_smoothing`` is out of range, ``test`` is no pair, or the checkpoint is of another
-        ``batches_in_flight``.
+        If ``rounds``, ``batch_size``, ``batches_in_flight``, ``every`` or ``patience`` is not a
+        whole number or is less than 1; if both or neither of ``rounds`` and ``epochs`` are given;
+        if ``epochs`` is not positive and finite; if ``rounds`` is smaller than the rounds of one
+        step; if ``batch_size`` is larger than the number of samples; if ``init``, ``batch_size``
+        or ``batches_in_flight`` is given with a rule that does not use it; if ``require_steps`` is
+        true and the rule does not learn in steps; if the rule needs an optimiser and none is given;
+        if ``optimiser`` is not an ``Optimiser``; if targets or labels are not possible for the
+        output activation; if ``label_smoothing`` is not in [0, 1), or is not 0 for an output
+        without classes; if ``test`` is neither a ``Split`` nor a pair (x, y); or if the checkpoint
+        is from a training with another ``batches_in_flight``.
     """
     learning = _learning_rule(settings)
     if require_steps and not isinstance(learning, BatchRule):
@@ -118,14 +132,15 @@ def training_problem(
     plan = _plan(learning, train.x.shape[1], settings)
     rule = learning.with_plan(plan)
     identity = net.output == "identity"
-    # With a sigmoid or softmax the loss is the energy of the output edge, not of a soft pin.
+    # With a sigmoid or softmax, the loss is the energy of the output edge and not of a soft pin.
     sheaf = net.to_sheaf("auto", 1.0 if identity else rule.loss_weight)
     pull = rule.output_strength(net.widths[-1]) if identity else None
     pins = [Pin(INPUT, train.x), Pin(net.output_vertex, aims, strength=pull)]
     if isinstance(rule, BatchRule):
         start = _batch_problem(sheaf, pins, rule, plan, settings.max_time)
     else:
-        # While maps move, stationary stalks must not end the run: hence the smallest tolerance.
+        # While maps are updated, stationary stalks must not end the run. The smallest positive
+        # tolerance prevents this.
         stop = Stop(sys.float_info.min, plan.steps, settings.max_time)
         start = relaxation_problem(sheaf, pins, rule, stop, settings.init, settings.seed)
     resumed = settings.resumed
@@ -142,11 +157,14 @@ def _learning_rule(settings: TrainingSettings) -> LearningRule:
     Raises
     ------
     RuleError
-        If the rule does not learn, or has no steps and is to be resumed.
+        If no maps are updated under the rule, or if a checkpoint is given and the rule does not
+        learn in steps.
     UnknownNameError
-        If there is no rule of that name.
+        If the setting ``rule`` is not the name of a rule.
     InputError
-        If ``init`` or ``batches_in_flight`` does not go with the rule or with the checkpoint.
+        If the rule does not use ``init`` or ``batches_in_flight`` and another value than the
+        default is given, or if the checkpoint is from a training with another
+        ``batches_in_flight``.
     """
     rule = as_rule(settings.rule)
     name = type(rule).__name__
@@ -171,12 +189,13 @@ def _learning_rule(settings: TrainingSettings) -> LearningRule:
 
 
 def _require_counts(settings: TrainingSettings) -> None:
-    """Check that counts are whole and positive, and that the optimiser is an ``Optimiser``.
+    """Check that counts are positive whole numbers, and that the optimiser is an ``Optimiser``.
 
     Raises
     ------
     InputError
-        If a count is not a whole number or is less than 1, or the optimiser is no optimiser.
+        If a count is not a whole number, if a count is less than 1, or if the optimiser is not an
+        ``Optimiser``.
     """
     for name in ("rounds", "batch_size", "batches_in_flight", "every", "patience"):
         value = getattr(settings, name)
@@ -192,13 +211,16 @@ def _require_counts(settings: TrainingSettings) -> None:
 
 
 def _split(net: ReluNetwork, x: ArrayLike, y: ArrayLike, which: str) -> Split:
-    """Return checked inputs and targets; ``which`` precedes their names in error messages."""
+    """Check the inputs ``x`` and the targets ``y``, and return them.
+
+    In error messages ``which`` stands before the words "inputs" and "targets".
+    """
     inputs = checked_samples(f"{which}inputs", x, net.widths[0])
     return Split(inputs, targets(net, y, inputs.shape[1], which))
 
 
 def _test_split(net: ReluNetwork, test: Split | tuple[ArrayLike, ArrayLike]) -> Split:
-    """Return the checked test samples.
+    """Check the test samples and return them.
 
     Raises
     ------
@@ -215,12 +237,12 @@ def _test_split(net: ReluNetwork, test: Split | tuple[ArrayLike, ArrayLike]) -> 
 
 
 def _softened(net: ReluNetwork, y: Array, share: float) -> Array:
-    """Return targets with ``share`` of each spread evenly over all classes.
+    """Return smoothed targets: a fraction ``share`` is taken from each and spread over all classes.
 
     Raises
     ------
     InputError
-        If ``share`` is not in [0, 1), or is not 0 for an output without classes.
+        If ``share`` is not in [0, 1), or if it is not 0 and the output has no classes.
     """
     if not 0.0 <= share < 1.0 or (share and net.output == "identity"):
         raise InputError(
@@ -231,13 +253,15 @@ def _softened(net: ReluNetwork, y: Array, share: float) -> Array:
 
 
 def _plan(rule: LearningRule, samples: int, settings: TrainingSettings) -> TrainingPlan:
-    """Return the plan of a training on ``samples`` samples.
+    """Return the plan of a training with ``samples`` training samples.
 
     Raises
     ------
     InputError
-        If ``batch_size`` exceeds the samples or does not go with the rule, the length of training
-        is missing, given twice or shorter than a step, or the rule needs an optimiser.
+        If ``batch_size`` is larger than the number of samples, if the rule has no batches and
+        ``batch_size`` is given and is not the number of samples, if both or neither of ``rounds``
+        and ``epochs`` are given, if ``epochs`` is not positive and finite, if ``rounds`` is smaller
+        than the rounds of one step, or if the rule needs an optimiser and none is given.
     """
     batch_size = settings.batch_size
     if batch_size is not None and batch_size > samples:
@@ -267,17 +291,18 @@ def _steps(rule: LearningRule, epoch: float, rounds: int | None, epochs: float |
     Parameters
     ----------
     rule
-        Learning rule, which determines the rounds in a step.
+        Learning rule, which determines how many rounds one step takes.
     epoch
-        Number of steps in an epoch; may be a fraction.
+        Number of steps in an epoch, not necessarily whole.
     rounds, epochs
-        Length of training in rounds or in epochs; exactly one is not None.
+        Length of the training in rounds or in epochs. Exactly one of the two must be given, the
+        other must be None.
 
     Raises
     ------
     InputError
-        If both or neither of ``rounds`` and ``epochs`` are given, ``epochs`` is not positive and
-        finite, or ``rounds`` is shorter than a step.
+        If both or neither of ``rounds`` and ``epochs`` are given, if ``epochs`` is not positive and
+        finite, or if ``rounds`` is smaller than the rounds of one step.
     """
     if (rounds is None) == (epochs is None):
         raise InputError("train: give either rounds or epochs")
@@ -294,10 +319,13 @@ def _steps(rule: LearningRule, epoch: float, rounds: int | None, epochs: float |
 def _batch_problem(
     sheaf: Sheaf, pins: list[Pin], rule: BatchRule, plan: TrainingPlan, max_time: float | None
 ) -> Problem:
-    """Return the problem for a rule with steps. Stalks start at 0, since each batch sets them."""
+    """Return the problem for a rule that learns in steps.
+
+    The stalks are 0 at the start, because the first way up of each batch sets them.
+    """
     resolved = resolve_pins(sheaf, pins)
     sheaf = sheaf.facing(wholly_held(resolved))
     blank = {v: np.zeros((sheaf.stalk_dim(v), plan.batches.size)) for v in sheaf.vertices}
     nothing = Cochain({v: x.astype(sheaf.dtype) for v, x in blank.items()})
-    # The run ends with its last step, so the number of rounds has no limit.
+    # The run ends after its last step, so the number of rounds needs no limit.
     return Problem(sheaf, resolved, nothing, rule, Stop(None, sys.maxsize, max_time))

@@ -1,36 +1,39 @@
-"""A network of hosts under virtual time: one process, real bytes, bit-reproducible.
+"""A simulated network of hosts in one process, under virtual time; a run repeats bit for bit.
 
-The hosts are those of ``sheafnet.runtime.hosts``. A queue of events takes the place of the network
-and of the clock. The files, in reading order:
+The hosts are objects of ``sheafnet.runtime.hosts``, as on a cluster, and exchange real bytes. A
+queue of events replaces the network and the clock. The files, in reading order:
 
 - settings: ``sheafnet.runtime.simulator.settings``, ``sheafnet.runtime.simulator.channel``,
   ``sheafnet.runtime.simulator.latency``, ``sheafnet.runtime.simulator.compute``;
-- events, fate of a frame, time of a host: ``sheafnet.runtime.simulator.kernel``,
-  ``sheafnet.runtime.simulator.link``, ``sheafnet.runtime.simulator.host_time``;
+- the event queue, the fate of a frame (its delay or loss), the time of a host:
+  ``sheafnet.runtime.simulator.kernel``, ``sheafnet.runtime.simulator.link``,
+  ``sheafnet.runtime.simulator.host_time``;
 - a run and its runtime: ``sheafnet.runtime.simulator.simulation``,
   ``sheafnet.runtime.simulator.simulator``;
 - checks: ``sheafnet.runtime.simulator.trace``, ``sheafnet.runtime.simulator.light_cone``.
 
-**Faults.** ``sn.Partition`` cuts off hosts, once or periodically; ``sn.Pause`` halts a host;
-``sn.Restart`` crashes it, with the loss of its state. ``sn.Channel`` sets latency, loss,
-duplication and bandwidth for one direction of a link. Latencies are ``sn.Constant``,
-``sn.Uniform``, ``sn.Exponential``, ``sn.Lognormal`` or ``sn.Empirical``. ``sn.ComputeTime`` and the
-setting ``slow`` determine the time of updates.
+**Faults.** During an ``sn.Partition`` all frames between two groups of hosts are lost, once or
+periodically. An ``sn.Pause`` stops the steps of a host for a time. At an ``sn.Restart`` a host
+crashes, loses its state and returns later. ``sn.Channel`` sets latency, loss, duplication and
+bandwidth for one direction of a link. A latency is an ``sn.Constant``, ``sn.Uniform``,
+``sn.Exponential``, ``sn.Lognormal`` or ``sn.Empirical``. ``sn.ComputeTime`` and the setting
+``slow`` determine the virtual time that an update of a vertex takes.
 
-**Repetition.** A seed repeats a run bit for bit. All randomness must therefore come from
-``sheafnet.runtime.random_streams``, and nothing may depend on the real clock or the order of a set.
-With ``--trace`` a run keeps every event; ``sheafnet replay`` repeats it and shows the first event
-that differs:
+**Repetition.** Two runs with the same settings and the same seed are equal in every bit. All
+randomness must therefore come from ``sheafnet.runtime.random_streams``, and nothing may depend on
+the real clock or the order of a set. With ``--trace`` every event of a run is kept;
+``sheafnet replay`` repeats the run and shows the first event that differs:
 
 ```sh
 sheafnet run quickstart --set runtime=simulator --trace --out traced
 sheafnet replay traced
 ```
 
-**Exact training.** Under ``sn.Nudged`` and ``sn.Relax`` faults do not change the result. Here the
-same training runs twice: in a network that delays every frame, loses three in ten and duplicates
-one in ten, with a slow host that loses its maps during the run; and in lockstep. Weights and losses
-are equal in every bit:
+**Exact training.** Under ``sn.Nudged`` and ``sn.Relax`` faults do not change the result. The
+example runs the same training twice. The first network delays every frame, loses three frames in
+ten and duplicates one in ten; one host is slow and loses its maps during the run. The second
+training runs in lockstep, without hosts and faults. Weights and losses of the two are equal in
+every bit:
 
 ```python
 import numpy as np
@@ -65,18 +68,20 @@ sheafnet run train-blobs
 sheafnet run train-blobs --set runtime.kind=lockstep
 ```
 
-``python -m tests.campaigns.exact 0 20`` compares twenty networks for each rule, optimiser and task;
-``python -m tests.campaigns.resumes 10 lockstep`` kills and resumes runs.
+``python -m tests.campaigns.exact 0 20`` makes this comparison for twenty networks of each rule,
+optimiser and task; ``python -m tests.campaigns.resumes 10 lockstep`` kills and resumes runs.
 
-**The light cone.** A second run with the same seed has a push: a changed coordinate of one stalk.
+**The light cone.** This command compares two runs with the same seed. In the second run one
+coordinate of one stalk is changed from outside; this change is the *push*.
 
 ```sh
 sheafnet run quickstart --set runtime=simulator --set runtime.placement=by-vertex \
   --set light_cone.vertex=z1 --set light_cone.at=30 --costs
 ```
 
-A vertex can change only after a chain of frames, one edge for each frame, has arrived from the
-pushed vertex. The run shows for every vertex when that was and when it changed, and draws both into
-``light-cone.svg``. A change before that gives exit code 1. ``--costs`` adds the traffic of each
-edge, and the time that each host was busy, waiting and away.
+With one vertex on each host, a frame goes along one edge. The stalk of a vertex can differ between
+the two runs only after a chain of frames from the pushed vertex has arrived. For every vertex the
+command shows the time of this arrival and the time from which the stalk differs, and draws both
+into ``light-cone.svg``. If a stalk differs before the arrival, the exit code is 1. ``--costs`` adds
+the traffic of each edge, and the time that each host was busy, waiting and away (down or paused).
 """

@@ -1,4 +1,4 @@
-"""Channels and partitions: the settings for the frames between two hosts."""
+"""The settings that act on frames: the channel from one host to another, and partitions."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ DEFAULT_LATENCY = Constant(1.0)
 class Channel:
     """The behaviour of one direction of the link between two hosts.
 
-    The delay of each frame is drawn on its own, so a frame may overtake an earlier one.
+    The delay of each frame is drawn independently, so a frame may overtake an earlier one.
 
     Parameters
     ----------
     latency
-        Law of the delay of a frame, in virtual time. The default is a constant 1.0.
+        Probability law of the delay of a frame, in virtual time. The default is a constant 1.0.
     loss
         Probability that a frame is lost, at least 0 and below 1. The default is 0.
     duplication
         Probability that a frame that is not lost arrives twice, from 0 to 1. The delay of the
         second copy is drawn separately. The default is 0.
     bandwidth
-        Bytes that pass in one unit of virtual time; positive and finite. Frames queue in the order
-        of sending, and the time in the queue is added to their delay. None (default) sets no
-        limit.
+        Bytes that the channel carries in one unit of virtual time; positive and finite. Frames
+        queue in the order of sending, and the time in the queue is added to their delay. None
+        (default) sets no limit.
 
     Raises
     ------
@@ -59,8 +59,8 @@ class Channel:
 class Partition:
     """A period in which every frame sent between two groups of hosts is lost.
 
-    It affects both directions. A frame sent before the period still arrives. Without ``every`` it
-    is a network partition that heals; with ``every`` it is a link that fails periodically.
+    Frames are lost in both directions. A frame that was sent before the period still arrives.
+    Without ``every`` the period occurs once; with ``every`` it recurs for ever.
 
     Parameters
     ----------
@@ -69,12 +69,12 @@ class Partition:
     start
         Virtual time at which the period begins, at least 0.
     end
-        Virtual time at which it ends, finite and larger than ``start``.
+        Virtual time at which the period ends, finite and larger than ``start``.
     others
         Names of the hosts on the other side. None (default) means all hosts not in ``hosts``.
     every
-        Virtual time from one start of the period to the next, longer than the period; it then
-        recurs for ever. None (default) lets it occur once.
+        Virtual time from the start of one period to the start of the next; finite and larger than
+        ``end - start``. None (default) lets the period occur once.
 
     Raises
     ------
@@ -107,7 +107,7 @@ class Partition:
                 )
 
     def separates(self, sender: str, receiver: str) -> bool:
-        """Return whether the two hosts are on different sides.
+        """Return whether two hosts are on different sides of the partition.
 
         Parameters
         ----------
@@ -122,12 +122,12 @@ class Partition:
         return across(sender, receiver) or across(receiver, sender)
 
     def holds(self, now: float) -> bool:
-        """Return whether the partition is in force at a given time.
+        """Return whether a frame between the two sides is lost if it is sent at a given time.
 
         Parameters
         ----------
         now
-            Virtual time.
+            Virtual time of sending.
         """
         since = now - self.start
         if self.every is not None and since >= 0.0:

@@ -15,15 +15,15 @@ DEFAULT_TIME = Constant(1.0)
 class ComputeTime:
     """The virtual time that one update of a vertex takes.
 
-    An update takes ``time`` + ``per_element`` · dim · batch, for a stalk of shape
-    ``(dim, batch)``. A host step without an update, in which the host only sends or acknowledges
-    messages, takes one draw of ``time``.
+    An update of a stalk of shape ``(dim, batch)`` takes a draw of ``time`` plus
+    ``per_element`` · dim · batch. A step of a host without an update, in which the host only sends
+    or acknowledges messages, takes one draw of ``time``.
 
     Parameters
     ----------
     time
-        Law from which a time is drawn for each update, with a positive mean. The default is
-        a constant 1.0.
+        Probability law from which a virtual time is drawn for each update; its mean must be
+        positive. The default is a constant 1.0.
     per_element
         Virtual time added for each of the dim · batch numbers in the stalk; finite, at least 0
         (default).
@@ -31,7 +31,7 @@ class ComputeTime:
     Raises
     ------
     InputError
-        If ``per_element`` is negative or not finite, or if the mean of ``time`` is 0.
+        If ``per_element`` is negative or not finite, or if the mean of ``time`` is not positive.
     """
 
     time: Latency = DEFAULT_TIME

@@ -19,9 +19,9 @@ class ComputeTimer:
     host
         Name of the host, from which the name of its random stream is formed.
     compute_time
-        Virtual time that one update takes on a host of factor 1.
+        Virtual time that one update takes on a host whose ``factor`` is 1.
     factor
-        Factor by which the times of this host are longer; positive.
+        Positive number by which every duration is multiplied; 5.0 makes the host five times slower.
     """
 
     def __init__(self, seed: int, host: str, compute_time: ComputeTime, factor: float) -> None:
@@ -36,14 +36,15 @@ class ComputeTimer:
         Parameters
         ----------
         updates
-            Number of updates of vertices in the step; a step without any takes as long as one.
+            Number of updates of vertices in the step. For a step without updates, one time is
+            drawn, as for a step with one update.
         elements
-            Number of entries of all stalks that were updated, dim · batch for each.
+            Number of entries of all stalks that were updated: the sum of their dim · batch.
         """
         if self._constant is not None:
             drawn = self._constant * max(updates, 1)
         else:
-            drawn = 0.0  # Not sum(), which rounds differently from Python 3.12 on.
+            drawn = 0.0  # sum() rounds differently from Python 3.12 on, so it is not used.
             for _ in range(max(updates, 1)):
                 drawn += next(self._times)
         return self._factor * (drawn + self._per_element * elements)
@@ -52,10 +53,12 @@ class ComputeTimer:
 class Timesheet:
     """A record of the virtual time in which one host was busy, waiting or away.
 
+    A host is busy during its steps, away while it is down or paused, and else waiting.
+
     Attributes
     ----------
     free_at
-        Virtual time from which the host may step again.
+        Virtual time at which the latest step or pause ends; from then on the host may step again.
     """
 
     def __init__(self) -> None:
@@ -65,20 +68,23 @@ class Timesheet:
         self._down_since: float | None = None
 
     def busy(self, now: float, takes: float) -> None:
-        """Record that the host is busy from ``now`` on for the time ``takes``."""
+        """Record a step that begins at ``now`` and lasts for the virtual time ``takes``."""
         self.free_at = now + takes
         self._busy += takes
         self._paused = False
 
     def pause(self, now: float, lasts: float) -> None:
-        """Record a pause from ``now`` on for the time ``lasts``, after a step in progress."""
+        """Record a pause that begins at ``now`` and lasts for the virtual time ``lasts``.
+
+        A step in progress is completed; only the part of the pause after that step counts as away.
+        """
         before = max(self.free_at, now)
         self.free_at = max(before, now + lasts)
         self._away += self.free_at - before
         self._paused = self._paused or self.free_at > before
 
     def drop(self, now: float) -> None:
-        """Cancel the part of a step or pause that lies after ``now``."""
+        """End a step or pause in progress at ``now``, and do not count its remaining time."""
         ahead = max(self.free_at - now, 0.0)
         if self._paused:
             self._away -= ahead
@@ -99,7 +105,7 @@ class Timesheet:
         self.free_at = now
 
     def total(self, now: float) -> HostTime:
-        """Return the times that the host was busy, waiting and away from 0 to ``now``."""
+        """Return how long the host was busy, waiting and away between time 0 and ``now``."""
         ahead = max(self.free_at - now, 0.0)
         down = 0.0 if self._down_since is None else now - self._down_since
         busy = self._busy - (0.0 if self._paused else ahead)

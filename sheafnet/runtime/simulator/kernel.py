@@ -10,15 +10,18 @@ from typing import Any, Final, TypeAlias
 Action: TypeAlias = Callable[..., None]
 
 DRAWS: Final = 2**53
-"""Number of values that a draw from [0, 1) can take: a draw times this is a whole number. It is
-larger than any number of events, so that the sum of the drawn order and the event id is unique."""
+"""Number of values that a random number from [0, 1) can take. A random number times ``DRAWS`` is
+therefore a whole number. A run has fewer than ``DRAWS`` events, so that the order of an event,
+(random number · ``DRAWS``) · ``DRAWS`` + (number of the event), is unique."""
 
 
 class Priority(IntEnum):
-    """The order of events at the same time: the smaller value comes first.
+    """The priority of an event: of the events at the same time, the smallest value comes first.
 
-    Events of equal time and priority happen in the order in which they were scheduled. A kernel
-    with ``ties`` ignores priorities and draws the order instead.
+    ``FAULT`` is for crashes, restarts, pauses and pushes, ``ARRIVAL`` for frames, ``CONTROL`` for
+    messages from and to the coordinator, ``STEP`` for steps of hosts. Events of equal time and
+    priority happen in the order in which they were scheduled. A kernel with ``ties`` ignores
+    priorities and draws the order of the events at the same time.
     """
 
     FAULT = 0
@@ -33,13 +36,14 @@ class Kernel:
     Parameters
     ----------
     ties
-        Random numbers from [0, 1), one for each event. They decide the order of events at the same
-        time, regardless of their priority. None (default) orders these events by ``Priority``.
+        Endless iterator of random numbers from [0, 1), of which every event takes one. These
+        numbers decide the order of events at the same time, regardless of priority. None (default)
+        orders these events by ``Priority``.
 
     Attributes
     ----------
     now
-        Virtual time of the latest event.
+        Virtual time of the latest event that has happened; 0 at first.
     events
         Number of events that have happened.
     """
@@ -61,11 +65,11 @@ class Kernel:
         time
             Virtual time of the event; a time in the past is replaced by ``now``.
         priority
-            Position among the events at the same time.
+            Priority among the events at the same time.
         action
             Function to call.
         arguments
-            Its positional arguments.
+            Positional arguments of ``action``; none by default.
         """
         self._id += 1
         when = float(time) if time > self.now else self.now
@@ -75,7 +79,7 @@ class Kernel:
         heapq.heappush(self._heap, (when, priority, order, action, arguments))
 
     def advance(self) -> bool:
-        """Execute the next event; return whether there was one."""
+        """Execute the next event and return True; return False if no event is left."""
         if not self._heap:
             return False
         self.now, _, _, action, arguments = heapq.heappop(self._heap)

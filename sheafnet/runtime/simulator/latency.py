@@ -45,7 +45,7 @@ class Latency(abc.ABC):
 
     @abc.abstractmethod
     def expected(self) -> float:
-        """Return the mean delay, from which the first timeouts are computed."""
+        """Return the mean delay, in virtual time; hosts derive their first timeouts from it."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,9 @@ class Uniform(Latency):
 
 @dataclass(frozen=True)
 class Exponential(Latency):
-    """An exponential distribution of delays: memoryless, with a few delays of many times the mean.
+    """An exponential distribution of delays.
+
+    It is memoryless. A few delays are many times as long as the mean.
 
     Parameters
     ----------
@@ -134,7 +136,7 @@ class Exponential(Latency):
 
 @dataclass(frozen=True)
 class Lognormal(Latency):
-    """A lognormal distribution of delays, which roughly describes round trips on the Internet.
+    """A lognormal distribution of delays; it roughly describes round trips on the Internet.
 
     Parameters
     ----------
@@ -164,7 +166,7 @@ class Lognormal(Latency):
 
 
 class Empirical(Latency):
-    """A distribution of measured delays, from which each is drawn with equal probability.
+    """A law that draws each of the given measured delays with equal probability.
 
     Parameters
     ----------
@@ -174,7 +176,7 @@ class Empirical(Latency):
     Raises
     ------
     InputError
-        If ``delays`` is empty, has a negative entry, or does not consist of real numbers.
+        If ``delays`` is empty, if a delay is negative, or if a delay is not a real number.
     ShapeError
         If ``delays`` does not have exactly one axis.
     NonFiniteError
@@ -191,7 +193,7 @@ class Empirical(Latency):
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Empirical:
-        """Return the law of the delays in a text file.
+        """Read measured delays from a text file, and return the law that draws from them.
 
         Parameters
         ----------
@@ -201,12 +203,12 @@ class Empirical(Latency):
         Raises
         ------
         InputError
-            If the file cannot be read, is not such a list of numbers, is empty, or has a negative
-            or non-finite number.
+            If the file cannot be read or is empty, if it does not have one number in each line, or
+            if a number is negative, infinite or NaN.
         """
         try:
             with warnings.catch_warnings():
-                # NumPy warns of an empty file, which the constructor rejects.
+                # NumPy warns about an empty file; the constructor raises an error for it.
                 warnings.simplefilter("ignore")
                 return cls(np.loadtxt(path, ndmin=1))
         except (OSError, UnicodeError, ValueError, InputError) as error:

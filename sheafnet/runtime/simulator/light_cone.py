@@ -1,10 +1,12 @@
-"""The light cone of a push: a comparison of two runs, of which one has the push and the other not.
+"""The light cone of a push: a comparison of a run that has the push with the same run without it.
 
-The push is an event that can influence other hosts only through frames. A chain of frames, each
-sent by a host that the influence has reached before, gives the earliest virtual time at which
-the influence can reach a host. Until then the stalks of the host must be the same in both runs,
-to the last bit. That is the whole claim of locality, and it is checked against the frames that were
-sent. On a host the influence is taken to reach all vertices at once.
+A push changes one coordinate of one stalk from outside. The push can influence other hosts only
+through frames. The influence begins at the host of the pushed vertex. A frame carries the influence
+on if the sender had been reached when it sent the frame. The arrival of the first such frame at a
+host is the earliest virtual time at which the influence can reach that host. Before this time the
+stalks of the host must be equal in both runs, to the last bit. This is the claim of locality:
+vertices influence each other only through messages along edges. The claim is checked against the
+frames that were sent. All vertices of a host count as reached at the same time.
 """
 
 from __future__ import annotations
@@ -31,13 +33,15 @@ from sheafnet.runtime.simulator.trace import EventKind, FrameSent, Trace
 NEVER = (math.inf, 0)
 
 MOST_SLICES = 1000
-"""Longest observation after the push, in multiples of ``Simulator.step_time``: a vertex without a
-change by then counts as never changed."""
+"""Longest time for which both runs continue after the push, in multiples of
+``Simulator.step_time``. A vertex whose stalk has not changed by then counts as never changed."""
 
 
 @dataclass(frozen=True)
 class Push:
-    """A change of one coordinate of a stalk from outside, in every sample, during a run.
+    """A change of one coordinate of one stalk, made from outside during a run.
+
+    The coordinate is changed by the same amount in every sample.
 
     Parameters
     ----------
@@ -71,20 +75,22 @@ class Push:
 
 
 class Arrival(NamedTuple):
-    """The times at which a push could reach a vertex, and at which it changed the stalk.
+    """The time at which a push could reach a vertex, and the time at which the stalk changed.
 
     Attributes
     ----------
     distance
-        Number of edges on the shortest path from the pushed vertex; None if there is no path.
+        Number of edges on the shortest path from the pushed vertex to this one; None if there is no
+        path.
     earliest
         Virtual time at which the influence of the push first reached the host of the vertex;
-        infinite if it did not while the run was observed.
+        infinite if it did not reach the host while the runs were observed.
     frames
-        Number of frames in the chain that carried the influence there.
+        Number of frames in the chain that carried the influence to the host; 0 for the host of the
+        pushed vertex, and for a host that was not reached.
     changed
-        Virtual time from which the stalk differs from that without the push; None if it did not
-        while the run was observed.
+        Virtual time at which the stalk first differed from the stalk in the run without the push;
+        None if the two were equal while the runs were observed.
     """
 
     distance: int | None
@@ -94,7 +100,7 @@ class Arrival(NamedTuple):
 
     @property
     def lawful(self) -> bool:
-        """Whether the stalk did not change before the influence of the push could reach it."""
+        """Whether the stalk changed at ``earliest`` or later, or did not change."""
         return self.changed is None or self.changed >= self.earliest
 
 
@@ -107,8 +113,8 @@ class LightCone:
     push
         The push.
     arrivals
-        Vertex → when the push could reach it and when it changed its stalk, as a
-        ``sheafnet.runtime.simulator.light_cone.Arrival``.
+        Vertex → the time at which the push could reach it and the time at which its stalk changed,
+        as a ``sheafnet.runtime.simulator.light_cone.Arrival``.
     """
 
     push: Push
@@ -132,16 +138,16 @@ class _Recorder:
             self.record(0.0, host)
 
     def send(self, sent: FrameSent) -> None:
-        """Record a frame."""
+        """Record a copy of a frame, also if it is lost."""
         self.sent.append(sent)
 
     def note(self, now: float, kind: EventKind, host: str, number: int) -> None:  # noqa: ARG002
-        """Record the stalks of a host after an event there."""
+        """Record the stalks of a host after an event on this host."""
         if host in self.simulation.hosts:
             self.record(now, self.simulation.hosts[host])
 
     def record(self, now: float, host: Host) -> None:
-        """Record the stalks of ``host`` that have changed since the last record."""
+        """Record the stalks of ``host`` that have changed since its last record, with the time."""
         for vertex, stalk in host.group.stalks().items():
             history = self.stalks.setdefault(vertex, [])
             if not history or history[-1][1] is not stalk:
@@ -151,33 +157,39 @@ class _Recorder:
 def spread(
     problem: Problem, simulator: Simulator, push: Push, *, to_the_last: bool = True
 ) -> LightCone:
-    """Run ``problem`` with ``push`` and without, and return how the push spread.
+    """Run ``problem`` with ``push`` and without it, and return when each vertex was influenced.
 
     The runs have no coordinator, since its orders could carry influence faster than frames. Events
     at the same time happen in the order of ``sheafnet.runtime.simulator.kernel.Priority``, since a
-    drawn order would depend on all earlier events in the network. The parameter ``to_the_last``
-    sets their end, which is at most ``MOST_SLICES`` step times after the push.
+    drawn order would depend on all earlier events in the network. Both runs end as ``to_the_last``
+    says, but at most ``MOST_SLICES`` times ``Simulator.step_time`` after the push.
 
     Parameters
     ----------
     problem
         The problem to run.
     simulator
-        The simulated network; its ``shuffle_ties`` and ``trace`` are ignored.
+        The simulated network. Its settings ``shuffle_ties`` and ``trace`` are ignored.
     push
         The change of a stalk in one of the two runs.
     to_the_last
-        Whether to run until the stalk of every vertex has changed (default), apart from vertices
-        that are wholly held by pins or have no path to the pushed one. False ends the runs when
-        the influence has reached every host: from then on no change can be a violation.
+        True (default) continues the runs until the stalk of every vertex has changed, apart from
+        vertices that are wholly held by pins or have no path to the pushed vertex. False ends the
+        runs when the influence has reached the host of every vertex with such a path: from then on
+        no change can come too early.
 
     Raises
     ------
     InputError
-        If the pushed vertex has no such coordinate, if a pin holds the coordinate, if the host of
-        the vertex is down at the time of the push, or if the placement is not valid for the sheaf.
+        If the pushed vertex has no coordinate ``push.coordinate``, if a pin holds that coordinate,
+        if the host of the vertex is down at the time of the push, if ``simulator.seed`` is not a
+        whole number, if ``simulator.placement`` is an unknown string, or if it leaves out a vertex
+        or lists one twice.
     UnknownNameError
-        If the sheaf has no such vertex, or if the simulator names a host that does not exist.
+        If the sheaf has no vertex ``push.vertex``, if a setting of the simulator names a host that
+        does not exist, or if the placement names a vertex that does not exist.
+    RuleError
+        If the rule cannot begin at a vertex.
     """
     distances = problem.sheaf.graph.distances(push.vertex)
     _require_free(problem, push)
@@ -204,12 +216,12 @@ def spread(
 
 
 def _require_free(problem: Problem, push: Push) -> None:
-    """Check that the pushed coordinate exists and is free.
+    """Check that the pushed coordinate exists and that no pin holds it.
 
     Raises
     ------
     InputError
-        If the vertex has no such coordinate, or if a pin holds it.
+        If the vertex has no coordinate ``push.coordinate``, or if a pin holds that coordinate.
     """
     dim = problem.sheaf.stalk_dim(push.vertex)
     if not 0 <= push.coordinate < dim:
@@ -222,17 +234,18 @@ def _require_free(problem: Problem, push: Push) -> None:
 
 
 class _Twins:
-    """A run without a push and the same run with it, and their differences so far.
+    """A run without the push and the same run with it, and the differences found so far.
 
     Attributes
     ----------
     host_of
-        Vertex → its host.
+        Vertex → name of its host.
     changed
-        Vertex → virtual time at which its stalk first differed.
+        Vertex → virtual time at which its stalk first differed between the runs, for the vertices
+        whose stalk has differed.
     reached
-        Host → virtual time at which the influence of the push first reached it, and the number of
-        frames in the chain that carried it.
+        Host → virtual time at which the influence of the push first reached the host, and number
+        of frames in the chain that carried the influence, for the hosts that have been reached.
     """
 
     def __init__(self, problem: Problem, simulator: Simulator, push: Push) -> None:
@@ -247,7 +260,7 @@ class _Twins:
         self.reached = {self.host_of[push.vertex]: (push.at, 0)}
 
     def advance_to(self, time: float) -> None:
-        """Continue both runs until virtual time ``time``, and compare them."""
+        """Continue both runs until virtual time ``time``; update ``changed`` and ``reached``."""
         for recorder in self._recorders:
             recorder.simulation.advance_to(time)
         self._spread()
@@ -257,11 +270,11 @@ class _Twins:
                 self.changed[vertex] = first
 
     def _spread(self) -> None:
-        """Follow the frames sent since the last call, in the order of sending.
+        """Update ``reached`` with the frames sent since the last call, in the order of sending.
 
-        A frame that arrives carries influence if its sender had been reached when it was sent.
-        Frames of both runs count, since a frame that is missing in the pushed run is a difference
-        as well.
+        A frame that arrives carries the influence if its sender had been reached when it sent the
+        frame. Frames of both runs count: a frame that is missing in the run with the push is a
+        difference as well.
         """
         for sent in heapq.merge(
             *(recorder.sent for recorder in self._recorders), key=itemgetter(0)
@@ -273,7 +286,7 @@ class _Twins:
             recorder.sent.clear()
 
     def _first_difference(self, vertex: str) -> float | None:
-        """Return the virtual time at which the stalk first differed; None if it has not so far."""
+        """Return when the stalk first differed between the runs; None if it has not so far."""
         one, other = (recorder.stalks[vertex] for recorder in self._recorders)
         shorter = min(len(one), len(other))
         for index in range(self._alike[vertex], shorter):

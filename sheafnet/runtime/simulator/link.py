@@ -1,4 +1,4 @@
-"""One direction of a link between two hosts, with random streams of its own."""
+"""One direction of a link between two hosts; each direction has its own random streams."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sheafnet.runtime.simulator.channel import Channel, Partition
 from sheafnet.runtime.simulator.latency import Latency
 
 BLOCK: Final = 32
-"""Numbers drawn in one call of NumPy: enough to make the cost of the call small, few enough to keep
-a block for each of 100,000 links in memory."""
+"""Number of random numbers drawn in one call of NumPy. They are enough to make the cost of the call
+small for each, and few enough to keep a block for each of 100,000 links in memory."""
 
 LOST: Final = (None,)
 
 
 class Link:
-    """The direction from ``sender`` to ``receiver``, which decides the fate of each frame.
+    """The direction of a link from ``sender`` to ``receiver``: it draws the fate of each frame.
 
     Parameters
     ----------
@@ -54,20 +54,23 @@ class Link:
             self._copies = endless(None, stream(seed, "duplication", sender, receiver))
 
     def delay(self) -> float:
-        """Return a drawn delay, for a control message, which is neither lost nor queued."""
+        """Draw the delay of a control message (one from or to the coordinator) and return it.
+
+        Control messages are neither lost nor queued.
+        """
         return next(self._delays)
 
     def fate(self, now: float, size: int) -> tuple[float | None, ...]:
-        """Return the delay of each copy of a frame.
+        """Decide whether a frame is lost or duplicated, and return the delay of each copy.
 
-        A frame that is lost occupies the bandwidth as well.
+        A frame that is lost uses the bandwidth as well, so it delays the frames after it.
 
         Parameters
         ----------
         now
             Virtual time of sending.
         size
-            Bytes of the frame.
+            Number of bytes of the frame.
 
         Returns
         -------
@@ -92,14 +95,14 @@ class Link:
 def endless(latency: Latency | None, rng: np.random.Generator) -> Iterator[float]:
     """Yield random numbers without end.
 
-    They are drawn in blocks, since a call of NumPy for each number would cost more.
+    The numbers are drawn in blocks, since a call of NumPy for each number would take longer.
 
     Parameters
     ----------
     latency
-        Law of the numbers; None draws them uniformly from [0, 1).
+        Probability law of the numbers; None draws them uniformly from [0, 1).
     rng
-        Random stream.
+        Random stream from which the numbers are drawn.
     """
     while True:
         block: NDArray[np.float64]

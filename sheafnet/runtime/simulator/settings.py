@@ -1,4 +1,4 @@
-"""The settings of a simulated network and of its faults, as data only."""
+"""The settings of a simulated network and of its faults, as data without behaviour."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -17,9 +17,10 @@ from sheafnet.runtime.simulator.latency import Constant, Latency
 class Restart:
     """A crash of a host, which loses its state and returns later as its next incarnation.
 
-    In inference, and under ``sn.Joint``, its vertices begin again from their initial state. Under
-    ``sn.Nudged`` and ``sn.Relax`` all hosts go back to the last snapshot. A host that is down
-    cannot crash again: a restart during that time has no effect. ``Simulator`` checks the times.
+    In inference, and under ``sn.Joint``, the vertices of the host begin again from their initial
+    state. Under ``sn.Nudged`` and ``sn.Relax`` all hosts go back to the last snapshot (the state of
+    all maps after the same step). If the host is already down at the time ``at``, the restart has
+    no effect. ``sn.Simulator`` checks the ranges of ``at`` and ``down``.
 
     Parameters
     ----------
@@ -28,8 +29,8 @@ class Restart:
     at
         Virtual time of the crash, at least 0.
     down
-        Virtual time until the host is up again; finite, at least 0. Frames that arrive during this
-        time are lost. The default is 10.
+        Virtual time from the crash until the host is up again; finite, at least 0. Frames that
+        arrive during this time are lost. The default is 10.
     """
 
     host: str
@@ -44,8 +45,9 @@ class Restart:
 class Pause:
     """A period in which a host takes no step.
 
-    The host keeps the frames that arrive, but acts on them and acknowledges them only afterwards.
-    It still answers the coordinator. ``Simulator`` checks the times.
+    The host keeps the frames that arrive during the period, and uses and acknowledges them after
+    it. The host still answers the coordinator. ``sn.Simulator`` checks the ranges of ``at`` and
+    ``lasts``.
 
     Parameters
     ----------
@@ -67,12 +69,14 @@ class Pause:
 
 @dataclass(frozen=True)
 class SimulatorSettings:
-    """The settings of ``Simulator``, documented there, without the code that runs a problem.
+    """The settings of ``sn.Simulator``, without the code that runs a problem.
+
+    ``sn.Simulator`` documents each setting.
 
     Raises
     ------
     InputError
-        If one of the settings is out of range; ``Simulator`` lists the conditions.
+        If one of the settings is out of range; ``sn.Simulator`` lists the conditions.
     """
 
     seed: int = 0
@@ -95,7 +99,7 @@ class SimulatorSettings:
 
     def __post_init__(self) -> None:
         unbox(self)
-        # Both build objects that check the settings for links and updates.
+        # Both build an object whose constructor checks the settings for links or updates.
         self.channel("", "")
         self.compute_time  # noqa: B018
         factors = list(self.slow.values())
@@ -118,6 +122,9 @@ class SimulatorSettings:
     def channel(self, sender: str, receiver: str) -> Channel:
         """Return the channel from one host to another.
 
+        If ``channels`` has none for this direction, the channel has the settings ``latency``,
+        ``loss``, ``duplication`` and ``bandwidth``.
+
         Parameters
         ----------
         sender, receiver
@@ -128,7 +135,7 @@ class SimulatorSettings:
 
     @property
     def compute_time(self) -> ComputeTime:
-        """The setting ``compute`` as a ``ComputeTime``, also where it is a number."""
+        """The setting ``compute`` as a ``ComputeTime``; a number becomes a constant time."""
         return (
             self.compute
             if isinstance(self.compute, ComputeTime)
@@ -137,7 +144,7 @@ class SimulatorSettings:
 
     @property
     def _named(self) -> list[str]:
-        """The names of hosts in all settings, with repetitions."""
+        """The host names that occur in the settings; a name may be repeated."""
         names = [*self.slow]
         names += [restart.host for restart in self.restarts]
         names += [pause.host for pause in self.pauses]
@@ -149,12 +156,12 @@ class SimulatorSettings:
         ]
 
     def step_time(self, problem: Problem) -> float:
-        """Return the mean virtual time of a frame and the update that follows, in the slowest case.
+        """Return the mean virtual time of a frame and an update, on the slowest link and host.
 
         Parameters
         ----------
         problem
-            The problem, for the size of its largest stalk.
+            The problem; the size of its largest stalk is used.
 
         Returns
         -------

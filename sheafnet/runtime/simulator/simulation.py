@@ -1,4 +1,4 @@
-"""A simulated run: hosts, links and a coordinator as events of a kernel.
+"""A simulated run: hosts, links and a coordinator, driven by the events of a kernel.
 
 Frames between hosts are delayed, lost and duplicated by their link. Control messages between the
 hosts and the coordinator are delayed but never lost: they stand for remote calls that are repeated
@@ -55,16 +55,16 @@ class Simulation:
     deployment
         The problem and the placement of its vertices on hosts.
     trace
-        Receiver of every event.
+        Trace to which every event is added.
 
     Attributes
     ----------
     hosts
-        Name → host, for the hosts that are up.
+        Name → host, for the hosts that are not down.
     coordinator
         The coordinator, which decides when the run ends.
     kernel
-        The event queue, with the virtual time.
+        The event queue; ``kernel.now`` is the virtual time.
     incarnations
         Name → number of times that the host has been restarted.
     settings
@@ -72,11 +72,13 @@ class Simulation:
     scheduled
         Hosts for which a step is scheduled.
     timers
-        Host → virtual time for which its retransmission timer is set.
+        Host → virtual time for which its retransmission timer is set. Only hosts with a timer are
+        listed.
     deployment
-        The problem, with the current pins and the latest rollback, and the placement.
+        The problem with its current pins, the snapshot of the latest rollback (if there was one),
+        and the placement.
     trace
-        Receiver of every event.
+        Trace to which every event is added.
     """
 
     def __init__(self, settings: SimulatorSettings, deployment: Deployment, trace: Trace) -> None:
@@ -116,12 +118,12 @@ class Simulation:
         Parameters
         ----------
         hooks
-            Called after every completed wave.
+            Hooks that are called after every wave (a wave: every host is asked once and answers).
         """
         self.kernel.at(self.settings.report_interval, Priority.CONTROL, self._wave)
         stop = self.deployment.problem.stop
         completed = 0
-        # A diverging run overflows before its host detects that; the host then reports it.
+        # In a diverging run values overflow before the host detects and reports the divergence.
         with np.errstate(over="ignore", invalid="ignore"):
             while self._finished is None:
                 self.kernel.advance()
@@ -135,14 +137,17 @@ class Simulation:
         return self._record(self._finished)
 
     def advance_to(self, time: float) -> None:
-        """Execute every event up to and including virtual time ``time``, without a coordinator."""
+        """Execute every event up to and including virtual time ``time``.
+
+        Without a call of ``run`` no wave is scheduled, so that the coordinator takes no part.
+        """
         with np.errstate(over="ignore", invalid="ignore"):
             self.kernel.advance_to(time)
 
     def disturb(self, vertex: str, change: Array) -> None:
-        """Change a stalk from outside, now, and step its host at once.
+        """Add a change to a stalk at the present virtual time, and step its host at once.
 
-        A step or pause of the host that is in progress is cut short.
+        A step or pause of the host that is in progress ends at this time.
 
         Parameters
         ----------
@@ -176,10 +181,11 @@ class Simulation:
         )
 
     def _poll(self, hooks: RunHooks) -> None:
-        """Call the hooks; stop the run or set new pins if they demand it."""
+        """Call the hooks; end the run or replace the pins if the hooks request it."""
         settled = self.coordinator.settled
         if settled is not None:
-            # A settled network does not move, so virtual time stands still until a change.
+            # The stalks of a settled run do not change, so virtual time can stand still until there
+            # are new pins or a request to stop.
             outcome = Outcome.CONVERGED
             hooks.on_settled(self._record(Finished(outcome, outcome.value, settled)))
             hooks.wait_for_change()
@@ -194,7 +200,10 @@ class Simulation:
             self._set_pins(pins)
 
     def _end(self, outcome: Outcome) -> None:
-        """End the run, unless it has ended: now if it has settled, else as soon as possible."""
+        """End the run with ``outcome``, unless it has ended already.
+
+        A stay run that has settled ends at once. For any other run, later waves bring the end.
+        """
         self._finished = self._finished or self.coordinator.end(outcome)
 
     def _set_pins(self, pins: Pins) -> None:
@@ -204,7 +213,7 @@ class Simulation:
             self._order(name, partial(Host.set_pins, order=self.deployment.pins_order(name)))
 
     def _order(self, name: str, order: Callable[[Host], None]) -> None:
-        """Schedule the arrival of an order; a host that is down then ignores it."""
+        """Schedule the arrival of an order at a host; if the host is then down, nothing happens."""
 
         def arrive() -> None:
             host = self.hosts.get(name)
@@ -228,13 +237,13 @@ class Simulation:
             self.kernel.at(self._sheets[host.name].free_at, Priority.STEP, self.step_host, (host,))
 
     def step_host(self, host: Host) -> None:
-        """Step a host; if it has crashed, do nothing; if it is busy, schedule a later step."""
+        """Step a host. If it has crashed, do nothing; if it is busy or paused, step it later."""
         self.scheduled.discard(host)
         if self.hosts.get(host.name) is not host:
-            return  # It has crashed since the step was scheduled.
+            return  # The host has crashed since the step was scheduled.
         kernel, name = self.kernel, host.name
         if self._sheets[name].free_at > kernel.now:
-            self._schedule_step(host)  # It has been paused since then.
+            self._schedule_step(host)  # The host was paused after the step was scheduled.
             return
         updates_before, elements_before = host.updates, host.elements
         frames = host.step(kernel.now)
@@ -262,7 +271,10 @@ class Simulation:
             self._schedule(host)
 
     def _schedule_timer(self, host: Host) -> None:
-        """Schedule a step for the due time of an idle host; every step checks the timer itself."""
+        """Schedule a step for the time at which a host without other work must send a frame again.
+
+        A host with other work needs no timer, since each of its steps sends overdue frames again.
+        """
         due = host.due
         if due is not None and due < self.timers.get(host, math.inf):
             self.timers[host] = due
@@ -270,7 +282,7 @@ class Simulation:
 
     def _timer(self, host: Host, set_for: float) -> None:
         if self.timers.get(host) != set_for:
-            return  # The timer has been set to an earlier time since.
+            return  # The timer has since been set to an earlier time.
         del self.timers[host]
         if self.hosts.get(host.name) is host and host not in self.scheduled:
             due = host.due
@@ -308,18 +320,22 @@ class Simulation:
         self._schedule_step(host)
 
     def _roll_back(self) -> None:
-        """Order every other host to continue from the last snapshot as well."""
+        """Go back to the last snapshot, and order every host that is up to begin from it again."""
         self.deployment = self.deployment.resumed(self.coordinator.latest)
         self.coordinator.roll_back(self.deployment.run)
         for name in self.hosts:
             arrives = self._control(CONTROL, name)
             self.kernel.at(arrives, Priority.CONTROL, self._replace, (name, self.deployment.run))
-        # The answers to the current wave are discarded, so it cannot be completed.
+        # The answers to the current wave are discarded, so that it is never complete. A new wave is
+        # scheduled instead.
         wait = self.settings.report_interval
         self.kernel.at(self.kernel.now + wait, Priority.CONTROL, self._wave)
 
     def _replace(self, name: str, run: str) -> None:
-        """Replace a host by a new one, unless it is down or a later rollback has been ordered."""
+        """Replace a host by a new one for ``run``, the name of the run after a rollback.
+
+        If the host is down, or if a later rollback has been ordered, do nothing.
+        """
         if name in self.hosts and run == self.deployment.run:
             self._crashed.append(self.hosts[name])
             self._start_host(name)
@@ -382,7 +398,7 @@ class Simulation:
             case Settled() | None:
                 pass
         if self.coordinator.complete:
-            # A wave that confirms the end and collects the stalks begins at once.
+            # A wave that confirms the end and collects the stalks begins without a wait.
             confirming = self.coordinator.phase is Phase.CONFIRMING
             wait = 0.0 if confirming else self.settings.report_interval
             self.kernel.at(self.kernel.now + wait, Priority.CONTROL, self._wave)
@@ -390,7 +406,7 @@ class Simulation:
     # The end.
 
     def every_incarnation(self) -> list[Host]:
-        """Return the hosts that are up and those that have crashed."""
+        """Return the hosts that are up, and those that crashed or were replaced in a rollback."""
         return [*self._crashed, *self.hosts.values()]
 
     def _record(self, finished: Finished) -> Record:

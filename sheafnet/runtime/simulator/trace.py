@@ -1,4 +1,4 @@
-"""The trace of a simulated run: a digest of its events, and calls of a sink with each event."""
+"""The trace of a simulated run: it computes a digest of all events and passes each to a sink."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NOTE: Final = struct.Struct("=4d")
 
 
 class FrameSent(NamedTuple):
-    """A copy of a frame that was sent, or a frame that is lost.
+    """One copy of a frame that a host has sent; the copy may be lost.
 
     Attributes
     ----------
@@ -37,11 +37,11 @@ class FrameSent(NamedTuple):
     sender, receiver
         Names of the hosts.
     size
-        Bytes of the frame.
+        Number of bytes of the frame.
     checksum
-        Checksum of its bytes.
+        Checksum of the bytes of the frame.
     delay
-        Virtual time until it arrives; None if it is lost.
+        Virtual time from sending to arrival; None if the copy is lost.
     """
 
     at: float
@@ -53,7 +53,7 @@ class FrameSent(NamedTuple):
 
     @property
     def arrives(self) -> float:
-        """Virtual time of arrival; infinite if the frame is lost."""
+        """Virtual time of arrival; infinite if the copy is lost."""
         return math.inf if self.delay is None else self.at + self.delay
 
 
@@ -61,22 +61,22 @@ class TraceSink(Protocol):
     """A receiver of every event of a run."""
 
     def send(self, sent: FrameSent) -> None:
-        """Record a copy of a frame."""
+        """Record a copy of a frame, also if it is lost."""
 
     def note(self, now: float, kind: EventKind, host: str, number: int) -> None:
-        """Record an event other than a frame.
+        """Record an event other than the sending of a frame.
 
         Parameters
         ----------
         now
-            Virtual time.
+            Virtual time of the event.
         kind
             Kind of the event.
         host
             Name of the host; the outcome of the run if the kind is ``FINISH``.
         number
-            Number of updates in a step; incarnation of a host that starts, pauses or crashes;
-            otherwise 0.
+            Number of updates if the kind is ``STEP``; incarnation of the host if the kind is
+            ``START``, ``PAUSE`` or ``CRASH``; otherwise 0.
         """
 
 
@@ -93,18 +93,18 @@ class TextSink:
         self._write = write
 
     def send(self, sent: FrameSent) -> None:
-        """Write the line of a copy of a frame."""
+        """Write a line for a copy of a frame."""
         at, sender, receiver, size, checksum, delay = sent
         fate = "lost" if delay is None else repr(delay)
         self._write(f"{at!r} send {sender} {receiver} {size} {checksum:08x} {fate}")
 
     def note(self, now: float, kind: EventKind, host: str, number: int) -> None:
-        """Write the line of an event other than a frame."""
+        """Write a line for an event other than the sending of a frame."""
         self._write(f"{now!r} {kind.name.lower()} {host} {number}")
 
 
 class Trace:
-    """The digest of the events of a run, which are added in the order in which they happen.
+    """A digest of the events of a run; events are added in the order in which they happen.
 
     The digest is computed from numbers in binary form, since writing a number as text takes longer
     than most events.
@@ -112,9 +112,10 @@ class Trace:
     Parameters
     ----------
     hosts
-        Names of all hosts. In the digest a host is its position among them.
+        Names of all hosts. The digest uses the position of a host in this order instead of its
+        name.
     sink
-        Sink that is called with every event as well; None (default) for no sink.
+        Sink that is called with every event. With None (default) the events only enter the digest.
     """
 
     def __init__(self, hosts: Iterable[str], sink: TraceSink | None = None) -> None:
@@ -125,7 +126,7 @@ class Trace:
     def send(
         self, now: float, sender: str, receiver: str, size: int, checksum: int, delay: float | None
     ) -> None:
-        """Add a copy of a frame that was sent, or a frame that is lost.
+        """Add a copy of a frame that a host has sent; the copy may be lost.
 
         Parameters
         ----------
@@ -134,11 +135,11 @@ class Trace:
         sender, receiver
             Names of the hosts.
         size
-            Bytes of the frame.
+            Number of bytes of the frame.
         checksum
-            Checksum of its bytes.
+            Checksum of the bytes of the frame.
         delay
-            Virtual time until it arrives; None if it is lost.
+            Virtual time from sending to arrival; None if the copy is lost.
         """
         source, target = self._positions[sender], self._positions[receiver]
         fate = -1.0 if delay is None else delay
@@ -147,13 +148,13 @@ class Trace:
             self.sink.send(FrameSent(now, sender, receiver, size, checksum, delay))
 
     def note(self, now: float, kind: EventKind, host: str, number: int) -> None:
-        """Add an event other than a frame; the parameters are those of ``TraceSink.note``."""
+        """Add an event other than the sending of a frame; ``TraceSink.note`` has the parameters."""
         self._hash.update(_NOTE.pack(now, kind, self._positions.get(host, -1.0), number))
         if self.sink is not None:
             self.sink.note(now, kind, host, number)
 
     def digest(self, *more: bytes) -> str:
-        """Return the digest, in hexadecimal, of all events followed by the bytes ``more``."""
+        """Return the hexadecimal digest of all events so far, followed by the bytes ``more``."""
         final = self._hash.copy()
         for part in more:
             final.update(part)
