@@ -1,11 +1,12 @@
 """sheafnet: neural sheaves as actors that exchange messages with their neighbours only.
 
 A feedforward ReLU network is a cellular sheaf on a path (Bosca & Ghrist 2026, arXiv 2603.14831).
-Each intermediate quantity is a stalk on a vertex, each affine map, gate or output activation an
-edge with two restriction maps. The residual of an edge is the difference of its two projections.
-With the input pinned, the energy ½ Σ ‖r‖² has one minimum, the harmonic extension of the input, and
-that is the forward pass. In sheafnet each vertex is an actor with its own stalk, its own maps and
-the latest messages of its graph neighbours. Any sheaf on a graph works, not only networks.
+Each intermediate quantity is a stalk on a vertex. Each affine map, gate or output activation is an
+edge with two restriction maps. The residual r of an edge is the difference of the projections of
+its two ends. With the input pinned, the energy ½ Σ ‖r‖² has exactly one minimum, the harmonic
+extension of the input. This minimum is the forward pass. In sheafnet each vertex is an actor that
+has its own stalk, its own maps and the latest messages of its graph neighbours. Any sheaf on a
+graph works, not only the sheaf of a network.
 
 ```python
 import numpy as np
@@ -18,17 +19,17 @@ print(sol.outcome.name)  # CONVERGED
 print(bool(np.abs(sol.cochain["z2"] - net.forward(x)).max() < 1e-6))  # True
 ```
 
-Begin with ``sn.infer`` and ``sn.train``; ``sheafnet.cli`` is the guide to the command line.
+Begin with ``sn.infer`` and ``sn.train``. The guide to the command line is ``sheafnet.cli``.
 
 - Networks and sheaves: ``sn.ReluNetwork``, ``sn.Sheaf``, ``sn.Edge``, ``sn.Cochain``; maps
-  ``sn.Affine``, ``sn.Linear``, ``sn.Identity``, ``sn.ReluGate``, ``sn.Sigmoid``, ``sn.Softmax``,
-  all of them an ``sn.RestrictionMap``; ``sn.task`` for samples.
+  ``sn.Affine``, ``sn.Linear``, ``sn.Identity``, ``sn.ReluGate``, ``sn.Sigmoid``, ``sn.Softmax``
+  with the base class ``sn.RestrictionMap``; ``sn.task`` for samples.
 - Pins: ``sn.Pin``.
 - Inference: ``sn.infer``, ``sn.start``, ``sn.prepare``, ``sn.Stop``.
 - Rules: ``sn.Prox``, ``sn.Sor``, ``sn.Heat``, ``sn.Coboundary``, ``sn.ActiveSet``; for rules of
   your own ``sn.Rule``, ``sn.Program``, ``sn.Step``, ``sn.Star``, ``sn.Inbox``.
 - Training: ``sn.train``, ``sn.prepare_training``; rules ``sn.Nudged``, ``sn.Relax``, ``sn.Joint``;
-  optimisers ``sn.Sgd``, ``sn.Adam``, ``sn.Kron``, all of them an ``sn.Optimiser``.
+  optimisers ``sn.Sgd``, ``sn.Adam``, ``sn.Kron`` with the base class ``sn.Optimiser``.
 - Runtimes: ``sn.Lockstep``, ``sn.Simulator``, ``sn.Cluster``.
 - Simulated time and faults: ``sn.Latency`` with its laws ``sn.Constant``, ``sn.Uniform``,
   ``sn.Exponential``, ``sn.Lognormal`` and ``sn.Empirical``; ``sn.ComputeTime``, ``sn.Channel``,
@@ -37,16 +38,55 @@ Begin with ``sn.infer`` and ``sn.train``; ``sheafnet.cli`` is the guide to the c
   ``sn.relative_cohomology``, ``sn.error_bound``; ``sn.light_cone``, ``sn.Push``, ``sn.LightCone``.
 - Jobs and results: ``sn.Run``, ``sn.Training``, ``sn.Observer``, ``sn.Progress``; ``sn.Solution``,
   ``sn.Fit``, ``sn.Outcome``, ``sn.Stats``, ``sn.Evaluation``.
-- Errors: ``sn.SheafnetError``, the base of the tree in ``sheafnet.errors``.
+- Errors: ``sn.SheafnetError``, the base class of all errors in ``sheafnet.errors``.
 
 Each package has a guide: ``sheafnet.core`` (sheaves, pins, maps of your own),
-``sheafnet.dynamics``, ``sheafnet.dynamics.rules`` (rules, and one of your own),
+``sheafnet.dynamics``, ``sheafnet.dynamics.rules`` (rules, and how to write a rule of your own),
 ``sheafnet.dynamics.training``,
 ``sheafnet.runtime``, ``sheafnet.runtime.simulator`` (faults), ``sheafnet.runtime.cluster``,
 ``sheafnet.observe``, ``sheafnet.config``, ``sheafnet.cli``.
 
-A public name is imported when it is first used, so that ``import sheafnet`` is fast and a package
-such as Ray is imported only by the names that need it.
+A public name is imported when it is first used. Therefore ``import sheafnet`` is fast, and a
+package such as Ray is imported only when a name that needs it is used.
+
+## Words
+
+The whole reference uses these words in one sense.
+
+- *Stalk*: the vector at a vertex, with one column for each sample. *Restriction map*: a map from
+  the stalk of a vertex into the stalk of an edge. *Incidence*: one end of an edge. Each edge
+  leads from its *tail* to its *head*; in a network the tail is the end nearer to the input.
+- *Projection*: the value of a restriction map at the stalk; a vertex sends it over the edge.
+  *Residual* r: the projection of the tail minus that of the head. *Discord*: the mean of ‖r‖² over
+  the samples. *Energy* E: ½ Σ ‖r‖² over edges, soft pins and samples, unless an output edge has a
+  loss instead.
+- *Force*: the part of −∇E that can move a vertex. It is 0 at a held coordinate and at a coordinate
+  that is settled on a kink. *Stationarity*: the largest absolute value of the force. *Stationary*:
+  a vertex whose stationarity is at most the tolerance.
+- *Gate*: the map relu(z) = R(z) z, where R(z) is diagonal with 1 where z ≥ 0 and 0 elsewhere.
+  *Kink*: a point where a derivative of E jumps; for a gate it is 0. A unit is *active* where z ≥ 0.
+- *Pin*: a *hard* pin holds coordinates of a stalk at a value; a *soft* pin pulls them towards a
+  value, with a strength.
+- *Rule*: the algorithm that each vertex follows. *Program*: the instance of a rule at one vertex.
+  *Step* (or update): one execution of the program. *Round*: in lockstep, every vertex steps, in the
+  order that the rule requires; on hosts, twice as many accepted messages as there are edges.
+- *Batch*: the samples of one training step. *Tag*: the number of the batch that a message belongs
+  to. *Tension*: the derivative of a sample's loss with respect to the projection of the tail, or
+  the vector that a rule uses for it. The rule ``nudged`` sends it from head to tail.
+- *Host*: a process, or simulated process, that has some of the vertices. *Placement*: which vertex
+  is on which host. *Frame*: bytes with messages from one host to another. *Outbox*: the messages
+  for one host that have not been acknowledged yet. *In flight*: of a batch, begun and not finished;
+  of a frame, sent and not acknowledged. *Incarnation*: the number of restarts of a host.
+- *Staleness* of a message: the number of steps of its sender between the previous message that the
+  receiver accepted and this one, neither of the two counted.
+- *Coordinator*: the process, or simulated process, that asks all hosts for reports and ends the
+  run. *Wave*: the coordinator asks every host once and waits for all reports. *Idle*: a host that
+  has nothing to do and whose messages have all been acknowledged.
+- *Edge state*: the map of an edge and the state of its optimiser after a training step. *Snapshot*:
+  the edge states of all edges after the same step. *Checkpoint*: a snapshot with the evaluations up
+  to it, which can be saved in a file.
+- *Send threshold*: a vertex that is nearly stationary does not send a projection that has changed
+  by at most this much. *Stay run*: a run that waits for other pins after it has converged.
 """
 
 from __future__ import annotations
@@ -244,12 +284,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name from its module, keep it here and return it.
+    """Import a public name from its module, store it in this module and return its value.
 
     Raises
     ------
     AttributeError
-        If there is no public name like that.
+        If ``name`` is not a public name.
     """
     if name not in _HOME:
         raise AttributeError(f"module 'sheafnet' has no attribute {name!r}")

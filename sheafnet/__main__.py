@@ -1,4 +1,4 @@
-"""The command line as ``python -m sheafnet``, where no ``sheafnet`` command is installed."""
+"""The command line as ``python -m sheafnet``, for use when no command ``sheafnet`` is installed."""
 
 from __future__ import annotations
 

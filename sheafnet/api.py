@@ -1,8 +1,8 @@
 """The functions that run a job: inference, training and the light cone of a push.
 
 Each function checks its arguments once, builds a problem from them and passes it to a runtime.
-The ``prepare`` functions return the job before it begins; ``start`` begins it in a thread of its
-own; ``infer`` and ``train`` run it to the end.
+``prepare`` and ``prepare_training`` return a job that has not begun. ``start`` begins an inference
+in a thread of its own. ``infer`` and ``train`` run a job to its end.
 """
 
 from __future__ import annotations
@@ -46,78 +46,89 @@ class InferArguments(TypedDict, total=False):
 
 
 def infer(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[InferArguments]) -> Solution:
-    """Relax a sheaf: move every free stalk until the energy is stationary, and return the result.
+    """Relax a sheaf: change every free stalk until the energy is stationary, and return the result.
 
-    The energy is ½ Σ ‖r_e‖² over edges and samples, where r_e is the projection of the tail of e
-    minus that of its head, plus ½γ‖x − value‖² for each soft pin of strength γ. The output edge of
-    a classifier may have the cross-entropy instead (see ``sn.ReluNetwork.to_sheaf``). The call
+    The energy is the sum of ½‖r_e‖² over all edges e and samples, where the residual r_e is the
+    projection of the tail of e minus the projection of the head of e. Each soft pin of strength γ
+    adds ½γ‖x − value‖², where x is the pinned part of the stalk. The output edge of a classifier
+    may have the cross-entropy instead of ½‖r_e‖² (see ``sn.ReluNetwork.to_sheaf``). The call
     returns when the run has ended.
 
     Parameters
     ----------
     sheaf
-        The ``sn.Sheaf`` to relax; ``sn.ReluNetwork.to_sheaf`` returns that of a network.
+        The ``sn.Sheaf`` to relax; ``sn.ReluNetwork.to_sheaf`` returns the sheaf of a network.
     pins
-        Any number of ``sn.Pin``, each for a stalk or some of its coordinates: hard pins hold them,
-        soft pins pull them. Without pins (default) every stalk is free. Values of shape
-        (dim, batch) fix the number of samples; without one, ``init`` does if it is a cochain, and
-        otherwise there is one sample.
+        Any number of ``sn.Pin``, each for a stalk or for some of its coordinates. A hard pin holds
+        the coordinates at a value; a soft pin pulls them towards a value. Without pins (default)
+        every stalk is free. A pin value of shape (dim, batch) fixes the number of samples. If no
+        pin has such a value, the number of samples is that of ``init`` if this is a cochain, and 1
+        otherwise.
     rule
-        The rule by which each vertex moves its stalk: an ``sn.Rule`` with its settings, or a name
-        in ``sheafnet.dynamics.rules.RULES``, such as ``"prox"`` (default) or ``"heat"``, for the
-        rule with its default settings. Rules that learn are for ``train``.
+        The rule by which each vertex changes its stalk: an ``sn.Rule``, or the name of a rule in
+        ``sheafnet.dynamics.rules.RULES``, such as ``"prox"`` (default) or ``"heat"``. A name means
+        the rule with its default settings. Rules that change maps are for ``train``.
     runtime
         The runtime: an ``sn.Lockstep``, ``sn.Simulator`` or ``sn.Cluster``. None (default) takes
         ``sn.Lockstep()``.
     stop
-        The ``sn.Stop`` with the tolerance and the budget. None (default) takes ``sn.Stop()``. For
-        a stay run use ``start``, since ``infer`` would not return.
+        The ``sn.Stop`` with the tolerance, the largest number of rounds and the largest time. None
+        (default) takes ``sn.Stop()``. For a stay run (a run that waits for other pins after it has
+        converged) use ``start``, because ``infer`` would not return.
     init
-        The stalks at the start: ``"random"`` (default) draws standard normal numbers,
-        ``"zeros"`` takes zeros, ``"forward"`` the forward pass from the pinned inputs; an
-        ``sn.Cochain`` gives them itself, shape (dim, batch) for every vertex that no hard pin
-        holds whole. Coordinates held by a hard pin start at the value of the pin.
+        The stalks at the start. ``"random"`` (default) draws standard normal numbers, ``"zeros"``
+        sets all stalks to 0, and ``"forward"`` sets them by the forward pass from the pinned
+        inputs. An ``sn.Cochain`` has an array of shape (dim, batch) for every vertex, except that
+        vertices whose whole stalk is held by hard pins may be missing. Coordinates held by a hard
+        pin start at the value of the pin.
     seed
-        Seed of the random start: a whole number, at least 0; 0 by default. Not used otherwise.
+        Seed of the random start: a whole number, at least 0; 0 by default. It is not used with any
+        other ``init``.
     observer
         The ``sn.Observer`` whose methods are called at the start, with progress, and at the end.
-        An exception that it raises ends the run. None (default) observes nothing.
+        An exception that one of its methods raises ends the run. With None (default) there is no
+        observer.
 
     Returns
     -------
     Solution
-        Final stalks, residuals, discord and cost. It is returned also when the run did not
-        converge: its ``outcome`` is the ``sn.Outcome``.
+        Final stalks, residuals, discord and cost. A run that did not converge returns a solution
+        as well; the attribute ``outcome`` says how the run ended, as an ``sn.Outcome``.
 
     Raises
     ------
     UnknownNameError
-        If there is no rule of that name, ``pins``, ``init`` or the placement names a vertex that
-        the sheaf does not have, ``init`` has no value for a free vertex, or the simulator names a
-        host that does not exist.
+        If ``rule`` is not the name of a rule; if ``pins``, ``init`` or the placement names a vertex
+        that the sheaf does not have; if ``init`` has no value for a free vertex; or if the
+        simulator names a host that does not exist.
     PinError
-        If two hard pins hold a coordinate at different values, a pin names a coordinate that does
-        not exist or names one twice, or its strength is not positive and finite.
+        If two hard pins hold the same coordinate at different values; if a pin names a coordinate
+        that does not exist, or names a coordinate twice; or if the strength of a pin is not
+        positive and finite.
     ShapeError
         If the value of a pin or a stalk in ``init`` does not have the shape that the sheaf needs,
-        or they differ in the number of samples.
+        or if the values of pins and stalks have different numbers of samples.
     EmptyBatchError
         If the value of a pin has no samples.
     NonFiniteError
-        If the value of a pin has NaN or infinity, or the forward pass overflows at the start.
+        If the value of a pin contains NaN or infinity, or if ``init`` is ``"forward"`` and the
+        forward pass overflows.
     SheafError
-        If a restriction map returns an array of another shape than it declares.
+        If a restriction map returns an array whose shape is not the one that the map declares.
     RuleError
-        If the rule does not work on this sheaf with these pins, needs a bound on curvature that a
-        map does not have, or changes the maps.
+        If the rule cannot be used on this sheaf with these pins; if the rule needs a bound on the
+        curvature of the energy and a map does not have such a bound; or if the rule changes maps.
     InputError
-        If the value of a pin is no array of numbers, there is no such ``init``, the pins do not
-        determine a forward pass to start from, the seed is negative or not whole, or the
-        placement does not exist or does not put every vertex on exactly one host.
+        If the value of a pin is not an array of numbers; if ``init`` is not one of the values
+        above; if ``init`` is ``"forward"`` and the pins do not determine a forward pass; if the
+        seed is negative or not a whole number; if there is no placement of that name; or if the
+        placement does not put every vertex on exactly one host.
     ClusterError
-        If Ray is not installed or not reachable, or a host or the coordinator is lost for good.
+        If Ray is not installed or cannot be reached, or if a host or the coordinator is lost and
+        cannot be restarted.
     DeliveryError
-        If a rule of the caller's own sends a message of the wrong shape or along no edge.
+        If a rule written by the user sends a message that has the wrong shape, or sends a message
+        to a vertex that no edge joins to the sender.
     """
     return prepare(sheaf, pins, **settings).execute()
 
@@ -138,13 +149,14 @@ def start(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[InferArgume
     Returns
     -------
     Run
-        The run, with ``progress()``, ``set_pins(pins)``, ``settle()``, ``stop()`` and
-        ``result()``. Its ``result()`` raises what ended the run.
+        The run, with the methods ``progress()``, ``set_pins(pins)``, ``settle()``, ``stop()`` and
+        ``result()``. If an error ended the run, ``result()`` raises that error.
 
     Raises
     ------
     InputError
-        If an argument is wrong, as ``prepare`` lists; the run has not begun then.
+        If an argument is wrong, under the conditions that ``prepare`` lists. The run does not
+        begin.
     """
     return prepare(sheaf, pins, **settings).start()
 
@@ -160,9 +172,10 @@ def prepare(
     seed: int = 0,
     observer: Observer | None = None,
 ) -> Run:
-    """Check the arguments of ``infer`` and return the run, which has not begun yet.
+    """Check the arguments of ``infer`` and return a run that has not begun yet.
 
-    ``execute()`` of the run runs it to the end in this thread, ``start()`` in a thread of its own.
+    The method ``execute()`` of the run executes the run in the calling thread and returns at its
+    end. The method ``start()`` begins the run in a thread of its own and returns at once.
 
     Parameters
     ----------
@@ -182,10 +195,10 @@ def prepare(
     ------
     InputError
         If an argument is wrong: the conditions that ``infer`` lists under ``InputError`` and its
-        subclasses. Those about hosts, placement, curvature and the cluster are found when the run
-        begins.
+        subclasses. The conditions about hosts, placement and curvature are checked only when the
+        run begins.
     RuleError
-        If the rule does not work on this sheaf with these pins, or changes the maps.
+        If the rule cannot be used on this sheaf with these pins, or if the rule changes maps.
     """
     problem = relaxation_problem(sheaf, pins, rule, stop or Stop(), init, seed)
     if problem.learns:
@@ -194,7 +207,7 @@ def prepare(
 
 
 class TrainingChoices(TypedDict, total=False):
-    """Keyword arguments of ``train`` that make ``TrainingSettings``, described at ``train``."""
+    """Keyword arguments of ``train``, except ``runtime`` and ``observer``; see ``train``."""
 
     rule: str | Rule
     optimiser: Optimiser | None
@@ -213,7 +226,7 @@ class TrainingChoices(TypedDict, total=False):
 
 
 class TrainArguments(TrainingChoices, TypedDict, total=False):
-    """Keyword arguments of ``train``, described there."""
+    """All keyword arguments of ``train``, described at ``train``."""
 
     runtime: Runtime | None
     observer: Observer | None
@@ -222,9 +235,9 @@ class TrainArguments(TrainingChoices, TypedDict, total=False):
 def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[TrainArguments]) -> Fit:
     """Train a network by local rules, without a backward pass.
 
-    The input vertex is pinned to ``x`` and the output to ``y``. The owner of each map, the vertex
-    at the tail of its edge, changes it from its own stalk and the messages on that edge alone. The
-    call returns when training has ended.
+    The input vertex is pinned to ``x`` and the output vertex to ``y``. Each map belongs to the
+    vertex at the tail of its edge. This vertex changes the map, and uses only its own stalk and the
+    messages on that edge. The call returns when training has ended.
 
     Parameters
     ----------
@@ -233,94 +246,106 @@ def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Train
     x
         Inputs, shape (n_0, samples), at least one sample.
     y
-        Targets, shape (n_out, samples): between 0 and 1 for a sigmoid output, shares that sum to 1
-        in each column for a softmax. For these two also integer labels, shape (samples,).
+        Targets, shape (n_out, samples). For a sigmoid output they are between 0 and 1. For a
+        softmax output they are also shares: each column sums to 1. For these two outputs ``y`` may
+        instead be integer labels, shape (samples,).
     rule
         The learning rule: ``"nudged"`` (default), ``"relax"``, or an ``sn.Nudged``, ``sn.Relax``
-        or ``sn.Joint`` with its settings. Under ``Joint`` stalks and maps move in every round;
-        the other two learn in steps, one for each batch.
+        or ``sn.Joint``. Under ``Joint`` both stalks and maps are changed in every round. Under the
+        other two rules each map is changed once for each batch; this is a training step.
     optimiser
         The optimiser of every map: an ``sn.Sgd``, ``sn.Adam`` or ``sn.Kron``, or another
-        ``sn.Optimiser``. None (default) is only for ``Joint`` with ``beta`` and ``dt``, which then
-        takes explicit Euler steps.
+        ``sn.Optimiser``. None (default) is allowed only for a ``Joint`` that has ``beta`` and
+        ``dt``; the maps are then changed by explicit Euler steps.
     rounds, epochs
-        Length of training; give exactly one. ``rounds`` is a whole number, at least 1; a step
-        takes one round under ``Nudged`` and ``Joint``, ``sweeps`` rounds under ``Relax``.
-        ``epochs`` is positive and may be a fraction: passes over all samples, rounded up to whole
-        steps.
+        Length of training; give exactly one of the two. ``rounds`` is a whole number, at least 1; a
+        training step takes one round under ``Nudged`` and ``Joint``, and ``sweeps`` rounds under
+        ``Relax``. ``epochs`` is the number of passes over all samples, positive, possibly a
+        fraction; it is rounded up to whole training steps.
     max_time
-        Budget in virtual time (rounds in lockstep, seconds on a cluster), after which training
-        stops; positive. None (default) for no limit.
+        Time after which training stops, positive: virtual time on a simulator, rounds in lockstep,
+        seconds on a cluster. None (default) sets no limit.
     batch_size
-        Samples in each step, from 1 to the number of samples. None (default) takes all. ``Joint``
-        always takes all.
+        Number of samples in each training step, from 1 to the number of samples. None (default)
+        takes all samples. ``Joint`` always takes all samples.
     batches_in_flight
-        Number of batches that the layers may work on at once, at least 1 (default). A gradient is
-        then computed with maps up to ``batches_in_flight`` − 1 steps old. Always 1 under ``Joint``.
+        Number of batches that the layers may work on at the same time, at least 1 (default). The
+        gradient of a batch is then computed with maps that are up to ``batches_in_flight`` − 1
+        training steps old. Under ``Joint`` it must be 1.
     seed
         Seed of the order of the samples and of a random start: a whole number, at least 0; 0 by
         default.
     runtime
         The runtime: an ``sn.Lockstep``, ``sn.Simulator`` or ``sn.Cluster``. None (default) takes
-        ``sn.Lockstep()``. When a host is lost with its maps, all hosts go back to the last
-        snapshot; ``Joint`` has no snapshots.
+        ``sn.Lockstep()``. When a host is lost together with its maps, all hosts go back to the
+        last snapshot (the maps and optimisers of all edges after the same training step).
+        ``Joint`` has no snapshots.
     init
-        The stalks at the start under ``Joint``: a name or a cochain, as ``infer`` lists them;
-        ``"forward"`` (default). Under the other rules every batch starts on its forward pass.
+        The stalks at the start under ``Joint``: a name or a cochain, as ``infer`` lists them. The
+        default is ``"forward"``. Under the other rules it must be ``"forward"``, because every
+        batch starts at its forward pass.
     test
-        Further samples on which the network is evaluated but does not learn: a pair of inputs and
-        targets, with the shapes of ``x`` and ``y``, or a split that ``sn.task`` returned. None
-        (default) for no test samples.
+        Samples on which the network is evaluated and from which it does not learn: a pair of inputs
+        and targets with the shapes of ``x`` and ``y``, or a ``Split`` that ``sn.task`` returned.
+        With None (default) there are no test samples.
     every
-        Steps (rounds under ``Joint``) between evaluations, at least 1. None (default) takes an
-        epoch if it has several steps and training is longer than that, else a tenth of training.
+        Number of training steps (rounds under ``Joint``) from one evaluation to the next, at least
+        1. None (default) takes one epoch if an epoch has more than one step and training is longer
+        than one epoch. Otherwise it takes a tenth of the training.
     patience
-        Number of successive evaluations without a lower loss (that of the test samples if there
-        are any) after which training stops; at least 1. The result is then the network with the
-        lowest loss. None (default) never stops early and returns the last network.
+        Number of successive evaluations without a lower loss after which training stops; at least
+        1. The loss is that of the test samples if there are any, else that of the training
+        samples. The result is then the network with the lowest loss. With None (default) training
+        does not stop early, and the result is the last network.
     label_smoothing
         Share of each target that is spread evenly over all classes, in [0, 1); 0 by default.
     observer
-        The ``sn.Observer`` whose methods are called with progress, evaluations, checkpoints and
-        the end. An exception that it raises ends training. None (default) observes nothing.
+        The ``sn.Observer`` whose methods are called at the start, with progress, evaluations and
+        checkpoints, and at the end. An exception that one of its methods raises ends training.
+        With None (default) there is no observer.
     resumed
-        The checkpoint from which to continue an earlier training, as passed to
-        ``sn.Observer.reached`` or read by ``sheafnet.runtime.jobs.checkpoint.load_checkpoint``.
-        All other arguments must be those of the earlier training. None (default) begins anew. Not
-        for ``Joint``.
+        The checkpoint from which to continue an earlier training: an object that was passed to
+        ``sn.Observer.reached``, or that ``sheafnet.runtime.jobs.checkpoint.load_checkpoint`` read
+        from a file. All other arguments must be those of the earlier training. None (default)
+        begins a new training. It must be None under ``Joint``.
 
     Returns
     -------
     Fit
-        The trained network, its evaluations and the cost. If training diverged, this is the
-        network of the last evaluation before that, and ``diverged`` names what to lower.
+        The trained network, its evaluations and the cost. If training diverged, the network is that
+        of the last evaluation before the divergence, or of the best evaluation under ``patience``;
+        the attribute ``diverged`` then says which setting to lower.
 
     Raises
     ------
     RuleError
-        If the rule does not learn, or is a ``Joint`` that is resumed or has neither an optimiser
-        nor ``beta`` and ``dt``.
+        If the rule does not change maps; if the rule is a ``Joint`` and ``resumed`` is given; or if
+        the rule is a ``Joint`` and there is neither an optimiser nor both ``beta`` and ``dt``.
     UnknownNameError
-        If there is no rule of that name, ``init`` or the placement names a vertex that the network
-        does not have, ``init`` has no value for a free vertex, or the simulator names a host that
-        does not exist.
+        If ``rule`` is not the name of a rule; if ``init`` or the placement names a vertex that the
+        network does not have; if ``init`` has no value for a free vertex; or if the simulator names
+        a host that does not exist.
     ShapeError
         If inputs, targets, labels or ``init`` do not have the shape that the network needs.
     EmptyBatchError
         If ``x`` or the test inputs have no samples.
     NonFiniteError
-        If inputs or targets have NaN or infinity, or the forward pass overflows at the start of
-        ``Joint``.
+        If inputs or targets contain NaN or infinity, or if the forward pass at the start of a
+        training under ``Joint`` overflows.
     InputError
-        If a count is not whole or less than 1, ``epochs`` or ``max_time`` is not positive, both or
-        neither of ``rounds`` and ``epochs`` are given, training is shorter than one step,
-        ``batch_size`` exceeds the samples, a setting does not go with the rule, the optimiser is
-        missing or of another type, targets or labels do not fit the output, ``label_smoothing`` or
-        ``seed`` is out of range, ``test`` is no pair, ``resumed`` has another
-        ``batches_in_flight``, the placement does not put every vertex on exactly one host, or
-        hosts are restarted under ``Joint``.
+        If ``rounds``, ``batch_size``, ``batches_in_flight``, ``every`` or ``patience`` is not a
+        whole number or is less than 1; if ``epochs`` or ``max_time`` is not positive; if both or
+        neither of ``rounds`` and ``epochs`` are given; if ``rounds`` is less than the rounds of one
+        training step; if ``batch_size`` is larger than the number of samples; if ``batch_size``,
+        ``batches_in_flight`` or ``init`` is set to a value that the rule does not allow; if the
+        optimiser is missing under ``Nudged`` or ``Relax``, or is not an ``sn.Optimiser``; if the
+        targets or labels are not of the kind that the output needs; if ``label_smoothing`` or
+        ``seed`` is out of range; if ``test`` is not a pair of arrays; if ``resumed`` was made with
+        another value of ``batches_in_flight``; if the placement does not put every vertex on
+        exactly one host; or if the simulator restarts a host under ``Joint``.
     ClusterError
-        If Ray is not installed or not reachable, or a host or the coordinator is lost for good.
+        If Ray is not installed or cannot be reached, or if a host or the coordinator is lost and
+        cannot be restarted.
     """
     return prepare_training(net, x, y, **settings).execute()
 
@@ -334,24 +359,27 @@ def prepare_training(
     observer: Observer | None = None,
     **choices: Unpack[TrainingChoices],
 ) -> Training:
-    """Check the arguments of ``train`` and return the training, which has not begun yet.
+    """Check the arguments of ``train`` and return a training that has not begun yet.
 
-    ``execute()`` of the training runs it to the end in this thread, ``start()`` in a thread of its
-    own.
+    The method ``execute()`` of the training executes it in the calling thread and returns at its
+    end. The method ``start()`` begins it in a thread of its own and returns at once.
 
     Parameters
     ----------
     net
         The ``sn.ReluNetwork`` with the maps at the start.
     x, y
-        Inputs, shape (n_0, samples), and targets, shape (n_out, samples), or integer labels, shape
-        (samples,).
+        ``x``: inputs, shape (n_0, samples). ``y``: targets, shape (n_out, samples), or integer
+        labels, shape (samples,).
     runtime, observer
-        The runtime and the observer; None (default) takes ``sn.Lockstep()`` and observes nothing.
+        The runtime and the observer. If ``runtime`` is None (default), it is ``sn.Lockstep()``. If
+        ``observer`` is None (default), there is no observer.
     rule, optimiser, rounds, epochs, max_time, batch_size, batches_in_flight
-        How the maps learn, for how long and from which batches, as ``train`` lists.
+        The learning rule, the optimiser, the length of training and the batches, with the meanings
+        and defaults that ``train`` lists.
     seed, init, test, every, patience, label_smoothing, resumed
-        The start, the evaluations, the targets and an early stop, as ``train`` lists.
+        The start, the evaluations, the early stop and the smoothing of targets, with the meanings
+        and defaults that ``train`` lists.
 
     Returns
     -------
@@ -362,7 +390,8 @@ def prepare_training(
     ------
     InputError
         If an argument is wrong: the conditions that ``train`` lists under ``InputError`` and its
-        subclasses. Those about hosts and placement are found when training begins.
+        subclasses. The conditions about hosts and placement are checked only when training begins,
+        except that hosts cannot be restarted under ``Joint``.
     """
     runtime = runtime or Lockstep()
     settings = TrainingSettings(**choices)
@@ -374,40 +403,47 @@ def prepare_training(
 def light_cone(run: Run, push: Push, *, to_the_last: bool = True) -> LightCone:
     """Return how a push spreads in a simulated run.
 
-    The problem is simulated twice, with the push and without it. A vertex has changed when its
-    stalks in the two simulations differ. It can change no earlier than a chain of frames, sent
-    after the push and beginning at the host of the pushed vertex, can have reached its own host.
+    A push is a change of one coordinate of one stalk. The problem is simulated twice, with the push
+    and without it. A vertex has changed when its stalk with the push differs from its stalk
+    without it. The influence of the push can reach another host only by a chain of frames: the
+    first is sent after the push by the host of the pushed vertex, and each other frame is sent
+    after the one before it has arrived. No vertex can change before such a chain has reached its
+    host; a vertex that does is a violation.
 
     Parameters
     ----------
     run
-        The ``sn.Run`` that ``prepare`` returned, with an ``sn.Simulator``; it is neither begun nor
-        changed.
+        An ``sn.Run`` that ``prepare`` returned for an ``sn.Simulator``. This function neither
+        begins nor changes ``run``.
     push
         The ``sn.Push``: which coordinate of which stalk is changed, at which virtual time and by
         how much.
     to_the_last
-        True (default) simulates until every free vertex with a path to the pushed one has
-        changed. False stops once such a chain has reached every host with a path, which is enough
-        to find every violation. Both end after at most 1,000 times the longest expected delay of a
-        frame and the update that follows.
+        With True (default) the simulation ends when every vertex that is free and connected to the
+        pushed vertex has changed. With False it ends when the influence has reached the host of
+        every vertex connected to the pushed vertex. This is enough to find every violation, because
+        a change after the influence has arrived is not a violation. In both cases the simulation
+        ends at the latest 1,000 T after the push, where T is the largest mean delay of a frame
+        plus the largest mean time of an update.
 
     Returns
     -------
     LightCone
-        For every vertex the virtual time of its first change, and the earliest possible one.
+        For every vertex, the virtual time of its first change and the earliest virtual time at
+        which it could change.
 
     Raises
     ------
     InputError
-        If the runtime is no simulator, the stalk does not have the pushed coordinate, a pin holds
-        it, its host is down at that time, or the placement does not put every vertex on exactly
-        one host.
+        If the runtime of ``run`` is not an ``sn.Simulator``; if the stalk does not have the pushed
+        coordinate; if a hard pin holds this coordinate; if the host of the pushed vertex is down
+        at the time of the push; or if the placement does not put every vertex on exactly one host.
     UnknownNameError
-        If the sheaf does not have the pushed vertex, or the simulator names a host that does not
-        exist.
+        If the sheaf does not have the pushed vertex, or if the simulator names a host that does
+        not exist.
     RuleError
-        If the rule needs a bound on curvature that a map does not have.
+        If the rule needs a bound on the curvature of the energy and a map does not have such a
+        bound.
     """
     if not isinstance(run.runtime, Simulator):
         raise InputError("a light cone is that of a simulated network; run it on a Simulator")

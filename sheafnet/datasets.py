@@ -1,4 +1,4 @@
-"""The four tasks in the plane on which Bosca & Ghrist 2026 train, with samples drawn by a seed."""
+"""The four tasks in the plane on which Bosca & Ghrist 2026 train; a seed determines the samples."""
 
 from __future__ import annotations
 
@@ -31,28 +31,31 @@ def task(name: Task, samples: int = 300, test: int = 100, seed: int = 0) -> tupl
 
         - ``"paraboloid"``: y = x₁² + x₂² − 2/3 on [−2, 2]², with normal noise of deviation 0.02
           in y;
-        - ``"saddle"``: y = x₁² − x₂² + ½ sin 2x₁ on [0, 2]², with the same noise;
+        - ``"saddle"``: y = x₁² − x₂² + ½ sin 2x₁ on [0, 2]², with normal noise of deviation 0.02
+          in y;
         - ``"circular"``: label 0 on a disc of radius 1 and label 1 on a ring from radius 1.5 to
           2.5, with normal noise of deviation 0.1 in x;
-        - ``"blobs"``: four skewed normal distributions, with one-hot labels.
+        - ``"blobs"``: four classes, each with a skewed normal distribution of x, and one-hot
+          labels.
     samples, test
         Number of training samples (300 by default) and of test samples (100 by default), each at
-        least 1. Over both together, the sizes of any two classes differ by at most one.
+        least 1. If training and test samples are counted together, the sizes of any two classes
+        differ by at most one.
     seed
-        Seed of all that is random: a whole number, at least 0; 0 by default.
+        Seed of all random numbers: a whole number, at least 0; 0 by default.
 
     Returns
     -------
     tuple of Split
         Training samples and test samples. Each has inputs ``x``, shape (2, samples), and targets
-        ``y``, shape (1, samples), for blobs (4, samples).
+        ``y``, shape (1, samples), or (4, samples) for ``"blobs"``.
 
     Raises
     ------
     UnknownNameError
-        If there is no task of that name.
+        If ``name`` is not the name of a task.
     InputError
-        If ``samples`` or ``test`` is less than 1, or the seed is negative or not whole.
+        If ``samples`` or ``test`` is less than 1, or if the seed is negative or not a whole number.
     """
     if name not in get_args(Task):
         raise UnknownNameError(f"no task {name!r}{nearest(str(name), get_args(Task))}")

@@ -8,20 +8,20 @@
     │   ├── NonFiniteError          an array holds NaN or infinity
     │   ├── EmptyBatchError         an array has no samples
     │   ├── UnknownNameError        there is no vertex, edge, host or rule of that name
-    │   ├── PinError                a pin is wrong, or two hard pins differ
+    │   ├── PinError                a pin is wrong, or contradicts another pin
     │   ├── SheafError              the vertices, edges and maps do not form a sheaf
     │   ├── RuleError               the rule has a wrong setting or does not fit the problem
     │   ├── FileError               a file is missing, damaged or of another version
-    │   └── ConfigError             a configuration has faults; lists them all
-    ├── RunEndedError               a run that has ended cannot take other pins
+    │   └── ConfigError             a configuration has wrong values; the error lists all of them
+    ├── RunEndedError               pins were set on a run that has ended
     ├── ClusterError                Ray, an actor or the cluster cannot be reached, or is lost
     ├── WriteError                  a file cannot be written
-    ├── SolveError                  a direct solve has no unique solution, or did not settle
-    ├── DeliveryError               a message does not fit the vertex that it reached
-    └── ProtocolError               bytes are no frame that this host accepts
+    ├── SolveError                  a direct solve has no unique solution, or did not converge
+    ├── DeliveryError               a message does not fit the vertex that received it
+    └── ProtocolError               a host received bytes that are not a valid frame for it
 
-A run that does not converge raises no error: its result names the ``sn.Outcome``. An error about an
-argument is raised where the argument is checked, most often before a run begins.
+A run that does not converge raises no error: the attribute ``outcome`` of its result says how the
+run ended, as an ``sn.Outcome``. Most errors about an argument are raised before the run begins.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from dataclasses import dataclass
 
 
 class SheafnetError(Exception):
-    """Base class of every error that sheafnet raises by its contract."""
+    """Base class of every error that the documentation of sheafnet announces."""
 
 
 class InputError(SheafnetError, ValueError):
-    """An argument, setting or file is wrong; the message names it and the remedy."""
+    """An argument, setting or file is wrong; the message says which one and how to correct it."""
 
 
 class ShapeError(InputError):
@@ -56,7 +56,7 @@ class UnknownNameError(InputError):
 
 
 class PinError(InputError):
-    """A pin has wrong coordinates or strength, or two hard pins hold a coordinate at two values."""
+    """A pin has wrong coordinates or strength, or hard pins hold a coordinate at two values."""
 
 
 class SheafError(InputError):
@@ -73,17 +73,17 @@ class FileError(InputError):
 
 @dataclass(frozen=True)
 class Fault:
-    """One wrong value in a configuration.
+    """One fault of a configuration: a key or a value that is wrong.
 
     Attributes
     ----------
     source
-        The place where the value was written: the path of a file, or the option ``--set`` or
-        ``--vary``.
+        Where the user wrote the value: the path of a file, or the option ``--set`` or ``--vary``.
     key
-        Dotted path of the key; empty for the document as a whole.
+        Dotted path of the key; empty if the fault concerns the whole document.
     message
-        Text that describes the fault, with the nearest valid name if there is one.
+        Text that says what is wrong. For a wrong name it ends with the nearest valid name, if
+        there is one.
     """
 
     source: str
@@ -96,7 +96,7 @@ class Fault:
 
 
 class ConfigError(InputError):
-    """A configuration has faults; the message lists them, one a line.
+    """A configuration has faults; the message lists all of them, one on each line.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class ConfigError(InputError):
     Attributes
     ----------
     faults
-        The same, as a tuple of ``Fault``.
+        All faults that were found, as a tuple.
     """
 
     def __init__(self, faults: Iterable[Fault]) -> None:
@@ -115,11 +115,11 @@ class ConfigError(InputError):
 
 
 class RunEndedError(SheafnetError):
-    """A run that has ended was given other pins."""
+    """New pins were set on a run that has ended."""
 
 
 class ClusterError(SheafnetError):
-    """Ray, an actor or the cluster cannot be reached or is lost for good; the message names it."""
+    """Ray, an actor or the cluster cannot be reached, or is lost and cannot be restarted."""
 
 
 class WriteError(SheafnetError):
@@ -127,27 +127,27 @@ class WriteError(SheafnetError):
 
 
 class SolveError(SheafnetError):
-    """A direct solve has no unique solution, or its activation pattern did not settle."""
+    """A direct solve has no unique solution, or did not find the set of active units."""
 
 
 class DeliveryError(SheafnetError):
-    """A message reached a vertex without such an edge or neighbour, or has the wrong shape."""
+    """A vertex received a message of wrong shape, or one that came along none of its edges."""
 
 
 class ProtocolError(SheafnetError):
-    """Bytes are no frame that this host accepts.
+    """A host received bytes that are not a valid frame for it.
 
     Parameters
     ----------
     message
-        Text that describes the fault.
+        Text that says what is wrong with the bytes.
     reason
-        One word under which refused frames are counted.
+        Reason of the refusal, as one word; refused frames are counted by this word.
 
     Attributes
     ----------
     reason
-        That word: ``size``, ``magic``, ``version``, ``checksum``, ``header``,
+        Reason of the refusal: ``size``, ``magic``, ``version``, ``checksum``, ``header``,
         ``kind``, ``dtype``, ``shape``, ``run``, ``incarnation`` or ``stranger``.
     """
 
@@ -157,7 +157,10 @@ class ProtocolError(SheafnetError):
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return the end of an error message: the valid name nearest to ``name``, or all of them.
+    """Return the end of an error message about a wrong name, which suggests valid names.
+
+    It suggests the valid name that is most similar to ``name``. If none is similar, it lists all
+    valid names.
 
     Parameters
     ----------

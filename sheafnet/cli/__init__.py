@@ -1,17 +1,17 @@
-"""The command line: one file a verb, imported when the verb is used.
+"""The command line: one module for each verb, which is imported when the verb is used.
 
 | verb | task |
 |---|---|
-| `run CONFIG` | run the job of a configuration, inference or training, and leave a run directory |
+| `run CONFIG` | run the job of a configuration, inference or training, and write a run directory |
 | `sweep CONFIG` | repeat an inference with many seeds and settings, in parallel |
-| `replay RUN_DIR` | repeat a run and compare it, event by event if it was run with `--trace` |
+| `replay RUN_DIR` | repeat a run and compare the two; event by event if the first used `--trace` |
 | `check CONFIG` | validate a configuration and check the paper's theorems on its network |
 | `schema` | print the JSON schema of configurations |
 
 `CONFIG` is a YAML file or the name of a shipped configuration, such as `quickstart` or `digits`.
-`--set KEY=VALUE` replaces one value: the key is a dotted path, the value is YAML. `rule` and
-`runtime` may be given as their kind alone. Setting another kind discards the settings that the file
-lists for the former kind.
+`--set KEY=VALUE` replaces one value: the key is a dotted path, the value is YAML. For `rule` and
+`runtime` the value may be the kind alone, as in `--set runtime=simulator`. If `--set` gives a
+section another kind, the settings that the file has for the former kind are discarded.
 
 ```sh
 sheafnet check quickstart --set network.widths=[2,16,16,1]
@@ -20,27 +20,29 @@ sheafnet sweep quickstart --set runtime=simulator --seeds 0:2 --vary runtime.los
 ```
 
 A sweep runs every combination of the values of `--vary` with every seed, in as many processes as
-there are processors. It prints medians and worst values of each setting, writes a CSV file with a
-row for every run, and prints the command that repeats each run that did not converge. `--draw FILE`
-plots energy against virtual time: for `delay-sweep`, twenty agents that seek consensus, its
-logarithm falls along a straight line for every bound on the delays.
+there are processors. It prints medians and worst values for each setting, and writes a CSV file
+with a row for every run. For each run that did not converge it prints the command that repeats the
+run. `--draw FILE` plots energy against virtual time. In the configuration `delay-sweep`, twenty
+agents seek consensus; the logarithm of the energy falls along a straight line for every upper bound
+on the delays.
 
-Ctrl-C and SIGTERM end a training after the batches in flight, with a checkpoint.
-`run --resume RUN_DIR` continues from the last checkpoint, also after the process was killed, with
-the same history and to the same bits; `Joint` has no checkpoints. With a section `light_cone`, as
-above, `run` reports how a push of one stalk spreads; see `sheafnet.api.light_cone`. `--costs`
-prints the traffic of each edge and the time that each host was busy, waiting and away.
+Ctrl-C and SIGTERM end a training when the batches in flight are finished, and a checkpoint is
+written. `run --resume RUN_DIR` continues from the last checkpoint, also after the process was
+killed. The resumed training has the same history and the same bits as an uninterrupted one. `Joint`
+has no checkpoints. If the configuration has a section `light_cone`, as above, `run` reports how a
+push of one stalk spreads; see `sheafnet.api.light_cone`. `--costs` prints the traffic of each edge,
+and for each host the time in which it was busy, waiting for messages, and away (down or paused).
 
 | exit code | meaning |
 |---|---|
 | 0 | the job is done and converged; all checks hold |
-| 1 | the job did not converge, or a theorem, digest or light cone fails its check |
+| 1 | the job did not converge, or the check of a theorem, digest or light cone failed |
 | 2 | wrong configuration or usage |
-| 3 | a fault while running |
-| 130 | interrupted before there was a result to keep |
+| 3 | an error while the job ran |
+| 130 | interrupted before there was a result |
 
-Invariants: verbs parse options and print; `sheafnet.config` and `sheafnet.api` do the work. Results
-go to standard output, progress and errors to standard error.
+Invariants: verbs only parse options and print; `sheafnet.config` and `sheafnet.api` do the work.
+Results go to standard output, progress and errors to standard error.
 """
 
 from __future__ import annotations
@@ -69,7 +71,7 @@ VERBS = {
 
 
 class Verbs(click.Group):
-    """The group of verbs: imports a verb when it is used, and turns errors into exit codes."""
+    """The group of verbs: it imports a verb when it is used, and turns errors into exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(VERBS)
@@ -97,7 +99,7 @@ class Verbs(click.Group):
             for line in str(error).splitlines():
                 click.echo(f"error: {line}", err=True)
             ctx.exit(BAD_INPUT if isinstance(error, InputError) else FAULT)
-        except Exception:  # Uncaught, it would exit with 1, which means "not converged".
+        except Exception:  # If not caught: exit code 1, which means "not converged".
             click.echo(traceback.format_exc(), err=True, nl=False)
             ctx.exit(FAULT)
 
@@ -107,8 +109,9 @@ class Verbs(click.Group):
 def main() -> None:
     """Neural sheaves, relaxed by messages between neighbours.
 
-    CONFIG is a YAML file, or the name of one that comes with sheafnet (quickstart, digits).
+    CONFIG is a YAML file, or the name of a configuration that comes with sheafnet (quickstart,
+    digits).
 
-    Exit codes: 0 done and converged; 1 ran but did not converge; 2 bad configuration or
-    usage; 3 a fault while running; 130 interrupted before there was anything to keep.
+    Exit codes: 0 done and converged; 1 did not converge, or a check failed; 2 wrong configuration
+    or usage; 3 an error while the job ran; 130 interrupted before there was a result.
     """

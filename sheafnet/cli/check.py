@@ -25,14 +25,14 @@ SAMPLES = 3
 def check(ctx: click.Context, config: str, overrides: Sequence[str]) -> None:
     """Validate CONFIG and check the theorems on its network.
 
-    The theorems are checked with the input pinned to the first three samples of the data. Exit
-    code 1 if one does not hold.
+    The theorems are checked with the input pinned to the first three samples of the data. The
+    exit code is 1 if a theorem does not hold.
     """
     path = find_config(config)
     job = build_job(load_config(path, overrides))
     show(f"{path}: valid")
     if job.network is None or job.samples is None:
-        return  # The theorems are about networks.
+        return  # The theorems are about networks only.
     table = Table("theorem", "holds", "figure")
     with Console(stderr=True).status("checking the theorems"):
         findings = check_theorems(job.network, job.samples.inputs[:, :SAMPLES])

@@ -18,7 +18,8 @@ def override_option(command: C) -> C:
     Parameters
     ----------
     command
-        Function with a parameter ``overrides``, which receives the tuple of all values.
+        Function with a parameter ``overrides``, which receives the values of all ``--set`` options
+        as a tuple of strings.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Printing that cannot fail because of the terminal, a closed pipe or the encoding."""
+"""Printing that does not fail on a closed pipe or on characters that the output cannot encode."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from rich.console import Console, ConsoleRenderable
 
 
 def show(*renderables: ConsoleRenderable | str) -> None:
-    """Print to standard output.
+    """Print texts and tables to standard output.
 
-    A closed pipe is ignored. Characters that the encoding of the output lacks are replaced.
+    If the output is a closed pipe, the rest is not printed and no error is raised. Characters that
+    the encoding of the output does not have are replaced by question marks.
 
     Parameters
     ----------
     renderables
-        Texts, which are not wrapped, and tables or other objects of rich.
+        Texts, which are not wrapped, and tables or other objects of the package rich.
     """
     console = Console(highlight=False)
     with console.capture() as captured:
@@ -29,6 +30,6 @@ def show(*renderables: ConsoleRenderable | str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes the rest of the buffer at exit, which would fail again.
+        # Python flushes the rest of the buffer at exit. On the closed pipe this would fail again.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""The verb ``sheafnet replay``: the repetition of a run, with its digest and trace compared."""
+"""The verb ``sheafnet replay``: it repeats a run and compares digest and trace of the two runs."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ class TraceMismatchError(Exception):
     Parameters
     ----------
     number
-        Number of the first event that differs, from 1.
-    then, now
-        The line of the trace on disk, and that of the repeated run.
+        Number of the first event that differs, counted from 1.
+    then
+        Line of the trace on disk for this event.
+    now
+        Line of the trace of the repeated run for this event.
     """
 
     def __init__(self, number: int, then: str, now: str) -> None:
@@ -38,8 +40,8 @@ class TraceMismatchError(Exception):
 def replay(ctx: click.Context, run_dir: Path) -> None:
     """Repeat the run in RUN_DIR and compare every event.
 
-    The digest is always compared; single events only if the run was made with --trace. Exit
-    code 0 if the run repeats itself, 1 if it does not.
+    The digest of all events is always compared. Single events are compared only if the run was
+    made with --trace. The exit code is 0 if the two runs are the same, and 1 if they differ.
     """
     expected = _digest(run_dir)
     job = build_job(load_config(run_dir / "config.yaml"))
@@ -62,12 +64,12 @@ def replay(ctx: click.Context, run_dir: Path) -> None:
 
 
 class _Comparison:
-    """A sink for the trace of the repeated run that compares it with the trace on disk.
+    """A function that is called with each line of the repeated run and compares it with the disk.
 
     Parameters
     ----------
     lines
-        Lines of the trace on disk.
+        Lines of the trace on disk, in order.
     """
 
     def __init__(self, lines: Iterable[str]) -> None:
@@ -75,12 +77,12 @@ class _Comparison:
         self._numbers = count(1)
 
     def __call__(self, line: str) -> None:
-        """Compare the next line of the repeated run.
+        """Compare a line of the repeated run with the next line of the trace on disk.
 
         Raises
         ------
         TraceMismatchError
-            If the line on disk is another, or there is none.
+            If the two lines differ, or if the trace on disk has no further line.
         """
         number, then = next(self._numbers), next(self._then, "(the run had ended)")
         if line != then:
@@ -92,7 +94,7 @@ class _Comparison:
         Raises
         ------
         TraceMismatchError
-            If it has.
+            If the trace on disk has a further line.
         """
         for then in self._then:
             raise TraceMismatchError(next(self._numbers), then, "(the run has ended)")
@@ -104,7 +106,7 @@ def _digest(run_dir: Path) -> str:
     Raises
     ------
     FileError
-        If the file does not exist, cannot be read, or holds no digest.
+        If ``result.json`` does not exist, cannot be read, or has no trace digest.
     """
     path = run_dir / "result.json"
     try:
@@ -116,5 +118,5 @@ def _digest(run_dir: Path) -> str:
 
 
 def _lines(path: Path) -> list[str] | None:
-    """Return the lines of a trace; None if there is no such file."""
+    """Return the lines of the trace file at ``path``; None if there is no such file."""
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else None

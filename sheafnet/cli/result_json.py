@@ -20,7 +20,10 @@ from sheafnet.runtime.run_record import Record
 from sheafnet.runtime.simulator.light_cone import LightCone
 
 LARGEST_CERTIFIED = 300
-"""Largest number of stalk coordinates for which λ1 is computed to bound the error."""
+"""Largest number of stalk coordinates for which the error bound is computed.
+
+The bound needs λ1, the least eigenvalue of the Laplacian, which takes long on a large sheaf.
+"""
 
 
 def summary(job: InferJob, solution: Solution, cone: LightCone | None = None) -> dict[str, Any]:
@@ -31,15 +34,16 @@ def summary(job: InferJob, solution: Solution, cone: LightCone | None = None) ->
     job
         The job that was run.
     solution
-        Its result.
+        The solution of the run.
     cone
-        The light cone, if the configuration asks for one; None (default) leaves it out.
+        The light cone; None (default) if the configuration does not ask for one.
 
     Returns
     -------
     dict
-        Key → plain data. For a network with its samples it also has the largest deviation from
-        the forward pass, for labelled samples the accuracy.
+        Key → plain data. The key ``max_deviation_from_forward`` is None for a sheaf that is not of
+        a network. Only for a network with labelled samples there are the keys ``accuracy`` and
+        ``accuracy_of_forward``, and only with ``cone`` the key ``light_cone``.
     """
     cochain = solution.cochain
     forward = forward_pass(job)
@@ -83,8 +87,8 @@ def fit_summary(fit: Fit) -> dict[str, Any]:
     Returns
     -------
     dict
-        Key → plain data; ``step``, ``train``, ``test``, ``discord``, ``tension`` and
-        ``step_norm`` are those of the evaluation of the network that is kept.
+        Key → plain data. The values of ``step``, ``train``, ``test``, ``discord``, ``tension`` and
+        ``step_norm`` come from the evaluation of the network that training returned.
     """
     last, record = fit.evaluation, fit.record
     return {
@@ -102,7 +106,7 @@ def fit_summary(fit: Fit) -> dict[str, Any]:
 
 
 def _record(record: Record) -> dict[str, Any]:
-    """Return the keys that runs and trainings have in common."""
+    """Return the part of ``result.json`` that is the same for runs and trainings."""
     return {
         "stats": asdict(record.stats),
         "ledger": [
@@ -124,14 +128,14 @@ def _record(record: Record) -> dict[str, Any]:
 
 
 def deviation(solution: Solution, forward: Cochain | None) -> float | None:
-    """Return the largest |difference| of the final stalks from the forward pass.
+    """Return the largest absolute difference between the final stalks and the forward pass.
 
     Parameters
     ----------
     solution
-        The result of the run.
+        The solution of the run.
     forward
-        The forward pass; None if there is none, or it overflows.
+        The forward pass; None if there is no network, or if its forward pass overflows.
 
     Returns
     -------
@@ -144,7 +148,11 @@ def deviation(solution: Solution, forward: Cochain | None) -> float | None:
 
 
 def _error_bound(job: InferJob, solution: Solution) -> float | None:
-    """Return the largest error bound of a sample; None if the sheaf is large or one is infinite."""
+    """Return the largest error bound over the samples.
+
+    The result is None if the sheaf has more than ``LARGEST_CERTIFIED`` coordinates, or if the bound
+    of a sample is infinite.
+    """
     sheaf = job.sheaf
     if sum(sheaf.stalk_dim(v) for v in sheaf.vertices) > LARGEST_CERTIFIED:
         return None
@@ -153,7 +161,7 @@ def _error_bound(job: InferJob, solution: Solution) -> float | None:
 
 
 def forward_pass(job: InferJob) -> Cochain | None:
-    """Return the forward pass of the samples of ``job``; None if it overflows or has no network."""
+    """Return the forward pass of ``job``; None if there is no network, or if it overflows."""
     if job.network is None or job.samples is None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):

@@ -1,4 +1,4 @@
-"""The verb ``sheafnet run``: the job of a configuration, its printed results and its files."""
+"""The verb ``sheafnet run``: it runs the job of a configuration, prints and writes the results."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def run(
     Raises
     ------
     click.UsageError
-        If both or neither of CONFIG and ``--resume`` are given, or ``--resume`` with another
-        setting.
+        If both or neither of CONFIG and ``--resume`` are given, or if ``--resume`` is given
+        together with ``--set``, ``--out`` or ``--trace``.
     """  # noqa: D301
     if (config is None) == (resume is None) or (resume and (overrides or out or trace)):
         raise click.UsageError("give either CONFIG, or --resume RUN_DIR without another setting")
@@ -102,7 +102,7 @@ def run(
             else:
                 well = _infer(job, directory, observer, write_line, cone=cone, costs=costs)
     finally:
-        # The observer removes them, unless its process was killed.
+        # The observer removes the discovery files itself, unless its process was killed.
         for target in directory.targets:
             target.unlink(missing_ok=True)
     show(f"written to {directory.path}")
@@ -118,7 +118,10 @@ def _infer(
     cone: LightCone | None,
     costs: bool,
 ) -> bool:
-    """Run inference, write and print its result; return whether it converged without violations."""
+    """Run inference, write and print its result.
+
+    Return whether the run converged and, with a light cone, no vertex changed too early.
+    """
     solution = _finish(job.prepare(observer, write_line))
     result = summary(job, solution, cone)
     try:
@@ -126,7 +129,7 @@ def _infer(
         if cone is not None:
             draw_light_cone(directory.path / LIGHT_CONE, cone)
     finally:
-        # The results are printed even if the disk is full.
+        # The results are printed even if they could not be written, for example to a full disk.
         show_solution(job, solution, result)
         if costs:
             show_costs(solution)
@@ -145,7 +148,7 @@ def _train(
     again: bool,
     costs: bool,
 ) -> bool:
-    """Train, write and print the result; return whether it did not diverge."""
+    """Run the training, write and print its result; return False if the training diverged."""
     last = last_checkpoint(directory.path, job.network.to_sheaf()) if again else None
     observer = CompositeObserver([observer, CheckpointWriter(directory.path)])
     fit = _finish(job.prepare(observer, write_line, last))
@@ -160,7 +163,7 @@ def _train(
 
 
 def _observer(metrics: MetricsSection, directory: RunDirectory) -> Observer:
-    """Return the observer of the job: event log, metrics and progress line."""
+    """Return the observer of the job: the event log, and metrics and progress line if in use."""
     terminal = Console(stderr=True)
     observers: list[Observer] = [directory.events]
     if metrics.port is not None:
@@ -176,7 +179,7 @@ class Announcement(Observer):
     Parameters
     ----------
     targets
-        The discovery file that ``sheafnet.observe.prometheus.Metrics`` writes.
+        The file with the address that ``sheafnet.observe.prometheus.Metrics`` writes.
     """
 
     def __init__(self, targets: Path) -> None:
@@ -184,7 +187,7 @@ class Announcement(Observer):
         self._said = False
 
     def progressed(self, progress: Progress) -> None:  # noqa: ARG002
-        """Print the address at the first report after the discovery file has appeared."""
+        """Print the address once, at the first report of progress after ``targets`` exists."""
         if not self._said and self._targets.exists():
             self._said = True
             target = json.loads(self._targets.read_text(encoding="utf-8"))[0]["targets"][0]
@@ -197,9 +200,10 @@ def build_metrics(section: MetricsSection, directory: RunDirectory) -> Metrics:
     Parameters
     ----------
     section
-        Section ``metrics`` of the configuration, with a port.
+        Section ``metrics`` of the configuration; its ``port`` must not be None.
     directory
-        Run directory, which gives the run its name and the place of the discovery files.
+        Run directory. Its name is the name of the run, and the discovery files are written in it
+        and beside it.
     """
     assert section.port is not None
     return Metrics(
@@ -213,7 +217,7 @@ def build_metrics(section: MetricsSection, directory: RunDirectory) -> Metrics:
 
 
 def _finish(run: Job[Result]) -> Result:
-    """Run a job to its end and return the result; Ctrl-C and SIGTERM stop it early."""
+    """Run a job to its end and return its result; Ctrl-C and SIGTERM make the job end early."""
 
     def stop(*_: object) -> None:
         run.stop()

@@ -1,4 +1,4 @@
-"""The verb ``sheafnet sweep``: one configuration with many seeds and settings, in parallel."""
+"""The verb ``sheafnet sweep``: it runs one configuration with many seeds and settings."""
 
 import csv
 import itertools
@@ -38,7 +38,7 @@ from sheafnet.runtime.stop import Outcome
 
 ONLY_INFER = "a sweep repeats the job infer; a job that trains is run by itself"
 FAILED = "FAILED"
-"""Entry of the column ``outcome`` for a run that ended in an error."""
+"""Value of the column ``outcome`` for a run that an error ended."""
 
 MEASURES = (
     "virtual_time",
@@ -55,7 +55,10 @@ MEASURES = (
 )
 COLUMNS = ("outcome", *MEASURES, "trace_digest", "message", "command")
 MOST_SHOWN = 10
-"""Largest number of commands printed for runs that did not converge; the CSV file has all."""
+"""Largest number of runs without convergence whose commands are printed.
+
+The CSV file has the commands of all runs.
+"""
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -69,11 +72,11 @@ class Point:
     config
         File or name of the configuration, as given on the command line.
     seed
-        Seed of the start, and of the simulator if the run is simulated.
+        Seed of the random start. If the run is simulated, it is the seed of the simulator as well.
     setting
-        Values of ``--vary`` in this run, as overrides ``key=value``.
+        The values that ``--vary`` gives this run, as overrides ``key=value``.
     overrides
-        All overrides: those of ``--set``, of ``setting`` and of the seed.
+        All overrides of this run, in order: those of ``--set``, those of ``setting``, and the seed.
     """
 
     config: str
@@ -87,9 +90,9 @@ class Point:
         Raises
         ------
         FileError
-            If there is no such file or shipped configuration.
+            If ``config`` is neither a file nor the name of a shipped configuration.
         ConfigError
-            If the configuration has faults with these overrides.
+            If the configuration with these overrides has faults.
         """
         return load_config(find_config(self.config), self.overrides)
 
@@ -108,9 +111,9 @@ class Row(NamedTuple):
     point
         The run.
     values
-        Column of the CSV file → value; None where the run has none.
+        Column of the CSV file → value of the run; None if the run has no value for the column.
     energies
-        Pairs (virtual time, energy) on the way; empty if they were not asked for.
+        Pairs (virtual time, energy) during the run; empty if the energies were not asked for.
     """
 
     point: Point
@@ -126,13 +129,13 @@ class Row(NamedTuple):
 class Energies(Observer):
     """An observer that keeps the energy of every report of progress.
 
-    A report counts once every vertex has received the projections of its neighbours: before that
-    its stationarity is infinite.
+    The first reports are left out: the energy is not known before every vertex has received the
+    projections of all its neighbours. Until then the stationarity of a vertex is infinite.
 
     Attributes
     ----------
     curve
-        Pairs (virtual time, energy).
+        Pairs (virtual time, energy), in the order of the reports.
     """
 
     interval = 0.0
@@ -141,13 +144,13 @@ class Energies(Observer):
         self.curve: list[tuple[float, float]] = []
 
     def progressed(self, progress: Progress) -> None:
-        """Append the energy of a report."""
+        """Append the time and the energy of a report to ``curve``."""
         if all(map(math.isfinite, progress.stationarity.values())):
             self.curve.append((progress.time, progress.energy))
 
 
 def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> range:  # noqa: ARG001
-    """Return the seeds that ``--seeds`` names.
+    """Return the seeds A, …, B − 1 for the value A:B of ``--seeds``.
 
     Raises
     ------
@@ -206,8 +209,8 @@ def sweep(
 ) -> None:
     """Repeat the inference that CONFIG describes with many seeds and settings.
 
-    Prints a line for each setting and, for each run that did not converge, the command that
-    repeats it. Exit code 1 if there is such a run.
+    A line is printed for each setting. For each run that did not converge, the command that
+    repeats the run is printed. The exit code is 1 if a run did not converge.
     """
     settings = list(itertools.product(*map(alternatives, varied)))
     points = [point for setting in settings for point in _points(config, overrides, setting, seeds)]
@@ -236,14 +239,14 @@ def sweep(
 def _points(
     config: str, overrides: Sequence[str], setting: tuple[str, ...], seeds: range
 ) -> list[Point]:
-    """Return the runs of one setting.
+    """Return the runs of one setting, one for each seed.
 
     Raises
     ------
     ConfigError
-        If the configuration has faults with this setting, or its job is training.
+        If the configuration with this setting has faults, or if its job is training.
     FileError
-        If there is no such file or shipped configuration.
+        If ``config`` is neither a file nor the name of a shipped configuration.
     """
     loaded = load_config(find_config(config), [*overrides, *setting])
     build_inference(loaded, ONLY_INFER)
@@ -264,11 +267,11 @@ def measured(points: Sequence[Point], jobs: int, energies: bool = False) -> Iter
     points
         The runs.
     jobs
-        Number of processes, at least 1.
+        Number of parallel processes, at least 1.
     energies
-        Whether each row has the energies on the way; False by default.
+        Whether each row has the energies during the run; False by default.
     """
-    for name in THREADS:  # BLAS threads would compete with the processes.
+    for name in THREADS:  # More BLAS threads would compete with the processes for the cores.
         os.environ.setdefault(name, "1")
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _ignore_interrupts)
     try:
@@ -278,7 +281,10 @@ def measured(points: Sequence[Point], jobs: int, energies: bool = False) -> Iter
 
 
 def _ignore_interrupts() -> None:
-    """Ignore Ctrl-C, which reaches every process of a terminal; the main process handles it."""
+    """Make this worker process ignore Ctrl-C.
+
+    A terminal sends Ctrl-C to all its processes, but only the main process has to handle it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -290,12 +296,12 @@ def measure(point: Point, energies: bool = False) -> Row:
     point
         The run.
     energies
-        Whether the row has the energies on the way; False by default.
+        Whether the row has the energies during the run; False by default.
 
     Returns
     -------
     Row
-        The result. A run that raises an error of sheafnet has ``FAILED`` as its outcome.
+        The result. If an error of sheafnet ended the run, the outcome is ``FAILED``.
     """
     observer = Energies() if energies else Observer()
     values: dict[str, Any] = dict.fromkeys(COLUMNS)
@@ -319,12 +325,12 @@ def measure(point: Point, energies: bool = False) -> Row:
 
 
 def _created(path: Path) -> TextIO:
-    """Create the CSV file and return it, open for writing.
+    """Create the file at ``path`` and return it, open for writing.
 
     Raises
     ------
     FileError
-        If the file exists already or cannot be written.
+        If the file exists already, or if it cannot be written.
     """
     try:
         return path.open("x", encoding="utf-8", newline="")
@@ -337,13 +343,13 @@ def _created(path: Path) -> TextIO:
 
 
 def _progress(rows: Iterator[Row], total: int) -> Iterable[Row]:
-    """Return the rows, with a progress bar on a terminal."""
+    """Return an iterable of the rows that draws a progress bar if standard error is a terminal."""
     terminal = Console(stderr=True)
     return track(rows, "runs", total=total, console=terminal, disable=not terminal.is_terminal)
 
 
 def _print(rows: Sequence[Row], settings: Sequence[tuple[str, ...]]) -> None:
-    """Print a line for each setting, and the commands that repeat what did not converge."""
+    """Print a line for each setting, and the commands that repeat the runs without convergence."""
     title = "Medians over the seeds; worst time, staleness, deviation from the forward pass"
     table = Table(
         title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
@@ -372,7 +378,7 @@ def _print(rows: Sequence[Row], settings: Sequence[tuple[str, ...]]) -> None:
 
 
 def _shown(override: str) -> tuple[str, str]:
-    """Return the last part of the key and the value; for a section the value is its kind."""
+    """Return the last part of the key, and the value; for a section the value is its kind."""
     key, _, text = override.partition("=")
     value = json.loads(text)
     return key.rpartition(".")[2], str(value["kind"]) if isinstance(value, dict) else text
@@ -381,6 +387,6 @@ def _shown(override: str) -> tuple[str, str]:
 def _over(
     statistic: Callable[[list[float]], float], rows: Sequence[Row], name: str, form: str
 ) -> str:
-    """Return a statistic of a column as text, over the runs that have a value in it."""
+    """Return a statistic of the column ``name`` as text, over the rows with a value there."""
     values = [float(row.values[name]) for row in rows if row.values[name] is not None]
     return format(statistic(values), form) if values else "–"

@@ -15,7 +15,7 @@ from sheafnet.runtime.run_record import HostTime, Record, Stats
 from sheafnet.runtime.simulator.light_cone import LightCone
 
 MOST_EVALUATIONS = 12
-"""About how many evaluations are printed; the event log has all."""
+"""Approximate number of evaluations that are printed; the event log has all evaluations."""
 
 
 def show_solution(job: InferJob, solution: Solution, result: dict[str, Any]) -> None:
@@ -26,9 +26,9 @@ def show_solution(job: InferJob, solution: Solution, result: dict[str, Any]) -> 
     job
         The job that was run.
     solution
-        Its result.
+        The solution of the run.
     result
-        The contents of ``result.json``, from ``sheafnet.cli.result_json.summary``.
+        The contents of ``result.json``, as ``sheafnet.cli.result_json.summary`` returns them.
     """
     stats = solution.stats
     discord = Table("edge", "tail → head", "discord")
@@ -64,12 +64,14 @@ def show_solution(job: InferJob, solution: Solution, result: dict[str, Any]) -> 
 
 
 def show_costs(record: Record) -> None:
-    """Print the traffic of each edge, and the time that each host was busy, waiting and away.
+    """Print the traffic of each edge, and for each host the time it was busy, waiting and away.
+
+    A host is waiting when it has nothing to do, and away when it is down or paused.
 
     Parameters
     ----------
     record
-        The record of the run. Times are virtual; seconds on a cluster.
+        The record of the run. Its times are in seconds on a cluster, else in virtual time.
     """
     edges = Table("edge", "accepted", "sent", "bytes")
     for edge, cost in record.edges.items():
@@ -123,7 +125,7 @@ def show_fit(job: TrainJob, fit: Fit) -> None:
     job
         The job that was run.
     fit
-        Its result.
+        The result of the training.
     """
     classes = job.network.output != "identity"
     table = Table("step", "train loss", "test loss")
@@ -169,18 +171,20 @@ def show_fit(job: TrainJob, fit: Fit) -> None:
 
 
 def _wire(stats: Stats) -> str:
-    """Return a text on frames and bytes, and on the virtual time if the run was simulated."""
+    """Return a text with the numbers of frames and bytes, and with the virtual time if not 0."""
     sent = f"{stats.frames:,} frames, {stats.bytes:,} bytes"
     return f"virtual time {stats.virtual_time:,.0f}, {sent}" if stats.virtual_time else sent
 
 
 def waited_for(hosts: Mapping[str, HostTime]) -> str:
-    """Return a text that names the host with the highest load, for which the others waited.
+    """Return a text that names the host with the highest load and the mean load of the others.
+
+    The load is the busy time divided by the sum of busy and waiting time.
 
     Parameters
     ----------
     hosts
-        Host → its times; at least one.
+        Host → its times; at least one host.
     """
     slowest = max(hosts, key=lambda host: hosts[host].load)
     others = [time.load for host, time in hosts.items() if host != slowest]

@@ -1,4 +1,4 @@
-"""A collector of the faults of a configuration, so that all of them are reported at once."""
+"""A collector of the faults (wrong keys or values) of a configuration, to report all at once."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ T = TypeVar("T")
 
 
 class Faults:
-    """The faults that builders have found so far in one configuration; ``found`` lists them.
+    """A collector of the faults that builders find in one configuration.
 
     Parameters
     ----------
     loaded
-        The configuration, which gives each fault its source.
+        The configuration. It determines the source of each fault: the file or ``--set``.
+
+    Attributes
+    ----------
+    found
+        The faults so far, in the order in which they were found.
     """
 
     def __init__(self, loaded: Loaded) -> None:
@@ -26,14 +31,16 @@ class Faults:
         self._sections: dict[str, str] = {}
 
     def of(self, section: str, other: str) -> Faults:
-        """Return a collector that adds faults of one section to this one as those of another.
+        """Return a collector that adds its faults to this collector, under other keys.
+
+        In the keys of these faults the first part ``section`` is replaced by ``other``.
 
         Parameters
         ----------
         section
             First part of the keys to replace, such as ``"data"``.
         other
-            Key to put in its place, such as ``"training.test"``.
+            Key that replaces ``section``, such as ``"training.test"``.
         """
         twin = Faults(self._loaded)
         twin.found = self.found
@@ -48,7 +55,7 @@ class Faults:
         key
             Dotted path of the key whose value is wrong.
         message
-            Text that says what is wrong with it.
+            Text that says what is wrong with the value.
         """
         section, dot, inner = key.partition(".")
         self.found.append(
@@ -56,15 +63,15 @@ class Faults:
         )
 
     def attempt(self, key: str, make: Callable[[], T]) -> T | None:
-        """Return ``make()``, or add a fault and return None if it raises.
+        """Call ``make`` and return its result; if the call raises, add a fault and return None.
 
         Parameters
         ----------
         key
-            Dotted path of the key that a fault is noted under.
+            Dotted path of the key of the fault.
         make
-            Function to call. ``InputError``, ``MemoryError`` and ``ValueError`` become a fault;
-            all other exceptions propagate.
+            Function to call. An ``InputError``, ``MemoryError`` or ``ValueError`` that it raises
+            becomes a fault; all other exceptions are raised to the caller.
         """
         try:
             return make()

@@ -1,4 +1,4 @@
-"""The reading of a configuration: YAML, overrides and validation, with all faults at once."""
+"""The reading of a configuration: YAML, overrides, and validation that reports all faults."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Loaded:
     path
         The file that it was read from.
     overridden
-        Dotted paths of the keys that ``--set`` gave, in order.
+        Dotted paths of the keys whose values ``--set`` gave, in order.
     """
 
     config: Config
@@ -41,9 +41,9 @@ class Loaded:
     overridden: tuple[str, ...] = ()
 
     def fault(self, key: str, message: str) -> Fault:
-        """Return a fault of the value at ``key``.
+        """Return a fault of the value at ``key``, with the source of this value.
 
-        Its source is ``--set`` if that gave the value, and the file otherwise.
+        The source is ``--set`` if the value was given there, and the file otherwise.
 
         Parameters
         ----------
@@ -68,14 +68,16 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Loaded:
     path
         A YAML file; paths inside it are relative to its folder.
     overrides
-        ``key.path=value`` strings that replace or add values; each value is YAML. To set another
-        ``kind`` of a section drops the settings that the file has for the former kind.
+        Strings ``key.path=value`` that replace or add values; each value is YAML. If an override
+        gives a section another ``kind``, the settings that the file has for the former kind are
+        discarded.
 
     Raises
     ------
     ConfigError
-        If the file cannot be read, is not YAML or has a key twice, an override is not
-        ``key.path=value``, or a key or a value does not fit the schema. It lists every fault.
+        If the file cannot be read; if it is not YAML or has a key twice; if an override is not of
+        the form ``key.path=value``; or if a key or a value does not fit the schema. The error lists
+        every fault.
     """
     document = _read(path)
     overridden, faults = _apply(document, overrides)
@@ -97,13 +99,13 @@ def alternatives(option: str) -> tuple[str, ...]:
     Parameters
     ----------
     option
-        The text, whose values are YAML. A value with commas of its own is written in brackets, as a
-        list, or in quotes.
+        Text of the form ``key=value,value,…``, where each value is YAML. A value that contains a
+        comma must be in quotes, or in brackets if it is a list.
 
     Raises
     ------
     ConfigError
-        If ``option`` has no ``=``, no key or no value, or the values are not YAML.
+        If ``option`` has no ``=``, no key or no value, or if the values are not YAML.
     """
     key, equals, text = option.partition("=")
     try:
@@ -117,16 +119,16 @@ def alternatives(option: str) -> tuple[str, ...]:
 
 
 def dump_config(config: Config) -> str:
-    """Return ``config`` as YAML with every default written out; ``load_config`` can read it."""
+    """Return ``config`` as YAML that includes every default; ``load_config`` can read this text."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
 
 
 _UNREADABLE = (yaml.YAMLError, RecursionError, TypeError, ValueError)
-"""Exceptions that PyYAML raises on malformed text, or on a value that does not fit its tag."""
+"""Exceptions of PyYAML for malformed text, or for a value that does not fit its YAML tag."""
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """A loader that refuses a key that occurs twice; PyYAML itself keeps the last value."""
+    """A YAML loader that refuses a repeated key. PyYAML itself would use the last value."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -163,12 +165,13 @@ def _apply(document: dict[str, Any], overrides: Iterable[str]) -> tuple[list[str
     Returns
     -------
     tuple
-        The keys that were set, and a fault for each override that could not be applied.
+        The list of the keys that were set, and a list with a fault for each override that could not
+        be applied.
 
     Raises
     ------
     ValueError
-        Never to the caller: a malformed override is caught here and becomes a fault.
+        Never to the caller: the error of a malformed override is caught here and becomes a fault.
     """
     keys: list[str] = []
     faults = []
@@ -199,8 +202,8 @@ def _assign(
             raise ValueError(f"{'.'.join(parts[: depth + 1])} is a value, not a section")
         section[part] = inner
         section = inner
-    # Another kind has other settings, so the settings that the file gives for the former kind go;
-    # those that an earlier override gave stay.
+    # A section of another kind has other settings. Therefore the settings that the file gives for
+    # the former kind are removed; those that an earlier override gave are kept.
     if parts[-1] == "kind" and section.get("kind") not in (None, value):
         prefix = ".".join(parts[:-1])
         kept = {key: v for key, v in section.items() if f"{prefix}.{key}" in overridden}
@@ -210,7 +213,7 @@ def _assign(
 
 
 def _follows(detail: ErrorDetails, details: Iterable[ErrorDetails]) -> bool:
-    """Return whether a list counts as too short only because some of its items have faults."""
+    """Return whether a list counts as too short only because items of this list have faults."""
     loc = detail["loc"]
     return detail["type"] == "too_short" and any(
         len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in details
@@ -218,10 +221,10 @@ def _follows(detail: ErrorDetails, details: Iterable[ErrorDetails]) -> bool:
 
 
 def _key(loc: Sequence[int | str]) -> str:
-    """Return the dotted path of a key.
+    """Return the dotted path of the key at a location that pydantic reports.
 
-    ``loc`` is pydantic's, from which the tags of discriminated unions (``prox`` in a rule) are left
-    out.
+    A location ``loc`` also has the tags of discriminated unions, such as ``prox`` in a rule. The
+    dotted path does not have them.
     """
     parts, model = [], Config
     for part in loc:
@@ -234,7 +237,7 @@ def _key(loc: Sequence[int | str]) -> str:
 
 
 def _message(detail: ErrorDetails) -> str:
-    """Return the text of a fault, in words that do not need pydantic's manual."""
+    """Return the text of a fault, understandable without the manual of pydantic."""
     kind, given = detail["type"], str(detail["input"])
     if kind == "extra_forbidden":
         name, section = str(detail["loc"][-1]), _section(detail["loc"][:-1])
@@ -258,7 +261,7 @@ def _section(loc: Sequence[int | str]) -> type[BaseModel] | None:
 
 
 def _field_at(loc: Sequence[int | str]) -> Any:
-    """Return the type that the schema has at pydantic's ``loc``; None if there is no such key."""
+    """Return the type in the schema at a location of pydantic; None if there is no such key."""
     found: Any = Config
     for part in loc:
         kinds = _kinds(found)
@@ -267,9 +270,9 @@ def _field_at(loc: Sequence[int | str]) -> Any:
 
 
 def _field_type(model: Any, part: int | str) -> Any:
-    if isinstance(part, int):  # an item of a list
+    if isinstance(part, int):  # ``part`` is the index of an item of a list.
         return next(iter(typing.get_args(model)), None)
-    for member in (model, *typing.get_args(model)):  # a section, or an optional one
+    for member in (model, *typing.get_args(model)):  # A section or an optional one.
         if isinstance(member, type) and issubclass(member, BaseModel):
             field = member.model_fields.get(part)
             return field.annotation if field else None
@@ -277,10 +280,10 @@ def _field_type(model: Any, part: int | str) -> Any:
 
 
 def _kinds(annotation: Any) -> dict[str, Any]:
-    """Return kind → section for a union of sections, nothing for any other type."""
+    """Return kind → class of the section for a union of sections; empty for any other type."""
     kinds: dict[str, Any] = {}
     for member in typing.get_args(annotation):
-        if not isinstance(member, type):  # a union inside the union, as in an optional section
+        if not isinstance(member, type):  # A union in the union: an optional section.
             kinds |= _kinds(member)
         elif issubclass(member, BaseModel) and "kind" in member.model_fields:
             kinds[typing.get_args(member.model_fields["kind"].annotation)[0]] = member

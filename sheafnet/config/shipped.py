@@ -9,9 +9,9 @@ from sheafnet.errors import FileError, nearest
 
 
 def shipped_configs() -> dict[str, Path]:
-    """Return the name of each shipped configuration, such as ``quickstart`` → its file."""
+    """Return name → file for each shipped configuration; a name is ``quickstart``, for example."""
     package = Path(str(resources.files("sheafnet")))
-    # In a wheel the folder is inside the package, in a checkout beside it.
+    # The folder ``configs`` is inside the package in a wheel, and beside the package in a checkout.
     folder = next(
         (d for d in (package / "configs", package.parent / "configs") if d.is_dir()), None
     )
@@ -24,13 +24,14 @@ def find_config(name: str) -> Path:
     Parameters
     ----------
     name
-        Path of a file; or, if there is no such file, ``NAME`` or ``configs/NAME.yaml``, where
-        ``NAME`` is that of a shipped configuration.
+        Path of a file. If there is no such file: ``NAME`` or ``configs/NAME.yaml``, where ``NAME``
+        is the name of a shipped configuration.
 
     Raises
     ------
     FileError
-        If there is neither such a file nor such a configuration, or the path cannot be looked up.
+        If there is neither a file nor a shipped configuration of this name, or if the operating
+        system cannot look up the path.
     """
     path = Path(name)
     try:

@@ -1,4 +1,4 @@
-"""The checkpoints of a training in a folder: writing, pruning and finding the last one."""
+"""The checkpoint files of a training: writing, deleting old ones and reading the last one."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ NAME = re.compile(r"checkpoint-(\d+)\.npz")
 
 
 class CheckpointWriter(Observer):
-    """An observer that writes ``checkpoint-<step>.npz`` and keeps the last three files.
+    """An observer that writes checkpoints as ``checkpoint-<step>.npz`` and keeps the last three.
 
     Parameters
     ----------
     folder
         Folder of the files; it must exist.
     pause
-        Least time between two files in seconds; 1 by default. It keeps frequent evaluations from
-        slowing the training. The last checkpoint is always written.
+        Least time between the writing of two files, in seconds; 1 by default. Checkpoints that come
+        sooner are not written, so that frequent evaluations do not slow down the training. The last
+        checkpoint of the training is always written.
     """
 
     travels = True
@@ -40,7 +41,7 @@ class CheckpointWriter(Observer):
         self._unwritten: Checkpoint | None = None
 
     def reached(self, checkpoint: Checkpoint) -> None:
-        """Write the checkpoint, unless the last one was written less than ``pause`` seconds ago."""
+        """Write the checkpoint, unless a file was written less than ``pause`` seconds ago."""
         self._unwritten = checkpoint
         if time.monotonic() >= self._next:
             self._write()
@@ -52,7 +53,10 @@ class CheckpointWriter(Observer):
         self._write()
 
     def _write(self) -> None:
-        """Write the pending checkpoint, if any; a failure is logged and does not end training."""
+        """Write the latest checkpoint if it has not been written yet.
+
+        If the file cannot be written, a warning is logged and the training goes on.
+        """
         checkpoint, self._unwritten = self._unwritten, None
         if checkpoint is None:
             return
@@ -62,7 +66,8 @@ class CheckpointWriter(Observer):
         except WriteError as error:
             LOGGER.warning("%s", error)
             return
-        # Files of later steps could not be read when training was resumed; they are left alone.
+        # A file of a later step is left from before training was resumed, when it could not be
+        # read. It is not deleted.
         earlier = [
             path for step, path in checkpoints(self._folder) if step <= checkpoint.snapshot.step
         ]
@@ -86,19 +91,20 @@ def checkpoints(folder: Path) -> list[tuple[int, Path]]:
 def last_checkpoint(folder: Path, sheaf: Sheaf) -> Checkpoint | None:
     """Return the latest checkpoint in a folder that can be read.
 
-    A checkpoint that cannot be read is named in a warning, and the one before it is tried.
+    If a file cannot be read, a warning is logged and the file of the step before is tried.
 
     Parameters
     ----------
     folder
         Folder to look in; it must exist.
     sheaf
-        Sheaf of the network that is trained; a checkpoint of another network cannot be used.
+        Sheaf of the network that is trained. A checkpoint of another network counts as a file that
+        cannot be read.
 
     Returns
     -------
     Checkpoint or None
-        The checkpoint; None if the folder has none that can be used.
+        The checkpoint; None if the folder has no checkpoint that can be read.
     """
     found = checkpoints(folder)
     for _, path in reversed(found):

@@ -1,4 +1,4 @@
-"""The composite of several observers."""
+"""The composite of several observers, which acts as one observer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class CompositeObserver(Observer):
     Parameters
     ----------
     observers
-        The observers. Reports of progress come at the shortest of their intervals.
+        The observers, in the order in which they are called. All of them receive reports of
+        progress at the shortest of their intervals.
     """
 
     def __init__(self, observers: Iterable[Observer]) -> None:

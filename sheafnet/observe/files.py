@@ -1,4 +1,4 @@
-"""Writing of small files so that a reader never sees a part of one."""
+"""The writing of small files in such a way that no reader can see an incomplete file."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from sheafnet.errors import WriteError
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole; on failure a former file stays as it was.
+    """Write a complete text file, or leave a former file of the same name unchanged on failure.
 
     Parameters
     ----------
     path
-        Path of the file, in a folder that exists. A file that is there is replaced.
+        Path of the file, in a folder that exists. An existing file is replaced.
     text
         Contents, encoded in UTF-8.
 

@@ -1,4 +1,4 @@
-"""The event log: one JSON object a line, written when the event happens."""
+"""The event log: a file with one JSON object on each line, written when the event happens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOGGER = logging.getLogger("sheafnet")
 
 
 def to_json(value: Any, **options: Any) -> str:
-    """Return ``value`` as standard JSON, with null for NaN and infinity, which JSON does not have.
+    """Return ``value`` as standard JSON. NaN and infinity, which JSON does not have, become null.
 
     Parameters
     ----------
@@ -47,14 +47,15 @@ def _finite(value: Any) -> Any:
 class JsonLines(Observer):
     """An observer that appends events to a file.
 
-    The first event is ``run_started``. Then come ``progress`` and, for a stay run, ``settled`` or,
-    in training, ``evaluation``. The last is ``run_ended``, ``training_ended`` or ``run_failed``.
-    Every event has the keys ``event`` and ``time`` (UTC, ISO 8601).
+    The first event is ``run_started``. Any number of events ``progress`` follow. Between them there
+    are events ``settled`` in a stay run (a run that waits for other pins after it has converged),
+    and events ``evaluation`` in a training. The last event is ``run_ended``, ``training_ended`` or
+    ``run_failed``. Every event has the keys ``event`` and ``time`` (UTC, ISO 8601).
 
     Parameters
     ----------
     path
-        Path of the file. Events are appended to a file that is there.
+        Path of the file. If the file exists, events are appended to it.
     """
 
     travels = True
@@ -79,7 +80,7 @@ class JsonLines(Observer):
         )
 
     def progressed(self, progress: Progress) -> None:
-        """Log rounds, updates, messages, energy, and the discord of every edge."""
+        """Log the report: rounds, updates, messages, energy, the discord of every edge and more."""
         self.write(
             "progress",
             rounds=progress.rounds,
@@ -135,8 +136,8 @@ class JsonLines(Observer):
     def write(self, event: str, **fields: Any) -> None:
         """Append one event and pass it to the operating system before returning.
 
-        If the file cannot be written, a warning is logged, further events are dropped, and the run
-        goes on.
+        If the file cannot be written, a warning is logged. This event and all later ones are then
+        dropped, and the run goes on.
 
         Parameters
         ----------

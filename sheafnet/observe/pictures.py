@@ -1,4 +1,4 @@
-"""Plots of light cones, energies and losses, as files."""
+"""Functions that plot light cones, energies and losses and write the plots to files."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ if TYPE_CHECKING:
 
 
 def draw_light_cone(path: Path, cone: LightCone) -> None:
-    """Plot the earliest possible and the actual first change of each vertex.
+    """Plot for each vertex the earliest possible and the actual time of its first change.
 
-    Horizontal: edges from the pushed vertex. Vertical: virtual time.
+    The horizontal axis is the number of edges from the pushed vertex. The vertical axis is virtual
+    time.
 
     Parameters
     ----------
     path
         Path of the picture; its suffix selects the format, such as ``.svg`` or ``.png``.
     cone
-        The light cone.
+        The light cone to plot.
 
     Raises
     ------
     FileError
-        If the file cannot be written, or the format is unknown.
+        If the file cannot be written, or if its suffix is not that of a known format.
     """
     figure, (axes,) = _axes()
     connected = [it for it in cone.arrivals.values() if it.distance is not None]
@@ -49,19 +50,19 @@ def draw_light_cone(path: Path, cone: LightCone) -> None:
 def draw_energies(
     path: Path, curves: Mapping[str, Sequence[Sequence[tuple[float, float]]]]
 ) -> None:
-    """Plot energy against virtual time, one colour for each name, one line for each curve.
+    """Plot energy against virtual time: one line for each curve, one colour for each name.
 
     Parameters
     ----------
     path
         Path of the picture; its suffix selects the format.
     curves
-        Name → its curves, each a sequence of pairs (virtual time, energy).
+        Name → the curves with this name, each a sequence of pairs (virtual time, energy).
 
     Raises
     ------
     FileError
-        If the file cannot be written, or the format is unknown.
+        If the file cannot be written, or if its suffix is not that of a known format.
     """
     figure, (axes,) = _axes()
     for number, (name, lines) in enumerate(curves.items()):
@@ -77,7 +78,9 @@ def draw_energies(
 
 
 def draw_losses(path: Path, history: Sequence[Evaluation]) -> None:
-    """Plot the loss, and the tension of every edge or else its discord, against the step.
+    """Plot the loss and the tension of every edge against the training step.
+
+    If the evaluations have no tensions, the discord of every edge is plotted instead.
 
     Parameters
     ----------
@@ -89,7 +92,7 @@ def draw_losses(path: Path, history: Sequence[Evaluation]) -> None:
     Raises
     ------
     FileError
-        If the file cannot be written, or the format is unknown.
+        If the file cannot be written, or if its suffix is not that of a known format.
     """
     figure, axes = _axes(2)
     steps = [it.step for it in history]
@@ -113,8 +116,8 @@ def draw_losses(path: Path, history: Sequence[Evaluation]) -> None:
 
 
 def _axes(columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """Return a new figure with its axes side by side."""
-    # Matplotlib takes a second to import, so it is imported only here.
+    """Return a new figure and its list of axes, ``columns`` of them side by side."""
+    # The import of Matplotlib takes about a second, so it is imported only when a plot is drawn.
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(3.0 + 4.0 * columns, 4.5), layout="constrained")
@@ -122,17 +125,17 @@ def _axes(columns: int = 1) -> tuple[Figure, list[Axes]]:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    """Write a figure.
+    """Write a figure to the file at ``path``.
 
     Raises
     ------
     FileError
-        If the file cannot be written, or the format is unknown.
+        If the file cannot be written, or if its suffix is not that of a known format.
     """
     from matplotlib import rc_context  # noqa: PLC0415
 
     try:
-        with rc_context({"svg.hashsalt": "sheafnet"}):  # Equal pictures are equal files.
+        with rc_context({"svg.hashsalt": "sheafnet"}):  # Equal plots give equal files.
             figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     except (OSError, ValueError) as error:
         raise FileError(f"{path}: cannot be drawn ({error})") from error

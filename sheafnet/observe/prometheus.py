@@ -1,7 +1,8 @@
 """Prometheus metrics of a run, served over HTTP while the run goes on.
 
-Every scrape is computed from the last report of progress, so that a report costs one assignment.
-Each run has its own registry and server; its series end with the run.
+A report of progress is only stored. The metrics are computed from the last report when Prometheus
+asks for them (a scrape), so that a report costs one assignment. Each run has its own registry and
+server. Its series end when the run ends.
 """
 
 from __future__ import annotations
@@ -57,14 +58,14 @@ METRICS: Mapping[str, tuple[str, ...]] = {
     "sheafnet_map_update_norm": ("edge",),
     "sheafnet_inactive_units": ("layer",),
 }
-"""Name of every exported metric → names of its labels."""
+"""Name of every exported metric → names of the labels of this metric."""
 
 MOST_SERIES = 2000
 ANYWHERE = ("", "0.0.0.0", "::")
 Rows: TypeAlias = Mapping[tuple[str, ...], float]
 
 OTHER = "other"
-"""Label ``layer`` of an edge or vertex whose name does not belong to a layer."""
+"""Value of the label ``layer`` for an edge or vertex that belongs to no layer by its name."""
 
 _BOUNDS = [*(str(float(2**n - 1)) for n in range(STALENESS_CLASSES - 1)), "+Inf"]
 
@@ -76,9 +77,9 @@ class Names:
     Attributes
     ----------
     edge
-        Edge → its label.
+        Edge → value of the label ``edge``.
     vertex
-        Vertex → its label.
+        Vertex → value of the label ``vertex``.
     tails
         Edge → the vertex at its tail.
     """
@@ -89,15 +90,17 @@ class Names:
 
     @classmethod
     def of(cls, problem: Problem, most: int) -> Names:
-        """Return labels by name, or by layer with a warning if there would be too many series.
+        """Return the labels: the names of edges and vertices, or their layers.
+
+        The layers are used, and a warning is logged, if labels by name would give too many series.
 
         Parameters
         ----------
         problem
-            The problem, with the sheaf.
+            The problem with the sheaf.
         most
-            Largest number of series for labels by name, counting four for each edge and two for
-            each vertex.
+            Largest number of series for labels by name. The number of series is estimated as four
+            for each edge plus two for each vertex.
         """
         sheaf = problem.sheaf
         tails = {edge.name: edge.tail for edge in sheaf.edges}
@@ -123,19 +126,21 @@ class Metrics(Observer):
     port
         TCP port to listen on, from 0 to 65535; 0 takes any free port.
     address
-        Address to listen at. The default, ``"127.0.0.1"``, can be reached from this machine only;
-        ``"0.0.0.0"`` can be reached from others.
+        Network address to listen at. The default ``"127.0.0.1"`` can be reached from this machine
+        only; ``"0.0.0.0"`` can be reached from other machines as well.
     linger
-        Seconds for which the last values stay available after the end of the run, for one more
-        scrape; 0 by default.
+        Seconds for which the last values stay available after the end of the run, so that
+        Prometheus can read them once more; 0 by default.
     targets
-        Paths at which to write a file for Prometheus's file-based service discovery while the
-        metrics are served; none by default.
+        Paths of the files that this observer writes for Prometheus's file-based service discovery.
+        They have the address of the metrics, and exist while the metrics are served. None by
+        default.
     run
-        Name of the run, the label ``run`` in that file; empty by default.
+        Name of the run, which is the label ``run`` in the files ``targets``; empty by default.
     most_series
-        Approximate number of series, at least 1, above which edges and vertices of a layer share
-        a label: discord and counts are then sums, stationarity is a maximum. 2,000 by default.
+        Largest number of series (approximately), at least 1; 2,000 by default. Above it the edges
+        and vertices of a layer share one label. Discord, tension and counts are then sums over the
+        layer, and stationarity is the maximum.
     """
 
     travels = True
@@ -160,14 +165,14 @@ class Metrics(Observer):
         self._server: tuple[WSGIServer, threading.Thread] | None = None
 
     def started(self, problem: Problem) -> None:
-        """Begin to listen, and write the discovery files.
+        """Begin to serve the metrics, and write the files ``targets``.
 
         Raises
         ------
         InputError
             If the port or the address is not available.
         WriteError
-            If a discovery file cannot be written.
+            If one of the files ``targets`` cannot be written.
         """
         self._latest = _Latest(Names.of(problem, self._most_series), problem.learns)
         registry = CollectorRegistry()
@@ -186,17 +191,17 @@ class Metrics(Observer):
             write_text(path, to_json([entry], indent=2) + "\n")
 
     def progressed(self, progress: Progress) -> None:
-        """Keep the report, from which scrapes are answered."""
+        """Store the report; the next scrapes are computed from it."""
         if self._latest is not None:
             self._latest.progress, self._latest.solution = progress, None
 
     def settled(self, solution: Solution) -> None:
-        """Keep the solution of a stay run until the next report of progress."""
+        """Store the solution of a stay run; scrapes use it until the next report of progress."""
         if self._latest is not None:
             self._latest.solution = solution
 
     def ended(self, solution: Solution) -> None:
-        """Keep the solution for ``linger`` seconds, then stop listening."""
+        """Serve the values of the solution for ``linger`` seconds, then stop serving."""
         if self._latest is not None:
             self._latest.solution = solution
         self._lingered()
@@ -207,16 +212,16 @@ class Metrics(Observer):
         self._close()
 
     def evaluated(self, evaluation: Evaluation) -> None:
-        """Keep the evaluation, from which scrapes are answered."""
+        """Store the evaluation; the next scrapes are computed from it."""
         if self._latest is not None:
             self._latest.evaluation = evaluation
 
     def trained(self, fit: Fit) -> None:  # noqa: ARG002
-        """Keep the last values for ``linger`` seconds, then stop listening."""
+        """Serve the last values for ``linger`` seconds, then stop serving."""
         self._lingered()
 
     def failed(self, error: BaseException) -> None:  # noqa: ARG002
-        """Stop listening."""
+        """Stop serving the metrics."""
         self._close()
 
     def _close(self) -> None:
@@ -230,9 +235,9 @@ class Metrics(Observer):
             path.unlink(missing_ok=True)
 
 
-@dataclass(eq=False)  # A registry hashes its collectors.
+@dataclass(eq=False)  # The registry needs collectors that can be hashed.
 class _Latest(Collector):
-    """The collector that answers a scrape, and the latest reports that it answers from."""
+    """The latest reports, and the method ``collect`` that computes all metrics from them."""
 
     names: Names
     learns: bool
@@ -261,7 +266,7 @@ class _Latest(Collector):
             "Mean over the batch of ‖r‖².",
             _grouped(now.discord, lambda e: (names.edge[e], *edge_operation(e)), sum),
         )
-        if self.learns:  # No vertex has to become stationary.
+        if self.learns:  # In training no vertex has to become stationary.
             return
         forces = now.stationarity_by_vertex if isinstance(now, Solution) else now.stationarity
         yield _gauge(
@@ -346,7 +351,7 @@ def _grouped(
     label: Callable[[str], tuple[str, ...]],
     join: Callable[[Iterable[float]], float],
 ) -> Rows:
-    """Return the values that have the same labels joined into one."""
+    """Return label values → the values of all names with these labels, joined by ``join``."""
     groups: dict[tuple[str, ...], list[float]] = {}
     for name, value in values.items():
         groups.setdefault(label(name), []).append(value)

@@ -20,26 +20,29 @@ TRACE = "trace.txt"
 class RunDirectory:
     """The directory of one run.
 
-    It holds ``config.yaml`` (resolved), ``network.npz``, ``events.jsonl``, ``cochain.npz`` and
-    ``result.json``, in the order in which they appear, and ``trace.txt`` if a trace was asked for.
-    Training adds the last three ``checkpoint-<step>.npz``, and keeps the network that it began with
-    as ``initial.npz``.
-    While metrics are served, ``targets.json`` has their address for Prometheus. The file
-    ``<name>.targets.json`` beside the directory has the same contents, since Prometheus reads the
-    files of a folder but not of the folders in it.
+    The following files are written in this order: ``config.yaml`` (the configuration with all
+    overrides and defaults), ``network.npz``, ``events.jsonl``, ``cochain.npz`` and ``result.json``.
+    There is also a file ``trace.txt`` if a trace was asked for. A training also writes its last
+    three checkpoints as ``checkpoint-<step>.npz``. At the end of a training the network of the
+    start is in ``initial.npz``, and the trained network in ``network.npz``.
+
+    While metrics are served, ``targets.json`` has the address of the metrics for Prometheus. The
+    file ``<name>.targets.json`` beside the directory has the same contents, because Prometheus
+    reads the files of a folder and not those of its subfolders.
 
     Parameters
     ----------
     path
-        Path of the directory, which is created. It must be empty if it exists.
+        Path of the directory, which is created if it does not exist. An existing directory must be
+        empty, unless ``again`` is True.
     again
         True for the existing directory of a run that is resumed; False by default.
 
     Raises
     ------
     FileError
-        If the directory is not empty, cannot be created or read, or with ``again`` has no
-        ``config.yaml``.
+        If the directory cannot be created or read; if ``again`` is False and the directory is not
+        empty; or if ``again`` is True and the directory has no ``config.yaml``.
     """
 
     def __init__(self, path: Path, *, again: bool = False) -> None:
@@ -61,21 +64,21 @@ class RunDirectory:
 
     @classmethod
     def next_in(cls, parent: Path, stem: str) -> RunDirectory:
-        """Create ``parent/stem-1``, or the directory with the first number that is not taken.
+        """Create and return ``parent/stem-N``, where N ≥ 1 is the smallest number not in use.
 
         Parameters
         ----------
         parent
             Folder of the run directories, which is created if it does not exist.
         stem
-            First part of the name.
+            First part of the name of the directory.
 
         Raises
         ------
         FileError
             If the directory cannot be created.
         AssertionError
-            If the endless loop over numbers ended, which cannot happen.
+            Never: the loop over the numbers does not end without a directory.
         """
         for number in count(1):
             path = parent / f"{stem}-{number}"
@@ -89,14 +92,14 @@ class RunDirectory:
         raise AssertionError("count() does not end")
 
     def write_inputs(self, config: str, network: ReluNetwork | None) -> None:
-        """Write the resolved configuration and the network, before the run.
+        """Write ``config.yaml`` and, if there is a network, ``network.npz``, before the run begins.
 
         Parameters
         ----------
         config
-            The configuration as YAML.
+            The configuration as YAML, with all overrides and defaults.
         network
-            The network; None if the sheaf is not that of a network.
+            The network; None if the job has a sheaf without a network.
 
         Raises
         ------
@@ -109,12 +112,13 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def tracing(self, wanted: bool) -> Iterator[Callable[[str], None] | None]:
-        """Return a context with a function that appends a line to ``trace.txt``.
+        """Return a context whose value is a function that appends a line to ``trace.txt``.
 
         Parameters
         ----------
         wanted
-            Whether to keep the trace; if False, the context has None and there is no file.
+            Whether to write the trace. If False, the value of the context is None, and no file is
+            written.
 
         Raises
         ------
@@ -128,7 +132,10 @@ class RunDirectory:
             yield lambda line: print(line, file=stream)
 
     def write_fit(self, fit: Fit, result: dict[str, Any]) -> None:
-        """Write the trained network, its last stalks and ``result.json``, in this order.
+        """Write the trained network, the last stalks and ``result.json``, in this order.
+
+        First, ``network.npz`` with the network of the start is renamed to ``initial.npz``, unless a
+        file of this name exists.
 
         Parameters
         ----------
@@ -142,7 +149,7 @@ class RunDirectory:
         WriteError
             If a file cannot be written.
         OSError
-            If the network at the start cannot be renamed to ``initial.npz``.
+            If ``network.npz`` cannot be renamed to ``initial.npz``.
         """
         network = self.path / "network.npz"
         if not (self.path / "initial.npz").exists():
@@ -152,7 +159,7 @@ class RunDirectory:
         write_text(self.path / "result.json", to_json(result, indent=2) + "\n")
 
     def write_result(self, solution: Solution, result: dict[str, Any]) -> None:
-        """Write the cochain and ``result.json``, in this order.
+        """Write the final stalks as ``cochain.npz``, then ``result.json``.
 
         Parameters
         ----------

@@ -19,13 +19,14 @@ class ProgressLine(Observer):
     """An observer that shows a progress line while a job runs and removes it at the end.
 
     For inference the bar shows log(s₀/s) / log(s₀/tolerance), where s is the present stationarity
-    and s₀ the first: under the heat flow s falls exponentially, so that the bar moves evenly. For
-    training it shows the share of steps done or, under a rule without steps, of rounds.
+    (the largest force) and s₀ is that of the first report. Under the heat flow s falls
+    exponentially, so that the bar grows at a constant speed. For training the bar shows the share
+    of the training steps that are done; under ``Joint``, the share of the rounds.
 
     Parameters
     ----------
     console
-        Console of rich to draw on.
+        Console of the package rich on which the line is drawn.
     """
 
     def __init__(self, console: Console) -> None:
@@ -70,7 +71,7 @@ class ProgressLine(Observer):
         )
 
     def evaluated(self, evaluation: Evaluation) -> None:
-        """Show the training loss, and the test loss if there is one."""
+        """Show the loss on the training samples and, if there are any, on the test samples."""
         text = f"loss {evaluation.train.loss:.4g}"
         if evaluation.test is not None:
             text += f", {evaluation.test.loss:.4g} on other samples"

@@ -1,4 +1,4 @@
-"""The builder of a job: its network or sheaf, data, rule and runtime, from a configuration."""
+"""The builder of a job: network or sheaf, data, rule and runtime that a configuration describes."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ RULE_KINDS: dict[str, Callable[..., Rule]] = {
     **RULES,
     "joint": Joint,
 }
-"""Kind of a rule in a configuration → the class of that rule."""
+"""Value of the key ``kind`` of a rule → the class of this rule."""
 
 STALKS: dict[str, Callable[[], Rule]] = {"prox": lambda: Prox("keep"), "heat": Heat, "sor": Sor}
-"""Value of the key ``stalks`` of a rule that learns → the rule by which its stalks move."""
+"""Value of the key ``stalks`` of a learning rule → function that returns the rule of the stalks."""
 
 CLUSTER_SETTINGS = tuple(field.name for field in fields(Cluster))
 
@@ -64,9 +64,9 @@ class InferJob:
     pins
         The pins of the sheaf, with a value for every sample.
     network
-        The network of the sheaf; None for a constant sheaf.
+        The network whose sheaf is ``sheaf``; None for a constant sheaf.
     samples
-        The samples that the pins were made from; None for a constant sheaf.
+        The samples from which the pins were made; None for a constant sheaf.
     """
 
     config: Config
@@ -76,12 +76,12 @@ class InferJob:
     samples: Samples | None = None
 
     def prepare(self, observer: Observer, trace: Callable[[str], None] | None = None) -> Run:
-        """Return the run before its start; see ``sheafnet.api.prepare``.
+        """Return a run that has not begun; see ``sheafnet.api.prepare``.
 
         Parameters
         ----------
         observer
-            Observer that is called with the start, the progress and the end of the run.
+            Observer whose methods are called at the start, with progress, and at the end.
         trace
             Function that is called with every line of the full trace, on the simulator; None
             (default) keeps no full trace.
@@ -89,8 +89,8 @@ class InferJob:
         Raises
         ------
         InputError
-            If the rule cannot be used on this sheaf with these pins, or the pins do not determine
-            the forward pass that ``init`` asks for.
+            If the rule cannot be used on this sheaf with these pins, or if ``init`` is ``forward``
+            and the pins do not determine a forward pass.
         """
         config = self.config
         return api.prepare(
@@ -105,13 +105,16 @@ class InferJob:
         )
 
     def light_cone(self) -> LightCone | None:
-        """Return how a push spreads; None if the configuration has no section ``light_cone``.
+        """Simulate a push of one stalk and return how the change spreads to other vertices.
+
+        The result is None if the configuration has no section ``light_cone``.
 
         Raises
         ------
         InputError
-            If the runtime is not the simulator, the sheaf has no such vertex or coordinate, a pin
-            holds that coordinate, or its host is down at the time of the push.
+            If the runtime is not the simulator; if the sheaf does not have the pushed vertex or
+            coordinate; if a hard pin holds this coordinate; or if the host of the vertex is down at
+            the time of the push.
         """
         section = self.config.light_cone
         if section is None:
@@ -130,9 +133,10 @@ class TrainJob:
     network
         The network before training.
     samples
-        The samples for training.
+        The training samples.
     test
-        The samples that each evaluation measures as well; None if there are none.
+        The test samples, on which each evaluation measures the network as well; None if there are
+        none.
     """
 
     config: Config
@@ -146,23 +150,25 @@ class TrainJob:
         trace: Callable[[str], None] | None = None,
         resumed: Checkpoint | None = None,
     ) -> Training:
-        """Return the training before its start; see ``sheafnet.api.prepare_training``.
+        """Return a training that has not begun; see ``sheafnet.api.prepare_training``.
 
         Parameters
         ----------
         observer
-            Observer that is called with the progress, every evaluation and the end.
+            Observer whose methods are called at the start, with progress and every evaluation, and
+            at the end.
         trace
             Function that is called with every line of the full trace, on the simulator; None
             (default) keeps no full trace.
         resumed
-            Checkpoint of the same training, from which it continues; None (default) begins anew.
+            Checkpoint of the same training, from which the training continues. None (default)
+            begins a new training.
 
         Raises
         ------
         InputError
-            If the samples have both labels and targets or neither, they do not fit the network, or
-            the settings of the training are out of range or contradict each other.
+            If the samples have both labels and targets, or neither; if the samples do not fit the
+            network; or if settings of the training are out of range or contradict each other.
         """
         config, section = self.config, self.config.training
         assert section is not None
@@ -191,12 +197,12 @@ class TrainJob:
 
 
 def _aims(samples: Samples) -> ArrayLike:
-    """Return the labels or the targets of ``samples``.
+    """Return the labels of ``samples`` if they have labels, else their targets.
 
     Raises
     ------
     InputError
-        If there are both, or neither.
+        If the samples have both labels and targets, or neither.
     """
     known = [aims for aims in (samples.labels, samples.targets) if aims is not None]
     if len(known) != 1:
@@ -207,7 +213,7 @@ def _aims(samples: Samples) -> ArrayLike:
 def build_job(loaded: Loaded) -> InferJob | TrainJob:
     """Return the job that a configuration describes.
 
-    This reads every file that the configuration names and checks its content.
+    The function reads every file that the configuration names and checks the content.
 
     Parameters
     ----------
@@ -217,8 +223,8 @@ def build_job(loaded: Loaded) -> InferJob | TrainJob:
     Raises
     ------
     ConfigError
-        If a file cannot be read, or networks, samples, pins, rule and runtime do not fit each
-        other. It lists every fault that was found, each under its key.
+        If a file cannot be read, or if network, samples, pins, rule and runtime do not fit each
+        other. The error lists every fault that was found, each under its key.
     """
     config, faults = loaded.config, Faults(loaded)
     faults.attempt("runtime", lambda: build_runtime(config))
@@ -246,19 +252,19 @@ def build_job(loaded: Loaded) -> InferJob | TrainJob:
 
 
 def build_inference(loaded: Loaded, why: str = "expected the job infer") -> InferJob:
-    """Return the job that a configuration describes, which must be ``infer``.
+    """Return the job that a configuration describes; the job must be ``infer``.
 
     Parameters
     ----------
     loaded
         A valid configuration and the source of its values.
     why
-        Message of the fault where the job is another.
+        Message of the fault that is raised if the job is not ``infer``.
 
     Raises
     ------
     ConfigError
-        If the job is not ``infer``, or ``build_job`` finds faults.
+        If the job is not ``infer``, or if ``build_job`` finds faults.
     """
     job = build_job(loaded)
     if not isinstance(job, InferJob):
@@ -269,12 +275,12 @@ def build_inference(loaded: Loaded, why: str = "expected the job infer") -> Infe
 def _build_training(
     loaded: Loaded, network: ReluNetwork, samples: Samples, faults: Faults
 ) -> TrainJob:
-    """Return the job, after a check that it can be prepared.
+    """Return the training job, after a check that its method ``prepare`` raises no error.
 
     Raises
     ------
     ConfigError
-        With every fault, if there are any.
+        If there are faults; the error lists all of them.
     """
     config = loaded.config
     assert config.data is not None
@@ -298,12 +304,13 @@ def build_network(section: NetworkSection, dtype: str) -> ReluNetwork:
     section
         The description of the network.
     dtype
-        Precision of its maps, ``"float64"`` or ``"float32"``.
+        Precision of the maps of the network: ``"float64"`` or ``"float32"``.
 
     Raises
     ------
     InputError
-        If the file cannot be read, is not a network, or holds arrays that do not fit together.
+        If the file cannot be read; if it does not have the arrays of a network; or if the shapes of
+        its arrays do not fit together.
     """
     match section:
         case FileNetwork(path=path):
@@ -314,12 +321,12 @@ def build_network(section: NetworkSection, dtype: str) -> ReluNetwork:
 
 
 def build_rule(config: Config) -> Rule:
-    """Return the rule of ``config`` with its settings.
+    """Return the rule that ``config`` describes, with its settings.
 
     Raises
     ------
     RuleError
-        If a setting is out of range.
+        If a setting of the rule is out of range.
     """
     section = config.rule
     settings = {name: getattr(section, name) for name in type(section).model_fields}
@@ -329,7 +336,7 @@ def build_rule(config: Config) -> Rule:
 
 
 def build_runtime(config: Config, trace: Callable[[str], None] | None = None) -> Runtime:
-    """Return the runtime of ``config`` with its settings.
+    """Return the runtime that ``config`` describes, with its settings.
 
     Parameters
     ----------
@@ -342,7 +349,7 @@ def build_runtime(config: Config, trace: Callable[[str], None] | None = None) ->
     Raises
     ------
     InputError
-        If a setting is out of range, or a file of delays cannot be read.
+        If a setting of the runtime is out of range, or if a file of delays cannot be read.
     """
     runtime = config.runtime
     if isinstance(runtime, LockstepRuntime):

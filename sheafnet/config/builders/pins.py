@@ -23,7 +23,7 @@ from sheafnet.errors import InputError, nearest
 def build_pins(
     config: Config, sheaf: Sheaf, samples: Samples | None, faults: Faults
 ) -> tuple[Pin, ...]:
-    """Return the pins of ``config``, each with a value of shape (coordinates, batch).
+    """Return the pins of ``config``, each with a value of shape (pinned coordinates, batch).
 
     Parameters
     ----------
@@ -32,9 +32,10 @@ def build_pins(
     sheaf
         The sheaf that the pins are for.
     samples
-        The samples, whose number is the batch; None for a constant sheaf, with a batch of 1.
+        The samples; their number is the batch. None for a constant sheaf, for which the batch is 1.
     faults
-        Takes the faults, each under the key ``pins.<number>``; pins with a fault are left out.
+        Collector to which faults are added. The fault of one pin has the key ``pins.<number>``, and
+        this pin is left out of the result.
     """
     pins = []
     batch = 1 if samples is None else samples.inputs.shape[1]
@@ -52,7 +53,7 @@ def build_pins(
 def _pin(
     config: Config, sheaf: Sheaf, samples: Samples | None, batch: int, section: PinSection
 ) -> Pin:
-    """Return a pin whose value has shape (coordinates, batch), one column for each sample."""
+    """Return the pin that ``section`` describes, with a value of shape (coordinates, batch)."""
     dim = sheaf.stalk_dim(section.vertex)
     coords = _coords(section.coords, dim)
     resolve_pins(sheaf, [Pin(section.vertex, 0.0, coords, section.strength)])
@@ -72,19 +73,19 @@ def _coords(coords: list[int] | str | None, dim: int) -> list[int] | None:
     if not isinstance(coords, str):
         return coords
     first, end = coords.split(":")
-    # An end beyond the stalk is cut to dim + 1, so that no huge list is made; ``resolve_pins``
-    # refuses that end as well.
+    # An end greater than dim + 1 is replaced by dim + 1, so that the list does not become huge.
+    # ``resolve_pins`` refuses either end.
     return list(range(int(first or 0), min(int(end or dim), dim + 1)))
 
 
 def _stalk(config: Config, samples: Samples | None, section: PinSection, dim: int) -> NDArray[Any]:
-    """Return the value for the whole stalk, of shape (), (dim,) or (dim, batch).
+    """Return the value that a pin has for the whole stalk; shape (), (dim,) or (dim, batch).
 
     Raises
     ------
     InputError
-        If the pin needs samples or labels that are not there, the file cannot be read or lacks the
-        array, or the mean cannot be taken.
+        If the pin needs samples or labels and there are none; if the file cannot be read or does
+        not have the array; or if the mean cannot be computed.
     """
     if section.file is not None:
         return _named(read_npz(section.file), section.array or section.vertex, str(section.file))
@@ -106,20 +107,20 @@ def _named(arrays: Mapping[str, NDArray[Any]], name: str, where: str) -> NDArray
 
 
 def _mean(config: Config, over: str) -> NDArray[np.float64]:
-    """Return the mean of the inputs of the data file, times ``data.scale``, of shape (n_0,).
+    """Return ``data.scale`` times the mean of inputs in the data file; shape (n_0,).
 
     Parameters
     ----------
     config
-        The configuration, whose data must be a file.
+        The configuration; its ``data`` must be an ``.npz`` file.
     over
         Name of the array of the sample indices over which the mean is taken.
 
     Raises
     ------
     InputError
-        If the data are not an ``.npz`` file, it lacks an array, or the indices are empty or out of
-        range.
+        If the data are not an ``.npz`` file; if the file does not have the inputs or the array
+        ``over``; or if the indices are none, not whole numbers or out of range.
     """
     data = config.data
     if not isinstance(data, FileData):

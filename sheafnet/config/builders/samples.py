@@ -26,7 +26,7 @@ from sheafnet.datasets import task
 from sheafnet.errors import FileError, InputError, nearest
 
 LARGEST = 2.0**53
-"""Bound below which float64 represents every integer exactly."""
+"""Upper bound of labels in a table; below it float64 represents every integer exactly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +36,11 @@ class Samples:
     Attributes
     ----------
     inputs
-        Inputs, shape (n_0, batch), with the scale applied.
+        Inputs, shape (n_0, batch), already multiplied by the setting ``scale``.
     labels
-        Integer class labels, shape (batch,); None if there are none.
+        Integer class labels, shape (batch,); None if the samples have no labels.
     targets
-        Targets, shape (n_out, batch); None if there are none.
+        Targets, shape (n_out, batch); None if the samples have no targets.
     """
 
     inputs: Array
@@ -48,16 +48,17 @@ class Samples:
     targets: Array | None = None
 
     def require_fit(self, widths: tuple[int, ...], faults: Faults, section: str = "data") -> None:
-        """Add a fault if the inputs or the labels do not fit a network.
+        """Add a fault if the inputs or the labels do not fit the widths of a network.
 
         Parameters
         ----------
         widths
             Widths n_0 … n_{k+1} of the layers of the network.
         faults
-            Takes the faults.
+            Collector to which faults are added.
         section
-            Section of the configuration that describes the samples, for the key of a fault.
+            Key of the section that describes these samples, which begins the key of a fault:
+            ``"data"`` (default) or ``"training.test"``.
         """
         have, classes = self.inputs.shape[0], max(widths[-1], 2)
         if have != widths[0]:
@@ -80,13 +81,13 @@ def build_samples(data: DataSection, faults: Faults) -> Samples | None:
     data
         The description of the samples.
     faults
-        Takes the faults.
+        Collector to which faults are added.
 
     Returns
     -------
     Samples or None
-        None if a file cannot be read, or its arrays or columns are missing or do not fit together;
-        the reason is then in ``faults``.
+        The samples. None if a file cannot be read, if an array or a column is missing, or if their
+        shapes do not fit together; the reason is then in ``faults``.
     """
     match data:
         case FileData():
@@ -110,15 +111,15 @@ def build_test(data: DataSection, test: TestSection | None, faults: Faults) -> S
     data
         The description of the training samples.
     test
-        The description of the test samples, by what differs from ``data``; None for none. It must
-        be None for a task, whose test samples are drawn with the others.
+        The settings of the test samples that differ from ``data``; None if there are no test
+        samples. It must be None for a task, because a task has test samples of its own.
     faults
-        Takes the faults, under the key ``training.test``.
+        Collector to which faults are added, under the key ``training.test``.
 
     Returns
     -------
     Samples or None
-        None if there are no test samples, or there is a fault.
+        The test samples. None if there are none, or if a fault was found.
     """
     if isinstance(data, TaskData):
         if test is not None:
@@ -174,13 +175,16 @@ def _from_table(data: CsvData, faults: Faults) -> Samples | None:
 
 
 def _read_table(path: Path, names: Sequence[str]) -> dict[str, list[float]]:
-    """Return the name of every column of the table → its numbers, empty if it is not in ``names``.
+    """Return column → list of its numbers for every column of the table.
+
+    The list is empty if the column is not in ``names``.
 
     Raises
     ------
     FileError
-        If the file cannot be read, the first line does not name every column once, a row has
-        another number of fields, or a field in a column of ``names`` is not a number.
+        If the file cannot be read; if the first line does not name every column once; if a row and
+        the first line have different numbers of fields; or if a field in a column of ``names`` is
+        not a number.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
@@ -248,20 +252,20 @@ def _from_file(
 
 
 def require_indices(chosen: NDArray[Any], samples: int) -> None:
-    """Check that ``chosen`` is a list of sample indices.
+    """Check that ``chosen`` is a one-dimensional array of sample indices.
 
     Parameters
     ----------
     chosen
         The array to check.
     samples
-        Number of samples that there are.
+        Number of samples; the indices must be from 0 to ``samples`` − 1.
 
     Raises
     ------
     InputError
-        If ``chosen`` is not a one-dimensional integer array, or an index is outside
-        0 … samples − 1.
+        If ``chosen`` is not a one-dimensional integer array, or if an index is outside
+        0 … ``samples`` − 1.
     """
     if chosen.dtype.kind not in "iu" or chosen.ndim != 1:
         raise InputError("expected a list of sample indices")

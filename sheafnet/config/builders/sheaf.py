@@ -23,13 +23,13 @@ from sheafnet.errors import InputError
 def build_sheaf(section: ConstantSheaf) -> Sheaf:
     """Return the constant sheaf that ``section`` describes.
 
-    An edge between u and v has the name ``u-v``.
+    An edge with the tail u and the head v has the name ``u-v``.
 
     Raises
     ------
     InputError
-        If there is no graph with these parameters, a pair of vertices is listed twice, or an edge
-        joins a vertex to itself.
+        If there is no graph with these parameters; if the edges list a pair of vertices twice; or
+        if an edge joins a vertex to itself.
     """
     vertices, pairs = build_graph(section.graph)
     same = Identity()
@@ -38,7 +38,7 @@ def build_sheaf(section: ConstantSheaf) -> Sheaf:
 
 
 def build_graph(section: GraphSection) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return the names of the vertices, and the edges as pairs (tail, head).
+    """Return the names of the vertices of the graph, and its edges as pairs (tail, head).
 
     Raises
     ------

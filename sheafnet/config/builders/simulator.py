@@ -47,7 +47,7 @@ def build_simulator(
     Raises
     ------
     InputError
-        If settings contradict each other, or a file of delays cannot be read.
+        If settings contradict each other, or if a file of delays cannot be read or is not valid.
     """
     late = section.report_latency
     settings: dict[str, Any] = {
@@ -74,7 +74,7 @@ def build_compute(section: float | ComputeSection) -> float | ComputeTime:
     Raises
     ------
     InputError
-        If an update takes no time, or a file of delays cannot be read.
+        If the mean time of an update is 0, or if a file of delays cannot be read or is not valid.
     """
     if isinstance(section, ComputeSection):
         return ComputeTime(build_latency(section.time), section.per_element)
@@ -89,12 +89,13 @@ def build_channel(section: ChannelSection, whole: SimulatorRuntime) -> Channel:
     section
         The settings of the channel.
     whole
-        The runtime, whose settings the channel takes where ``section`` has None.
+        The runtime. Where a setting of ``section`` is None, the channel has that of ``whole``.
 
     Raises
     ------
     InputError
-        If a distribution of delays is not valid.
+        If the lowest delay is above the highest, or if a file of delays cannot be read or is not
+        valid.
     """
 
     def own(name: str) -> Any:
@@ -110,7 +111,8 @@ def build_latency(section: AnyLatency) -> Latency:
     Raises
     ------
     InputError
-        If the lowest delay is above the highest, or a file of delays cannot be read.
+        If the lowest delay is above the highest, or if a file of delays cannot be read or is not
+        valid.
     """
     match section:
         case ConstantLatency(time=time):

@@ -29,13 +29,13 @@ class FileData(Section):
     )
     subset: str | None = Field(
         default=None,
-        description="Name of an array of the sample indices to use, from 0. By default all "
-        "samples are used.",
+        description="Name of an array with the indices of the samples to use, counted from 0. By "
+        "default all samples are used.",
     )
     limit: PositiveInt | None = Field(
         default=None,
-        description="Number of samples to use, the first ones of the subset; at least 1. By "
-        "default all.",
+        description="Number of samples to use, at least 1: the first samples of the subset. By "
+        "default all samples of the subset are used.",
     )
     scale: PositiveFloat = Field(
         default=1.0, description="Positive factor by which all inputs are multiplied; by default 1."
@@ -43,13 +43,14 @@ class FileData(Section):
 
 
 class CsvData(Section):
-    """Samples from a CSV table: a first line of column names, then one row a sample."""
+    """Samples from a CSV table: first a line of column names, then one row for each sample."""
 
     kind: Literal["csv"]
     path: ExistingFile
     """The CSV file, relative to the configuration file."""
     inputs: Annotated[list[str], Field(min_length=1)] = Field(
-        description="Names of the columns of inputs, at least one; n_0 is their number."
+        description="Names of the columns of inputs, at least one. Their number is n_0, the width "
+        "of the input."
     )
     labels: str | None = Field(
         default=None,
@@ -57,13 +58,13 @@ class CsvData(Section):
     )
     targets: list[str] | None = Field(
         default=None,
-        description="Names of the columns of targets; n_out is their number. By default there are "
-        "none.",
+        description="Names of the columns of targets. Their number is n_out, the width of the "
+        "output. By default there are none.",
     )
     limit: PositiveInt | None = Field(
         default=None,
-        description="Number of samples to use, the first rows of the table; at least 1. By "
-        "default all.",
+        description="Number of samples to use, at least 1: the first rows of the table. By "
+        "default all rows are used.",
     )
     scale: PositiveFloat = Field(
         default=1.0, description="Positive factor by which all inputs are multiplied; by default 1."
@@ -75,15 +76,16 @@ class InlineData(Section):
 
     kind: Literal["inline"]
     inputs: list[list[float]] = Field(
-        min_length=1, description="At least one row, one for each sample, of n_0 numbers each."
+        min_length=1, description="One row for each sample, with n_0 numbers; at least one row."
     )
     labels: list[Annotated[int, Field(ge=0, le=2**31)]] | None = Field(
         default=None,
-        description="One integer class label for each sample, from 0. By default there are none.",
+        description="One integer class label for each sample, at least 0. By default there are "
+        "none.",
     )
     targets: list[list[float]] | None = Field(
         default=None,
-        description="One row for each sample, of n_out numbers each. By default there are none.",
+        description="One row for each sample, with n_out numbers. By default there are none.",
     )
 
     @field_validator("inputs", "targets")
@@ -108,23 +110,23 @@ class TaskData(Section):
     test: PositiveInt = 100
     """Number of test samples, drawn from the same distribution; at least 1."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Seed of all samples; 0 or more."""
+    """Seed of the training samples and the test samples; 0 or more."""
 
 
 class TestSection(Section):
-    """Other samples of the same kind of data, to evaluate a network on while it is trained."""
+    """Test samples: data of the same kind, on which a network is evaluated while it is trained."""
 
     __test__ = False  # for pytest
 
     subset: str | None = Field(
         default=None,
         description="Name of an array of sample indices in the data file. By default all samples "
-        "of ``path``; one of the two must be given.",
+        "of ``path`` are used. Either ``subset`` or ``path`` must be given, or both.",
     )
     path: ExistingFile | None = Field(
         default=None,
-        description="Another file of the same kind as the data. By default the file of the data "
-        "itself.",
+        description="Another file, of the same kind as the file in ``data``. By default the file "
+        "in ``data``.",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The whole configuration, and its sections about networks, sheaves, runtimes, pins and metrics.
+"""The whole configuration, and the sections about networks, sheaves, runtimes, pins and metrics.
 
 ``sheafnet schema`` prints ``sheafnet.config.schema.job.Config`` as a JSON schema.
 """
@@ -34,7 +34,7 @@ from sheafnet.runtime.stop import Stop
 
 
 class FileNetwork(Section):
-    """A network saved by ``sn.ReluNetwork.save``, or an ``.npz`` file with W1, b1, … and output."""
+    """A network in a file of ``sn.ReluNetwork.save``, or one with arrays W1, b1, … and output."""
 
     kind: Literal["file"]
     path: ExistingFile
@@ -42,7 +42,7 @@ class FileNetwork(Section):
 
 
 class RandomNetwork(Section):
-    """A network with He weights (normal, variance 2/n_in) and zero biases."""
+    """A network with zero biases and He weights (normal, variance 2/n_in for n_in inputs)."""
 
     kind: Literal["random"]
     widths: Annotated[tuple[PositiveInt, ...], Field(min_length=2)]
@@ -54,7 +54,7 @@ class RandomNetwork(Section):
 
 
 class GridGraph(Section):
-    """A square grid of side × side vertices, v0_0, v0_1 and so on."""
+    """A square grid of side × side vertices with the names v0_0, v0_1 and so on."""
 
     kind: Literal["grid"]
     side: PositiveInt
@@ -66,9 +66,10 @@ class RegularGraph(Section):
 
     kind: Literal["regular"]
     vertices: PositiveInt
-    """Number of vertices, v0, v1 and so on; more than ``degree``."""
+    """Number of vertices, which have the names v0, v1 and so on; more than ``degree``."""
     degree: PositiveInt
-    """Number of neighbours of each vertex; ``vertices`` times ``degree`` must be even."""
+    """Number of neighbours of each vertex, at least 1. ``vertices`` times ``degree`` must be
+    even."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the graph; 0 or more."""
 
@@ -78,7 +79,7 @@ class ErdosRenyiGraph(Section):
 
     kind: Literal["erdos-renyi"]
     vertices: PositiveInt
-    """Number of vertices, v0, v1 and so on; at least 1."""
+    """Number of vertices, which have the names v0, v1 and so on; at least 1."""
     probability: Annotated[float, Field(gt=0.0, le=1.0)]
     """Probability of each edge, in (0, 1]."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -86,7 +87,7 @@ class ErdosRenyiGraph(Section):
 
 
 class StarGraph(Section):
-    """The vertex v0, with an edge to each other vertex."""
+    """A graph with an edge from the vertex v0 to each other vertex."""
 
     kind: Literal["star"]
     vertices: PositiveInt
@@ -98,7 +99,7 @@ class EdgesGraph(Section):
 
     kind: Literal["edges"]
     edges: Annotated[tuple[tuple[str, str], ...], Field(min_length=1)]
-    """Pairs of vertex names, tail and head; at least one."""
+    """Pairs of names of vertices, first the tail and then the head; at least one pair."""
 
 
 GraphSection: TypeAlias = Annotated[
@@ -117,38 +118,42 @@ class ConstantSheaf(Section):
 
 
 class LockstepRuntime(Section):
-    """Synchronous rounds in one process."""
+    """Rounds in which all vertices step, in one process and without hosts."""
 
     kind: Literal["lockstep"]
     schedule: Schedule = "all"
-    """``all``: every vertex steps in each round. ``alternating``: the colours of the graph take
-    turns within a round."""
+    """``all``: in each round all vertices step at the same time. ``alternating``: within a round
+    the colours of the graph step one after the other; neighbours never have the same colour."""
 
 
 class ClusterRuntime(Section):
-    """Hosts as Ray actors, each a process of its own, on this machine or on several."""
+    """Hosts that are Ray actors, each in a process of its own, on one machine or on several."""
 
     kind: Literal["cluster"]
     address: str = Field(
         default=Cluster.address,
-        description="Ray cluster to use: ``local`` (default) starts Ray on this machine, ``auto`` "
-        "joins the Ray that runs here or that RAY_ADDRESS names, and host:port joins "
-        "that one.",
+        description="Ray cluster to use. ``local`` (default) starts Ray on this machine. ``auto`` "
+        "joins the Ray that the environment variable RAY_ADDRESS names, or that runs on this "
+        "machine. host:port joins the Ray whose head has this address.",
     )
     placement: Hosts = "by-layer"
     """Vertices of each host: ``by-layer``, ``by-vertex``, or each host with a list of vertices."""
     window: PositiveInt = Cluster.window
-    """Unacknowledged frames that a host may have in flight to each peer; at least 1."""
+    """Largest number of frames to each other host that are sent and not yet acknowledged; at least
+    1."""
     max_restarts: Annotated[int, Field(ge=0)] = Cluster.max_restarts
-    """Number of times that each host may be lost and return before the run fails; 0 or more."""
+    """Number of times that each host may be lost and restarted. The run fails if a host is lost
+    once more; 0 or more."""
     report_interval: PositiveFloat = Cluster.report_interval
-    """Seconds from one wave of the coordinator to the next; positive."""
+    """Seconds from one wave to the next, positive. In a wave the coordinator asks every host for a
+    report."""
     startup: PositiveFloat = Cluster.startup
-    """Seconds within which a host must start, at first and after each loss; positive."""
+    """Seconds within which a host must start, at the beginning and after it was lost; positive."""
     silence: PositiveFloat = Cluster.silence
     """Seconds without an answer after which a host or the cluster counts as lost; positive."""
     cpus: NonNegativeFloat = Cluster.cpus
-    """Cores that Ray reserves for each host; 0 lets hosts share them freely."""
+    """Number of cores that Ray reserves for each host. With 0 Ray reserves none, and all hosts
+    share the cores."""
 
 
 class MetricsSection(Section):
@@ -161,8 +166,8 @@ class MetricsSection(Section):
     )
     address: str = Field(
         default="127.0.0.1",
-        description="Network address of the metrics. Only this machine reaches the default; "
-        "0.0.0.0 lets other machines scrape.",
+        description="Network address at which the metrics are served. The default can be reached "
+        "from this machine only, 0.0.0.0 from other machines as well.",
     )
     linger: NonNegativeFloat = Field(
         default=0.0,
@@ -171,35 +176,38 @@ class MetricsSection(Section):
     )
     most_series: PositiveInt = Field(
         default=2000,
-        description="Number of series, roughly, above which edges and vertices are summed by "
-        "layer; at least 1.",
+        description="Approximate largest number of series, at least 1. Above it the edges and "
+        "vertices of a layer share one label: discord and counts are summed, stationarity is the "
+        "maximum.",
     )
 
 
 class PinSection(Section):
-    """A pin: it holds a stalk, or coordinates of one, or pulls them with a strength."""
+    """A pin of some coordinates: a hard pin holds them at a value, a soft pin pulls them to it."""
 
     vertex: str
     """Name of the vertex."""
     data: Literal["inputs", "labels", "mean"] | None = Field(
         default=None,
-        description="Source of the value: the ``inputs`` of the samples, their ``labels`` as "
-        "one-hot vectors, or the ``mean`` of the inputs. A pin needs one of data, "
-        "value and file.",
+        description="Source of the value: the ``inputs`` of the samples, the ``labels`` of the "
+        "samples as one-hot vectors, or the ``mean`` of the inputs over the samples. A pin needs "
+        "exactly one of data, value and file.",
     )
     over: str | None = Field(
         default=None,
-        description="Name of an array of sample indices in the data file, for ``data: mean``. By "
-        "default the mean is over the samples of the run.",
+        description="Name of an array of sample indices in the data file. The mean is taken over "
+        "these samples. Only with ``data: mean``. By default the mean is taken over the samples "
+        "of the run.",
     )
     value: Annotated[float | list[float], expecting("a number or a list of them")] | None = Field(
         default=None,
-        description="Value: one number for all coordinates, or a list with one number for each.",
+        description="The value itself: one number for all pinned coordinates, or a list with one "
+        "number for each.",
     )
     file: ExistingFile | None = Field(
         default=None,
-        description="An ``.npz`` file with the value of the whole stalk, relative to the "
-        "configuration file.",
+        description="An ``.npz`` file with the value for the whole stalk; the path is relative to "
+        "the configuration file.",
     )
     array: str | None = Field(
         default=None,
@@ -213,13 +221,14 @@ class PinSection(Section):
         | None
     ) = Field(
         default=None,
-        description="Coordinates that are pinned, from 0: a list, or first:end without the end. "
-        "By default all.",
+        description="Indices of the pinned coordinates, counted from 0: a list, or first:end, "
+        "which does not include end. By default all coordinates are pinned.",
     )
     strength: PositiveFloat | None = Field(
         default=None,
-        description="Strength γ of a soft pin, which adds ½γ‖x − value‖² to the energy; positive. "
-        "By default the pin is hard: it holds the stalk at the value.",
+        description="Strength γ of a soft pin, positive. The pin adds ½γ‖x − value‖² to the "
+        "energy, where x has the pinned coordinates. By default the pin is hard: it holds x at "
+        "the value.",
     )
 
     @model_validator(mode="after")
@@ -235,29 +244,30 @@ class PinSection(Section):
 
 
 class StopSection(Section):
-    """The conditions on which a run stops."""
+    """The tolerance and the limits at which a run stops."""
 
     stationarity: PositiveFloat | None = Field(
         default=None,
-        description="Largest coordinate of ∇E at a free vertex at which a run counts as "
-        "converged, in units of the stalks; positive. By default 1e-9 in float64 and "
-        "1e-4 in float32.",
+        description="Tolerance: a run has converged when no coordinate of the force exceeds it, "
+        "in units of the stalks; positive. The force is the part of −∇E that can move a vertex. "
+        "By default 1e-9 in float64 and 1e-4 in float32.",
     )
     max_rounds: PositiveInt = Stop.max_rounds
-    """Largest number of rounds, at least 1. A round is one step of every vertex in lockstep, and
-    elsewhere as many messages as twice the number of edges."""
+    """Largest number of rounds, at least 1. In lockstep a round is a round of steps of all
+    vertices. On hosts a round is twice as many accepted messages as there are edges."""
     max_time: PositiveFloat | None = None
-    """Largest time, positive: virtual time, one unit a round in lockstep, or seconds on a cluster.
-    By default there is no limit."""
+    """Largest time, positive: virtual time on the simulator, rounds in lockstep, seconds on a
+    cluster. By default there is no limit."""
 
 
 class LightConeSection(Section):
-    """A push of one stalk in a twin of the run, which shows when each vertex first changes."""
+    """A change (push) of one stalk in a second simulation, to see when other vertices change."""
 
     vertex: str
     """Name of the pushed vertex."""
     coordinate: Annotated[int, Field(ge=0)] = Push.coordinate
-    """Coordinate of its stalk that is pushed, from 0, in every sample."""
+    """Index of the coordinate of the stalk that is pushed, counted from 0. It is pushed in every
+    sample."""
     at: NonNegativeFloat = Field(description="Virtual time of the push; 0 or more.")
     by: float = Push.by
     """Number that is added to the coordinate; not 0."""
@@ -272,73 +282,76 @@ RuntimeSection: TypeAlias = Annotated[
 
 
 class Config(Section):
-    """A job: its network or sheaf, its data, its rule, its runtime, and when it stops."""
+    """A job: its network or sheaf, its data, its rule, its runtime, and its conditions to stop."""
 
     job: Literal["infer", "train"] = "infer"
-    """``infer`` relaxes stalks; ``train`` changes the maps of a network."""
+    """``infer`` (default) changes stalks until the energy is stationary; ``train`` changes the maps
+    of a network."""
     sheaf: ConstantSheaf | None = Field(
         default=None,
-        description="A sheaf on a graph, for ``infer``. By default the sheaf is that of "
-        "``network``, and ``data`` must be given.",
+        description="A sheaf on a graph, only for the job ``infer``. By default the job has the "
+        "sheaf of ``network``, and ``network`` and ``data`` must be given.",
     )
     network: NetworkSection | None = Field(default=None, validate_default=True)
-    """The network. It is required unless ``sheaf`` is given, and goes with ``data``."""
+    """The network. It is required unless ``sheaf`` is given, and not allowed with ``sheaf``."""
     data: DataSection | None = Field(default=None, validate_default=True)
     """The samples. They are required with ``network`` and not allowed with ``sheaf``."""
     pins: tuple[PinSection, ...] = Field(
         default=(),
-        description="Stalks that are held or pulled, for ``infer``. By default the inputs of the "
-        "samples hold a0 of a network, and nothing of another sheaf is pinned.",
+        description="Pins of stalks, only for the job ``infer``. By default the input a0 of a "
+        "network is held at the inputs of the samples, and in a constant sheaf nothing is pinned.",
     )
     output_force: OutputForce = Field(
         default="auto",
-        description="Force of an output activation on the stalk before it: ``cross-entropy``, "
-        "``jacobian`` (of the squared residual), or ``auto``, which takes the first "
-        "where the output is pinned hard and the second elsewhere.",
+        description="Energy of the edge with the output activation, which determines the force on "
+        "the stalk at its tail: ``cross-entropy``; ``jacobian``, which is half the squared "
+        "residual; or ``auto``, which is ``cross-entropy`` if the whole output is pinned hard, and "
+        "``jacobian`` otherwise.",
     )
     rule: RuleSection = Field(
         default=ProxRule(kind="prox"),
-        description="What each vertex does in a step. By default ``prox`` to infer and ``nudged`` "
-        "to train.",
+        description="Algorithm that each vertex follows. By default ``prox`` for the job "
+        "``infer`` and ``nudged`` for the job ``train``.",
     )
     training: TrainingSection | None = Field(
         default=None,
-        description="Optimiser and length of the training; required for the job ``train``, and "
-        "only allowed there.",
+        description="Optimiser and length of the training. Required for the job ``train``, not "
+        "allowed for ``infer``.",
         validate_default=True,
     )
     runtime: RuntimeSection = LockstepRuntime(kind="lockstep")
-    """Where the job runs; by default in lockstep."""
+    """Runtime that runs the job; by default ``lockstep``."""
     stop: StopSection = StopSection()
-    """The conditions on which a run stops, for the job ``infer``."""
+    """Tolerance and limits at which a run stops, only for the job ``infer``."""
     light_cone: LightConeSection | None = Field(
         default=None,
-        description="Measurement of how fast a change spreads, for ``infer`` on the simulator. By "
-        "default there is none.",
+        description="Measurement of how fast a change of one stalk spreads, only for the job "
+        "``infer`` on the simulator. By default nothing is measured.",
     )
     metrics: MetricsSection = MetricsSection()
     """Prometheus metrics; by default none are served."""
     init: Start = Field(
         default="random",
         description="Stalks at the start: ``random`` (standard normal), ``zeros``, or ``forward`` "
-        "(the forward pass). By default ``random`` to infer and ``forward`` to train.",
+        "(the forward pass). By default ``random`` for the job ``infer`` and ``forward`` for "
+        "``train``.",
     )
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of a random start and of the order of samples in training; 0 or more."""
     dtype: Literal["float64", "float32"] = "float64"
-    """Precision of all stalks and maps; a constant sheaf takes ``float64`` only."""
+    """Precision of all stalks and maps; for a constant sheaf it must be ``float64``."""
 
     @field_validator("network", "data")
     @classmethod
     def _one_source(cls, section: Section | None, info: ValidationInfo) -> Section | None:
-        """Check that there is either a network with data, or a sheaf without data.
+        """Check that ``network`` and ``data`` are given if ``sheaf`` is not, and only then.
 
         Raises
         ------
         PydanticCustomError
-            If the key is missing and there is no sheaf.
+            If the key and ``sheaf`` are both missing.
         ValueError
-            If the key is given beside a sheaf.
+            If the key and ``sheaf`` are both given.
         """
         other = info.data.get("sheaf")
         if section is None and other is None:
@@ -352,12 +365,12 @@ class Config(Section):
     def _some_pins(
         cls, pins: tuple[PinSection, ...], info: ValidationInfo
     ) -> tuple[PinSection, ...]:
-        """Check that a list of pins that is given for a network is not empty.
+        """Check that the list of pins for a network is not empty, if it is given.
 
         Raises
         ------
         PydanticCustomError
-            If it is empty.
+            If the list is given for a network in the job ``infer``, and is empty.
         """
         if not pins and info.data.get("sheaf") is None and info.data.get("job") == "infer":
             raise PydanticCustomError("too_short", "a network needs at least one pin")
@@ -366,12 +379,12 @@ class Config(Section):
     @field_validator("rule")
     @classmethod
     def _fits_the_job(cls, rule: RuleSection, info: ValidationInfo) -> RuleSection:
-        """Check that the rule learns if the job trains, and relaxes if it infers.
+        """Check that the rule changes maps if and only if the job is ``train``.
 
         Raises
         ------
         ValueError
-            If the rule is for the other job.
+            If the rule changes maps and the job is ``infer``, or does not and the job is ``train``.
         """
         trains, learns = info.data.get("job") == "train", isinstance(rule, LEARNING)
         if trains and not learns:
@@ -394,12 +407,14 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _only_data(self) -> Config:
-        """Check that training has no key of ``infer`` alone; fill in its default rule and start.
+        """Check that a training has no key that is only for ``infer``.
+
+        Also set the defaults of ``rule`` and ``init`` for a training.
 
         Raises
         ------
         ValueError
-            If the job trains and such a key differs from its default.
+            If the job is ``train`` and the value of such a key is not the default.
         """
         if self.job == "train":
             for key in ("sheaf", "pins", "light_cone", "stop", "output_force"):
@@ -413,7 +428,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _pinned(self) -> Config:
-        """Pin the input of a network to the data if the key ``pins`` is not given."""
+        """Pin the input of a network to the inputs of the samples if ``pins`` is not given."""
         if self.job == "infer" and self.sheaf is None and "pins" not in self.model_fields_set:
             object.__setattr__(self, "pins", (PinSection(vertex=INPUT, data="inputs"),))
         return self

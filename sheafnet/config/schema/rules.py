@@ -1,4 +1,4 @@
-"""The sections of a configuration about rules: rules that relax and rules that learn."""
+"""The sections of a configuration about rules: rules for stalks, and rules that change maps."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from sheafnet.dynamics.rules.prox import Branch, Prox
 
 
 class ProxRule(Section):
-    """x ← the exact minimiser of the energy of the edges at a vertex, its neighbours fixed."""
+    """x ← the minimiser of the energy of the edges at a vertex, while its neighbours are fixed."""
 
     kind: Literal["prox"]
     branch: Branch = Prox.branch
-    """Minimum that a gated stalk takes where there are two: the ``lowest``, or, with ``keep``, the
-    one in whose basin it is."""
+    """Choice between two local minima, which a coordinate with a ReLU gate can have: ``lowest``
+    takes the minimum of lower energy, ``keep`` the minimum on the side where the coordinate is."""
     damping: Annotated[float, Field(gt=0.0, le=1.0)] | None = Field(
         default=None,
-        description="Share of the exact step that a vertex takes, in (0, 1]. By default 1 where "
-        "the graph has two colours and the pins determine all other stalks, and 0.9 "
-        "elsewhere.",
+        description="Share of the way to the minimiser that a vertex moves in a step, in (0, 1]. "
+        "By default 1 if the graph has two colours and the pinned stalks determine all others, "
+        "and 0.9 otherwise.",
     )
 
 
 class SorRule(Section):
-    """x ← x + ω (prox − x), over-relaxed ``prox`` steps; neighbours take turns."""
+    """x ← x + ω (x* − x), where x* is the minimiser that ``prox`` takes; neighbours take turns."""
 
     kind: Literal["sor"]
     omega: Annotated[float, Field(gt=0.0, lt=2.0)] | None = Field(
@@ -38,65 +38,68 @@ class SorRule(Section):
 
 
 class HeatRule(Section):
-    """x ← x − η ∇E, the heat flow in explicit Euler steps."""
+    """x ← x − η ∇E, where E is the energy: explicit Euler steps of the heat flow."""
 
     kind: Literal["heat"]
     dt: PositiveFloat | None = None
-    """Step η of all vertices, positive. By default each vertex takes 0.99/d, where d is its own
-    bound of the curvature of its energy."""
+    """Step size η of all vertices, positive. By default each vertex takes 0.99/d, where d is an
+    upper bound on the curvature of the energy of its own edges and pins."""
 
 
 class CoboundaryRule(Section):
-    """x_head ← F_tail x_tail, the forward pass as message passing; only the input may be pinned."""
+    """x_head ← F x_tail, the forward pass, with the map F; only the input may be pinned."""
 
     kind: Literal["coboundary"]
 
 
 class ActiveSetRule(Section):
-    """Block elimination along the path, once for each pattern of active and inactive units."""
+    """Direct solves along the path, each for one choice of the active units, until it is right."""
 
     kind: Literal["active-set"]
     prox_sweeps: PositiveInt = ActiveSet.prox_sweeps
-    """Sweeps of ``prox`` steps down and up the path after a solve that was rejected; at least 1."""
+    """Number of sweeps of ``prox`` steps along the path and back after a solve that did not lower
+    the energy; at least 1."""
 
 
 class NudgedRule(Section):
-    """Training by tensions, edge vectors that move from head to tail and give the gradient."""
+    """Training by tensions: derivatives of the loss that each head sends to its tail."""
 
     kind: Literal["nudged"]
 
 
 class RelaxRule(Section):
-    """Training by the discord that remains on each edge under a soft pin at the output."""
+    """Training by the residual that remains on each edge while a soft pin pulls the output."""
 
     kind: Literal["relax"]
     strength: PositiveFloat = Field(
         default=0.1,
-        description="Strength γ of the soft pin, a factor of the loss of each sample; positive, "
-        "and above 1e-2 in float32.",
+        description="Strength γ of the soft pin: γ times the loss of each sample is added to the "
+        "energy. Positive; in float32 it should exceed 1e-2.",
     )
     sweeps: PositiveInt = 1
-    """Number of sweeps of the stalks along the path before the maps learn; at least 1."""
+    """Number of sweeps of stalk steps along the path before the maps are changed; at least 1."""
     stalks: Literal["prox", "heat", "sor"] = "prox"
-    """Rule by which the stalks move, with its default settings; ``prox`` here keeps its branch."""
+    """Rule that changes the stalks, with its default settings; ``prox`` has ``branch: keep``
+    here."""
 
 
 class JointRule(Section):
-    """Training in which stalks and maps move at once, the flow of Bosca & Ghrist 2026."""
+    """Training that changes stalks and maps in the same step, the flow of Bosca & Ghrist 2026."""
 
     kind: Literal["joint"]
     alpha: PositiveFloat = 1.0
-    """Rate α of the stalks, positive. It has no effect where ``stalks`` is given."""
+    """Rate α of the stalks, positive. It has no effect if ``stalks`` is given."""
     beta: PositiveFloat | None = None
-    """Rate β of the maps, positive; the paper takes 1 over the number of samples. It has no effect
-    where ``training.optimiser`` is given, and is required elsewhere."""
+    """Rate β of the maps, positive; in the paper, 1 over the number of samples. If
+    ``training.optimiser`` is given, β has no effect; if not, β is required."""
     dt: PositiveFloat | None = None
-    """Euler step in time, positive. It is required unless both ``stalks`` and
+    """Time step of the Euler steps, positive. It is required unless both ``stalks`` and
     ``training.optimiser`` are given."""
     stalks: Literal["prox", "heat"] | None = Field(
         default=None,
-        description="Rule by which the stalks move, with its default settings; ``prox`` here "
-        "keeps its branch. By default they take Euler steps of alpha · dt.",
+        description="Rule that changes the stalks, with its default settings; ``prox`` has "
+        "``branch: keep`` here. By default the stalks are changed by Euler steps of size alpha · "
+        "dt.",
     )
 
     @model_validator(mode="after")
@@ -120,4 +123,4 @@ RuleSection: TypeAlias = Annotated[
 ]
 
 LEARNING = (NudgedRule, RelaxRule, JointRule)
-"""Sections of the rules that change maps; they are for the job ``train`` alone."""
+"""Sections of the rules that change maps; only the job ``train`` accepts them."""

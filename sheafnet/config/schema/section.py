@@ -19,7 +19,7 @@ from sheafnet.runtime.hosts.placement import Scheme
 
 
 class Section(BaseModel):
-    """A mapping of keys to values in the file; a key that is not a field is a fault."""
+    """A mapping of keys to values in the file; a key that is not a field is refused."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
@@ -39,14 +39,14 @@ def _existing(path: Path, info: ValidationInfo) -> Path:
 
 
 def expecting(what: str) -> WrapValidator:
-    """Return a validator that reports one fault for a value that fits no member of a union.
+    """Return a validator for a union of types that reports one fault for a value of wrong type.
 
-    Without it pydantic reports one fault for each member.
+    Without this validator pydantic reports one fault for each type in the union.
 
     Parameters
     ----------
     what
-        Text for the fault: "expected <what>, got <value>".
+        Text that describes the expected values. The message is "expected <what>, got <value>".
     """
 
     def validate(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -59,7 +59,8 @@ def expecting(what: str) -> WrapValidator:
 
 
 ExistingFile: TypeAlias = Annotated[Path, AfterValidator(_existing)]
-"""Path of an existing file, relative to the configuration file; its value is absolute."""
+"""Path of an existing file. In the document it is relative to the configuration file; validation
+makes it absolute."""
 
 Hosts: TypeAlias = Annotated[
     Scheme | dict[str, tuple[str, ...]],
@@ -69,8 +70,8 @@ Hosts: TypeAlias = Annotated[
 
 
 def as_section(value: Any) -> Any:
-    """Return ``{"kind": value}`` for a string, which stands for that section with its defaults.
+    """Return ``{"kind": value}`` if ``value`` is a string, else ``value`` itself.
 
-    Any other value is returned as it is.
+    So the kind alone may stand for a section of this kind with default settings.
     """
     return {"kind": value} if isinstance(value, str) else value

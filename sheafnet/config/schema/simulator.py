@@ -14,7 +14,7 @@ from sheafnet.runtime.simulator.simulator import Simulator
 
 
 class ConstantLatency(Section):
-    """The same delay for every frame."""
+    """Latency that is the same for every frame (the bytes that one host sends to another)."""
 
     kind: Literal["constant"]
     time: NonNegativeFloat
@@ -22,7 +22,7 @@ class ConstantLatency(Section):
 
 
 class UniformLatency(Section):
-    """Delays that are uniformly distributed from ``low`` to ``high``."""
+    """Latency that is uniformly distributed from ``low`` to ``high``."""
 
     kind: Literal["uniform"]
     low: NonNegativeFloat
@@ -32,7 +32,7 @@ class UniformLatency(Section):
 
 
 class ExponentialLatency(Section):
-    """Delays that are exponentially distributed."""
+    """Latency that is exponentially distributed."""
 
     kind: Literal["exponential"]
     mean: NonNegativeFloat
@@ -40,7 +40,7 @@ class ExponentialLatency(Section):
 
 
 class LognormalLatency(Section):
-    """Delays whose logarithm is normally distributed."""
+    """Latency whose logarithm is normally distributed."""
 
     kind: Literal["lognormal"]
     mean: NonNegativeFloat
@@ -50,12 +50,12 @@ class LognormalLatency(Section):
 
 
 class EmpiricalLatency(Section):
-    """Delays drawn with equal probability from a list of measured ones."""
+    """Latency that is drawn with equal probability from a list of measured delays."""
 
     kind: Literal["empirical"]
     path: ExistingFile = Field(
-        description="A text file with one delay in virtual time a line, none negative; # begins a "
-        "comment."
+        description="A text file with one delay on each line, in virtual time, 0 or more. # "
+        "begins a comment."
     )
 
 
@@ -66,18 +66,19 @@ LatencySection: TypeAlias = Annotated[AnyLatency, Field(discriminator="kind")]
 
 
 class RestartSection(Section):
-    """A crash of a host, which loses its whole state and returns later as a new incarnation."""
+    """A crash of a host: the host loses its whole state, and restarts after a while."""
 
     host: str
     """Name of the host."""
     at: NonNegativeFloat
     """Virtual time of the crash; 0 or more."""
     down: NonNegativeFloat = Restart.down
-    """Virtual time for which the host is away; frames that arrive in it are lost."""
+    """Virtual time from the crash to the restart; 0 or more. Frames that arrive meanwhile are
+    lost."""
 
 
 class PauseSection(Section):
-    """A time in which a host neither steps nor acknowledges; it still answers the coordinator."""
+    """A time in which a host makes no steps and acknowledges no frames; it still sends reports."""
 
     host: str
     """Name of the host."""
@@ -88,7 +89,7 @@ class PauseSection(Section):
 
 
 class ComputeSection(Section):
-    """The virtual time that one update of a vertex takes."""
+    """The virtual time that one update (step) of a vertex takes."""
 
     time: LatencySection = Field(
         default=ConstantLatency(kind="constant", time=1.0),
@@ -97,8 +98,8 @@ class ComputeSection(Section):
     )
     per_element: NonNegativeFloat = Field(
         default=ComputeTime.per_element,
-        description="Virtual time added for each number in the stalk, dim × batch of them; 0 or "
-        "more.",
+        description="Virtual time that is added for each of the dim × batch numbers in the stalk; "
+        "0 or more.",
     )
 
 
@@ -107,7 +108,7 @@ Loss: TypeAlias = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class ChannelSection(Section):
-    """One direction between two hosts; a setting that is left out is that of the whole runtime."""
+    """Settings of one direction between two hosts. Those left out are taken from ``runtime``."""
 
     sender: str
     """Name of the host that sends."""
@@ -120,7 +121,8 @@ class ChannelSection(Section):
     duplication: Probability | None = None
     """Probability that a frame arrives twice, in [0, 1]; by default ``runtime.duplication``."""
     bandwidth: PositiveFloat | None = None
-    """Bytes that pass in a unit of virtual time, positive; by default ``runtime.bandwidth``."""
+    """Number of bytes that can pass in a unit of virtual time, positive; by default
+    ``runtime.bandwidth``."""
 
 
 class PartitionSection(Section):
@@ -136,16 +138,16 @@ class PartitionSection(Section):
     start: NonNegativeFloat
     """Virtual time at which the partition begins; 0 or more."""
     end: PositiveFloat
-    """Virtual time at which it ends; later than ``start``."""
+    """Virtual time at which the partition ends; later than ``start``."""
     every: PositiveFloat | None = Field(
         default=None,
-        description="Virtual time from one start of the partition to the next, without end; "
-        "longer than the partition lasts. By default it happens once.",
+        description="Virtual time from one start of the partition to the next; more than end − "
+        "start. The partition then returns for ever. By default it happens once.",
     )
 
 
 class SimulatorRuntime(Section):
-    """Hosts that exchange bytes in virtual time, in one process, reproducible bit for bit."""
+    """Simulated hosts that exchange bytes in virtual time; a run can be repeated bit for bit."""
 
     kind: Literal["simulator"]
     seed: Annotated[int, Field(ge=0)] = 0
@@ -158,36 +160,40 @@ class SimulatorRuntime(Section):
     """Probability that a frame arrives twice, in [0, 1]."""
     bandwidth: PositiveFloat | None = Field(
         default=None,
-        description="Bytes that pass from one host to another in a unit of virtual time, "
-        "positive; frames queue. By default there is no limit.",
+        description="Number of bytes that can pass from one host to another in a unit of virtual "
+        "time, positive; frames that exceed it wait in a queue. By default there is no limit.",
     )
     channels: tuple[ChannelSection, ...] = ()
     """Directions between two hosts that have settings of their own."""
     partitions: tuple[PartitionSection, ...] = ()
-    """Times in which groups of hosts cannot reach each other; the coordinator reaches all."""
+    """Times in which two groups of hosts cannot reach each other. The coordinator, which asks all
+    hosts for reports, reaches every host at all times."""
     compute: Annotated[
         PositiveFloat | ComputeSection, expecting("a positive number or a section")
     ] = 1.0
-    """Virtual time of an update of a vertex: a positive number, or a section that draws it."""
+    """Virtual time of an update (step) of a vertex: a positive number, or a section with a
+    distribution. By default 1."""
     slow: dict[str, PositiveFloat] = Field(
         default_factory=dict,
-        description="Host → the positive factor by which its updates take longer. By default no "
-        "host is slow.",
+        description="Host → positive factor by which the updates of this host take longer. By "
+        "default no host is slow.",
     )
     restarts: tuple[RestartSection, ...] = ()
-    """Hosts that crash and return."""
+    """Crashes of hosts, each followed by a restart. By default there are none."""
     pauses: tuple[PauseSection, ...] = ()
-    """Hosts that stand still for a while."""
+    """Times in which a host makes no steps. By default there are none."""
     placement: Hosts = "by-layer"
     """Vertices of each host: ``by-layer``, ``by-vertex``, or each host with a list of vertices."""
     window: PositiveInt = Simulator.window
-    """Unacknowledged frames that a host may have in flight to each peer; at least 1."""
+    """Largest number of frames to each other host that are sent and not yet acknowledged; at least
+    1."""
     report_interval: PositiveFloat = Simulator.report_interval
-    """Virtual time from one wave of the coordinator to the next; positive."""
+    """Virtual time from one wave to the next, positive. In a wave the coordinator asks every host
+    for a report."""
     report_latency: LatencySection | None = None
-    """Distribution of delays between hosts and coordinator; by default ``latency``."""
+    """Distribution of the delay between a host and the coordinator; by default ``latency``."""
     shuffle_ties: bool = Field(
         default=Simulator.shuffle_ties,
-        description="Whether events at the same virtual time happen in an order that the seed "
-        "draws. By default their order is fixed.",
+        description="Whether events at the same virtual time happen in random order, which the "
+        "seed determines. By default their order is fixed.",
     )

@@ -1,6 +1,6 @@
 """The sections of a configuration about training: optimisers, length and evaluation.
 
-The rules that learn are in ``sheafnet.config.schema.rules``.
+The learning rules are in ``sheafnet.config.schema.rules``.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ class _OptimiserSettings(Section):
     rate: PositiveFloat
     """Learning rate in the first step after the warm-up; positive."""
     schedule: Schedule = Optimiser.schedule
-    """Course of the rate after the warm-up: ``constant``, or ``cosine``, which falls to 0 at the
-    end of the training."""
+    """Course of the rate after the warm-up: ``constant``, or ``cosine``, which lowers the rate to 0
+    at the end of the training."""
     warmup: Annotated[int, Field(ge=0)] = Optimiser.warmup
-    """Number of steps over which the rate rises linearly to ``rate``; 0 or more."""
+    """Number of steps of the warm-up, in which the rate rises linearly to ``rate``; 0 or more."""
     weight_decay: NonNegativeFloat = Optimiser.weight_decay
-    """Share of W, not of b, that each step takes off, times the rate; 0 or more."""
+    """Factor λ of the weight decay, 0 or more: each step also subtracts rate · λ W from the weights
+    W, and nothing from the biases b."""
     clip: PositiveFloat | None = Field(
         default=None,
-        description="Norm of the longest step, decay aside, as a share of the norm of the map, or "
-        "of 0.1 where that norm is less; positive. By default there is no bound.",
+        description="Largest norm of a step without weight decay, as a multiple of the norm of "
+        "the map [W b], or of 0.1 if that norm is smaller; positive. By default there is no bound.",
     )
 
 
@@ -40,7 +41,8 @@ class SgdSection(_OptimiserSettings):
 
     kind: Literal["sgd"]
     momentum: Share = Sgd.momentum
-    """Factor of the previous velocity, in [0, 1); 0 means plain gradient descent."""
+    """Share of the previous velocity that is kept in each step, in [0, 1); 0 means plain gradient
+    descent."""
 
 
 class AdamSection(_OptimiserSettings):
@@ -50,22 +52,23 @@ class AdamSection(_OptimiserSettings):
     beta1: Share = Adam.beta1
     """Decay of the running mean of the gradient, in [0, 1)."""
     beta2: Share = Adam.beta2
-    """Decay of the running mean of its square, in [0, 1)."""
+    """Decay of the running mean of the squared gradient, in [0, 1)."""
     epsilon: PositiveFloat = Adam.epsilon
-    """Number added to the root of that mean, so that no step divides by 0; positive."""
+    """Number added to the root of the mean of the squared gradient, so that no step divides by 0;
+    positive."""
 
 
 class KronSection(_OptimiserSettings):
-    """A natural gradient from the second moments of the stalk and the tension of the edge."""
+    """A natural gradient: the gradient preconditioned by second moments of stalk and tension."""
 
     kind: Literal["kron"]
     damping: PositiveFloat = Kron.damping
-    """Damping λ, shared out between the two second moments; positive."""
+    """Damping λ, divided between the second moments of the stalk and of the tension; positive."""
     momentum: Share = Kron.momentum
-    """Factor of the previous direction in its moving average, in [0, 1)."""
+    """Share of the old value in the moving average of the direction, in [0, 1)."""
     clip: PositiveFloat | None = Kron.clip
-    """Norm of the longest step, decay aside, as a share of the norm of the map, or of 0.1 where
-    that norm is less; positive. null means no bound."""
+    """Largest norm of a step without weight decay, as a multiple of the norm of the map [W b], or
+    of 0.1 if that norm is smaller; positive. null means no bound."""
 
 
 OptimiserSection: TypeAlias = Annotated[
@@ -78,46 +81,49 @@ class TrainingSection(Section):
 
     optimiser: OptimiserSection | None = Field(
         default=None,
-        description="Optimiser of every map. It may be left out for the rule ``joint`` with beta "
-        "and dt, which then takes Euler steps.",
+        description="Optimiser of every map. It may be left out only under the rule ``joint`` "
+        "with beta and dt; the maps are then changed by Euler steps.",
     )
     rounds: PositiveInt | None = None
-    """Length of the training in rounds, at least 1; ``nudged`` and ``joint`` take one round a step,
-    ``relax`` its number of sweeps. Give this or ``epochs``."""
+    """Length of the training in rounds, at least 1. A training step takes one round under
+    ``nudged`` and ``joint``, and ``sweeps`` rounds under ``relax``. Give either this or
+    ``epochs``."""
     epochs: PositiveFloat | None = None
-    """Length of the training in passes over all samples, positive. Give this or ``rounds``."""
+    """Length of the training in passes over all samples, positive. Give either this or
+    ``rounds``."""
     max_time: PositiveFloat | None = Field(
         default=None,
-        description="Time after which training stops, positive: virtual time, or seconds on a "
-        "cluster. By default there is no limit.",
+        description="Time after which training stops, positive: virtual time on the simulator, "
+        "rounds in lockstep, seconds on a cluster. By default there is no limit.",
     )
     batch_size: PositiveInt | None = Field(
         default=None,
-        description="Number of samples in a step, at least 1. By default all; ``joint`` always "
-        "takes all.",
+        description="Number of samples in a training step, at least 1. By default all samples; "
+        "``joint`` always takes all.",
     )
     batches_in_flight: PositiveInt = Field(
         default=1,
         description="Number of batches that the layers work on at the same time, at least 1. With "
-        "F of them a gradient is taken with maps that are up to F − 1 steps old.",
+        "F such batches, a gradient is computed with maps that are up to F − 1 training steps old.",
     )
     every: PositiveInt | None = Field(
         default=None,
-        description="Steps from one evaluation to the next, at least 1. By default an epoch, or a "
-        "tenth of the training where an epoch is one step or the whole training.",
+        description="Number of training steps from one evaluation to the next, at least 1. By "
+        "default an epoch, or a tenth of the training if an epoch is one step or the whole "
+        "training.",
     )
     patience: PositiveInt | None = Field(
         default=None,
-        description="Number of successive evaluations without a better loss after which training "
-        "stops and returns the best network; at least 1. By default it does not stop "
-        "early.",
+        description="Number of successive evaluations without a lower loss after which training "
+        "stops, at least 1. The result is then the network with the lowest loss. By default "
+        "training does not stop early.",
     )
     label_smoothing: Share = 0.0
     """Share of each one-hot target that is spread evenly over all classes, in [0, 1)."""
     test: TestSection | None = Field(
         default=None,
-        description="Test samples, which each evaluation measures as well. By default there are "
-        "none, except for a task, which has its own.",
+        description="Test samples, on which each evaluation measures the network as well. By "
+        "default there are none; data of kind ``task`` have test samples of their own.",
     )
 
     @model_validator(mode="after")
