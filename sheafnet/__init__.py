@@ -42,9 +42,8 @@ Begin with ``sn.infer`` and ``sn.train``. The guide to the command line is ``she
 
 Each package has a guide: ``sheafnet.core`` (sheaves, pins, maps of your own),
 ``sheafnet.dynamics``, ``sheafnet.dynamics.rules`` (rules, and how to write a rule of your own),
-``sheafnet.dynamics.training``,
-``sheafnet.runtime``, ``sheafnet.runtime.simulator`` (faults), ``sheafnet.runtime.cluster``,
-``sheafnet.observe``, ``sheafnet.config``, ``sheafnet.cli``.
+``sheafnet.dynamics.training``, ``sheafnet.runtime``, ``sheafnet.runtime.simulator`` (faults),
+``sheafnet.runtime.cluster``, ``sheafnet.observe``, ``sheafnet.config``, ``sheafnet.cli``.
 
 A public name is imported when it is first used. Therefore ``import sheafnet`` is fast, and a
 package such as Ray is imported only when a name that needs it is used.
