@@ -146,6 +146,7 @@ def test_an_unknown_rule_is_refused_with_the_nearest() -> None:
         sn.infer(sheaf, rule="haet")
 
 
+@pytest.mark.slow
 @given(seeds)
 def test_on_linear_sheaves_the_step_that_a_vertex_justifies_by_itself_descends(seed: int) -> None:
     sheaf = chorded_cycle(seed)

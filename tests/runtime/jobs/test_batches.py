@@ -59,6 +59,7 @@ def test_delay_and_loss_change_nothing(
     assert {frozenset(pair) for pair in there.record.ledger} == allowed
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 2**32),

@@ -29,6 +29,7 @@ def test_nudged_takes_the_gradient_of_the_loss(output: str, seed: int) -> None:
     np.testing.assert_allclose(step, numerical_gradient(net, x, y), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_relax_settled_is_off_by_a_multiple_of_its_strength(output: str) -> None:
     net, x, y = problem(output, 1, (3, 6, 2))
@@ -79,6 +80,7 @@ def test_one_sweep_of_relax_is_backpropagation_in_a_local_metric() -> None:
         np.testing.assert_allclose(own[: W.size], W.ravel(), rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_any_rule_that_relaxes_moves_the_stalks() -> None:
     net, x, y = problem("softmax", 0, (3, 6, 2))
     steps = [

@@ -94,6 +94,7 @@ def test_to_infer_is_not_to_learn() -> None:
         sn.infer(NET.to_sheaf(), [sn.Pin("a0", X)], rule=RULE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("placement", ["by-layer", "by-vertex"])
 def test_without_order_and_under_loss_it_learns_as_well(
     placement: Literal["by-layer", "by-vertex"],

@@ -50,6 +50,7 @@ def test_twenty_hostile_networks_end_converged_right_and_silent() -> None:
     assert f"{SEEDS_IN_SUITE} passed, 0 failed" in done.stdout
 
 
+@pytest.mark.slow
 def test_digest_and_bits_do_not_depend_on_process_or_hash_seed() -> None:
     script = (
         "import sheafnet as sn\n"
@@ -149,6 +150,7 @@ def test_an_idle_host_has_its_timer_set_for_no_later_than_it_is_due() -> None:
     assert brought_forward
 
 
+@pytest.mark.slow
 def test_a_network_that_loses_two_frames_in_five_is_not_left_unused() -> None:
     """A frame and its acknowledgement both arrive about one time in three."""
 
@@ -272,7 +274,7 @@ def restarted_not_announced(patch: pytest.MonkeyPatch) -> None:
         (older_accepted, 0),
         (resend_forgotten, 0),
         (lost_counted_as_delivered, 0),
-        (one_wave, 55),
+        pytest.param(one_wave, 55, marks=pytest.mark.slow),
         (restarted_not_announced, 81),
     ],
 )
@@ -341,6 +343,7 @@ def test_hosts_that_are_not_there_are_refused(simulator: sn.Simulator) -> None:
         sn.infer(SMALL.sheaf, SMALL.pins, runtime=simulator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [Case("2-6-4-4-1-identity", 0, both) for both in (False, True)])
 def test_prox_settles_whatever_the_network_does(case: Case) -> None:
     well, what = case.play()
