@@ -94,3 +94,17 @@ def test_a_network_of_ones_own_runs_as_the_gallery_says() -> None:
     above = given["W2"] @ cochain["a1"] + given["b2"][:, None]
     np.testing.assert_allclose(cochain["z2"], above, atol=1e-6)
     assert result["discord"]["weight_1"] > 0.01 > result["discord"]["weight_2"]
+
+
+def test_the_table_of_a_training_under_faults_is_of_the_run_that_it_names() -> None:
+    text = document("tests/bench/README.md").text
+    header, _, row, *_ = text[text.index("| step | 0 | 20") :].splitlines()
+    steps = [int(cell) for cell in header.split("|")[2:-3]]
+    *losses, frames, _ = [cell.strip() for cell in row.split("|")[2:-1]]
+    done = CliRunner().invoke(main, ["run", "train-blobs", "--out", "here"])
+    assert done.exit_code == 0, done.output
+    events = map(json.loads, Path("here/events.jsonl").read_text().splitlines())
+    seen = {e["step"]: e["train"]["loss"] for e in events if e["event"] == "evaluation"}
+    assert [f"{seen[step]:.4g}" for step in steps] == losses
+    stats = json.loads(Path("here/result.json").read_text())["stats"]
+    assert f"{stats['frames']:,}" == frames
