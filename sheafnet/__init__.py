@@ -55,35 +55,52 @@ The whole reference uses these words in one sense.
 - *Stalk*: the vector at a vertex, with one column for each sample. *Restriction map*: a map from
   the stalk of a vertex into the stalk of an edge. *Incidence*: one end of an edge. Each edge
   leads from its *tail* to its *head*; in a network the tail is the end nearer to the input.
+- *Path*: a graph whose vertices lie in a row, such as the graph of a network. Each vertex has at
+  most one edge on each side. *Sweep*: one pass of messages from one end of a path to the other;
+  under the rule ``relax``, to the output and back. *Elimination* (block elimination): solving a
+  linear system along a path, vertex by vertex, from one end to the other.
 - *Projection*: the value of a restriction map at the stalk; a vertex sends it over the edge.
   *Residual* r: the projection of the tail minus that of the head. *Discord*: the mean of ‖r‖² over
-  the samples. *Energy* E: ½ Σ ‖r‖² over edges, soft pins and samples, unless an output edge has a
-  loss instead.
+  the samples. *Energy* E: ½ Σ ‖r‖² over edges, soft pins and samples. The energy of an output edge
+  may be a loss instead.
 - *Force*: the part of −∇E that can move a vertex. It is 0 at a held coordinate and at a coordinate
-  that is settled on a kink. *Stationarity*: the largest absolute value of the force. *Stationary*:
-  a vertex whose stationarity is at most the tolerance.
+  that is settled on a kink (E falls on neither side of it). *Stationarity*: the largest absolute
+  value of the force. A vertex is *stationary* if its stationarity is at most the tolerance.
 - *Gate*: the map relu(z) = R(z) z, where R(z) is diagonal with 1 where z ≥ 0 and 0 elsewhere.
-  *Kink*: a point where a derivative of E jumps; for a gate it is 0. A unit is *active* where z ≥ 0.
+  *Kink*: a point where a derivative of E jumps; the kink of a gate is at 0. A unit is *active*
+  where z ≥ 0.
 - *Pin*: a *hard* pin holds coordinates of a stalk at a value; a *soft* pin pulls them towards a
-  value, with a strength.
+  value, with a strength. A coordinate is *free* if no hard pin holds it. A vertex is *wholly held*
+  if none of its coordinates is free.
 - *Rule*: the algorithm that each vertex follows. *Program*: the instance of a rule at one vertex.
-  *Step* (or update): one execution of the program. *Round*: in lockstep, every vertex steps, in the
-  order that the rule requires; on hosts, twice as many accepted messages as there are edges.
+  *Step*: one execution of the program; the counter ``updates`` counts steps. *Update* of a map: a
+  change of the map in training. *Round*: in lockstep, one pass over all vertices, in which each may
+  step. On hosts, each edge carries two messages in a round, on average.
 - *Batch*: the samples of one training step. *Tag*: the number of the batch that a message belongs
   to. *Tension*: the derivative of a sample's loss with respect to the projection of the tail, or
-  the vector that a rule uses for it. The rule ``nudged`` sends it from head to tail.
-- *Host*: a process, or simulated process, that has some of the vertices. *Placement*: which vertex
-  is on which host. *Frame*: bytes with messages from one host to another. *Outbox*: the messages
-  for one host that have not been acknowledged yet. *In flight*: of a batch, begun and not finished;
-  of a frame, sent and not acknowledged. *Incarnation*: the number of restarts of a host.
+  the vector that a rule uses instead. The rule ``nudged`` sends it from head to tail.
+- *Problem*: what a runtime runs: a sheaf with its pins, a rule, the start and the limits. *Job*: an
+  inference or a training, from its settings to its result. *Record*: what a run leaves: the final
+  stalks, the counters and the outcome. *Hook*: a method that a runtime calls during a run.
+  *Observer*: an object of the user whose methods a run calls, for example with its progress.
+- *Host*: a process, or simulated process, that has some of the vertices. *Peer* of a host: another
+  host with which it exchanges frames. *Placement*: which vertex is on which host. *Frame*: bytes
+  with messages from one host to another. *Outbox*: the messages for one peer that have not been
+  acknowledged yet. A batch is *in flight* if it has begun and is not finished. A frame is in flight
+  if it has been sent and is not acknowledged. *Incarnation*: the number of restarts of a host.
 - *Staleness* of a message: the number of steps of its sender between the previous message that the
   receiver accepted and this one, neither of the two counted.
 - *Coordinator*: the process, or simulated process, that asks all hosts for reports and ends the
-  run. *Wave*: the coordinator asks every host once and waits for all reports. *Idle*: a host that
-  has nothing to do and whose messages have all been acknowledged.
+  run. *Wave*: the coordinator asks every host once and waits for all reports. *View*: the
+  measurements of some vertices and their edges, as a report contains them. *Idle*: a host that has
+  nothing to do and whose messages have all been acknowledged. *Driver*: the process in which the
+  user started Ray.
 - *Edge state*: the map of an edge and the state of its optimiser after a training step. *Snapshot*:
-  the edge states of all edges after the same step. *Checkpoint*: a snapshot with the evaluations up
-  to it, which can be saved in a file.
+  the edge states of all edges after the same step. *Checkpoint*: a snapshot with all evaluations up
+  to that step. It can be saved in a file.
+- *Trace*: the list of all events of a simulated run. *Digest*: a hash of a run; runs that are equal
+  bit for bit have the same digest. *Push*: a change of one stalk from outside. *Light cone*: which
+  vertices a push reaches, and when.
 - *Send threshold*: a vertex that is nearly stationary does not send a projection that has changed
   by at most this much. *Stay run*: a run that waits for other pins after it has converged.
 """

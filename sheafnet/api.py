@@ -1,8 +1,10 @@
-"""The functions that run a job: inference, training and the light cone of a push.
+"""The functions for inference and training, and for the light cone of a push.
 
-Each function checks its arguments once, builds a problem from them and passes it to a runtime.
-``prepare`` and ``prepare_training`` return a job that has not begun. ``start`` begins an inference
-in a thread of its own. ``infer`` and ``train`` run a job to its end.
+``prepare`` and ``prepare_training`` check their arguments and return a job that has not begun. A
+job is an inference or a training; it runs a problem on a runtime. ``infer`` and ``train`` prepare a
+job and run it to its end. ``start`` prepares an inference and begins it in a new thread.
+``light_cone`` simulates a problem twice, with a push and without it. A push is a change of one
+stalk from outside.
 """
 
 from __future__ import annotations
@@ -69,31 +71,32 @@ def infer(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[InferArgume
         ``sheafnet.dynamics.rules.RULES``, such as ``"prox"`` (default) or ``"heat"``. A name means
         the rule with its default settings. Rules that change maps are for ``train``.
     runtime
-        The runtime: an ``sn.Lockstep``, ``sn.Simulator`` or ``sn.Cluster``. None (default) takes
-        ``sn.Lockstep()``.
+        The runtime: an ``sn.Lockstep``, ``sn.Simulator`` or ``sn.Cluster``. With None (default) it
+        is ``sn.Lockstep()``.
     stop
-        The ``sn.Stop`` with the tolerance, the largest number of rounds and the largest time. None
-        (default) takes ``sn.Stop()``. For a stay run (a run that waits for other pins after it has
-        converged) use ``start``, because ``infer`` would not return.
+        The ``sn.Stop`` with the tolerance, the largest number of rounds and the largest time. With
+        None (default) it is ``sn.Stop()``. For a stay run (a run that waits for other pins after it
+        has converged) use ``start``, because ``infer`` would not return.
     init
         The stalks at the start. ``"random"`` (default) draws standard normal numbers, ``"zeros"``
         sets all stalks to 0, and ``"forward"`` sets them by the forward pass from the pinned
-        inputs. An ``sn.Cochain`` has an array of shape (dim, batch) for every vertex, except that
-        vertices whose whole stalk is held by hard pins may be missing. Coordinates held by a hard
-        pin start at the value of the pin.
+        inputs. An ``sn.Cochain`` has an array of shape (dim, batch) for every vertex. It may omit a
+        vertex if hard pins hold its whole stalk. Coordinates held by a hard pin start at the value
+        of the pin.
     seed
-        Seed of the random start: a whole number, at least 0; 0 by default. It is not used with any
-        other ``init``.
+        Seed of the random start: a whole number, at least 0; 0 by default. It is used only if
+        ``init`` is ``"random"``.
     observer
-        The ``sn.Observer`` whose methods are called at the start, with progress, and at the end.
-        An exception that one of its methods raises ends the run. With None (default) there is no
-        observer.
+        The ``sn.Observer`` of the run. Its methods are called when the run begins, when there is
+        progress, and when the run ends. An exception that one of them raises ends the run. With
+        None (default) there is no observer.
 
     Returns
     -------
     Solution
-        Final stalks, residuals, discord and cost. A run that did not converge returns a solution
-        as well; the attribute ``outcome`` says how the run ended, as an ``sn.Outcome``.
+        Final stalks, residuals, discord and cost. The attribute ``outcome``, an ``sn.Outcome``,
+        says how the run ended. A run that did not converge has a solution too, with the last stalks
+        that were finite.
 
     Raises
     ------
@@ -120,9 +123,9 @@ def infer(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[InferArgume
         curvature of the energy and a map does not have such a bound; or if the rule changes maps.
     InputError
         If the value of a pin is not an array of numbers; if ``init`` is not one of the values
-        above; if ``init`` is ``"forward"`` and the pins do not determine a forward pass; if the
-        seed is negative or not a whole number; if there is no placement of that name; or if the
-        placement does not put every vertex on exactly one host.
+        above; if ``init`` is ``"forward"`` and the pins do not determine a forward pass; if
+        ``init`` is ``"random"`` and the seed is negative or not a whole number; if no placement
+        has the given name; or if the placement does not put every vertex on exactly one host.
     ClusterError
         If Ray is not installed or cannot be reached, or if a host or the coordinator is lost and
         cannot be restarted.
@@ -134,7 +137,7 @@ def infer(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[InferArgume
 
 
 def start(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[InferArguments]) -> Run:
-    """Begin to relax a sheaf in a thread of its own, and return the run at once.
+    """Begin an inference in a new thread, and return the run at once.
 
     Parameters
     ----------
@@ -149,14 +152,13 @@ def start(sheaf: Sheaf, pins: Iterable[Pin] = (), **settings: Unpack[InferArgume
     Returns
     -------
     Run
-        The run, with the methods ``progress()``, ``set_pins(pins)``, ``settle()``, ``stop()`` and
-        ``result()``. If an error ended the run, ``result()`` raises that error.
+        The run that has begun. Its methods are ``progress()``, ``set_pins(pins)``, ``settle()``,
+        ``stop()`` and ``result()``. If an error ended the run, ``result()`` raises that error.
 
     Raises
     ------
     InputError
-        If an argument is wrong, under the conditions that ``prepare`` lists. The run does not
-        begin.
+        If an argument is wrong; ``prepare`` lists the conditions. The run then does not begin.
     """
     return prepare(sheaf, pins, **settings).start()
 
@@ -174,8 +176,8 @@ def prepare(
 ) -> Run:
     """Check the arguments of ``infer`` and return a run that has not begun yet.
 
-    The method ``execute()`` of the run executes the run in the calling thread and returns at its
-    end. The method ``start()`` begins the run in a thread of its own and returns at once.
+    The method ``execute()`` of the run executes it in the calling thread and returns when the run
+    has ended. The method ``start()`` begins the run in a new thread and returns at once.
 
     Parameters
     ----------
@@ -189,13 +191,13 @@ def prepare(
     Returns
     -------
     Run
-        The run of this problem on this runtime.
+        A run of this sheaf with these pins and settings.
 
     Raises
     ------
     InputError
-        If an argument is wrong: the conditions that ``infer`` lists under ``InputError`` and its
-        subclasses. The conditions about hosts, placement and curvature are checked only when the
+        If an argument is wrong. ``infer`` lists the conditions, under ``InputError`` and its
+        subclasses. The conditions about hosts, placement and curvature are checked later, when the
         run begins.
     RuleError
         If the rule cannot be used on this sheaf with these pins, or if the rule changes maps.
@@ -259,15 +261,15 @@ def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Train
         ``dt``; the maps are then changed by explicit Euler steps.
     rounds, epochs
         Length of training; give exactly one of the two. ``rounds`` is a whole number, at least 1; a
-        training step takes one round under ``Nudged`` and ``Joint``, and ``sweeps`` rounds under
-        ``Relax``. ``epochs`` is the number of passes over all samples, positive, possibly a
-        fraction; it is rounded up to whole training steps.
+        training step takes one round under ``Nudged`` and ``Joint``. Under ``Relax`` it takes as
+        many rounds as the setting ``sweeps`` of that rule. ``epochs`` is the number of passes over
+        all samples, positive, possibly a fraction. It is rounded up to whole training steps.
     max_time
         Time after which training stops, positive: virtual time on a simulator, rounds in lockstep,
-        seconds on a cluster. None (default) sets no limit.
+        seconds on a cluster. With None (default) there is no limit.
     batch_size
-        Number of samples in each training step, from 1 to the number of samples. None (default)
-        takes all samples. ``Joint`` always takes all samples.
+        Number of samples in each training step, from 1 to the number of samples. With None
+        (default) each step uses all samples. ``Joint`` always uses all samples.
     batches_in_flight
         Number of batches that the layers may work on at the same time, at least 1 (default). The
         gradient of a batch is then computed with maps that are up to ``batches_in_flight`` − 1
@@ -276,8 +278,8 @@ def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Train
         Seed of the order of the samples and of a random start: a whole number, at least 0; 0 by
         default.
     runtime
-        The runtime: an ``sn.Lockstep``, ``sn.Simulator`` or ``sn.Cluster``. None (default) takes
-        ``sn.Lockstep()``. When a host is lost together with its maps, all hosts go back to the
+        The runtime: an ``sn.Lockstep``, ``sn.Simulator`` or ``sn.Cluster``. With None (default) it
+        is ``sn.Lockstep()``. When a host is lost together with its maps, all hosts go back to the
         last snapshot (the maps and optimisers of all edges after the same training step).
         ``Joint`` has no snapshots.
     init
@@ -285,13 +287,13 @@ def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Train
         default is ``"forward"``. Under the other rules it must be ``"forward"``, because every
         batch starts at its forward pass.
     test
-        Samples on which the network is evaluated and from which it does not learn: a pair of inputs
-        and targets with the shapes of ``x`` and ``y``, or a ``Split`` that ``sn.task`` returned.
-        With None (default) there are no test samples.
+        Test samples, which are used for evaluations only and do not change the maps: a pair of
+        inputs and targets with the shapes of ``x`` and ``y``, except for the number of samples; or
+        a ``Split`` that ``sn.task`` returned. With None (default) there are no test samples.
     every
         Number of training steps (rounds under ``Joint``) from one evaluation to the next, at least
-        1. None (default) takes one epoch if an epoch has more than one step and training is longer
-        than one epoch. Otherwise it takes a tenth of the training.
+        1. With None (default) it is one epoch if an epoch has more than one step and training is
+        longer than one epoch. Otherwise it is a tenth of the training.
     patience
         Number of successive evaluations without a lower loss after which training stops; at least
         1. The loss is that of the test samples if there are any, else that of the training
@@ -300,21 +302,22 @@ def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Train
     label_smoothing
         Share of each target that is spread evenly over all classes, in [0, 1); 0 by default.
     observer
-        The ``sn.Observer`` whose methods are called at the start, with progress, evaluations and
-        checkpoints, and at the end. An exception that one of its methods raises ends training.
-        With None (default) there is no observer.
+        The ``sn.Observer`` of the training. Its methods are called when training begins and ends,
+        and with progress, evaluations and checkpoints. An exception that one of them raises ends
+        training. With None (default) there is no observer.
     resumed
         The checkpoint from which to continue an earlier training: an object that was passed to
         ``sn.Observer.reached``, or that ``sheafnet.runtime.jobs.checkpoint.load_checkpoint`` read
-        from a file. All other arguments must be those of the earlier training. None (default)
-        begins a new training. It must be None under ``Joint``.
+        from a file. All other arguments must be those of the earlier training. With None (default)
+        a new training begins. Under ``Joint``, ``resumed`` must be None.
 
     Returns
     -------
     Fit
-        The trained network, its evaluations and the cost. If training diverged, the network is that
-        of the last evaluation before the divergence, or of the best evaluation under ``patience``;
-        the attribute ``diverged`` then says which setting to lower.
+        The trained network, its evaluations and the cost of training. If training diverged, the
+        attribute ``diverged`` says which setting to lower. The network is then that of the last
+        evaluation before the divergence, or, with ``patience``, that of the evaluation with the
+        lowest loss.
 
     Raises
     ------
@@ -361,8 +364,8 @@ def prepare_training(
 ) -> Training:
     """Check the arguments of ``train`` and return a training that has not begun yet.
 
-    The method ``execute()`` of the training executes it in the calling thread and returns at its
-    end. The method ``start()`` begins it in a thread of its own and returns at once.
+    The method ``execute()`` of the training executes it in the calling thread and returns when it
+    has ended. The method ``start()`` begins it in a new thread and returns at once.
 
     Parameters
     ----------
@@ -384,14 +387,14 @@ def prepare_training(
     Returns
     -------
     Training
-        The training of this network on this runtime.
+        A training of this network with these samples and settings.
 
     Raises
     ------
     InputError
-        If an argument is wrong: the conditions that ``train`` lists under ``InputError`` and its
-        subclasses. The conditions about hosts and placement are checked only when training begins,
-        except that hosts cannot be restarted under ``Joint``.
+        If an argument is wrong. ``train`` lists the conditions, under ``InputError`` and its
+        subclasses. The conditions about hosts and placement are checked later, when training
+        begins, except the condition that no host is restarted under ``Joint``.
     """
     runtime = runtime or Lockstep()
     settings = TrainingSettings(**choices)
@@ -401,14 +404,14 @@ def prepare_training(
 
 
 def light_cone(run: Run, push: Push, *, to_the_last: bool = True) -> LightCone:
-    """Return how a push spreads in a simulated run.
+    """Return which vertices a push reaches in a simulated run, and when.
 
-    A push is a change of one coordinate of one stalk. The problem is simulated twice, with the push
-    and without it. A vertex has changed when its stalk with the push differs from its stalk
-    without it. The influence of the push can reach another host only by a chain of frames: the
-    first is sent after the push by the host of the pushed vertex, and each other frame is sent
-    after the one before it has arrived. No vertex can change before such a chain has reached its
-    host; a vertex that does is a violation.
+    A push is a change of one coordinate of one stalk from outside. The problem of ``run`` is
+    simulated twice, with the push and without it. A vertex has changed when its stalk with the push
+    differs from its stalk without the push. The influence of the push can reach another host only
+    by a chain of frames. The host of the pushed vertex sends the first frame of the chain after the
+    push. Each later frame is sent after the previous frame of the chain has arrived. A vertex that
+    changes before such a chain has reached its host is a violation of locality.
 
     Parameters
     ----------
@@ -419,12 +422,12 @@ def light_cone(run: Run, push: Push, *, to_the_last: bool = True) -> LightCone:
         The ``sn.Push``: which coordinate of which stalk is changed, at which virtual time and by
         how much.
     to_the_last
-        With True (default) the simulation ends when every vertex that is free and connected to the
-        pushed vertex has changed. With False it ends when the influence has reached the host of
-        every vertex connected to the pushed vertex. This is enough to find every violation, because
-        a change after the influence has arrived is not a violation. In both cases the simulation
-        ends at the latest 1,000 T after the push, where T is the largest mean delay of a frame
-        plus the largest mean time of an update.
+        With False the simulation ends when the influence has reached the host of every vertex that
+        is connected to the pushed vertex. This is enough to find every violation, because a change
+        after the influence has arrived is not a violation. With True (default) the simulation
+        continues until, in addition, each of these vertices has changed, except those whose whole
+        stalk is held by hard pins. In both cases the simulation ends at the latest 1,000 T after
+        the push. T is the largest mean delay of a frame plus the largest mean time of a step.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The four tasks in the plane on which Bosca & Ghrist 2026 train; a seed determines the samples."""
+"""The four data sets with two inputs from Bosca & Ghrist 2026, drawn at random from a seed."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ SPREAD, SKEW = 0.75, 0.4
 
 
 def task(name: Task, samples: int = 300, test: int = 100, seed: int = 0) -> tuple[Split, Split]:
-    """Return the training samples and the test samples of a task in the plane.
+    """Draw the training samples and the test samples of a task, a data set with two inputs x₁, x₂.
 
     Parameters
     ----------
     name
         Name of the task:
 
-        - ``"paraboloid"``: y = x₁² + x₂² − 2/3 on [−2, 2]², with normal noise of deviation 0.02
-          in y;
-        - ``"saddle"``: y = x₁² − x₂² + ½ sin 2x₁ on [0, 2]², with normal noise of deviation 0.02
-          in y;
-        - ``"circular"``: label 0 on a disc of radius 1 and label 1 on a ring from radius 1.5 to
-          2.5, with normal noise of deviation 0.1 in x;
-        - ``"blobs"``: four classes, each with a skewed normal distribution of x, and one-hot
-          labels.
+        - ``"paraboloid"``: y = x₁² + x₂² − 2/3 on [−2, 2]². The noise in y is normal, with
+          standard deviation 0.02.
+        - ``"saddle"``: y = x₁² − x₂² + ½ sin 2x₁ on [0, 2]². The noise in y is normal, with
+          standard deviation 0.02.
+        - ``"circular"``: label 0 on a disc of radius 1, and label 1 on a ring from radius 1.5 to
+          2.5. The noise in x is normal, with standard deviation 0.1.
+        - ``"blobs"``: four classes with one-hot labels. In each class, x has a skewed normal
+          distribution.
     samples, test
         Number of training samples (300 by default) and of test samples (100 by default), each at
-        least 1. If training and test samples are counted together, the sizes of any two classes
-        differ by at most one.
+        least 1. In ``"circular"`` and ``"blobs"`` the classes have equal sizes, up to one sample,
+        if training and test samples are counted together.
     seed
         Seed of all random numbers: a whole number, at least 0; 0 by default.
 

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 
 
 class SheafnetError(Exception):
-    """Base class of every error that the documentation of sheafnet announces."""
+    """Base class of all errors in this module."""
 
 
 class InputError(SheafnetError, ValueError):
@@ -82,8 +82,8 @@ class Fault:
     key
         Dotted path of the key; empty if the fault concerns the whole document.
     message
-        Text that says what is wrong. For a wrong name it ends with the nearest valid name, if
-        there is one.
+        Text that says what is wrong. For a wrong name, the text ends with the most similar valid
+        name, if there is one.
     """
 
     source: str
@@ -127,11 +127,11 @@ class WriteError(SheafnetError):
 
 
 class SolveError(SheafnetError):
-    """A direct solve has no unique solution, or did not find the set of active units."""
+    """A linear system has no unique solution, or repeated direct solves did not converge."""
 
 
 class DeliveryError(SheafnetError):
-    """A vertex received a message of wrong shape, or one that came along none of its edges."""
+    """A vertex received a message that has the wrong shape or belongs to none of its edges."""
 
 
 class ProtocolError(SheafnetError):
@@ -142,13 +142,15 @@ class ProtocolError(SheafnetError):
     message
         Text that says what is wrong with the bytes.
     reason
-        Reason of the refusal, as one word; refused frames are counted by this word.
+        Reason of the refusal, as one word. A host counts the frames that it refuses for each such
+        word.
 
     Attributes
     ----------
     reason
-        Reason of the refusal: ``size``, ``magic``, ``version``, ``checksum``, ``header``,
-        ``kind``, ``dtype``, ``shape``, ``run``, ``incarnation`` or ``stranger``.
+        Name of the part of the frame that is wrong: ``size``, ``magic``, ``version``,
+        ``checksum``, ``header``, ``kind``, ``dtype``, ``shape``, ``run`` or ``incarnation``. It is
+        ``stranger`` if the frame is for another host, or is from a host that is not a peer.
     """
 
     def __init__(self, message: str, reason: str) -> None:
@@ -157,10 +159,10 @@ class ProtocolError(SheafnetError):
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return the end of an error message about a wrong name, which suggests valid names.
+    """Return text that suggests valid names, for the end of an error message about a wrong name.
 
-    It suggests the valid name that is most similar to ``name``. If none is similar, it lists all
-    valid names.
+    The text suggests the valid name that is most similar to ``name``. If no valid name is similar,
+    the text lists all valid names.
 
     Parameters
     ----------
@@ -172,7 +174,7 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     Returns
     -------
     str
-        Text that begins with ``"; "``; empty if there are no valid names.
+        Text that begins with ``"; "``. It is empty if there are no valid names.
 
     Examples
     --------

@@ -36,11 +36,12 @@ print(abs(sol.cochain["w"] - best["w"]).item() < 1e-8)  # True
 
 ## Pinned neurons
 
-A pin acts on all coordinates of a stalk, or on some, with one value for all samples or one value
-for each sample. A hard pin holds the coordinates at the value. A soft pin is an edge that pulls the
-coordinates towards the value; the discords of soft pins are listed apart from those of the edges,
-in ``pin_discord``. A run moves the free coordinates, which no hard pin holds, until the energy is
-stationary. A unit can come to rest at 0, on the kink of its gate.
+A pin acts on all coordinates of a stalk or on some of them. It has one value for all samples, or
+one value for each sample. A hard pin holds the coordinates at the value. A soft pin is an edge that
+pulls the coordinates towards the value. A result lists the discords of soft pins in
+``pin_discord``, and those of the other edges in ``discord``. A run changes the free coordinates,
+that is, those that no hard pin holds, until the energy is stationary. A unit can come to rest at 0,
+on the kink of its gate.
 
 ```python
 import numpy as np
@@ -98,16 +99,17 @@ sol = sn.infer(sheaf, [sn.Pin("x", [[0.7], [0.2]])])
 print(abs(sol.cochain["a"] - np.tanh(0.5)).item() < 1e-6)  # True
 ```
 
-This map does not define ``prox``, so that under the rules ``prox`` and ``sor`` a vertex with this
-map takes gradient steps. A map that defines ``prox`` must set ``prox_weight`` too. Only a kink at 0
-can be declared. A hard tanh, which has kinks at ±1, works with the input pinned. With both the
-input and the output pinned, its units cannot rest on these kinks.
+This map does not define ``prox``, the method that minimises the energy around a vertex. Therefore,
+under the rules ``prox`` and ``sor``, a vertex with this map takes gradient steps. A map that
+defines ``prox`` must set ``prox_weight`` too. Only a kink at 0 can be declared. For example, a hard
+tanh has kinks at ±1. It works if only the input is pinned. If the output is pinned too, its units
+cannot rest on these kinks.
 
 ## Reading order
 
 1. A sheaf: ``sheafnet.core.graph``, ``sheafnet.core.maps``, ``sheafnet.core.outputs``,
    ``sheafnet.core.sheaf``, ``sheafnet.core.incidence``.
-2. The states of a sheaf: ``sheafnet.core.cochain``, ``sheafnet.core.pins``,
+2. Stalks, pins and energy: ``sheafnet.core.cochain``, ``sheafnet.core.pins``,
    ``sheafnet.core.stalkpins``, ``sheafnet.core.local``, ``sheafnet.core.energy``.
 3. Networks: ``sheafnet.core.naming``, ``sheafnet.core.network``, ``sheafnet.core.forward``,
    ``sheafnet.core.targets``, ``sheafnet.core.loss``.

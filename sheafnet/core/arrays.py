@@ -24,8 +24,8 @@ FLOAT_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
 def float_dtype(*dtypes: DTypeLike) -> np.dtype[Any]:
     """Return the precision to compute in.
 
-    It is float32 if NumPy promotes ``dtypes`` to float32. Otherwise it is float64, also if no
-    ``dtypes`` are given.
+    It is float32 if NumPy promotes ``dtypes`` to float32. Otherwise, or if no ``dtypes`` are given,
+    it is float64.
     """
     common = np.result_type(*dtypes) if dtypes else FLOAT_TYPES[0]
     return common if common in FLOAT_TYPES else FLOAT_TYPES[0]
@@ -46,10 +46,10 @@ def checked(
     value
         Real numbers.
     shape
-        Required size of each axis; None for an axis of which any size is accepted.
+        Required size of each axis. Where the entry is None, any size is accepted.
     dtype
-        Precision of the result. None (default) keeps float32 and converts every other type to
-        float64.
+        Precision of the result. With None (default) float32 is kept, and every other type is
+        converted to float64.
 
     Raises
     ------
@@ -94,9 +94,10 @@ def checked_samples(
     value
         Real numbers, shape (dim, batch).
     dim
-        Required number of rows; None accepts any number.
+        Required number of rows. With None any number is accepted.
     dtype
-        Precision of the result. None keeps float32 and converts every other type to float64.
+        Precision of the result. With None (default) float32 is kept, and every other type is
+        converted to float64.
 
     Raises
     ------
@@ -122,7 +123,7 @@ def checked_samples(
 
 
 def as_array(what: str, value: ArrayLike) -> NDArray[Any]:
-    """Return ``value`` as an array; if ``value`` is an array, return it without a copy.
+    """Convert ``value`` to an array; if ``value`` is an array already, return it without a copy.
 
     Parameters
     ----------
@@ -143,7 +144,7 @@ def as_array(what: str, value: ArrayLike) -> NDArray[Any]:
 
 
 def largest(array: Array) -> float:
-    """Return the largest magnitude in a non-empty ``array``; NaN if an element is NaN."""
+    """Return the largest absolute value in a non-empty ``array``; NaN if an element is NaN."""
     # Below 10,000 elements argmax and argmin are faster than max and min. If an element is NaN,
     # argmax and argmin both return the index of a NaN.
     return max(array.item(array.argmax()), -array.item(array.argmin()))

@@ -25,10 +25,10 @@ def error_bound(sheaf: Sheaf, pins: Iterable[Pin], cochain: Mapping[str, Array])
     An activation pattern is the set of cochains with the same units active. Within one pattern
     the energy E equals a quadratic. If the least eigenvalue λ1 of the Hessian of this quadratic is
     positive, the minimiser x* of the quadratic satisfies ‖x − x*‖₂ ≤ ‖∇E(x)‖₂/λ1. The right-hand
-    side is the bound, here called the radius. The point x* is a minimum of E itself if the ball
-    around x with this radius lies within the pattern of x, that is, if every gated coordinate of x
-    is farther from 0 than the radius. A small gradient alone does not make the bound small,
-    because λ1 is small on a badly conditioned sheaf.
+    side is the bound, here called the radius. Suppose that every gated coordinate of x is farther
+    from 0 than the radius. Then the ball around x with this radius lies within the pattern of x,
+    and x* is a minimum of E itself. A small gradient alone does not make the bound small, because
+    λ1 is small on a badly conditioned sheaf.
 
     Parameters
     ----------
@@ -37,17 +37,17 @@ def error_bound(sheaf: Sheaf, pins: Iterable[Pin], cochain: Mapping[str, Array])
     pins
         Hard and soft pins. The energy is minimised over the coordinates that no hard pin holds.
     cochain
-        The cochain x whose distance is bounded, one array (dim, batch) per vertex.
+        The cochain x from which the distance is measured, one array (dim, batch) per vertex.
 
     Returns
     -------
     numpy.ndarray
-        Shape (batch,). The distance is in the Euclidean norm over the free coordinates, which are
-        those that no hard pin holds. An entry is infinite if the bound does not hold for the
-        sample: because the distance of a gated coordinate from its kink is at most the radius,
-        because the gradient is not finite, or because the pins do not determine the free
-        coordinates (λ1 ≤ 0). All entries are infinite if some map of the sheaf is neither the
-        identity nor linear nor affine nor a ReLU gate. All are 0 if no coordinate is free.
+        Shape (batch,). The distance is the Euclidean norm over the free coordinates (those that no
+        hard pin holds). An entry is infinite if no bound is known for the sample. This is so if
+        the distance of a gated coordinate from its kink is at most the radius, if the gradient is
+        not finite, or if the pins do not determine the free coordinates (λ1 ≤ 0). All entries are
+        infinite if some map of the sheaf is not the identity, a linear or affine map, or a ReLU
+        gate. All entries are 0 if there are no free coordinates.
 
     Raises
     ------

@@ -21,10 +21,10 @@ from sheafnet.core.stalkpins import Pins, wholly_held
 def linearised(restriction: RestrictionMap, x: Array) -> Array:
     """Return the Jacobian DF(x) of a restriction map at one sample.
 
-    The Jacobian is assembled from the values of ``pullback`` at the unit vectors of the edge stalk,
-    so that the function accepts every map. There is one exception to DF(x): for an output
-    activation whose force is the cross-entropy, ``pullback`` does not use the derivative of the
-    map, and the result is the strength of the map times the identity.
+    The Jacobian is assembled from the values of ``pullback`` at the unit vectors of the edge stalk.
+    Therefore this function accepts every map. For one kind of map the result is not DF(x): the
+    ``pullback`` of an output activation with the cross-entropy as its energy does not use the
+    derivative of the map. The result is then the strength of the map times the identity.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def coboundary(
     """Return the coboundary δ, linearised at one sample and restricted to the free vertices.
 
     On each edge, δx is the head map applied to the head's stalk minus the tail map applied to the
-    tail's stalk, with both maps linearised. So, if every map is linear, δx is minus the residual.
+    tail's stalk, where both maps are linearised. If every map is linear, δx is minus the residual.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def coboundary(
         do not matter if every map is linear or affine.
     pinned
         Names of the vertices whose columns are left out. All other vertices count as free. By
-        default no vertex is left out.
+        default no columns are left out.
     sample
         Index of the sample in the batch; 0 by default.
 
@@ -120,8 +120,9 @@ def coboundary(
 def free_coordinates(sheaf: Sheaf, pins: Pins) -> NDArray[np.bool_]:
     """Return a mask of the free coordinates among the coordinates of the free vertices.
 
-    The mask has one entry for each coordinate of each vertex that is not wholly held, in the order
-    of the sheaf. An entry is True if the coordinate is free and False if a hard pin holds it.
+    A vertex is free if hard pins do not hold its whole stalk. The mask has one entry for each
+    coordinate of each free vertex, in the order of the sheaf. The entry is True if the coordinate
+    is free, and False if a hard pin holds it.
 
     Raises
     ------
@@ -140,9 +141,8 @@ def relative_coboundary(
 ) -> sparse.csr_array:
     """Return δ linearised at one sample and restricted to the free coordinates.
 
-    The shape is (sum of edge dims, number of free coordinates). ``coboundary`` leaves out the
-    columns of whole vertices; this function also leaves out the column of each coordinate that a
-    hard pin holds at a vertex that is not wholly held.
+    The shape is (sum of edge dims, number of free coordinates). The columns of all coordinates that
+    hard pins hold are left out. ``coboundary`` can leave out only the columns of whole vertices.
 
     Raises
     ------

@@ -14,11 +14,12 @@ from sheafnet.errors import ShapeError, UnknownNameError, nearest
 
 
 class Cochain(Mapping[str, Array]):
-    """A read-only mapping from vertex names to stalk values, with the same batch in every stalk.
+    """A read-only mapping from vertex names to stalk values.
 
-    The arrays cannot be changed in place; ``replace`` returns a changed copy of the cochain.
-    Looking up a vertex that the cochain does not have raises ``sheafnet.errors.UnknownNameError``.
-    The operator ``==`` does not compare values: a cochain is equal only to itself.
+    All stalks have the same number of samples. The arrays cannot be changed in place; ``replace``
+    returns a changed copy of the cochain. Looking up a vertex that the cochain does not have raises
+    ``sheafnet.errors.UnknownNameError``. The operator ``==`` does not compare values: a cochain is
+    equal only to itself.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ class Cochain(Mapping[str, Array]):
     InputError
         If an array does not hold real numbers.
     ShapeError
-        If an array is not two-dimensional, or the arrays have different batches.
+        If an array is not two-dimensional, or the arrays have different numbers of samples.
     NonFiniteError
         If an array holds NaN or infinity.
     EmptyBatchError
@@ -85,7 +86,7 @@ class Cochain(Mapping[str, Array]):
             If an array does not hold real numbers.
         ShapeError
             If an array is not two-dimensional, or if the arrays of the new cochain have different
-            batches.
+            numbers of samples.
         NonFiniteError
             If an array holds NaN or infinity.
         EmptyBatchError
@@ -102,7 +103,7 @@ class Cochain(Mapping[str, Array]):
             If a vertex of the sheaf is not in the cochain, or a vertex of the cochain is not in the
             sheaf.
         ShapeError
-            If the dimension of a stalk is not the dimension that the sheaf gives for the vertex.
+            If the dimension of a stalk is not the dimension that the sheaf has at the vertex.
         """
         for vertex in self._stalks:
             sheaf.graph.require(vertex)
@@ -144,7 +145,7 @@ class Cochain(Mapping[str, Array]):
         InputError
             If an array in the file does not hold real numbers.
         ShapeError
-            If an array is not two-dimensional, or the arrays have different batches.
+            If an array is not two-dimensional, or the arrays have different numbers of samples.
         NonFiniteError
             If an array holds NaN or infinity.
         EmptyBatchError

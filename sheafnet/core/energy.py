@@ -2,8 +2,8 @@
 
 The vertices of a run do not use these functions, because a vertex has only its own star (its stalk,
 maps and pins, and its neighbours' latest projections). These functions assemble the result of a
-run, and check independently what the vertices computed. The force on a vertex is the part of −∇E
-that can move it; see ``sheafnet.core.local.descent``.
+run. They are also an independent check of what the vertices computed. The force on a vertex is the
+part of −∇E that can move it; see ``sheafnet.core.local.descent``.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def pin_residuals(pins: Pins, cochain: Mapping[str, Array]) -> dict[str, Array]:
     Returns
     -------
     dict
-        Name of the pin → array of shape (dim, batch). Entries are 0 in the coordinates that the
-        pin does not pull.
+        Name of the pin → its residual, shape (dim, batch). Entries are 0 in the coordinates that
+        the pin does not pull.
     """
     return {
         spring.name: spring.residual(cochain[vertex])
@@ -57,9 +57,10 @@ def discord(residuals: Mapping[str, Array]) -> dict[str, float]:
 def energy(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> float:
     """Return the energy E, summed over all edges, soft pins and samples.
 
-    An edge with residual r contributes ½ Σ ‖r‖², unless its tail map defines another energy, as an
-    output activation with the cross-entropy does. A soft pin of strength γ on a stalk x contributes
-    ½γ Σ ‖x − value‖², over the coordinates that it pulls. The sums run over the samples.
+    An edge with residual r contributes ½ Σ ‖r‖², unless its tail map defines another energy. For
+    example, an output activation may define the cross-entropy as its energy. A soft pin of strength
+    γ contributes ½γ Σ ‖x − value‖², where x are the coordinates that it pulls. The sums run over
+    the samples.
     """
     total = 0.5 * sum(float(np.sum(r * r)) for r in pin_residuals(pins, cochain).values())
     for e in sheaf.edges:
@@ -71,7 +72,7 @@ def energy(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> float:
 def energy_by_sample(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> Array:
     """Return the energy of each sample, shape (batch,).
 
-    The sum over the samples is the value of ``energy``, to rounding.
+    The sum of its entries is the value of ``energy``, up to rounding errors.
     """
     batch = cochain[sheaf.vertices[0]].shape[1]
     return np.array(
@@ -89,7 +90,7 @@ def energy_by_sample(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> 
 def gradient(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str, Array]:
     """Return, for every vertex, the gradient of E in its stalk, shape (dim, batch).
 
-    Coordinates that a hard pin holds have their derivative too.
+    The derivatives in coordinates that a hard pin holds are not set to 0.
     """
     return {
         vertex: local.gradient(*_seen(sheaf, cochain, pins, vertex)) for vertex in sheaf.vertices
@@ -99,9 +100,9 @@ def gradient(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str
 def stationarity(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str, float]:
     """Return, for every vertex, the largest magnitude of the force over coordinates and samples.
 
-    In a coordinate that a hard pin holds, or that is settled on a kink, the force is 0. In every
-    other coordinate it is −∇E. See ``sheafnet.core.local.descent`` for the coordinates on a kink,
-    where E has two one-sided derivatives.
+    The force is 0 in a coordinate that a hard pin holds or that is settled on a kink. In every
+    other coordinate it is the entry of −∇E. On a kink, E has two one-sided derivatives;
+    ``sheafnet.core.local.descent`` says which of them is used.
     """
     forces = {}
     for vertex in sheaf.vertices:
@@ -110,9 +111,9 @@ def stationarity(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict
 
 
 def kinks(sheaf: Sheaf, cochain: Mapping[str, Array], pins: Pins) -> dict[str, int]:
-    """Return, for every vertex, the number of its dim × batch entries that rest on a kink.
+    """Return, for every vertex, the number of entries of its stalk that rest on a kink.
 
-    See ``sheafnet.core.local.resting_on_kinks`` for the condition.
+    ``sheafnet.core.local.resting_on_kinks`` gives the condition.
     """
     return {
         vertex: int(np.count_nonzero(local.resting_on_kinks(*_seen(sheaf, cochain, pins, vertex))))

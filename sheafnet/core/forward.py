@@ -1,7 +1,7 @@
-"""The forward pass on a sheaf, from known stalks to all others.
+"""The forward pass on a sheaf: the computation of all stalks from known stalks.
 
-Each vertex whose stalk is not known must be the head of exactly one edge, with the identity as head
-map. Its stalk is then the projection of the tail of this edge.
+Each vertex whose stalk is not known must be the head of exactly one edge. The head map of this edge
+must be the identity. The stalk is then the projection of the tail of the edge.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sheafnet.errors import SheafError
 
 
 def forward_edges(sheaf: Sheaf, known: Iterable[str]) -> list[Edge]:
-    """Return the edges that determine the stalks that are not known, in an order of computation.
+    """Return the edges along which the unknown stalks are computed, in the order of computation.
 
     Parameters
     ----------
@@ -70,15 +70,15 @@ def determined(sheaf: Sheaf, known: Iterable[str]) -> bool:
     A vertex is reached along an edge from the vertex at the other end, in either direction, if the
     restriction map of the reached vertex is the identity. If every vertex can be reached, the
     coboundary δ, restricted to the vertices that are not in ``known``, has a square triangular
-    block with ±1 on its diagonal. Then δᵀδ on these vertices is positive definite, whatever the
-    other maps are.
+    block with ±1 on its diagonal. In this case δᵀδ on these vertices is positive definite, whatever
+    the other maps are.
 
     Parameters
     ----------
     sheaf
         The sheaf.
     known
-        Names of the known vertices, from which the others are to be reached.
+        Names of the known vertices.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def determined(sheaf: Sheaf, known: Iterable[str]) -> bool:
 
 
 def forward_cochain(sheaf: Sheaf, known: Mapping[str, Array]) -> Cochain:
-    """Return the cochain that has the known stalks, and a residual of 0 on every edge.
+    """Return the cochain that has the known stalks and whose residuals are all 0.
 
     Parameters
     ----------
@@ -110,9 +110,9 @@ def forward_cochain(sheaf: Sheaf, known: Mapping[str, Array]) -> Cochain:
     Raises
     ------
     SheafError
-        If the known vertices do not determine the others; ``forward_edges`` lists the conditions.
+        If the known stalks do not determine all stalks; ``forward_edges`` lists the conditions.
     ShapeError
-        If the known stalks have different batches.
+        If the known stalks have different numbers of samples.
     NonFiniteError
         If a given stalk holds NaN or infinity, or if the forward pass overflows.
     EmptyBatchError

@@ -107,10 +107,11 @@ class Graph:
         return distances
 
     def colouring(self) -> dict[str, int]:
-        """Return for each vertex a colour, 0 or more, such that neighbours have different colours.
+        """Return for each vertex a colour such that neighbours have different colours.
 
-        The method is greedy, in breadth-first order. On a bipartite graph (a path, a grid) it uses
-        at most two colours. On other graphs it may use more colours than necessary.
+        The colours are whole numbers from 0. They are chosen greedily, in breadth-first order. On a
+        bipartite graph (a path, a grid) there are at most two colours. On other graphs there may be
+        more colours than necessary.
         """
         colours: dict[str, int] = {}
         for root in self.vertices:

@@ -22,11 +22,12 @@ class Incidence:
     map
         Restriction map from the stalk of this end into the edge stalk.
     is_tail
-        Whether this end is the tail of the edge. Only the tail reports the residual of the edge.
+        Whether this end is the tail of the edge. Only the vertex at the tail reports the residual
+        of the edge.
     leads
         Whether the vertex at this end comes before the neighbour in the vertex order of the sheaf.
-        Under a rule by which the two ends of an edge step in turn, the vertex that comes before the
-        other takes the first step.
+        Under some rules the two vertices of an edge step in turn. The vertex that comes before the
+        other then takes the first step.
     """
 
     edge: str
@@ -41,7 +42,7 @@ class Incidence:
         return type(self), (self.edge, self.neighbour, self.map, self.is_tail, self.leads)
 
     def force(self, stalk: Array, projection: Array, latest: Array) -> Array:
-        """Return the contribution of this edge to ∇E at the vertex, DFᵀ (F x − latest).
+        """Return the contribution DFᵀ (F x − latest) of this edge to ∇E at the vertex.
 
         F is the map of this end, and DFᵀ the transpose of its derivative at x. The formula is the
         same at both ends. Let r be the residual, the tail's projection minus the head's. At the
@@ -61,7 +62,7 @@ class Incidence:
         Returns
         -------
         numpy.ndarray
-            Shape (vertex dim, batch); a new array, which the caller may change.
+            Shape (vertex dim, batch). The caller may change the array.
         """
         return self.map.pullback(stalk, projection - latest)
 

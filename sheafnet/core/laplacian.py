@@ -23,13 +23,13 @@ from sheafnet.core.stalkpins import Pins, wholly_held
 from sheafnet.errors import SolveError
 
 SINGULAR = 1e-13
-"""A matrix counts as singular if its least pivot is at most this fraction of its largest pivot."""
+"""Largest ratio of the smallest to the largest pivot at which a matrix counts as singular."""
 
 SETTLED = 1e-10
-"""Tolerance that ends the solves.
+"""Relative tolerance of the repeated solves in ``harmonic_extension``.
 
-They end when no coordinate changes by more than this number times 1 + the largest magnitude in the
-stalks.
+The solves end when no coordinate changes by more than this number times (1 + m), where m is the
+largest absolute value in the stalks.
 """
 
 
@@ -38,8 +38,8 @@ def laplacian(
 ) -> sparse.csr_array:
     """Return the Laplacian L[Ω, Ω] = δᵀδ + diag(γ), linearised at one sample.
 
-    Ω are the free coordinates, that is, those that no hard pin holds. δ is the coboundary on Ω
-    (head minus tail), and γ is the total strength of the soft pins on each coordinate of Ω.
+    Ω is the set of the free coordinates, that is, those that no hard pin holds. δ is the coboundary
+    on Ω (head minus tail), and γ is the total strength of the soft pins on each coordinate of Ω.
 
     Parameters
     ----------
@@ -107,12 +107,12 @@ def harmonic_extension(
     """Return a cochain at which the energy E is stationary subject to the pins, by direct solves.
 
     If every map is linear or affine, the first solve gives the minimiser and a second solve
-    confirms it. Otherwise each solve is a Gauss–Newton step: the maps are linearised at the
-    present cochain, the linear system is solved, and this is repeated until the cochain no longer
-    changes. On a network with only the input pinned, the first solve determines the stalks of the
-    first layer and each further solve those of one more layer. The result is then the forward
-    pass, which is the only minimiser. With more pins there may be several stationary cochains, and
-    ``start`` determines which of them is found.
+    confirms it. Otherwise each solve is an iteration of the Gauss–Newton method: the maps are
+    linearised at the present cochain, and the linear system is solved. The iterations end when the
+    cochain no longer changes. If only the input of a network is pinned, the first solve determines
+    the stalks of the first layer, and each further solve the stalks of one more layer. The result
+    is then the forward pass, which is the only minimiser. With more pins there may be several
+    stationary cochains, and ``start`` determines which of them is found.
 
     Parameters
     ----------
@@ -122,18 +122,18 @@ def harmonic_extension(
         Hard and soft pins.
     start
         Cochain at which the maps are linearised for the first solve, one array (dim, batch) per
-        vertex. None (default) starts from zeros. In both cases the held coordinates have the values
-        of their hard pins.
+        vertex. With None (default) all its stalks are 0. In both cases the coordinates that hard
+        pins hold are set to the values of these pins.
     max_solves
-        Largest number of solves per sample, at least 1. None (default) allows
+        Largest number of solves per sample, at least 1. With None (default) it is
         2 × (number of vertices) + 10.
 
     Returns
     -------
     sheafnet.Cochain
-        The stationary cochain, in float64. It has the number of samples that ``start`` and the
-        pins have. If there is no ``start``, and every pin has one value for all samples, it has one
-        sample.
+        The stationary cochain, in float64. It has as many samples as ``start`` and the values of
+        the pins. It has one sample if ``start`` is None and every pin has one value for all
+        samples.
 
     Raises
     ------
@@ -229,8 +229,8 @@ def _solve(matrix: sparse.csr_array, right: Array) -> Array:
     SolveError
         If the matrix is singular to working precision.
     """
-    # Columns are scaled to norm 1, since pivots of very different sizes, due to large weights,
-    # would make a regular matrix count as singular.
+    # The columns are scaled to norm 1. Large weights make pivots of very different sizes, and a
+    # regular matrix would then count as singular.
     norms = linalg.norm(matrix, axis=0)
     scale = np.divide(1.0, norms, out=np.ones_like(norms), where=norms > 0.0)
     try:

@@ -32,7 +32,7 @@ def gradient(
     Parameters
     ----------
     incidences
-        The vertex's ends of its edges.
+        The incidences of the vertex (its ends of edges), in edge order.
     pins
         Pins of the vertex; None if it has none. Only soft pins contribute to the gradient.
     stalk
@@ -63,13 +63,13 @@ def descent(
     projections: Sequence[Array],
     latest: Sequence[Array],
 ) -> Array:
-    """Return the part of ∇E that can move the vertex, which is minus the force on it.
+    """Return minus the force on the vertex, that is, the part of ∇E that can move the vertex.
 
     An entry is 0 if a hard pin holds the coordinate or if the coordinate is settled on a kink. On
     a kink the energy has a left derivative and a right derivative. A coordinate on a kink is
-    settled if the left derivative is ≤ 0 and the right derivative is ≥ 0, since the energy then
-    falls on neither side. If only one of these two conditions fails, the entry is the derivative
-    for which it fails. If both fail, the entry is the derivative of larger magnitude.
+    settled if the left derivative is ≤ 0 and the right derivative is ≥ 0. The energy then falls on
+    neither side. If only one of these two conditions fails, the entry is the derivative for which
+    it fails. If both fail, the entry is the derivative of larger magnitude.
 
     The parameters are the same as for ``gradient``.
 
@@ -80,7 +80,7 @@ def descent(
     """
     force = gradient(incidences, pins, stalk, projections, latest)
     kinks = [inc.map.kink for inc in incidences]
-    # Coordinates that are exactly 0 are rare, so that in most steps this block is skipped.
+    # Coordinates that are exactly 0 are rare. Therefore this block is skipped in most steps.
     if any(kinks) and has_zero(stalk):
         at = np.flatnonzero(stalk == 0.0)
         to_right, to_left = _sides(kinks, at, projections, latest, force)
@@ -124,9 +124,9 @@ def _sides(
 ) -> tuple[Array, Array]:
     """Return the right and the left derivatives of the energy, in this order, at some entries.
 
-    ``at`` holds the indices of these entries in the flattened stalk; the entries are 0. ``kinks``
-    holds for each incidence the jump of the derivative of the map at 0. ``right`` is the gradient
-    with the right derivatives, as ``gradient`` returns it.
+    ``at`` contains the indices of these entries in the flattened stalk; the entries are 0.
+    ``kinks`` contains for each incidence the jump of the derivative of its map at 0. ``right`` is
+    the gradient as the function ``gradient`` returns it, with the derivatives from the right.
     """
     to_right = right.flat[at]
     to_left = to_right

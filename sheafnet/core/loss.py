@@ -1,4 +1,4 @@
-"""The loss of a network on given samples, with its accuracy and its inactive units."""
+"""The loss and the accuracy of a network on given samples, and its inactive units."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ class Assessment:
     Attributes
     ----------
     loss
-        Mean over the samples of the loss of one sample. The loss of a sample is, for an identity
-        output, the mean of the squared errors of its outputs; for a sigmoid, the sum of the binary
-        cross-entropies of its outputs; for a softmax, the cross-entropy. The loss is infinite if an
-        input is not finite or the forward pass overflows. In these two cases there is no forward
-        pass to assess: ``accuracy`` and ``saturated`` are None and ``inactive`` is empty.
+        Mean over the samples of the loss of one sample. For an identity output, the loss of a
+        sample is the mean of the squared errors of its outputs. For a sigmoid it is the sum of the
+        binary cross-entropies of its outputs, and for a softmax the cross-entropy. The loss is
+        infinite if an input is not finite or the forward pass overflows. In these two cases there
+        is no forward pass to assess. Then ``accuracy`` and ``saturated`` are None, and ``inactive``
+        is empty.
     accuracy
         For a softmax, the share of the samples whose largest output is that of the right class. For
-        a sigmoid, the share of all outputs that lie on the same side of ½ as their targets. None
-        for an identity output.
+        a sigmoid, the share of all outputs that lie on the same side of ½ as their targets. For an
+        identity output it is None.
     inactive
-        Hidden vertex z_l → number of its units whose pre-activation is negative in every sample, so
-        that their activation is 0 in every sample.
+        Hidden vertex z_l → number of its units whose pre-activation is negative in every sample.
+        The activation of such a unit is 0 in every sample.
     saturated
-        Share of all outputs whose distance from 0 or from 1 is below 1e-3. None for an identity
-        output.
+        Share of all outputs whose distance from 0 or from 1 is below 1e-3. For an identity output
+        it is None.
     """
 
     loss: float
@@ -89,8 +90,8 @@ def assess(network: ReluNetwork, x: ArrayLike, y: Array) -> Assessment:
 def _loss(output: str, z: Array, y: Array) -> float:
     """Return the mean loss over the samples.
 
-    It is computed from the pre-activations z of the last layer, and not from the outputs, so that
-    no logarithm of 0 occurs.
+    The loss is computed from the pre-activations z of the last layer. If it were computed from the
+    outputs, the logarithm of 0 could occur.
     """
     if output == "identity":
         return float(np.mean((z - y) ** 2))

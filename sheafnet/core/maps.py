@@ -1,8 +1,8 @@
 """Restriction maps, each of which maps a vertex stalk into an edge stalk.
 
 A map defines its value, the transpose of its derivative and a bound on its curvature. Rules that
-accept every map need only these three. The other members of the base class, and tests for the
-classes of this module, select formulas that are faster or exact.
+accept every map need only these three. Some rules also use the other members of the base class, or
+the class of a built-in map, to select a formula that is faster or exact.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class RestrictionMap(abc.ABC):
         x
             Stalk at this end, shape (vertex dim, batch).
         projection
-            The value F(x), shape (edge dim, batch), which the caller has computed already.
+            The value F(x), shape (edge dim, batch). The caller has computed it already.
         target
             Projection t of the other end, shape (edge dim, batch).
         """
@@ -129,8 +129,8 @@ class RestrictionMap(abc.ABC):
 
         E(x) is the ``energy`` of the edge with this map at its tail, for the projection ``target``
         of the head. A vertex calls this method if the vertex is the tail of that edge and all its
-        other maps are identities. The energies of the other edges and of the soft pins then add up
-        to ½ Σ weight (x − centre)², up to a constant. The method is never called for a map whose
+        other maps are identities. The sum of the energies of its other edges and its soft pins is
+        then ½ Σ weight (x − centre)² plus a constant. The method is never called for a map whose
         ``prox_weight`` is infinite.
 
         Parameters
@@ -138,7 +138,7 @@ class RestrictionMap(abc.ABC):
         weight
             Weight of each coordinate, shape (vertex dim, 1); no entry is below ``prox_weight``.
         centre
-            Minimiser of the quadratic alone, shape (vertex dim, batch).
+            Minimiser of the quadratic term alone, shape (vertex dim, batch).
         target
             Projection of the head, shape (edge dim, batch).
         current
@@ -187,7 +187,7 @@ class RestrictionMap(abc.ABC):
     def contents(self) -> bytes:
         """Return the parameters of the map as bytes; empty if the map has no parameters.
 
-        The digest of a training run is computed from these bytes.
+        The digest of a training run (a hash of the run) is computed also from these bytes.
         """
         return b""
 
@@ -219,9 +219,9 @@ class Identity(RestrictionMap):
 class ReluGate(RestrictionMap):
     """The ReLU gate z ↦ R(z) z with R(z) = diag(z ≥ 0).
 
-    The gate is applied to each coordinate; z_i ≥ 0 keeps its value and z_i < 0 becomes 0. The gate
-    is the tail map of an activation edge (Bosca & Ghrist, "Neural Networks as Local-to-Global
-    Computations", arXiv 2603.14831, 2026).
+    The gate keeps a coordinate z_i ≥ 0 and replaces a coordinate z_i < 0 by 0. It is the tail map
+    of an activation edge (Bosca & Ghrist, "Neural Networks as Local-to-Global Computations", arXiv
+    2603.14831, 2026).
     """
 
     is_elementwise = True
@@ -251,8 +251,8 @@ class ReluGate(RestrictionMap):
             from_above = np.where(middle > 0.0, middle, below)
             from_below = np.where(centre < 0.0, centre, np.maximum(middle, 0.0))
             return np.where(current >= 0.0, from_above, from_below)
-        # The candidate ``middle`` has the lower energy if middle > 0 and (weight + 1) middle² is at
-        # least weight below². Since below ≤ 0, one comparison expresses both conditions.
+        # The candidate ``middle`` has the lower energy if middle > 0 and (weight + 1) · middle² is
+        # at least weight · below². Since below ≤ 0, one comparison expresses both conditions.
         return np.where(below * np.sqrt(weight / total) + middle >= 0.0, middle, below)
 
     @property

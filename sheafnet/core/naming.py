@@ -39,15 +39,16 @@ def activation_edge(layer: int) -> str:
 
 
 class Operation(NamedTuple):
-    """The operation of an edge of a network, and its layer.
+    """The operation that an edge of a network performs, and the layer of the edge.
 
     Attributes
     ----------
     name
-        ``"weight"``, ``"activation"`` or ``"output"``. Empty if the name of the edge is none of
-        those that a network uses.
+        ``"weight"``, ``"activation"`` or ``"output"``. It is empty if a network has no edge with
+        such a name.
     layer
-        Number of the layer as a string. Empty for the edge ``output``, and if ``name`` is empty.
+        Number of the layer as a string. It is empty for the edge ``output``, and if ``name`` is
+        empty.
     """
 
     name: str = ""
@@ -66,7 +67,7 @@ def vertex_layer(vertex: str) -> str | None:
 def edge_operation(edge: str) -> Operation:
     """Return the operation and the layer that the name of an edge denotes.
 
-    Both fields of the result are empty if a network does not use the name.
+    Both fields of the result are empty if a network has no edge with such a name.
     """
     match = _EDGE.fullmatch(edge)
     if match:

@@ -37,6 +37,9 @@ FORMAT_VERSION = 1
 class ReluNetwork:
     """A feedforward network of k + 1 affine layers, with a ReLU after each layer but the last.
 
+    The last layer may be followed by an output activation. The width of layer l is n_l; n_0 is the
+    number of inputs. Below, n_in and n_out are the widths before and after one layer.
+
     Parameters
     ----------
     weights
@@ -175,11 +178,12 @@ class ReluNetwork:
         output_force
             Name of the energy of the edge ``output``. The stalks at its ends are z and a, its tail
             map is the output activation φ, and its residual is r = φ(z) − a. ``"jacobian"`` selects
-            ½‖r‖², whose gradient in z is Dφ(z)ᵀ r. ``"cross-entropy"`` selects the cross-entropy of
-            the labels a, whose gradient in z is r. It is meant for an a{k+1} that hard pins hold:
-            a free a{k+1} would still descend ½‖r‖². ``"auto"`` (default) selects the cross-entropy
-            in a run that begins with every coordinate of a{k+1} pinned hard, and ½‖r‖² in every
-            other run. A network without an output activation ignores this argument.
+            ½‖r‖²; its gradient in z is Dφ(z)ᵀ r. ``"cross-entropy"`` selects the cross-entropy of
+            the labels a; its gradient in z is r. The cross-entropy is meant for runs in which hard
+            pins hold a{k+1}, because a free a{k+1} would still descend ½‖r‖². ``"auto"`` (default)
+            selects the cross-entropy in a run that begins with every coordinate of a{k+1} held by
+            hard pins, and ½‖r‖² in every other run. Without an output activation the argument is
+            not used.
         output_strength
             Factor of the cross-entropy, positive; 1.0 by default. The energy ½‖r‖² is not scaled.
 
@@ -215,7 +219,7 @@ class ReluNetwork:
         return Sheaf(stalks, edges)
 
     def forward_cochain(self, x: ArrayLike) -> Cochain:
-        """Return every intermediate quantity of a forward pass, as a cochain.
+        """Return the inputs and all intermediate quantities of a forward pass, as a cochain.
 
         Parameters
         ----------

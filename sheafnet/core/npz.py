@@ -1,8 +1,8 @@
 """Reading and writing of ``.npz`` files.
 
-All such files are read and written here, so that the same holds for each: an array of Python
-objects is refused; if writing fails, an existing file is left unchanged; and every failure raises a
-``sheafnet.SheafnetError``.
+All such files are read and written here, so that the same rules hold for each of them. A file that
+contains Python objects is refused. If writing fails, an existing file is left unchanged. A file
+that cannot be read or written raises a ``sheafnet.SheafnetError``.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
 def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, ArrayLike]) -> None:
     """Write arrays to an ``.npz`` file.
 
-    The file is written under another name first, and renamed when it is complete. So if writing
-    fails, there is no incomplete file at ``path``, and an existing file there is left unchanged.
+    The file is written under another name first, and renamed when it is complete. If writing fails,
+    there is therefore no incomplete file at ``path``, and an existing file is left unchanged.
 
     Parameters
     ----------
@@ -85,8 +85,8 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any
 
 
 def _write_members(stream: IO[bytes], arrays: Mapping[str, ArrayLike]) -> None:
-    # np.savez is not used: the names are its keyword arguments, so that it cannot save an array
-    # with the name "file".
+    # np.savez is not used. It takes the names as keyword arguments, and therefore cannot save an
+    # array with the name "file".
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for key, array in arrays.items():
             with archive.open(f"{key}.npy", "w", force_zip64=True) as member:

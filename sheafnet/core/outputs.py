@@ -18,29 +18,29 @@ OutputForce = Literal["auto", "jacobian", "cross-entropy"]
 """Name of the energy of an edge with an output activation φ at its tail.
 
 The stalks at the ends are z and a, and the residual is r = φ(z) − a. ``"jacobian"`` is the energy
-½‖r‖², whose gradient in z is Dφ(z)ᵀ r. ``"cross-entropy"`` is the cross-entropy of the labels a,
-whose gradient in z is r. ``"auto"`` is the cross-entropy in a run that begins with every coordinate
+½‖r‖²; its gradient in z is Dφ(z)ᵀ r. ``"cross-entropy"`` is the cross-entropy of the labels a;
+its gradient in z is r. ``"auto"`` is the cross-entropy in a run that begins with every coordinate
 of the head held by hard pins, and ½‖r‖² in every other run.
 """
 
 NEWTON_STEPS = 60
 """Largest number of Newton steps.
 
-Finite values need far fewer. The limit ends the iteration if a value is NaN, because NaN never
-meets the tolerance.
+For finite values far fewer steps are enough. The limit ends the iteration if a value is NaN,
+because NaN never meets the tolerance.
 """
 
 
 @dataclass(frozen=True)
 class OutputActivation(RestrictionMap):
-    """An output activation φ, which is the gradient of a convex potential, and its energy.
+    """An output activation φ (the gradient of a convex potential), and the energy of its edge.
 
     Consider an edge with stalk z at its tail, stalk a at its head and φ as its tail map. With the
     force ``"cross-entropy"`` the energy of the edge is the Fenchel–Young loss of the potential:
     the cross-entropy minus the entropy of the labels a. The loss is 0 if a = φ(z), and its
     gradient in z is φ(z) − a (Blondel, Martins & Niculae, "Learning with Fenchel–Young losses",
-    2020). Only the tail descends this loss. A head that is not held descends ½‖φ(z) − a‖², and then
-    the tail and the head do not descend the same energy.
+    2020). Only the vertex at the tail descends this loss. If the head is not held, the vertex at
+    the head descends ½‖φ(z) − a‖². The two vertices then do not descend the same energy.
 
     Parameters
     ----------
@@ -93,8 +93,8 @@ class OutputActivation(RestrictionMap):
 
     @property
     def prox_weight(self) -> float:  # type: ignore[override]
-        # With this weight or a larger one, the Hessian at any point is at most twice the Hessian
-        # at any other point, so that Newton's method converges.
+        # With this weight or a larger weight, the Hessian at any point is at most twice the Hessian
+        # at any other point. Therefore Newton's method converges.
         return self.strength * self.jacobian_norm if self.has_loss else math.inf
 
     def prox(
@@ -124,7 +124,7 @@ class OutputActivation(RestrictionMap):
     def loss(self, x: Array, target: Array) -> float:
         """Return the Fenchel–Young loss for labels ``target``, summed over samples.
 
-        For the entropy of the labels, labels outside the domain of the entropy are clipped to the
+        Where the entropy of the labels is computed, labels outside its domain are clipped to the
         domain.
 
         Parameters
@@ -137,7 +137,7 @@ class OutputActivation(RestrictionMap):
 
     @abc.abstractmethod
     def newton(self, weight: Array, p: Array, force: Array) -> Array:
-        """Return (diag(weight) + Dφ)⁻¹ force, where Dφ is the derivative at the x with φ(x) = p."""
+        """Return (diag(weight) + Dφ(x))⁻¹ force, where x is a point with φ(x) = p."""
 
 
 @dataclass(frozen=True)

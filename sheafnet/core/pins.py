@@ -1,4 +1,4 @@
-"""The class of the pins that a user creates, and their conversion into one record per vertex."""
+"""The pins that a user creates, and their conversion into one object for each pinned vertex."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from sheafnet.errors import PinError, ShapeError
 
 @dataclass(frozen=True, eq=False)
 class Pin:
-    """A pin, which holds coordinates of a stalk at a value or pulls them towards a value.
+    """A pin: it holds coordinates of a stalk at a value, or pulls them towards a value.
 
-    The arguments are not checked here, but when the pin is used on a sheaf.
+    The arguments are not checked by the constructor, but when the pin is used on a sheaf.
 
     Parameters
     ----------
     vertex
         Name of the vertex.
     value
-        Value of the pinned coordinates. It is one number for all coordinates and samples, or an
-        array of shape (dim,), which is used for every sample, or an array of shape (dim, batch).
-        Here dim is the number of pinned coordinates.
+        Value of the pinned coordinates. It is one number for all coordinates and samples, an array
+        of shape (dim,) that is used for every sample, or an array of shape (dim, batch). Here dim
+        is the number of pinned coordinates.
     coords
         Indices of the pinned coordinates. They are in the order of the rows of ``value``, and no
         index is repeated. None (default) pins all coordinates of the stalk.
     strength
-        None (default) makes a hard pin: the coordinates are held at ``value``. A finite number
-        γ > 0 makes a soft pin: an edge with the name ``pin_<vertex>_<i>`` adds ½γ‖x − value‖² to
-        the energy, where x are the pinned coordinates and i numbers the soft pins of the vertex
-        from 0.
+        With None (default) the pin is hard: it holds the coordinates at ``value``. With a finite
+        number γ > 0 the pin is soft: an edge with the name ``pin_<vertex>_<i>`` adds
+        ½γ‖x − value‖² to the energy. Here x are the pinned coordinates, and i numbers the soft pins
+        of the vertex from 0.
     """
 
     vertex: str
@@ -50,9 +50,9 @@ class Pin:
 def resolve_pins(
     sheaf: Sheaf, pins: Iterable[Pin], batch: int | None = None
 ) -> dict[str, StalkPins]:
-    """Check ``pins`` and return, for each pinned vertex, all of its pins as one record.
+    """Check ``pins`` and return, for each pinned vertex, all of its pins in one object.
 
-    The arrays in the records have the precision of the sheaf.
+    The arrays in these objects have the precision of the sheaf.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ def resolve_pins(
     pins
         Hard and soft pins. The energies of several soft pins on one stalk are added.
     batch
-        Number of samples. None (default) takes the number from the pins whose value has the shape
-        (dim, batch); if there is no such pin, it is 1.
+        Number of samples. With None (default) it is the number of samples of the pins whose value
+        has the shape (dim, batch), or 1 if there is no such pin.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def resolve_pins(
 
 
 def _read(sheaf: Sheaf, pin: Pin) -> tuple[NDArray[np.intp], Array]:
-    """Return the pinned coordinates and the value of a pin, as a matrix.
+    """Return the indices of the pinned coordinates, and the value of the pin as a matrix.
 
     The matrix has one row per coordinate, or a single row if the value is one number. It has one
     column per sample, or a single column if the value is the same for all samples.
@@ -183,7 +183,7 @@ def _joined(
     dtype: np.dtype[Any],
     parts: Sequence[tuple[Pin, NDArray[np.intp], Array]],
 ) -> StalkPins:
-    """Return all pins of one vertex as one record.
+    """Return all pins of one vertex in one object.
 
     Each entry of ``parts`` is a pin with its coordinates and its value, shape (coordinates,
     samples).

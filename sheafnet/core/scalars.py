@@ -12,12 +12,12 @@ def unbox(settings: Any) -> None:
     """Replace every NumPy scalar in the fields of a frozen dataclass by an equal Python number.
 
     Users often take settings from ``numpy.linspace`` and similar functions. A NumPy float32 would
-    reduce the precision of virtual time, and compiled code accepts Python's own ``int`` only.
+    reduce the precision of virtual time. Compiled code accepts only Python's own ``int``.
 
     Parameters
     ----------
     settings
-        A dataclass instance, whose fields are changed in place.
+        A dataclass instance. Its fields are changed in place.
     """
     for field in fields(settings):
         value = getattr(settings, field.name)

@@ -28,7 +28,7 @@ class Edge:
     tail
         Name of the vertex at the tail.
     head
-        Name of the vertex at the head, which must not be the tail.
+        Name of the vertex at the head; it must be another vertex than the tail.
     tail_map
         Restriction map from the stalk of the tail into the edge stalk.
     head_map
@@ -102,7 +102,7 @@ class Sheaf:
         self.dtype = float_dtype(*self._map_dtypes())
 
     def _edge_dim(self, edge: Edge) -> int:
-        """Check that both maps of an edge have values of one dimension, and return this dimension.
+        """Check that the values of both maps of an edge have the same dimension, and return it.
 
         Raises
         ------
@@ -210,8 +210,9 @@ class Sheaf:
     def facing(self, held: Collection[str]) -> Sheaf:
         """Return the sheaf that a run uses in place of this sheaf.
 
-        Each tail map is replaced by the result of its method ``sheafnet.RestrictionMap.facing``. An
-        output activation with the force ``"auto"`` is so replaced by one with a definite force.
+        Each tail map is replaced by the result of its method ``sheafnet.RestrictionMap.facing``.
+        For example, this method replaces an output activation with the force ``"auto"`` by one with
+        the force ``"cross-entropy"`` or ``"jacobian"``.
 
         Parameters
         ----------
@@ -221,7 +222,7 @@ class Sheaf:
         Returns
         -------
         Sheaf
-            A new sheaf; or this sheaf itself if no map is replaced.
+            A new sheaf, or this sheaf itself if no map is replaced.
         """
         edges = [replace(e, tail_map=e.tail_map.facing(e.head in held)) for e in self.edges]
         if all(a.tail_map is b.tail_map for a, b in zip(edges, self.edges, strict=True)):
@@ -239,9 +240,9 @@ class Sheaf:
         Raises
         ------
         SheafError
-            If a method returns something other than a ``numpy.ndarray`` (instances of subclasses
-            are refused too), or if ``apply`` does not return the shape (edge dim, batch), or if
-            ``pullback`` does not return the shape (vertex dim, batch).
+            If a method does not return a ``numpy.ndarray`` (an instance of a subclass is not
+            accepted); if the array from ``apply`` does not have the shape (edge dim, batch); or if
+            the array from ``pullback`` does not have the shape (vertex dim, batch).
         """
         for vertex in self.vertices:
             x = cochain[vertex]

@@ -19,11 +19,11 @@ from sheafnet.core.sheaf import Sheaf
 def spectrum(sheaf: Sheaf, pins: Iterable[Pin], cochain: Mapping[str, Array]) -> Array:
     """Return the eigenvalues of the restricted Laplacian L[Ω, Ω] at every sample.
 
-    L[Ω, Ω] is the Laplacian on the free coordinates Ω, which no hard pin holds; see
+    L[Ω, Ω] is the Laplacian on the free coordinates Ω (those that no hard pin holds); see
     ``sheafnet.laplacian``. The smallest eigenvalue λ1 is a rate of decay in the heat flow
-    dx/dt = −∇E, as long as the same units are active as in the sample: the distance to the minimum
-    decays at least as fast as exp(−λ1 t), and the energy minus its minimum at least as fast as
-    exp(−2λ1 t).
+    dx/dt = −∇E. As long as the same units are active as in the sample, the distance to the minimum
+    decays at least as fast as exp(−λ1 t). The difference between the energy and its minimum decays
+    at least as fast as exp(−2λ1 t).
 
     Parameters
     ----------

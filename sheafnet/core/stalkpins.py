@@ -1,7 +1,7 @@
 """The pins of one stalk: which coordinates are held and which are pulled.
 
-These classes are not in ``sheafnet.core.pins``, because a vertex uses them, and that module imports
-the sheaf, which the code of a vertex must not do.
+A vertex uses these classes, and the code of a vertex must not import the sheaf. The module
+``sheafnet.core.pins`` does import the sheaf. Therefore these classes are in a module of their own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class Spring:
     centre: Array
 
     def residual(self, x: Array) -> Array:
-        """Return √weight (x − centre), whose squared norm is twice the energy of the pin.
+        """Return the residual of the pin, √weight (x − centre), shape (dim, batch).
+
+        The squared norm of the residual is twice the energy of the pin.
 
         Parameters
         ----------

@@ -13,7 +13,7 @@ from sheafnet.core.network import ReluNetwork
 from sheafnet.errors import InputError
 
 SUM_APART = 1e-6
-"""Largest accepted deviation from 1 of the sum of the targets of a sample for a softmax."""
+"""Largest accepted distance from 1 of the sum of one sample's targets, for a softmax output."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,15 +33,15 @@ class Split:
 
 
 def one_hot(labels: NDArray[np.integer[Any]], dim: int) -> NDArray[np.float64]:
-    """Return class labels as targets with a 1 for the class of each sample.
+    """Convert class labels to targets: 1 for the class of the sample, 0 for every other class.
 
     Parameters
     ----------
     labels
         Whole numbers, shape (samples,), from 0 to the number of classes − 1.
     dim
-        Number of outputs of the network. There are as many classes, except that a single output
-        stands for two classes, 0 and 1.
+        Number of outputs of the network. It is also the number of classes, except that a single
+        output stands for two classes, 0 and 1.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def one_hot(labels: NDArray[np.integer[Any]], dim: int) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        If a label is negative, or if a label is at least the number of classes.
+        If a label is negative, or if a label is not less than the number of classes.
     """
     classes = max(dim, 2)
     if labels.size and labels.min() < 0:

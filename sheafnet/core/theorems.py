@@ -18,7 +18,7 @@ from sheafnet.errors import InputError
 LARGEST_DENSE = 4000
 """Largest number of free coordinates of a network that ``check_theorems`` accepts.
 
-Its matrices are dense, so that their memory grows with the square of this number.
+The checks use dense matrices. Their memory grows with the square of the number of free coordinates.
 """
 
 
@@ -33,7 +33,7 @@ class Finding:
     holds
         Whether the check confirmed the statement for every sample.
     figure
-        Text with the numbers from which ``holds`` was decided.
+        Text with the numbers on which the value of ``holds`` is based.
     """
 
     statement: str
@@ -53,11 +53,11 @@ def check_theorems(network: ReluNetwork, x: ArrayLike, *, tolerance: float = 1e-
     network
         The network.
     x
-        Inputs, shape (n_0, batch); each sample has its own activation pattern.
+        Inputs, shape (n_0, batch). Different samples may have different active units.
     tolerance
         Largest accepted deviation of the determinant of the coboundary from 1, and of the harmonic
-        extension from the forward pass. The latter is relative to 1 + the largest magnitude in the
-        forward pass. 1e-9 by default.
+        extension from the forward pass; 1e-9 by default. The second deviation is divided by 1 + m,
+        where m is the largest absolute value in the forward pass.
 
     Returns
     -------
