@@ -1,4 +1,4 @@
-"""Counters of the steps and the messages of vertices. During a run they only grow."""
+"""Counters of the steps and the messages of vertices. No count decreases during a run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class EdgeCost(NamedTuple):
 class Counters:
     """The numbers of steps and messages of some vertices.
 
-    They are those of one host since its last restart, or sums over several hosts and restarts.
+    The numbers of one host count from its last restart. ``sum_counters`` adds the numbers of
+    several hosts, and of one host before and after a restart.
 
     Attributes
     ----------
@@ -56,8 +57,8 @@ class Counters:
         (sending host, receiving host) → bytes sent.
     carried, carried_bytes
         (edge, sender) → number of messages put in frames, repetitions included; and (edge, sender)
-        → size in bytes of the arrays of these messages. ``delivered`` also counts messages within
-        one host, which no frame carries.
+        → size in bytes of the arrays of these messages. Messages within one host are counted in
+        ``delivered`` only, because no frame carries them.
     refused
         Reason → number of frames and messages that a host refused for this reason.
     """

@@ -1,4 +1,4 @@
-"""The group of the vertices of one host, which delivers messages to these vertices.
+"""The group of the vertices of one host. It delivers messages to these vertices.
 
 Lockstep has one group with all vertices. On the simulator and on a cluster, each host has a group
 of its own vertices.
@@ -92,7 +92,10 @@ class Group:
         return True
 
     def step(self, names: Iterable[str]) -> list[Message]:
-        """Step those of ``names`` that are ready; return their messages, not yet delivered."""
+        """Run one step of each vertex in ``names`` that is ready; return the undelivered messages.
+
+        The vertices step in the order of ``names``.
+        """
         messages: list[Message] = []
         for name in names:
             vertex = self.vertices[name]
@@ -147,9 +150,9 @@ class Group:
     def discord(self) -> dict[str, float]:
         """Return the discord of every edge whose tail is a member.
 
-        Where maps learn in steps, it is the discord in the last training step of the edge. The
-        result is empty until every member has received a projection on every incidence or, where
-        maps learn in steps, until the first training step.
+        Under a rule that learns from batches, it is the discord in the last training step of the
+        edge. The result is empty until the first training step. Under other rules, it is empty
+        until every member has received a projection on every incidence.
         """
         edge_stats = self.edge_stats()
         if edge_stats:
@@ -200,7 +203,7 @@ class Group:
     def edge_stats(self) -> dict[str, EdgeStats]:
         """Return the statistics of the last training step of every edge whose tail is a member.
 
-        The result is empty unless maps learn in steps.
+        The result is empty unless the rule learns from batches.
         """
         return {
             edge: stats
@@ -222,7 +225,7 @@ class Group:
         Raises
         ------
         NotImplementedError
-            If maps do not learn in steps.
+            If the rule does not learn from batches.
         """
         for vertex in self.vertices.values():
             vertex.program.drain()

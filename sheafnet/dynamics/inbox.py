@@ -1,4 +1,4 @@
-"""The inbox of a vertex, which keeps the newest message of each key."""
+"""The inbox of a vertex. It keeps the newest message of each key."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ larger one.
 Entry: TypeAlias = tuple[int, int, Array]
 """Incarnation of the sender, sequence and array of a message.
 
-One entry holds all three so that one look-up finds them: hashing the key is the slowest part.
+One entry holds all three, because most of the time of a look-up is spent on hashing the key.
 """
 
 
 class Inbox:
     """The newest message of each key that a vertex has received.
 
-    ``inbox[key]`` is the array of the newest message of that key; it raises ``KeyError`` if no such
-    message has arrived. The keys of the neighbours' latest projections are in the attribute
-    ``latest_keys`` of ``sn.Star``. The constructor takes no argument. A program only reads the
-    inbox; the vertex adds messages.
+    ``inbox[key]`` is the array of the newest message of ``key``. The expression raises ``KeyError``
+    if no such message has arrived. The keys of the neighbours' latest projections are in the
+    attribute ``latest_keys`` of ``sn.Star``. The constructor takes no argument. A program only
+    reads the inbox; the vertex adds messages.
 
     A kept message replaces the older message of the same key. The *staleness* of the new message is
     the number of steps that its sender took after sending the older message and before the step

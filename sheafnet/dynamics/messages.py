@@ -55,13 +55,14 @@ class Message:
         Kind, edge, sender and tag.
     sequence
         Number that the sender increases with every step. Of two messages with the same key, the
-        one with the larger sequence is newer, unless the sender's host has restarted.
+        one with the larger sequence is newer. If the sender's host has restarted between them, the
+        message sent after the restart is newer.
     array
         Edge vectors, read-only: shape (edge dim, batch) for projections and tensions, any shape
         for other kinds.
     line
-        The pair (edge, sender) of the key, which determines the receiver. It is stored because
-        the hosts and groups that pass the message on look it up.
+        The pair (edge, sender) of the key; it determines the receiver. It is stored because every
+        host and group that delivers the message looks it up.
     """
 
     # Messages and frames are not named tuples, because a compiled class with slots is several

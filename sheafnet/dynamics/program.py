@@ -55,7 +55,7 @@ class BatchStep(NamedTuple):
     tag
         Number of the batch that the stalk and its messages belong to.
     pins
-        New pins of the stalk; None (default) keeps the present pins.
+        New pins of the stalk; None (default) if the pins stay the same.
     """
 
     star: Star
@@ -74,8 +74,8 @@ class Step(NamedTuple):
     Parameters
     ----------
     stalk
-        The new stalk, a new array of shape (dim, batch), which becomes read-only; None if the
-        vertex did not move. After a move the vertex sends its projections to its neighbours. It may
+        The new stalk, a new array of shape (dim, batch); None if the vertex did not move. The array
+        becomes read-only. After a move the vertex sends its projections to its neighbours. It may
         leave out a projection that differs by at most ``send_threshold`` of its star from the
         projection that it sent last. If ``batch`` is given, the vertex sends its projections onto
         the edges ``batch.edges`` instead.
@@ -85,12 +85,12 @@ class Step(NamedTuple):
         Whether another step would change nothing until a message arrives. If True, the vertex
         steps again only after a message has arrived. Default False.
     maps
-        Edge → the new map at the vertex's own end, under a rule that learns. Empty (default)
-        changes no map.
+        Edge → the new map at the vertex's own end, under a rule that updates maps. Empty (default)
+        if no map changes.
     at_least
         Lower bound on the sequence of the messages of this step. The sequence is the larger of
-        this bound and the last sequence plus 1. It is used by rules that compare the sequences of
-        two neighbours to decide whose turn it is. 0 (default) sets no bound.
+        this bound and the last sequence plus 1. A rule needs the bound if it compares the sequences
+        of two neighbours to decide which of them steps next. 0 (default) for no bound.
     batch
         Star, edges and tag of the batch, under a rule that learns from batches; else None
         (default).
@@ -124,7 +124,7 @@ class Program(abc.ABC):
 
     @abc.abstractmethod
     def ready(self, star: Star, inbox: Inbox) -> bool:
-        """Return whether the vertex may step now.
+        """Return whether the vertex can step now.
 
         Parameters
         ----------
@@ -136,7 +136,7 @@ class Program(abc.ABC):
 
     @abc.abstractmethod
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Return the result of one step; called only after ``ready`` has returned True.
+        """Compute one step. The method is called only after ``ready`` has returned True.
 
         Parameters
         ----------
@@ -196,19 +196,22 @@ class Program(abc.ABC):
     def edge_states(self) -> Mapping[StepEdge, EdgeState]:
         """The edge states that the vertex keeps for snapshots, by (training step, edge).
 
-        ``forget`` drops them. The mapping is empty unless maps learn in steps.
+        ``forget`` drops them. The mapping is empty unless the rule learns from batches.
         """
         return {}
 
     @property
     def edge_stats(self) -> Mapping[str, EdgeStats]:
-        """The statistics of the last training step, by edge; empty unless maps learn in steps."""
+        """The statistics of the last training step, by edge.
+
+        The mapping is empty unless the rule learns from batches.
+        """
         return {}
 
     def recall(self, step: int, state: EdgeState | None) -> None:
-        """Set the program to the state after a past training step, to continue from there.
+        """Set the program to the state after training step ``step``, to continue the training.
 
-        This is called before the first step of the vertex.
+        The method is called before the first step of the vertex.
 
         Parameters
         ----------
@@ -221,27 +224,28 @@ class Program(abc.ABC):
         Raises
         ------
         NotImplementedError
-            If maps do not learn in steps under this program.
+            If this program does not learn from batches.
         """
         raise NotImplementedError("only what learns in steps can go on from one")
 
     def drain(self) -> None:
-        """Begin no further batch, finish the batches in flight, and keep the last edge states.
+        """Begin no further batch, and finish the batches in flight.
 
-        Since all vertices finish the same batches, all maps end after the same training step.
+        The edge states after the last of these batches are kept. Since all vertices finish the same
+        batches, all maps end after the same training step.
 
         Raises
         ------
         NotImplementedError
-            If maps do not learn in steps under this program.
+            If this program does not learn from batches.
         """
         raise NotImplementedError("only what learns in steps ends after one")
 
     def forget(self, step: int) -> None:  # noqa: B027
         """Drop the edge states of all training steps up to ``step``, inclusive.
 
-        This is called once there is a complete snapshot of ``step``. The base class keeps no edge
-        states and does nothing.
+        The method is called when a complete snapshot of ``step`` exists. The base class keeps no
+        edge states, and its method does nothing.
 
         Parameters
         ----------

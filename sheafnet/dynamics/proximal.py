@@ -57,8 +57,8 @@ def proximal(star: Star, *, keep: bool) -> Proximal:
     Raises
     ------
     RuleError
-        If there is no formula for the minimiser, so that a step must be chosen from the curvature
-        of the maps, and a map at the vertex has no finite bound on its curvature.
+        If there is no formula for the minimiser and a map at the vertex has no finite bound on its
+        curvature. Without a formula, the step size follows from this bound.
     """
     if all(isinstance(inc.map, Identity) for inc in star.incidences):
         return MeanProximal(star)
@@ -101,7 +101,7 @@ def _weight(star: Star, identities: int) -> Array:
 
 
 class LinearProximal(Proximal):
-    """One Newton step, which is exact where every map is linear.
+    """One Newton step, for linear maps. It is exact up to rounding.
 
     The new stalk is x − A⁺ ∇E with A = Σ FᵀF + diag(γ) on the coordinates that are not held. The
     sum is over the maps F at the vertex, and γ is the strength of its soft pins. The pseudo-inverse
@@ -131,7 +131,8 @@ class LinearProximal(Proximal):
 def _whole_inverse(A: Array) -> Array:
     """Return A⁻¹, where A − I is positive semidefinite; all NaN if A is not finite.
 
-    This is faster than ``_inverse``, which matters where maps learn and A changes in every step.
+    This function is faster than ``_inverse``. The speed matters where maps are updated, because
+    then A changes in every training step.
     """
     if not np.isfinite(A).all():
         return np.full_like(A, np.nan)  # The run then ends as diverged.
@@ -148,7 +149,7 @@ def _inverse(A: Array, free: NDArray[np.bool_]) -> Array:
 
 
 class FoldedProximal(Proximal):
-    """The minimiser that the one nonlinear map computes, where all other maps are identities.
+    """The minimiser, computed by the only map at the vertex that is not an identity.
 
     The energy of the identities and the soft pins is ½ Σ weight (x − centre)² plus a constant. The
     method ``RestrictionMap.prox`` of the nonlinear map is called with this weight and this centre.
@@ -193,7 +194,7 @@ class MajorisedProximal(Proximal):
 
     The new stalk is x − ∇E/d, where d is ``Star.curvature``. Where a residual exceeds 1, or where
     the step passes a kink, the curvature may be larger than d, and the energy may rise. Then the
-    step is halved until the energy does not rise, or the stalk is kept after 60 halvings.
+    step is halved until the energy does not rise. After 60 halvings the stalk keeps its value.
     """
 
     def __init__(self, star: Star) -> None:

@@ -26,10 +26,9 @@ class Rule(abc.ABC):
     Attributes
     ----------
     remedy
-        Advice for a user whose run has diverged. It is a part of a sentence in the message of the
-        run.
+        Advice for a user whose run has diverged: a phrase that the message of the run contains.
     growth_limit
-        Factor by which the largest force may grow. With the largest force f at the start, a run
+        Factor by which the largest force may grow. Let f be the largest force at the start. A run
         has diverged when a force exceeds ``growth_limit`` · (1 + f), or exceeds 1e150.
     is_exact
         Whether the forces become exactly 0 under the rule. If True, a vertex counts as stationary
@@ -39,22 +38,22 @@ class Rule(abc.ABC):
         Whether a vertex may leave a projection unsent that has changed by at most the send
         threshold. This threshold is at first a twentieth of the tolerance. If ``may_withhold`` is
         False, and always in lockstep, the ``send_threshold`` of every star is 0. Set
-        ``may_withhold`` to False if every step must be sent, as under rules that count messages.
-        Default True.
+        ``may_withhold`` to False if neighbours need a message after every step, for example to
+        take turns. Default True.
     may_wait
         Whether a vertex may postpone a small step while its host waits for an acknowledgement.
         This saves steps under a rule whose single step reaches the minimum: until messages from
-        other hosts arrive, further steps would only adapt to neighbours on the same host. Default
-        False.
+        other hosts arrive, further steps would only adapt the stalk to neighbours on the same host.
+        Default False.
     relaxes
         Whether every step lowers the energy around the vertex and needs only the last projections
         of its neighbours. Only a rule with True can move the stalks under ``sn.Relax`` or
         ``sn.Joint``. Default False.
     takes_turns
         Whether vertices take turns: two neighbours never step at the same time, and every step
-        sends messages, also when nothing changes. Therefore such a run never becomes idle by
-        itself. When all vertices are stationary, the coordinator stops their steps to end the run.
-        Default False.
+        sends messages, also when nothing changes. Therefore the hosts do not become idle by
+        themselves. When all vertices are stationary, the coordinator stops their steps to end the
+        run. Default False.
     """
 
     remedy: str = "lower the step of the rule"
@@ -129,13 +128,12 @@ class Rule(abc.ABC):
         ------
         RuleError
             If the rule needs a finite bound on the curvature of every map at the vertex and a map
-            has none, or if the rule learns and has no plan, because it was not started by
-            ``sn.train``.
+            has none, or if the rule updates maps and has no plan. Only ``sn.train`` sets the plan.
         """
 
 
 def require_relaxation(what: str, stalks: Rule) -> None:
-    """Check that the rule ``stalks`` can move the stalks while maps learn.
+    """Check that the rule ``stalks`` can move the stalks while maps are updated.
 
     Parameters
     ----------

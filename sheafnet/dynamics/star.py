@@ -31,8 +31,8 @@ class Constraint(NamedTuple):
     pins
         Pins of the stalk; None (default) if there are none.
     held_neighbours
-        Names of the neighbours whose whole stalk is held by a pin. Their stalks do not change, so
-        a vertex need not wait for their turn.
+        Names of the neighbours whose whole stalk is held by a pin. Under a rule whose vertices take
+        turns, a vertex does not wait for these neighbours, because their stalks do not change.
     """
 
     pins: StalkPins | None = None
@@ -65,15 +65,15 @@ class Star:
     Attributes
     ----------
     name, incidences, constraint
-        The parameters of the same names, with the present maps and pins.
+        Name of the vertex, incidences with their present maps, and present constraint.
     stalk
         Present value x of the stalk, shape (dim, batch), read-only.
     projections
         F x on every edge, in the order of the incidences, each of shape (edge dim, batch).
     send_threshold
         Largest force that needs no step, and largest change of a projection that need not be sent.
-        If it is positive, a converged network stops sending. If it is 0, every nonzero force needs
-        a step and every change is sent.
+        If it is positive, the vertices of a converged network stop sending. If it is 0, every
+        nonzero force needs a step and every change is sent.
     sequence
         Sequence of the messages that the vertex sent last; it grows with every step.
     tag
@@ -200,10 +200,10 @@ class Star:
 
     @property
     def longest_step(self) -> float:
-        """The limit 1/d below which a step size η is safe; 0 if d is 0.
+        """The limit 1/d below which a step size η is safe, where d is the bound ``curvature``.
 
-        With η < 1/d the step −η ∇E lowers the energy. Here d is ``curvature``, the bound on the
-        curvature.
+        With η < 1/d the step −η ∇E lowers the energy. If d is 0, the energy does not depend on the
+        stalk, no step is needed, and the limit is set to 0.
 
         Raises
         ------
@@ -282,7 +282,7 @@ class Star:
         self._seen = inbox.version
 
     def latest(self, inbox: Inbox) -> list[Array]:
-        """Return the latest projection of the neighbour on each incidence, in their order.
+        """Return the latest projection of each neighbour, in the order of the incidences.
 
         Parameters
         ----------

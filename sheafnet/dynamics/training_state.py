@@ -19,7 +19,7 @@ class EdgeStats(NamedTuple):
         Mean over the batch of ‖t‖², where t is the tension of a sample.
     step_norm
         Frobenius norm of the change of [W b] in this step, not counting the weight decay. Here
-        W a + b is the map of the edge. 0 if the edge has no map that learns.
+        W a + b is the map of the edge. 0 if no map of the edge is updated.
     """
 
     step: int
@@ -34,14 +34,14 @@ class EdgeState(NamedTuple):
     Attributes
     ----------
     map, saved
-        The newest map, and the saved state of its optimiser; both None if the edge has no map that
-        learns.
+        The newest map, and the saved state of its optimiser; both None if no map of the edge is
+        updated.
     stats
         Statistics of the edge in this step; None before the first step.
     earlier
         The maps after the F − 1 preceding steps, oldest first, where F is the largest number of
-        batches in flight. Batches that began with these maps still use them. Empty if F is 1 or
-        the edge has no map that learns.
+        batches in flight. Batches that began with these maps still use them. Empty if F is 1, or if
+        no map of the edge is updated.
     """
 
     map: Affine | None
@@ -51,4 +51,4 @@ class EdgeState(NamedTuple):
 
 
 StepEdge: TypeAlias = tuple[int, str]
-"""Number of a step of training, and name of an edge."""
+"""Number of a training step, and name of an edge; the key of an edge state."""

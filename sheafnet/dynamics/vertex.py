@@ -1,6 +1,7 @@
 """The vertex: an actor that holds one stalk, receives messages, steps and returns messages.
 
-It has no clock, network or random source, so that a test can build one alone and step it by hand.
+A vertex has no clock, network or random source. Therefore a test can build a single vertex and call
+its methods.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from sheafnet.dynamics.star import Constraint, Star
 from sheafnet.errors import DeliveryError
 
 NEAR_STATIONARY: Final = 1000.0
-"""Ratio of a force to the send threshold, above which a vertex sends every projection.
+"""Multiple of the send threshold. A vertex with a larger force on it sends every projection.
 
-Such a force changes nearly every projection, so that the vertex does not spend time on a check
-which ones have changed.
+A step under such a force changes nearly every projection. To check which projections have changed
+would take time and would save few messages.
 """
 
 
 class Vertex:
     """An actor for one vertex, made of a star, an inbox and a program.
 
-    Where several batches are in flight, the program has a star for each batch, and the attribute
+    Where several batches are in flight, the program has a star for each batch. Then the attribute
     ``star`` is the star that was used in the last step.
 
     Parameters
@@ -41,7 +42,7 @@ class Vertex:
     name
         Name of the vertex.
     star, inbox, program
-        The present parts of the vertex.
+        The star, the messages received, and the program. Other pins bring a new program.
     updates
         Number of steps taken.
     """
@@ -53,7 +54,7 @@ class Vertex:
         self.program = program
         self.updates = 0
         # Whether the vertex has a reason to step without a new message. A program that does not
-        # greet waits for particular messages, so that being ready is always reason enough.
+        # greet is ready only while its next step is due. Being ready is then reason enough.
         self._restless = not program.greets
         # Version of the inbox at the last step. −1 makes a vertex without neighbours step once.
         self._acted_on = -1
@@ -67,8 +68,8 @@ class Vertex:
     def start(self) -> list[Message]:
         """Return the messages that the vertex sends before its first step.
 
-        These are its projections onto all edges, or none if the program does not greet; see
-        ``sn.Program``.
+        These are its projections onto all edges. The list is empty if ``greets`` of the program is
+        False; see ``sn.Program``.
         """
         if not self.program.greets:
             return []
@@ -89,7 +90,7 @@ class Vertex:
         -------
         bool
             Whether the message was kept. It is not kept if the inbox has a message of the same key
-            that is at least as new, or if the tag of the message is no longer needed.
+            that is at least as new, or if its tag is below the least tag that is still needed.
 
         Raises
         ------
@@ -114,7 +115,7 @@ class Vertex:
 
     @property
     def ready(self) -> bool:
-        """Whether the program may step now."""
+        """Whether the vertex can step now; see ``sn.Program.ready``."""
         return self.program.ready(self.star, self.inbox)
 
     @property
@@ -129,7 +130,7 @@ class Vertex:
 
     @property
     def trouble(self) -> str:
-        """The phrase that names the quantity that was not finite or too large in a diverged run."""
+        """A phrase that says which quantity of a diverged run was too large or not finite."""
         force = f"the force on {self.name!r} reached {self.stationarity:.3g}"
         return self.program.trouble() or f"{force} at its update {self.updates}"
 
@@ -137,16 +138,18 @@ class Vertex:
     def runnable(self) -> bool:
         """Whether the vertex is ready and has a reason to step.
 
-        A reason is a message kept since the last step, or a last step that moved the stalk and was
-        not final. Under a program that does not greet, a ready vertex always has a reason.
+        A reason is a message kept since the last step. Another reason is that the last step moved
+        the stalk, or changed a map, and was not final. If ``greets`` of the program is False, a
+        ready vertex always has a reason.
         """
         return (self._restless or self._acted_on != self.inbox.version) and self.ready
 
     def set_threshold(self, threshold: float) -> list[Message]:
         """Set the send threshold; return the projections that have to be sent because of it.
 
-        They are those that differ by more than ``threshold`` from the projections sent last. The
-        vertex may step again without a message, because a smaller threshold may need another step.
+        A projection has to be sent if it differs by more than ``threshold`` from the projection
+        that was sent last on its edge. Afterwards the vertex may step without a new message,
+        because a smaller threshold may need another step.
         """
         self.star.send_threshold = threshold
         self._restless = True
@@ -154,11 +157,11 @@ class Vertex:
         return self._news()
 
     def disturb(self, change: Array) -> list[Message]:
-        """Add ``change`` to the stalk, a disturbance from outside; return the projections to send.
+        """Push the vertex: add ``change`` to its stalk. Return the projections to send.
 
-        The vertex does not step before the next message arrives. Otherwise, under a rule whose
-        step does not depend on the present stalk, the vertex would undo the change before a
-        neighbour had received it.
+        The vertex does not step before the next message arrives. Under some rules a step does not
+        depend on the present stalk. An immediate step would then undo the push before a neighbour
+        had received it.
         """
         self.star.move(self.star.stalk + change)
         self._restless, self._acted_on = False, self.inbox.version
@@ -170,7 +173,7 @@ class Vertex:
 
         If the pins differ from the present pins, the coordinates held by new hard pins take the
         values of these pins, the other coordinates keep their values, and the vertex gets a new
-        program. If not, the vertex keeps its program, and the result is empty.
+        program. If the pins are the same, the vertex keeps its program, and the result is empty.
 
         Parameters
         ----------

@@ -34,8 +34,8 @@ class VertexSpec:
         Number of the training step after which the vertex resumes training; None (default) if it
         starts from the beginning.
     edge_states
-        Edge → its state after that step, for the edges whose tail is this vertex. Empty (default)
-        if ``step`` is None.
+        Edge → its state after training step ``step``, for the edges whose tail is this vertex.
+        Empty (default) if ``step`` is None.
     """
 
     name: str
@@ -47,7 +47,7 @@ class VertexSpec:
     edge_states: Mapping[str, EdgeState] = field(default_factory=dict)
 
     def build(self, send_threshold: float = 0.0) -> Vertex:
-        """Return the vertex, whose method ``start`` can then be called.
+        """Return a new vertex with the data of this specification; it has not sent messages yet.
 
         Parameters
         ----------

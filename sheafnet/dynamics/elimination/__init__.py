@@ -1,16 +1,16 @@
 """Block elimination along a path, by messages between neighbours.
 
-This is the machinery of the rule ``sheafnet.dynamics.rules.active_set.ActiveSet``. The rule relaxes
-the sheaf of a ReLU network, which is a path of affine maps and gates. The input is held by a pin;
-the output is held or free. Here *up* and *above* mean towards the output, *down* and *below* mean
-towards the input.
+The rule ``sheafnet.dynamics.rules.active_set.ActiveSet`` uses this package to minimise the energy
+of the sheaf of a ReLU network. This sheaf is a path of affine maps and gates. The input is held by
+a pin; the output is held or free. Here *up* and *above* mean towards the output, *down* and *below*
+mean towards the input.
 
 The *pattern* of a gate says of each unit whether it is active (z > 0), inactive (z < 0) or on its
 kink (z = 0). For a given pattern the energy is quadratic. Its minimum is found by two *sweeps*; a
 sweep is a chain of messages along the whole path. In the sweep down, from the output to the input,
-each vertex sends a quadratic to the vertex below: the energy of all that is above, minimised over
-all stalks above. In the sweep up, each vertex computes its new stalk. Then the pattern is
-determined again from the new stalks.
+each vertex sends a quadratic to the vertex below: the energy of all edges above the vertex below,
+minimised over all stalks above it. In the sweep up, each vertex computes its new stalk. Then the
+pattern is determined again from the new stalks.
 
 Read the modules in this order:
 
@@ -31,12 +31,14 @@ Read the modules in this order:
 Invariants:
 
 - Samples are independent. Each sample has its own plan. A settled sample (its force is at the level
-  of rounding errors) keeps its stalks while others are solved.
-- A sample takes the new stalks of a solve only if they lower its energy, or if they raise it by no
-  more than its rounding error. The messages carry the rounding errors of energies and forces.
+  of rounding errors) keeps its stalks while other samples are solved.
+- A sample takes the new stalks of a solve only if they lower its energy, or if they raise the
+  energy by at most a small multiple of its rounding error. The messages carry the rounding errors
+  of energies and forces.
 - A message is complete in itself and replaces the message before it on the same edge. Therefore
   loss, repetition and delay do no harm. The number of the sweep decides which message is newer.
-- A vertex uses nothing but its stalk, its maps and the messages of its two neighbours. Weights
-  never travel. A message down carries a quadratic that sums up all that is above the edge.
+- A vertex uses only its stalk, its maps and the messages of its two neighbours. Weights are never
+  sent. A message down carries a quadratic that stands for the energy of the edge and of all edges
+  above it.
 - The arithmetic of a sweep is in float64, whatever the precision of the stalks.
 """

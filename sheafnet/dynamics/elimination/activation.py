@@ -1,6 +1,7 @@
 """The program of an activation, the tail of an affine map, in the elimination along a path.
 
-Up and above mean towards the output, down and below mean towards the input.
+Up and above mean towards the output, down and below mean towards the input. Candidates (possible
+new stalks) and plans are explained in ``sheafnet.dynamics.elimination.sweep``.
 """
 
 from __future__ import annotations
@@ -87,9 +88,9 @@ class ActivationProgram(InnerProgram):
     def _up(self, star: Star, message: SweepMessage) -> Step:
         """Return the step of a sweep up: the new stalk, and the message to the vertex above.
 
-        A sample that is solved stores the candidates for a, which the next sweep down may take. A
-        sample with proximal rounds left makes a proximal step. The message carries W a + b for the
-        stalk and for each candidate.
+        For a sample that is solved, the vertex stores the candidates for a. In the next sweep down
+        the sample may take one of them. A sample with proximal rounds left makes a proximal step.
+        The message carries W a + b for the stalk and for each candidate.
         """
         state = message.state
         self._gate = message.vectors[0]

@@ -50,7 +50,7 @@ class Value(NamedTuple):
 
 
 def free_end(dim: int, batch: int) -> Value:
-    """Return the value of an edge whose head is free and has no other edge. It is 0."""
+    """Return the value of an edge whose head is free and has no other edge: the zero quadratic."""
     return Value(np.zeros((batch, dim, dim)), np.zeros((dim, batch)))
 
 
@@ -62,7 +62,7 @@ def held_end(dim: int, batch: int) -> Value:
 class Gate:
     """The elimination of the stalks at the two ends of one gate, for one pattern of its units.
 
-    The stalks are z at the tail and a at the head; c is what the affine map below sends to z.
+    The stalks are z at the tail and a at the head; c is the projection that z receives from below.
 
     Parameters
     ----------

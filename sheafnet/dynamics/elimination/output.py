@@ -1,4 +1,4 @@
-"""The program of the output, which controls the sweeps of the elimination along a path.
+"""The program of the output. It controls the sweeps of the elimination along a path.
 
 A sweep is a chain of messages along the whole path, down to the input or up to the output.
 """
@@ -37,7 +37,7 @@ class OutputProgram(PathProgram):
     star
         Star of the vertex; its stalk is wholly held or wholly free.
     below
-        The vertex's incidence with its only edge, which leads towards the input.
+        The vertex's incidence with its only edge.
     rounds
         Number of proximal rounds after a solve that did not lower the energy; at least 1. In a
         proximal round each stalk moves to the minimum of the energy of its own edges.
@@ -79,8 +79,8 @@ class OutputProgram(PathProgram):
     def _judged(self, star: Star, message: SweepMessage) -> SampleState:
         """Return the state of the samples at the beginning of the next sweep.
 
-        If the output began this sweep, the result of the sweep decides the next plan of each
-        sample. Otherwise the plan of every sample is proximal steps.
+        If the output began the sweep that has ended, the state in ``message`` determines the next
+        plan of each sample. Otherwise every sample makes proximal steps next.
         """
         if message.origin != self.number:
             return message.state.planned(self._rounds)

@@ -51,7 +51,10 @@ class Port:
         return inbox[self._projection]
 
     def number(self, inbox: Inbox) -> int:
-        """Return the sweep number of the neighbour's latest message; 0 if none fits."""
+        """Return the sweep number of the neighbour's latest message.
+
+        It is 0 if no message has arrived, or if the latest message has another shape than expected.
+        """
         if not inbox.has((self._key,)):
             return 0
         packed = inbox[self._key]

@@ -1,7 +1,9 @@
 """The program of a preactivation, the tail of a gate, in the elimination along a path.
 
 Up and above mean towards the output, down and below mean towards the input. The stalk of the vertex
-is z, the affine map below sends it c = W a' + b, and the stalk at the head of the gate is a.
+is z. From the affine map below, whose tail has the stalk a', it receives the projection
+c = W a' + b. The stalk at the head of the gate is a. Candidates (possible new stalks) and plans are
+explained in ``sheafnet.dynamics.elimination.sweep``.
 """
 
 from __future__ import annotations
@@ -141,9 +143,10 @@ class PreactivationProgram(InnerProgram):
     def _go_up(self, star: Star, message: SweepMessage, z: Array) -> Step:
         """Return the step of a sweep up: the new stalk, and the message to the vertex above.
 
-        For each candidate for c, it computes the candidate for a and the z that is best for both. A
-        sample with proximal rounds left takes the z of its present c and a, and any other sample
-        keeps ``z``. The message carries R(z) z, the candidates for a, and R(z) z of each candidate.
+        For each candidate for c, the vertex computes the candidate for a, and the z with the lowest
+        energy between the two. A sample with proximal rounds left takes the z with the lowest
+        energy between its present c and a. Any other sample keeps ``z``. The message carries R(z) z
+        of the new stalk, the candidates for a, and R(z) z of each candidate.
         """
         state, a = message.state, self._a
         self._candidates = message.vectors[1:].astype(z.dtype)

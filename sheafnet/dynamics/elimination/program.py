@@ -30,12 +30,12 @@ not grow. A message is complete in itself: a vertex can handle it before the pro
 
 A vertex that is new while others are not new has been restarted. Its stalk is at the start value of
 the run, and the message of a sweep may have been lost with it. Therefore it takes the latest
-message from above, DOWN n, and sends it down with the number n + 2. This number is higher than any
-that the vertices below have handled, or a message with a still higher number is on its way up from
-them: the vertices below have handled n, or have answered n with n + 1. For a while two sweeps may
-be under way; where they meet, the one with the lower number ends. A sweep after a restart orders
-proximal steps, which are valid from any stalks. The output decides by energies and forces only
-after a sweep that began at the output itself.
+message from above, DOWN n, and sends it down with the number n + 2. The vertices below have handled
+n, or have answered n with n + 1. So the number n + 2 is higher than any that they have handled, or
+a message with a still higher number is on its way up from them. For a while two sweeps may be under
+way; where they meet, the sweep with the lower number ends. A sweep after a restart orders proximal
+steps, because these are valid from any stalks. The output decides by energies and forces only after
+a sweep that began at the output itself.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class PathProgram(Program):
 
     @abc.abstractmethod
     def _has_news(self, inbox: Inbox) -> bool:
-        """Return whether a new message, or a new value of the input, waits to be handled."""
+        """Return whether a new message or a new value of the input has not been handled yet."""
 
 
 class InnerProgram(PathProgram):
@@ -127,7 +127,7 @@ class InnerProgram(PathProgram):
         return self._up(star, message)
 
     def _coming_down(self, inbox: Inbox) -> SweepMessage:
-        """Return the message from above, with its state and number changed as the table demands.
+        """Return the message from above, its state and number changed as the module's table says.
 
         No sample takes a candidate unless the vertex computed its candidates in the sweep up
         before this sweep down.

@@ -44,7 +44,7 @@ SHARES = 0.5 ** np.array([0.0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20])[:, None, No
 """Shares of the way from the stalks to the minimum for the pattern, shape (shares, 1, 1).
 
 The energy falls at the beginning of the way. The pattern may change before the end of the way, and
-from there the energy may rise; therefore smaller shares are tried as well."""
+beyond such a change the energy may rise. Therefore smaller shares are tried as well."""
 
 CANDIDATES = len(SHARES)
 """Number of candidates that a solve gives for each stalk and sample, one for each share."""
@@ -56,7 +56,7 @@ SHRINKAGE = 0.5
 """Factor of the force below which a solve counts as progress.
 
 When the force of a sample is at the level of rounding errors, the sample is solved again as long as
-its force is smaller than this factor times its force in the sweep before."""
+its force is smaller than this factor times its force in the preceding sweep down."""
 
 SLACK = 4.0
 """An energy that rises by at most this many times its rounding error counts as unchanged."""
@@ -196,8 +196,8 @@ class SweepMessage:
     number
         Number of the sweep.
     origin
-        Number that the sweep had when the output began it, which a restarted vertex does not
-        change; 0 if the sweep began at the first z.
+        Number that the sweep had when the output began it. A restarted vertex changes ``number``
+        but not ``origin``. 0 if the sweep began at the first z.
     state
         State of each sample.
     vectors
@@ -284,7 +284,7 @@ def grain_of(x: Array, dtype: np.dtype[np.floating] | None = None) -> Array:
     x
         Values, shape (dim, batch).
     dtype
-        Precision in which the values are rounded; None (default) means the precision of ``x``.
+        Precision in which the values are rounded. With None (default) it is the precision of ``x``.
     """
     size = np.abs(x).max(axis=0).astype(np.float64)
     return np.asarray(np.finfo(dtype or x.dtype).eps * size)

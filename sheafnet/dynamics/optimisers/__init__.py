@@ -1,17 +1,17 @@
-"""Local optimisers, one in each file. An optimiser has a separate state for every map that learns.
+"""Local optimisers, one in each file. An optimiser has a separate state for every updated map.
 
-Each affine map is updated by its owner, the vertex at the tail of its edge, from the stalk of the
-owner and the tension of the edge (the derivative of a sample's loss with respect to what the edge
-carries). ``sheafnet.dynamics.optimisers.optimiser`` holds the base class ``Optimiser`` (rate,
-schedule, warm-up, weight decay, bound on the step) and the state for one map, ``OptimiserState``.
+Each affine map is updated by its owner, the vertex at the tail of its edge. The owner uses its
+stalk and the tension of the edge (the derivative of a sample's loss with respect to the projection
+of the tail). ``sheafnet.dynamics.optimisers.optimiser`` holds the base class ``Optimiser`` (rate,
+schedule, warm-up, weight decay, bound on an update) and the state for one map, ``OptimiserState``.
 ``sheafnet.dynamics.optimisers.sgd``, ``sheafnet.dynamics.optimisers.adam`` and
-``sheafnet.dynamics.optimisers.kron`` compute the direction of a step.
+``sheafnet.dynamics.optimisers.kron`` compute the direction of an update.
 
 Invariants: an optimiser holds settings only and is shared by all vertices. The state for a map
 stays with the owner of the map; the state is saved in snapshots, but never sent to a neighbour.
 Directions use the mean gradient over the batch, t āᵀ/B with ā = [a; 1], stalk a, tension t and
-batch size B. Apart from the number of steps, a direction must keep in its arrays all numbers that
-it needs in the next step: training that is resumed from these arrays must give the same bits.
+batch size B. Apart from the number of updates, a direction must keep in its arrays all numbers that
+it needs for the next update: training that is resumed from these arrays must give the same bits.
 
 ## An optimiser of one's own
 

@@ -20,36 +20,37 @@ from sheafnet.dynamics.optimisers.optimiser import (
 
 @dataclass(frozen=True)
 class Adam(Optimiser):
-    """Adam: steps of about the learning rate in every entry, whatever the size of the gradient.
+    """Adam: updates of about the learning rate in every entry, whatever the size of the gradient.
 
-    With the gradient g of a batch for [W b], where W a + b is the map, m ← β₁ m + (1 − β₁) g and
-    v ← β₂ v + (1 − β₂) g². The step is −rate · m̂ / (√v̂ + ε), with m̂ = m/(1 − β₁ⁿ) and
-    v̂ = v/(1 − β₂ⁿ) after n steps (Kingma & Ba, "Adam", 2015).
+    The map is W a + b, and [W b] is W with the column b appended. Let g be the gradient of a batch
+    for [W b]. Update n first sets m ← β₁ m + (1 − β₁) g and v ← β₂ v + (1 − β₂) g². Then it adds
+    −rate · m̂ / (√v̂ + ε) to [W b], with m̂ = m/(1 − β₁ⁿ) and v̂ = v/(1 − β₂ⁿ). At the start m and v
+    are 0 (Kingma & Ba, "Adam", 2015).
 
     Parameters
     ----------
     rate
-        Learning rate in the first step after the warm-up; positive and finite.
+        Learning rate in the first update after the warm-up; positive and finite.
     schedule
         ``"constant"`` (default) keeps the rate after the warm-up; ``"cosine"`` lowers it along half
         a cosine to 0 at the end of the training (Loshchilov & Hutter, "SGDR", 2017).
     warmup
-        Number of steps at the start in which the rate rises linearly to ``rate``; 0 (default) for
-        no warm-up.
+        Number of updates at the start during which the rate rises linearly to ``rate``; 0 (default)
+        for no warm-up.
     weight_decay
-        Factor λ of the weight decay, 0 or more: every step also subtracts the present rate times
+        Factor λ of the weight decay, 0 or more: every update also subtracts the present rate times
         λ W from W, and nothing from b. It is decoupled from the gradient (Loshchilov & Hutter,
         "Decoupled weight decay regularization", 2019). 0 (default) for no weight decay.
     clip
-        Upper bound on the Frobenius norm of a step, not counting the weight decay, as a multiple of
-        ‖[W b]‖. A norm below 0.1 counts as 0.1, so that a map of zeros can learn. Positive;
-        None (default) for no bound.
+        Upper bound on the Frobenius norm of an update without the weight decay, as a multiple of
+        ‖[W b]‖. If ‖[W b]‖ is below 0.1, then 0.1 is used, so that a map of zeros can be updated.
+        Positive; None (default) for no bound.
     beta1
         Decay factor β₁ of the mean of gradients, in [0, 1); default 0.9.
     beta2
         Decay factor β₂ of the mean of squared gradients, in [0, 1); default 0.99.
     epsilon
-        Constant ε, which bounds the step where the gradient is almost 0; positive, default 1e-8.
+        Constant ε; positive, default 1e-8. It bounds the update where the gradient is almost 0.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Kron, a natural gradient for one map, computed from the stalk and the tension of its edge."""
+"""Kron, a natural gradient for one map, computed from the tail's stalk and the edge's tension."""
 
 from __future__ import annotations
 
@@ -19,36 +19,38 @@ LARGEST_DECAY = 0.95
 class Kron(Optimiser):
     """A natural gradient: the gradient preconditioned by a Kronecker product of two second moments.
 
-    The map is W a + b, with n_in columns and n_out rows in W. Let ā = [a; 1] for the stalk a at the
-    tail, t the tension, both with a column for each sample, and B the batch size. A and G are
-    moving averages of ā āᵀ/B and t tᵀ/B. In step n the old average has the weight
-    min(1 − 1/n, 0.95). The preconditioned gradient is
+    The map is W a + b, with n_in columns and n_out rows in W, and [W b] is W with the column b
+    appended. Let a be the stalk at the tail, ā = [a; 1], and t the tension of the edge. All have
+    one column for each of the B samples of a batch. A and G are moving averages of ā āᵀ/B and
+    t tᵀ/B. In update n the old average has the weight min(1 − 1/n, 0.95). The preconditioned
+    gradient is
 
     U = (G + √λ/π I)⁻¹ g (A + √λ π I)⁻¹ with g = t āᵀ/B and π² = (tr A / dim A) / (tr G / dim G).
 
     The number π divides the damping λ between the two factors (Martens & Grosse, "Optimizing neural
-    networks with Kronecker-factored approximate curvature", 2015). The step is −rate · m, with
-    m ← μ m + (1 − μ) U and the momentum μ. The owner of the map has a and t, so that the two
-    moments need no further message. A step costs O(n_in³ + n_out³) operations.
+    networks with Kronecker-factored approximate curvature", 2015). The update sets
+    m ← μ m + (1 − μ) U, with the momentum μ, and adds −rate · m to [W b]. At the start m is 0. The
+    owner of the map has a and t, so that the two moments need no further message. An update costs
+    O(n_in³ + n_out³) operations.
 
     Parameters
     ----------
     rate
-        Learning rate in the first step after the warm-up; positive and finite.
+        Learning rate in the first update after the warm-up; positive and finite.
     schedule
         ``"constant"`` (default) keeps the rate after the warm-up; ``"cosine"`` lowers it along half
         a cosine to 0 at the end of the training (Loshchilov & Hutter, "SGDR", 2017).
     warmup
-        Number of steps at the start in which the rate rises linearly to ``rate``; 0 (default) for
-        no warm-up.
+        Number of updates at the start during which the rate rises linearly to ``rate``; 0 (default)
+        for no warm-up.
     weight_decay
-        Factor λ of the weight decay, 0 or more: every step also subtracts the present rate times
+        Factor λ of the weight decay, 0 or more: every update also subtracts the present rate times
         λ W from W, and nothing from b. It is decoupled from the gradient (Loshchilov & Hutter,
         "Decoupled weight decay regularization", 2019). 0 (default) for no weight decay.
     clip
-        Upper bound on the Frobenius norm of a step, not counting the weight decay, as a multiple of
-        ‖[W b]‖. A norm below 0.1 counts as 0.1, so that a map of zeros can learn. Positive;
-        None for no bound. Default 0.05.
+        Upper bound on the Frobenius norm of an update without the weight decay, as a multiple of
+        ‖[W b]‖. If ‖[W b]‖ is below 0.1, then 0.1 is used, so that a map of zeros can be updated.
+        Positive; None for no bound. Default 0.05.
     damping
         Damping λ, positive and finite; default 1e-4.
     momentum

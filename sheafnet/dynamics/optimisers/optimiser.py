@@ -1,6 +1,6 @@
 """The base class of local optimisers, and the state of one optimiser at one map.
 
-A subclass determines the direction of a step, the base class the length of the step.
+A subclass determines the direction of an update. The base class determines its length.
 """
 
 import abc
@@ -19,7 +19,7 @@ Schedule = Literal["constant", "cosine"]
 
 
 SMALLEST = 0.1
-"""Value that ``clip`` uses for ‖[W b]‖ if the norm is smaller, so that a map of zeros can learn."""
+"""Least value of ‖[W b]‖ that ``clip`` uses, so that a map of zeros can be updated."""
 
 
 class SavedState(NamedTuple):
@@ -28,9 +28,9 @@ class SavedState(NamedTuple):
     Attributes
     ----------
     steps
-        Number of steps taken.
+        Number of updates made.
     arrays
-        Arrays of the direction, by name; see ``Direction.arrays``.
+        Arrays that the direction keeps, by name; see ``Direction.arrays``.
     """
 
     steps: int
@@ -41,11 +41,11 @@ FRESH = SavedState(0, {})
 
 
 class Direction(Protocol):
-    """A function that computes the direction of each step for one map, with a state between steps.
+    """A function that computes the direction of each update of one map, and keeps a state.
 
-    The map is affine, W a + b, and [W b] is W with the column b appended. The state may be means of
-    past gradients, for example. The owner of the map keeps the state, which is never sent to a
-    neighbour.
+    The map is affine, W a + b, where W has shape (n_out, n_in). [W b] is W with the column b
+    appended. The state may be means of past gradients, for example. It stays with the owner of the
+    map and is never sent to a neighbour.
     """
 
     def arrays(self) -> dict[str, Array]:
@@ -57,7 +57,7 @@ class Direction(Protocol):
     def __call__(self, stalk: Array, tension: Array) -> Array:
         """Return the direction for one batch, a new array of shape (n_out, n_in + 1) for [W b].
 
-        The direction has the sign of a gradient: −rate times the result is added to [W b].
+        The direction has the sign of a gradient: the update adds −rate times the result to [W b].
 
         Parameters
         ----------
@@ -70,7 +70,7 @@ class Direction(Protocol):
 
 
 class Moments:
-    """A base class for directions that keep running means and the number of steps taken.
+    """A base class for directions that keep running means and the number of updates made.
 
     Parameters
     ----------
@@ -84,13 +84,13 @@ class Moments:
         self._arrays = {name: array.copy() for name, array in saved.arrays.items()}
 
     def arrays(self) -> dict[str, Array]:
-        """Return the running means by name; empty before the first step."""
+        """Return the running means by name; empty before the first update."""
         return self._arrays
 
 
 @dataclass(frozen=True)
 class Optimiser(abc.ABC):
-    """The settings of the steps that update the affine maps W a + b: the base of all optimisers.
+    """The settings of the updates of affine maps W a + b: the base class of all optimisers.
 
     An instance holds settings only, and all vertices share it. The owner of each map (the vertex at
     the tail of its edge) keeps a state for the map, an ``OptimiserState``. Below, [W b] is W with
@@ -100,21 +100,21 @@ class Optimiser(abc.ABC):
     Parameters
     ----------
     rate
-        Learning rate in the first step after the warm-up; positive and finite.
+        Learning rate in the first update after the warm-up; positive and finite.
     schedule
         ``"constant"`` (default) keeps the rate after the warm-up; ``"cosine"`` lowers it along half
         a cosine to 0 at the end of the training (Loshchilov & Hutter, "SGDR", 2017).
     warmup
-        Number of steps at the start in which the rate rises linearly to ``rate``; 0 (default) for
-        no warm-up.
+        Number of updates at the start during which the rate rises linearly to ``rate``; 0 (default)
+        for no warm-up.
     weight_decay
-        Factor λ of the weight decay, 0 or more: every step also subtracts the present rate times
+        Factor λ of the weight decay, 0 or more: every update also subtracts the present rate times
         λ W from W, and nothing from b. It is decoupled from the gradient (Loshchilov & Hutter,
         "Decoupled weight decay regularization", 2019). 0 (default) for no weight decay.
     clip
-        Upper bound on the Frobenius norm of a step, not counting the weight decay, as a multiple of
-        ‖[W b]‖. A norm below 0.1 counts as 0.1, so that a map of zeros can learn. Positive;
-        None (default) for no bound.
+        Upper bound on the Frobenius norm of an update without the weight decay, as a multiple of
+        ‖[W b]‖. If ‖[W b]‖ is below 0.1, then 0.1 is used, so that a map of zeros can be updated.
+        Positive; None (default) for no bound.
 
     Raises
     ------
@@ -154,12 +154,12 @@ class Optimiser(abc.ABC):
 
     @abc.abstractmethod
     def direction(self, saved: SavedState = FRESH) -> Direction:
-        """Return the direction for one map, which continues from the state ``saved``.
+        """Return a new direction for one map, with the state ``saved``.
 
         Parameters
         ----------
         saved
-            State to continue from; by default the state before the first step, without arrays.
+            State to continue from; by default the state before the first update, without arrays.
 
         Returns
         -------
@@ -168,26 +168,26 @@ class Optimiser(abc.ABC):
         """
 
     def start(self, steps: int, saved: SavedState = FRESH) -> "OptimiserState":
-        """Return the state of this optimiser at one map.
+        """Return a new state of this optimiser for one map.
 
         Parameters
         ----------
         steps
-            Number of steps of the whole training, which the schedule needs.
+            Number of updates of the map in the whole training; the schedule depends on it.
         saved
-            State to continue from; by default the state before the first step.
+            State to continue from; by default the state before the first update.
         """
         return OptimiserState(self, steps, saved)
 
     def rate_at(self, step: int, steps: int) -> float:
-        """Return the learning rate of a step, which warm-up and schedule determine.
+        """Return the learning rate of one update, as warm-up and schedule determine it.
 
         Parameters
         ----------
         step
-            Number of the step, from 0.
+            Number of the update, from 0.
         steps
-            Number of steps of the whole training.
+            Number of updates of the map in the whole training.
         """
         if step < self.warmup:
             return self.rate * (step + 1) / self.warmup
@@ -198,7 +198,7 @@ class Optimiser(abc.ABC):
 
 
 class Learned(NamedTuple):
-    """The map after a step, and the Frobenius norm of the step, not counting the weight decay."""
+    """The map after an update, and the Frobenius norm of the update without the weight decay."""
 
     map: Affine
     step: float
@@ -212,9 +212,9 @@ class OptimiserState:
     optimiser
         The settings.
     steps
-        Number of steps of the whole training.
+        Number of updates of the map in the whole training.
     saved
-        State to continue from; by default the state before the first step.
+        State to continue from; by default the state before the first update.
     """
 
     def __init__(self, optimiser: Optimiser, steps: int, saved: SavedState = FRESH) -> None:
@@ -222,7 +222,7 @@ class OptimiserState:
         self._steps = steps
         self._step = saved.steps
         self._saved = saved
-        # The direction is made at the first step. It copies the arrays, because the arrays of a
+        # The direction is made at the first update. It copies the arrays, because the arrays of a
         # state that came from another host are read-only.
         self._direction: Direction | None = None
 
@@ -234,12 +234,12 @@ class OptimiserState:
         return SavedState(self._step, arrays)
 
     def step(self, before: Affine, stalk: Array, tension: Array) -> Learned:
-        """Return the map after one more step, and the norm of that step.
+        """Return the map after one more update, and the norm of this update.
 
         Parameters
         ----------
         before
-            The map before the step.
+            The map before the update.
         stalk
             Stalk a at the tail of the edge, shape (n_in, batch).
         tension

@@ -12,30 +12,31 @@ from sheafnet.dynamics.optimisers.optimiser import FRESH, Direction, Optimiser, 
 class Sgd(Optimiser):
     """Gradient descent with momentum: [W b] ← [W b] − rate v, with v ← momentum v + g.
 
-    Here W a + b is the map, and g is the gradient of a batch for [W b] (Polyak's heavy ball, "Some
-    methods of speeding up the convergence of iteration methods", 1964).
+    Here W a + b is the map, [W b] is W with the column b appended, and g is the gradient of a batch
+    for [W b]. At the start v is 0 (Polyak's heavy ball, "Some methods of speeding up the
+    convergence of iteration methods", 1964).
 
     Parameters
     ----------
     rate
-        Learning rate in the first step after the warm-up; positive and finite.
+        Learning rate in the first update after the warm-up; positive and finite.
     schedule
         ``"constant"`` (default) keeps the rate after the warm-up; ``"cosine"`` lowers it along half
         a cosine to 0 at the end of the training (Loshchilov & Hutter, "SGDR", 2017).
     warmup
-        Number of steps at the start in which the rate rises linearly to ``rate``; 0 (default) for
-        no warm-up.
+        Number of updates at the start during which the rate rises linearly to ``rate``; 0 (default)
+        for no warm-up.
     weight_decay
-        Factor λ of the weight decay, 0 or more: every step also subtracts the present rate times
+        Factor λ of the weight decay, 0 or more: every update also subtracts the present rate times
         λ W from W, and nothing from b. It is decoupled from the gradient (Loshchilov & Hutter,
         "Decoupled weight decay regularization", 2019). 0 (default) for no weight decay.
     clip
-        Upper bound on the Frobenius norm of a step, not counting the weight decay, as a multiple of
-        ‖[W b]‖. A norm below 0.1 counts as 0.1, so that a map of zeros can learn. Positive;
-        None (default) for no bound.
+        Upper bound on the Frobenius norm of an update without the weight decay, as a multiple of
+        ‖[W b]‖. If ‖[W b]‖ is below 0.1, then 0.1 is used, so that a map of zeros can be updated.
+        Positive; None (default) for no bound.
     momentum
-        Momentum in [0, 1); 0 (default) for no momentum. Under a constant gradient, steps become
-        1 / (1 − momentum) times as long as without momentum.
+        Momentum in [0, 1); 0 (default) for no momentum. Under a constant gradient, updates become
+        1 / (1 − momentum) times as large as without momentum.
 
     Raises
     ------

@@ -6,31 +6,30 @@ as `sn.Sor(omega=1.5)`.
 
 - `prox`, ``sn.Prox``, the default: x ← the stalk for which the energy of the vertex's own edges and
   pins is least, while the neighbours' projections are kept fixed. Where a gate causes two local
-  minima, the rule takes the lower one, or with `branch="keep"` the one that the heat flow would
-  reach. *Use it* for any graph, any pins and any delay. Where delays are long, a host postpones the
-  small steps of its vertices until its frames (bytes with messages to another host) are
-  acknowledged. This can reduce the number of steps to a fifth.
+  minima, the rule takes the lower one. With `branch="keep"` it takes the one that the heat flow
+  would reach. *Use it* for any graph, any pins and any delay. Where delays are long, a host
+  postpones the small steps of its vertices until its frames (bytes with messages to another host)
+  are acknowledged. This can reduce the number of steps to a fifth.
 - `sor`, ``sn.Sor``: x ← x + ω (prox − x), where prox is the minimiser of the rule `prox`; with
   ω > 1 the step goes beyond the minimiser. Vertices take turns: two neighbours never step at the
   same time. Each vertex estimates its own ω from the ratio of the norms of its successive steps.
   *Use it* for the fewest rounds and messages among the rules that accept any pins. One slow vertex
-  delays the others.
+  delays all other vertices.
 - `active-set`, ``sn.ActiveSet``: exact solves, one for each *activation pattern* that is tried (the
   pattern tells which units are active, inactive or on their kink). A solve is a block elimination
   along the path: each vertex sends towards the input the minimum of the energy over all stalks
   nearer to the output. The next pattern is determined from the solution. *Use it* for paths of
-  affine maps and ReLU gates with the input held and the output held or free. It is exact to
-  rounding in a few solves, also with both ends pinned, where `heat` with one `dt` oscillates
+  affine maps and ReLU gates with the input held and the output held or free. A few solves give the
+  solution up to rounding, also with both ends pinned. In that case `heat` with a `dt` may oscillate
   without end.
 - `heat`, ``sn.Heat``: x ← x − η ∇E, from the vertex's own stalk and its neighbours' projections.
-  Each vertex takes η = 0.99/d, where d bounds the curvature of its own edges and pins; or all
-  vertices take the same η, the setting `dt`, as in the Euler steps of Bosca & Ghrist 2026. *Use it*
-  for the flow of their paper.
-- `coboundary`, ``sn.Coboundary``: x ← the projection of the tail. *Use it* where the input and
-  nothing else is pinned. It computes the forward pass by messages, in as many rounds as there are
-  free vertices.
+  Each vertex takes η = 0.99/d, where d bounds the curvature of its own edges and pins. If `dt` is
+  set, all vertices take η = `dt`, as in the Euler steps of Bosca & Ghrist 2026. *Use it* for the
+  flow of their paper.
+- `coboundary`, ``sn.Coboundary``: x ← the projection of the tail. *Use it* where only the input is
+  pinned. It computes the forward pass by messages, in as many rounds as there are free vertices.
 
-``sn.Nudged``, ``sn.Relax`` and ``sn.Joint`` also change maps and are for ``sn.train``; see
+``sn.Nudged``, ``sn.Relax`` and ``sn.Joint`` also update maps. They are for ``sn.train``; see
 ``sheafnet.dynamics.training``.
 
 ## A rule of one's own
@@ -134,7 +133,7 @@ RULES: dict[str, type[Rule]] = {
     "nudged": Nudged,
     "relax": Relax,
 }
-"""Name → class of the rule, for rules that need no argument."""
+"""Name → class of the rule, for the rules that can be constructed without arguments."""
 
 
 def as_rule(rule: str | Rule) -> Rule:

@@ -19,17 +19,18 @@ from sheafnet.errors import RuleError
 
 @dataclass(frozen=True)
 class ActiveSet(Rule):
-    """A rule that solves for one activation pattern after another, until a solution fits.
+    """A rule that solves for one activation pattern after another, until the forces vanish.
 
     A pattern states for each unit whether it is active, inactive or settled on its kink. For a
     given pattern the energy is quadratic, and one solve gives the minimum. The solve is a block
     elimination by two sweeps of messages along the path: a sweep from the output to the input, and
-    a sweep back that computes the new stalks. The next pattern is read from the exact minimiser at
-    each gate, given the new stalks of its neighbours. The candidates for the new stalks are the
-    solution and points at fixed fractions of the way from the old stalks to the solution. Each
-    sample takes the candidate of lowest energy, if this is lower than the energy of its old stalks.
-    Otherwise the vertices take proximal steps for this sample. The rule is exact up to rounding,
-    and needs a few solves where ``prox`` needs thousands of rounds.
+    a sweep back that computes the new stalks. The next pattern is determined from the minimiser at
+    the tail of each gate, given the new stalks of its neighbours. The candidates for the new stalks
+    are the solution and points at fixed fractions of the way from the old stalks to the solution.
+    Each sample takes the candidate of lowest energy, if this is lower than the energy of its old
+    stalks. Otherwise the vertices take proximal steps for this sample (each stalk moves to the
+    minimum of the energy of its own edges). The result is exact up to rounding, after a few solves
+    where ``prox`` needs thousands of rounds.
 
     It works on a path of alternating affine maps and ReLU gates whose input is held and whose
     output is held or free. On any other problem ``sn.infer`` raises ``RuleError``.
@@ -37,8 +38,9 @@ class ActiveSet(Rule):
     Parameters
     ----------
     prox_sweeps
-        Number of sweeps of proximal steps, from the output to the input and back, after a solve
-        without a candidate of lower energy; a whole number, 1 or more, default 3.
+        Number of rounds of proximal steps after a solve without a candidate of lower energy; a
+        whole number, 1 or more, default 3. Such a round is a sweep from the output to the input and
+        a sweep back.
 
     Raises
     ------
@@ -47,12 +49,12 @@ class ActiveSet(Rule):
 
     Notes
     -----
-    A message towards the input holds a square matrix for every sample, with the dimension dim of
-    the edge stalk: 8 · batch · dim² bytes. The messages of a sweep follow each other along the
-    whole path, so that a sweep is slow where messages are slow. After a restart, a host begins with
-    the stalks of the start of the run, while the other hosts keep their present stalks; the solves
-    begin again from all these stalks. If a run is stopped during a sweep towards the output, the
-    returned cochain may hold only a part of the new solution.
+    A message towards the input holds a matrix of shape (dim, dim) for every sample, where dim is
+    the dimension of the edge stalk: 8 · batch · dim² bytes. The messages of a sweep are sent one
+    after the other along the whole path. Therefore a sweep is slow where messages are slow. After a
+    restart, a host begins with the stalks of the start of the run, while the other hosts keep their
+    present stalks. The solves begin again from all these stalks. If a run is stopped during a sweep
+    towards the output, the returned cochain may hold only a part of the new solution.
     """
 
     prox_sweeps: int = 3

@@ -22,10 +22,10 @@ from sheafnet.errors import RuleError, SheafError
 class Coboundary(Rule):
     """A rule that copies the tail's projection to the head: x_head ← F_tail x_tail.
 
-    The coboundary δ takes the stalks to the head's projection minus the tail's on every edge. The
-    rule iterates on δ, where gradient descent iterates on δᵀδ. If only the input is pinned, δ on
-    the free coordinates is unit lower triangular. Therefore the iteration is nilpotent: on a path
-    it ends in as many lockstep rounds as there are free vertices. The result is the forward pass.
+    The coboundary δ maps the stalks to the head's projection minus the tail's on every edge. The
+    rule iterates on δ; gradient descent iterates on δᵀδ. If only the input is pinned, δ on the free
+    coordinates is unit lower triangular. Therefore the iteration is nilpotent: on a path it ends in
+    as many lockstep rounds as there are free vertices. The result is the forward pass.
 
     A vertex does not use the messages from the heads of its edges. Therefore ``sn.infer`` raises
     ``RuleError`` unless the whole stalk of every input is held by a hard pin, no other vertex is
@@ -63,7 +63,9 @@ class Coboundary(Rule):
 
 @dataclass(frozen=True)
 class CoboundaryProgram(Program):
-    """The program of one free vertex, which copies the latest projection of its tail.
+    """The program of one free vertex: the stalk becomes the latest projection of the tail.
+
+    The tail is that of the only edge whose head is this vertex.
 
     Attributes
     ----------

@@ -28,9 +28,9 @@ class Heat(Rule):
     dt
         The step size η for all vertices, positive and finite. The steps are then the explicit Euler
         steps of Bosca & Ghrist 2026 with α = 1. If the force points to a kink from both sides, the
-        coordinate oscillates about the kink and the run does not converge. None (default) lets each
-        vertex choose η = 0.99/d, where d bounds the curvature of the energy of its own edges and
-        pins, and sets coordinates that oscillate about a kink to 0.
+        coordinate oscillates about the kink and the run does not converge. With None (default) each
+        vertex takes η = 0.99/d, where d bounds the curvature of the energy of its own edges and
+        pins. It also sets a coordinate to 0 if the coordinate oscillates about a kink.
 
     Raises
     ------

@@ -23,11 +23,12 @@ from sheafnet.errors import RuleError
 class Joint(LearningRule):
     """The joint flow of stalks and maps, ẋ = −α ∇ₓE and Ẇ = −β ∇_W E (Bosca & Ghrist 2026).
 
-    In each step a vertex updates its stalk, and the affine maps of the edges whose tail it is. Both
-    are computed from the state before the step. By default the updates are explicit Euler steps.
-    On an edge with stalk a at the tail, stalk z at the head and residual r = W a + b − z,
-    −β dt Σ r aᵀ is added to W and −β dt Σ r to b, summed over the samples. The parameter ``stalks``
-    replaces the Euler steps of the stalks, an optimiser given to ``sn.train`` those of the maps.
+    In each step a vertex updates its stalk, and its affine maps on the edges of which it is the
+    tail. All are computed from the state before the step. By default the updates are explicit Euler
+    steps. Take an edge with stalk a at the tail, stalk z at the head and residual r = W a + b − z.
+    Its Euler step adds −β dt Σ r aᵀ to W and −β dt Σ r to b, summed over the samples. The parameter
+    ``stalks`` replaces the Euler steps of the stalks. An optimiser given to ``sn.train`` replaces
+    the Euler steps of the maps.
 
     Parameters
     ----------
@@ -43,8 +44,8 @@ class Joint(LearningRule):
         given, and ``sn.train`` must be given an optimiser.
     stalks
         Rule that moves the stalks in place of the Euler steps, for example ``Prox("keep")`` or
-        ``Heat()``. Its attribute ``relaxes`` must be True, its attribute ``takes_turns`` False.
-        None (default) takes Euler steps.
+        ``Heat()``. Its attribute ``relaxes`` must be True, and its attribute ``takes_turns`` must
+        be False. With None (default) the stalks make Euler steps.
     plan
         Plan of the training, ``sheafnet.dynamics.training.plan.TrainingPlan``. ``sn.train`` sets
         it; leave it at None (default).
@@ -53,8 +54,8 @@ class Joint(LearningRule):
     ------
     RuleError
         If ``alpha``, ``beta`` or ``dt`` is not positive and finite, if neither ``dt`` nor
-        ``stalks`` is given, or if the rule ``stalks`` takes turns or cannot move stalks while maps
-        learn.
+        ``stalks`` is given, or if the attribute ``relaxes`` of ``stalks`` is False or its attribute
+        ``takes_turns`` is True.
     """
 
     alpha: float = 1.0
@@ -118,7 +119,7 @@ class Joint(LearningRule):
 
 
 class JointProgram(Program):
-    """The program of one vertex, which updates its maps, and its stalk unless a pin holds it.
+    """The program of one vertex: it updates the vertex's maps, and the stalk unless it is held.
 
     Parameters
     ----------

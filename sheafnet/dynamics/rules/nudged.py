@@ -18,12 +18,14 @@ class Nudged(BatchRule):
     """A rule under which each map is updated from the tension of its own edge.
 
     The tension t of an edge is the limit of r/γ as γ → 0, where r is the residual that a soft pin
-    of strength γ at the output causes on the edge at equilibrium: r = γ t + O(γ²). The last vertex
-    computes t = ∂loss/∂z for each sample, with its stalk z and the targets y: 2 (z − y)/n_out for
-    the mean square over n_out outputs, φ(z) − y for the cross-entropy with output activation φ.
-    Each vertex computes the tension of its edge nearer to the input as DFᵀ t, where t is the
-    tension of its edge nearer to the output and DF the derivative of its map there. If this map is
-    a ↦ W a + b, it is updated with the gradient t āᵀ/B, where ā = [a; 1] and B is the batch size.
+    of strength γ at the output causes on the edge at equilibrium: r = γ t + O(γ²). For each sample
+    with target y, the last vertex computes t = ∂loss/∂z, where z is the output before the output
+    activation φ. For the mean square over n_out outputs this is 2 (z − y)/n_out; for the
+    cross-entropy it is φ(z) − y. At an inner vertex, let t be the tension of the edge nearer to the
+    output, and DF the derivative of the vertex's map on this edge. The vertex sends DFᵀ t as the
+    tension of its edge nearer to the input. On the edge with φ the factor DFᵀ is left out, because
+    t is already the derivative with respect to z. If the map is a ↦ W a + b, its owner updates it
+    with the gradient t āᵀ/B, where ā = [a; 1] and B is the batch size.
 
     This is the gradient that backpropagation computes, up to rounding. The difference is that the
     vertices compute it by sending edge vectors to neighbours, without separate phases, barriers or
@@ -52,7 +54,7 @@ class NudgedPass(BatchPass):
     def go_down(self, inbox: Inbox, *, learn: bool) -> Step:  # noqa: ARG002
         """Update the map from the tension of its edge, and send a tension towards the input.
 
-        The last vertex has no such map; it computes the tension that it sends from the targets.
+        The last vertex has no map that is updated. It computes its tension from the targets.
         """
         star = self.star
         below, above = ends(star)

@@ -20,7 +20,7 @@ from sheafnet.errors import RuleError, nearest
 Branch = Literal["lowest", "keep"]
 
 DAMPED = 0.9
-"""Damping where neighbours that take exact steps at once may exchange their errors for ever."""
+"""Damping for graphs on which exact steps of neighbours at the same time may not converge."""
 
 ROUNDING = 1000.0
 """Bound on the force that rounding leaves after an exact step.
@@ -41,13 +41,13 @@ class Prox(Rule):
     ----------
     branch
         Choice of the minimum in a coordinate with a gate that has two local minima. ``"lowest"``
-        (default) takes the lower one. ``"keep"`` takes the one in whose basin the present value of
-        the coordinate lies, which the heat flow would reach.
+        (default) takes the lower one. ``"keep"`` takes the one that the heat flow would reach from
+        the present value of the coordinate.
     damping
-        Factor in (0, 1] that multiplies the move to the minimiser. None (default) takes 1 if the
-        graph can be coloured with two colours and every vertex can be reached by identity maps from
-        the vertices whose whole stalk is held. Otherwise it takes 0.9, because neighbours that step
-        at the same time may exchange their errors for ever.
+        Factor in (0, 1] that multiplies the move to the minimiser. With None (default) the factor
+        is 1 if the graph can be coloured with two colours and every vertex can be reached by
+        identity maps from the vertices whose whole stalk is held. Otherwise it is 0.9, because
+        neighbours that step at the same time may exchange their errors for ever.
 
     Raises
     ------

@@ -28,14 +28,15 @@ class Relax(BatchRule):
     """A rule under which each map is updated from the residual of its own edge under a soft pin.
 
     For each batch the stalks begin with the values of the forward pass. A soft pin pulls the output
-    towards the targets: γ times the loss of each sample is added to the energy. In the first sweep
-    a local rule moves the stalks one after the other, from the output to the input. In every later
-    sweep it moves them from the input to the output and back. Then each map is updated with the
-    tension t = r/γ, where r is the residual of its own edge.
+    towards the targets: γ times the loss of each sample is added to the energy. A *sweep* of this
+    rule is one round: messages go from the input to the output and back. In the first sweep a local
+    rule moves the stalks on the way back only, one after the other. In every later sweep it moves
+    them on both ways. Then each map is updated with the tension t = r/γ, where r is the residual of
+    its own edge.
 
     As γ → 0, one sweep gives backpropagation in a local metric,
     t_l = (I + W_l W_lᵀ)⁻¹ · ½ R_l W_{l+1}ᵀ t_{l+1}. Here W_l is the weight matrix of layer l, t_l
-    the tension of its edge, and R_l the diagonal matrix with 1 for active units and 0 for others.
+    the tension of its edge, and R_l the diagonal matrix with 1 for active units and 0 elsewhere.
     The factor ½ R_l is absent at the output. The inverse is absent at l = 1, because the tail of
     this edge is held. The deeper the network, the more this direction differs from the gradient.
     Many sweeps give the gradient, with an error proportional to γ.
@@ -46,7 +47,7 @@ class Relax(BatchRule):
         Strength γ of the soft pin, positive and finite; default 0.1. In float32 it should exceed
         1e-2.
     sweeps
-        Number of sweeps for each batch, a whole number, 1 (default) or more. A sweep is one round.
+        Number of sweeps for each batch, a whole number, 1 (default) or more.
     stalks
         Rule that moves the stalks; default ``Prox("keep")``. Its attribute ``relaxes`` must be
         True.
@@ -97,11 +98,11 @@ class RelaxPass(BatchPass):
     star
         Star of the vertex for this batch.
     data
-        Pins of all samples if the vertex is an end of the path; else None.
+        Pins of all samples of the training if the vertex is an end of the path; else None.
     learner
-        Learner of the map on the edge nearer to the output.
+        Learner of the map on the vertex's edge nearer to the output.
     batch
-        Number of the first batch, from 0.
+        Number of the first batch of this pass, counted from 0.
     """
 
     down_kind = Kind.PROJECTION

@@ -31,7 +31,7 @@ class Sor(Rule):
     """A rule of successive over-relaxation, x ← x + ω (prox − x), by vertices that take turns.
 
     Here prox is the minimiser of the energy around the vertex, as in `sn.Prox("lowest")`. Every
-    edge has one *token*, which one of its two ends holds. At the start this is the end that comes
+    edge has one *token*. One of the two ends of the edge holds it, at the start the end that comes
     earlier in ``Sheaf.vertices``. A vertex steps when it holds the tokens of all edges, except the
     edges to neighbours whose whole stalk is held by pins. The messages of the step pass these
     tokens to the neighbours. Therefore two neighbours never step at the same time. For any delays
@@ -40,8 +40,8 @@ class Sor(Rule):
     Parameters
     ----------
     omega
-        Relaxation factor ω in (0, 2), the same at all vertices. None (default) lets each vertex
-        estimate its own from the ratio of its successive step norms, starting at 1.
+        Relaxation factor ω in (0, 2), the same at all vertices. With None (default) each vertex
+        starts with ω = 1 and estimates its own ω from the ratio of its successive step norms.
 
     Raises
     ------
@@ -79,7 +79,8 @@ class Relaxation:
     Parameters
     ----------
     omega
-        Fixed factor in (0, 2). None starts with 1 and adapts the factor to the norms of the steps.
+        Fixed factor in (0, 2). With None the factor is 1 at first, and is then adapted to the norms
+        of the steps.
 
     Attributes
     ----------
@@ -121,7 +122,7 @@ class Relaxation:
 
 @dataclass(frozen=True)
 class SorProgram(Program):
-    """The program of one vertex, which takes over-relaxed steps.
+    """The program of one vertex: over-relaxed steps, each taken when the vertex has the tokens.
 
     The *leading* end of an edge is the end that comes earlier in ``Sheaf.vertices``. The sequences
     of the two ends determine which end holds the token of the edge: the other end if the sequence
@@ -148,7 +149,7 @@ class SorProgram(Program):
         return True
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Return the over-relaxed step, whose messages pass the tokens to the neighbours."""
+        """Return the over-relaxed step. Its messages pass the tokens to the neighbours."""
         if not star.turns:  # every neighbour is held, so there are no turns
             stationary = star.stationarity(inbox) <= star.send_threshold
             return Step(None if stationary else self.proximal.minimiser(star, inbox))

@@ -1,7 +1,7 @@
 """Training by local rules: the plan, the pass of one batch, and the learner of one map.
 
 There is no global backward pass. The tail of an edge owns the map at the tail. It updates this map
-from its own stalk, from the messages on that edge, and with an optimiser whose state never travels.
+from its own stalk and from the messages on the edge. The state of the optimiser is never sent.
 The residual of an edge is the projection of its tail minus the projection of its head; the discord
 is the mean over the batch of the squared norm of the residual.
 
@@ -12,16 +12,16 @@ of a batch start with the values of the forward pass. The output is pulled towar
 Then one vertex after the other, from the output towards the input, takes an exact local step. \
 Each map is updated from the residual that is left on its edge, so as to lower the discord. One \
 sweep (default) sends one message each way on every edge. |
-| ``sn.Nudged()`` | The tension of its edge: the residual that a vanishing pull at the output \
-would leave on the edge, per unit of strength of the pull. Each vertex receives the tension of the \
-edge nearer to the output, pulls it back through its map, and sends the result on the edge nearer \
-to the input. |
+| ``sn.Nudged()`` | The tension of its edge: the limit of r/γ as γ → 0, where r is the residual \
+that a pull of strength γ at the output leaves on the edge. Each vertex receives the tension of \
+the edge nearer to the output and multiplies it by the transposed derivative of its map on that \
+edge. It sends the result on the edge nearer to the input. |
 | ``sn.Joint(alpha, beta, dt)`` | The residual of its edge, while the stalks move too. This is the \
 flow of Bosca & Ghrist 2026. In lockstep a thousand steps agree with the program of these \
 authors to the last bits. With ``stalks=sn.Prox("keep")`` and an optimiser the training is faster. |
 
 The optimisers are ``sn.Sgd``, ``sn.Adam`` and ``sn.Kron`` (a natural gradient from two second
-moments of an edge). All have schedules, decoupled weight decay and a bound on the step.
+moments of an edge). All have schedules, decoupled weight decay and a bound on each update.
 
 ```python
 import sheafnet as sn
@@ -56,23 +56,23 @@ under it, vertices step without waiting for each other.
 last evaluation and repeat the later steps. After Ctrl-C or SIGTERM, the batches in flight are
 finished and a checkpoint is written. A run that is killed leaves the checkpoint of a recent
 evaluation (at most one checkpoint is written per second). ``sheafnet run --resume RUN_DIR``
-continues a training from its checkpoint. The result is bit for bit that of a training that was not
-interrupted, including the history and early stopping. A training under ``Joint`` can neither go
-back nor be resumed.
+continues a training from its checkpoint. The result is bit for bit the same as without the
+interruption, including the history and early stopping. A training under ``Joint`` can neither go
+back to a snapshot nor be resumed.
 
 **Several batches in flight.** With ``batches_in_flight=F`` (``training.batches_in_flight`` in a
 configuration) the layers work on up to F batches at once. A vertex begins batch b (counted from 0)
 when it has finished batch b − F. For batch b, every vertex uses the map after b − F + 1 steps, or
 the map of the start if this number is negative, both on the way to the output and on the way back.
-So W ← W − η g(W of F − 1 steps ago), on every runtime and whatever messages or hosts are lost.
-``sn.Kron`` tolerates old gradients better than ``sn.Adam``. Momentum (``beta1``) adds to the age of
-the gradients. A host stores its stalks and received messages of F batches, however many batches the
-training has.
+With a rate η and a gradient g(W), an update is W ← W − η g(W of F − 1 updates ago). This holds on
+every runtime, also when messages or hosts are lost. ``sn.Kron`` tolerates old gradients better than
+``sn.Adam``. Momentum (``beta1``) adds to the age of the gradients. A host stores its stalks and
+received messages of F batches, however many batches the training has.
 
 **Limits.** ``Nudged`` computes, by messages, the gradient of backpropagation up to rounding; it is
-no other method of learning. ``Relax`` with one sweep updates the maps in a direction that deviates
-from the gradient, the more so the deeper the network is. At ten hidden layers use more sweeps or
-``Nudged``, and a lower rate. For one network with wide layers on one machine, backpropagation in a
-framework that compiles whole graphs is the better tool. The rules of this package are for networks
-whose parts are on different machines.
+not a different method of learning. ``Relax`` with one sweep updates the maps in a direction that
+deviates from the gradient. The deeper the network, the larger the deviation. At ten hidden layers
+use more sweeps or ``Nudged``, and a lower rate. For one network with wide layers on one machine,
+backpropagation in a framework that compiles whole graphs is the better tool. The rules of this
+package are for networks whose parts are on different machines.
 """

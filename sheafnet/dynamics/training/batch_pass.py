@@ -1,21 +1,22 @@
 """The pass of one batch at one vertex of a path, up and down.
 
-Up and above mean towards the output, down and below mean towards the input. A batch makes one sweep
-or more. In each sweep a message travels up from the input along the whole path, and then a message
-travels down from the output. Both carry the number of the batch as their tag. At each vertex a pass
-alternates between the way up and the way down:
+Up and above mean towards the output, down and below mean towards the input. A batch takes one or
+more sweeps. In this package a *sweep* goes both ways: messages travel up from the input along the
+whole path, and then down from the output. All carry the number of the batch as their tag. At each
+vertex a pass alternates between the way up and the way down:
 
     vertex   on the way up                          on the way down
     input    waits for nothing; sends the inputs    waits for the vertex above; updates its map in
              of the batch up                        the last sweep
-    inner    waits for the vertex below, moves      waits for the vertex above, moves if the rule
-             its stalk, sends its projection up     says so, sends a message down; updates its map,
-                                                    if it has one, in the last sweep
+    inner    waits for the vertex below, moves      waits for the vertex above, moves its stalk
+             its stalk, sends its projection up     under ``Relax``, sends a message down; updates
+                                                    its map, if it has one, in the last sweep
     last     waits for the vertex below; pins the   waits for nothing; sends down a message that
              targets in the first sweep             it computes from the targets
 
 On the way down of the last sweep, a vertex also waits until it has learned from all earlier
-batches. After batch b the pass waits for batch b + F, where F batches are in flight.
+batches. Let F be the largest number of batches in flight. After batch b the pass waits for batch
+b + F.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from sheafnet.dynamics.training.map_learner import MapLearner
 class BatchPass(abc.ABC):
     """State machine that handles every F-th batch at one vertex, one batch after the other.
 
-    F batches are in flight, so the vertex has F such passes.
+    F is the largest number of batches in flight. The vertex has F such passes.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ class BatchPass(abc.ABC):
     """
 
     sweeps: int = 1
-    """Number of sweeps of a batch; in a sweep it goes up the path once and down once."""
+    """Number of sweeps of a batch. In a sweep messages go up the path once and down once."""
 
     down_kind: ClassVar[Kind]
     """Kind of the messages on the way down."""
@@ -80,7 +81,7 @@ class BatchPass(abc.ABC):
         self.expect(batch)
 
     def expect(self, batch: int) -> None:
-        """Make the pass wait for the beginning of ``batch``, that is for its first way up."""
+        """Make the pass wait for the first message of ``batch``, on its first way up."""
         below, above = self._keys
         self.batch = batch
         self._going_up = True
@@ -113,10 +114,10 @@ class BatchPass(abc.ABC):
         return self._sweep == self.sweeps - 1
 
     def step(self, inbox: Inbox) -> Step:
-        """Make the next step, on the way up or on the way down, and return it.
+        """Compute and return the next step, on the way up or on the way down.
 
-        Afterwards the pass waits for a message of the other way. After the last sweep it waits for
-        its next batch.
+        After a step on the way up, the pass waits for the vertex above. After a step on the way
+        down, it waits for the vertex below or, after the last sweep, for its next batch.
         """
         if self._going_up:
             self._going_up = False
@@ -136,9 +137,9 @@ class BatchPass(abc.ABC):
         return step
 
     def begin(self, inbox: Inbox) -> Step:
-        """Return the step on the first way up, which gives the stalk its value of the forward pass.
+        """Return the step on the first way up: the stalk gets its value of the forward pass.
 
-        At an end of the path, the step also contains the pins of the samples of the batch.
+        At an end of the path, the step also contains new pins, with the data of the batch.
         """
         batch = self.batch
         pins = None

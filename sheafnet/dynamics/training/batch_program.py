@@ -1,13 +1,13 @@
 """The program of a vertex that learns from batches, while these pass up and down a path.
 
-Up means towards the output, down towards the input. Up to F batches are in flight. A vertex begins
-batch b (counted from 0) when it has learned from batch b − F. For batch b the vertex uses the map
-after b − F + 1 steps, on the way up and on the way down, even if it has taken more steps since. The
-steps are taken in the order of the batches. So the network is updated by
-W ← W − η g(W of F − 1 steps ago; batch b) at every vertex, independently of runtime and placement.
-With F = 1 this is ordinary training; with F > 1 gradients are those of the network F − 1 steps ago.
-There is no barrier, no phase and no clock. Messages carry the number of their batch, so messages of
-two batches cannot be confused, whatever the delay.
+Up means towards the output, down towards the input. At most F batches are in flight. A vertex
+begins batch b (counted from 0) when it has learned from batch b − F. For batch b the vertex uses
+the map after b − F + 1 updates, on the way up and on the way down, even if it has made more updates
+since. The updates are made in the order of the batches. With a rate η and a gradient g, every
+vertex makes the update W ← W − η g(W of F − 1 updates ago; batch b), independently of runtime and
+placement. With F = 1 this is ordinary training. With F > 1, the gradients are those of the network
+F − 1 updates ago. There is no barrier, no phase and no clock. Messages carry the number of their
+batch. Therefore messages of two batches cannot be confused, whatever the delay.
 
 The idea of keeping several versions of a map is due to Narayanan et al., "PipeDream: generalized
 pipeline parallelism for DNN training" (2019). They call it weight stashing with vertical
@@ -59,7 +59,7 @@ class BatchProgram(Program):
     Parameters
     ----------
     learner
-        Learner of the map on the edge above the vertex, that is towards the output.
+        Learner of the map on the edge from the vertex towards the output.
     passes
         Passes of the first F batches, in the order of the batches.
     """
@@ -72,13 +72,14 @@ class BatchProgram(Program):
         self._passes = deque(passes)
 
     def ready(self, star: Star, inbox: Inbox) -> bool:  # noqa: ARG002
-        # A vertex whose map has diverged counts as ready. Its next step reports the divergence.
+        # If an update of the map was not finite, the vertex counts as ready. Its next step moves
+        # nothing, and the run reports the divergence.
         return self._learner.trouble is not None or self._due(inbox) is not None
 
     def step(self, star: Star, inbox: Inbox) -> Step:
-        """Make one step of the oldest batch that can step, and return the step.
+        """Return the step of the ready pass with the oldest batch.
 
-        If no batch can step, or the map has diverged, the returned step moves nothing.
+        If no pass is ready, or if an update of the map was not finite, the step moves nothing.
         """
         batch_pass = self._due(inbox)
         if batch_pass is None or self._learner.trouble is not None:
@@ -90,7 +91,7 @@ class BatchProgram(Program):
         return step
 
     def _due(self, inbox: Inbox) -> BatchPass | None:
-        """Return the pass of the oldest batch that can step; None if no batch can."""
+        """Return the ready pass with the oldest batch; None if no pass is ready."""
         for batch_pass in self._passes:
             if batch_pass.ready(inbox):
                 return batch_pass
@@ -119,9 +120,9 @@ class BatchProgram(Program):
         self._learner.forget(step)
 
     def stationarity(self, star: Star, inbox: Inbox) -> float:  # noqa: ARG002
-        """Return 0, or infinity if a step of the map was not finite.
+        """Return 0, or infinity if an update of the map was not finite.
 
-        It is 0 because the messages of a batch set the stalks, and no force moves them.
+        The forces are not used, because a run under this program ends after its last batch.
         """
         return math.inf if self._learner.trouble else 0.0
 

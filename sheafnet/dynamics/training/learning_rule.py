@@ -1,4 +1,4 @@
-"""Base classes of the rules that train: maps are updated all the time, or once for each batch."""
+"""Base classes of the rules that train: maps are updated in every step, or once for each batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ from sheafnet.errors import InputError, RuleError
 class LearningRule(Rule):
     """A rule under which maps are updated.
 
-    The vertex at the tail of an edge updates the map there, from its own stalk and from the
+    The vertex at the tail of an edge updates the map at the tail, from its own stalk and from the
     messages on this edge.
 
     Attributes
@@ -42,7 +42,7 @@ class LearningRule(Rule):
         """Return the strength of the soft pin at an output with the identity as activation.
 
         The loss of a sample with output z and target y is ‖z − y‖²/n_out. It is the energy of a
-        soft pin of strength 2/n_out. Return this strength times ``loss_weight``.
+        soft pin of strength 2/n_out. The result is this strength times ``loss_weight``.
 
         Parameters
         ----------
@@ -76,8 +76,8 @@ class LearningRule(Rule):
         Raises
         ------
         RuleError
-            If the rule has no plan. This happens if a learning rule is used in another call than
-            ``sheafnet.api.train``.
+            If the rule has no plan. Only ``sheafnet.api.train`` sets a plan, so a learning rule
+            cannot be used in any other call.
         """
         if self.plan is None:
             raise RuleError("a rule that learns has no plan: use train(net, x, y, …)")
@@ -86,9 +86,9 @@ class LearningRule(Rule):
 
 @dataclass(frozen=True)
 class BatchRule(LearningRule):
-    """A rule under which maps are updated in steps, one step for each batch.
+    """A rule under which maps are updated in training steps, one step for each batch.
 
-    A run under such a rule ends after the last step.
+    A run under such a rule ends after the last training step of the plan.
 
     Attributes
     ----------

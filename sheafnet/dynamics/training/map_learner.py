@@ -16,10 +16,10 @@ from sheafnet.dynamics.training_state import EdgeState, EdgeStats, StepEdge
 
 
 class MapLearner:
-    """Learner of the map on the edge above a vertex, and counter of the vertex's steps.
+    """Learner of the map on the edge above a vertex, and counter of its training steps.
 
-    Above means towards the output. A gate and the edge ``output`` have statistics, but their maps
-    are not updated.
+    Above means towards the output. For a gate and for the edge ``output`` it computes statistics
+    only, because their maps are not updated.
 
     Parameters
     ----------
@@ -37,16 +37,17 @@ class MapLearner:
     step
         Number of batches that the vertex has learned from.
     versions
-        The map after each of the last F steps, where F batches are in flight. The first is the map
-        that the oldest batch in flight uses; the last is the newest map. Empty if no map of the
-        vertex is updated.
+        The map after each of the last F training steps, where F is the largest number of batches in
+        flight. The first is the map that the oldest batch in flight uses; the last is the newest
+        map. Empty if no map of the vertex is updated.
     edge_states
-        (step, edge) → state of the edge after that step, for each step that a snapshot needs.
+        (training step, edge) → state of the edge after that step, for each step that a snapshot
+        needs.
     draining
         Whether no further batch begins, because the training is to stop. The edge state is then
-        kept after every step, since any step may be the last.
+        kept after every training step, since any step may be the last.
     trouble
-        Description of a step that was not finite; None if all steps were finite.
+        Phrase that says which update was not finite; None if all updates were finite.
     """
 
     def __init__(self, plan: TrainingPlan, above: Incidence | None) -> None:
@@ -79,8 +80,8 @@ class MapLearner:
         Returns
         -------
         dict of str to Affine
-            Edge → its newest map; empty if no map of the vertex is updated, or if the step was not
-            finite.
+            Edge → its newest map; empty if no map of the vertex is updated, or if the update was
+            not finite.
         """
         step = self.step + 1
         length = 0.0
@@ -97,7 +98,7 @@ class MapLearner:
         return {} if after is None else {self.edge: after}
 
     def drain(self) -> None:
-        """Let no further batch begin, and keep the edge state after the step taken last."""
+        """Let no further batch begin, and keep the edge state after the last training step."""
         if self.draining:
             return
         self.draining = True
@@ -105,7 +106,7 @@ class MapLearner:
             self._keep()
 
     def _keep(self) -> None:
-        """Add the edge state after the step that was taken last to ``edge_states``."""
+        """Add the edge state after the last training step to ``edge_states``."""
         stats = self.edge_stats[self.edge]
         *earlier, newest = self.versions or (None,)
         saved = None if self._optimiser_state is None else self._optimiser_state.save()
@@ -113,7 +114,7 @@ class MapLearner:
 
     @property
     def edge_stats(self) -> Mapping[str, EdgeStats]:
-        """Edge → its statistics in the step that was taken last; empty before the first step."""
+        """Edge → its statistics in the last training step; empty before the first."""
         if self._seen is None:
             return {}
         step, residual, tension, length = self._seen
@@ -121,14 +122,14 @@ class MapLearner:
         return {self.edge: EdgeStats(step, discord, _mean_square(tension), length)}
 
     def recall(self, step: int, state: EdgeState | None) -> None:
-        """Set the learner back to the state after an earlier step.
+        """Set the learner to the state after training step ``step``.
 
         Parameters
         ----------
         step
-            Number of steps that had been taken then.
+            Number of training steps taken.
         state
-            State of the edge above after that step. If no map of the vertex is updated, it is None
+            State of the edge above after this step. If no map of the vertex is updated, it is None
             or a state without a map.
         """
         self.step = step

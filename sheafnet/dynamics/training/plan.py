@@ -10,7 +10,7 @@ from sheafnet.dynamics.optimisers.optimiser import Optimiser
 
 
 class Batches(Protocol):
-    """A choice of the samples of each step, which depends on nothing but the number of the step."""
+    """The samples of each training step. The choice depends only on the number of the step."""
 
     @property
     def size(self) -> int:
@@ -28,20 +28,20 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Plan of a training; every vertex has a copy of it.
+    """The optimiser, the batches and the number of steps of a training, the same at every vertex.
 
     Attributes
     ----------
     optimiser
         Optimiser of every map. Each map has its own state of the optimiser.
     batches
-        Samples of each step. Only the two end vertices of the network use them, since only these
-        have the data.
+        Samples of each training step. Only the two end vertices of the path use this entry, since
+        only these vertices have the data.
     steps
-        Number of steps in the training.
+        Number of training steps.
     evaluate_every
-        Number of steps from one evaluation to the next. After such a step the state of every edge
-        is kept for a snapshot.
+        Number of training steps from one evaluation to the next. At an evaluation, the state of
+        every edge is kept for a snapshot.
     batches_in_flight
         Largest number of batches that are begun and not finished, at least 1 (default).
     """
