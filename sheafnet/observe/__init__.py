@@ -1,10 +1,11 @@
 """Observers of a run: event log, metrics, progress line, checkpoints; and the run directory.
 
-An observer is an `sn.Observer`. A job calls the methods of the observer at the start, with
-progress, after each evaluation, and at the end. Read the files in this order:
+An observer is an `sn.Observer`. A job (an inference or a training) calls the methods of the
+observer at the start, during the run, after each evaluation, and at the end. Read the files in this
+order:
 
 1. `sheafnet.observe.rundir`: the run directory with the resolved `config.yaml`, `events.jsonl`,
-   `network.npz`, `cochain.npz`, `result.json` and, if asked for, `trace.txt`; the verb
+   `network.npz`, `cochain.npz`, `result.json` and, with `--trace`, `trace.txt`; the command
    `sheafnet run` adds `losses.svg` or `light-cone.svg`;
 2. `sheafnet.observe.jsonlines`: the event log, with one JSON object on each line;
 3. `sheafnet.observe.checkpoint_writer`: the last three checkpoints of a training;
@@ -42,8 +43,8 @@ print(seen.curve[-1] < 1e-9 < seen.curve[0])  # True
 Invariants:
 
 - The methods of an observer are called in the thread that runs the job. They must return quickly.
-- An exception that a method raises ends the job. Therefore the event log and the checkpoints turn
-  errors of the disk into warnings.
+- An exception that a method raises ends the job. Therefore the event log and the writer of
+  checkpoints log a warning if a file cannot be written, and raise no exception.
 - On a cluster an observer with `travels = True` is pickled and sent to the process of the
   coordinator (the process that asks all hosts for reports). Such an observer must not open files
   or sockets before `started` is called. All other observers stay in the process of the caller.

@@ -1,4 +1,4 @@
-"""The checkpoint files of a training: writing, deleting old ones and reading the last one."""
+"""The checkpoint files of a training: an observer that writes them, and functions to read them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class CheckpointWriter(Observer):
     folder
         Folder of the files; it must exist.
     pause
-        Least time between the writing of two files, in seconds; 1 by default. Checkpoints that come
-        sooner are not written, so that frequent evaluations do not slow down the training. The last
+        Smallest time between the writing of two files, in seconds; 1 by default. A checkpoint that
+        comes earlier is not written, since frequent writing would slow down the training. The last
         checkpoint of the training is always written.
     """
 
@@ -66,8 +66,8 @@ class CheckpointWriter(Observer):
         except WriteError as error:
             LOGGER.warning("%s", error)
             return
-        # A file of a later step is left from before training was resumed, when it could not be
-        # read. It is not deleted.
+        # A file of a later step was written before the training was resumed. The file could not be
+        # read then. It is not deleted.
         earlier = [
             path for step, path in checkpoints(self._folder) if step <= checkpoint.snapshot.step
         ]
@@ -77,7 +77,7 @@ class CheckpointWriter(Observer):
 
 
 def checkpoints(folder: Path) -> list[tuple[int, Path]]:
-    """Return the checkpoints in a folder as pairs (step, path), in ascending order of step.
+    """Return the checkpoint files in a folder as pairs (step, path), in ascending order of step.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def checkpoints(folder: Path) -> list[tuple[int, Path]]:
 def last_checkpoint(folder: Path, sheaf: Sheaf) -> Checkpoint | None:
     """Return the latest checkpoint in a folder that can be read.
 
-    If a file cannot be read, a warning is logged and the file of the step before is tried.
+    If a file cannot be read, a warning is logged, and the next earlier file is tried.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def last_checkpoint(folder: Path, sheaf: Sheaf) -> Checkpoint | None:
     Returns
     -------
     Checkpoint or None
-        The checkpoint; None if the folder has no checkpoint that can be read.
+        The checkpoint. None if the folder has no checkpoint that can be read.
     """
     found = checkpoints(folder)
     for _, path in reversed(found):

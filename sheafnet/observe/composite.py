@@ -1,4 +1,4 @@
-"""The composite of several observers, which acts as one observer."""
+"""An observer that passes each call to several observers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from sheafnet.runtime.run_record import Evaluation
 
 
 class CompositeObserver(Observer):
-    """An observer that passes every call on to several observers, in order.
+    """An observer that consists of several observers and calls them one after another.
 
     Parameters
     ----------
     observers
-        The observers, in the order in which they are called. All of them receive reports of
-        progress at the shortest of their intervals.
+        The observers, in the order in which they are called. ``progressed`` of all of them is
+        called at the shortest of their intervals.
     """
 
     def __init__(self, observers: Iterable[Observer]) -> None:

@@ -1,4 +1,4 @@
-"""The writing of small files in such a way that no reader can see an incomplete file."""
+"""A function that writes a small file so that no reader can see an incomplete file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sheafnet.errors import WriteError
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a complete text file, or leave a former file of the same name unchanged on failure.
+    """Write a text file; if this fails, an existing file of the same name stays unchanged.
 
     Parameters
     ----------

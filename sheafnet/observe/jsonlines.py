@@ -20,7 +20,7 @@ LOGGER = logging.getLogger("sheafnet")
 
 
 def to_json(value: Any, **options: Any) -> str:
-    """Return ``value`` as standard JSON. NaN and infinity, which JSON does not have, become null.
+    """Return ``value`` as standard JSON. NaN and infinity become null, since JSON lacks them.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ def _finite(value: Any) -> Any:
 class JsonLines(Observer):
     """An observer that appends events to a file.
 
-    The first event is ``run_started``. Any number of events ``progress`` follow. Between them there
-    are events ``settled`` in a stay run (a run that waits for other pins after it has converged),
-    and events ``evaluation`` in a training. The last event is ``run_ended``, ``training_ended`` or
+    The first event is ``run_started``. Any number of events ``progress`` follow. A stay run (a run
+    that waits for other pins after it has converged) also has events ``settled``. A training also
+    has events ``evaluation``. The last event is ``run_ended``, ``training_ended`` or
     ``run_failed``. Every event has the keys ``event`` and ``time`` (UTC, ISO 8601).
 
     Parameters
@@ -80,7 +80,7 @@ class JsonLines(Observer):
         )
 
     def progressed(self, progress: Progress) -> None:
-        """Log the report: rounds, updates, messages, energy, the discord of every edge and more."""
+        """Log the progress: rounds, updates, messages, energy, discord of every edge and more."""
         self.write(
             "progress",
             rounds=progress.rounds,
@@ -134,7 +134,7 @@ class JsonLines(Observer):
         )
 
     def write(self, event: str, **fields: Any) -> None:
-        """Append one event and pass it to the operating system before returning.
+        """Append one event to the file, and return when the operating system has received it.
 
         If the file cannot be written, a warning is logged. This event and all later ones are then
         dropped, and the run goes on.

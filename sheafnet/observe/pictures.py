@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def draw_light_cone(path: Path, cone: LightCone) -> None:
-    """Plot for each vertex the earliest possible and the actual time of its first change.
+    """Plot for each vertex the earliest possible and the actual time of the first change by a push.
 
     The horizontal axis is the number of edges from the pushed vertex. The vertical axis is virtual
     time.
@@ -27,12 +27,13 @@ def draw_light_cone(path: Path, cone: LightCone) -> None:
     path
         Path of the picture; its suffix selects the format, such as ``.svg`` or ``.png``.
     cone
-        The light cone to plot.
+        The light cone: for each vertex the time at which a push could reach it and the time at
+        which its stalk changed.
 
     Raises
     ------
     FileError
-        If the file cannot be written, or if its suffix is not that of a known format.
+        If the file cannot be written, or if its suffix is not the suffix of a known format.
     """
     figure, (axes,) = _axes()
     connected = [it for it in cone.arrivals.values() if it.distance is not None]
@@ -50,7 +51,7 @@ def draw_light_cone(path: Path, cone: LightCone) -> None:
 def draw_energies(
     path: Path, curves: Mapping[str, Sequence[Sequence[tuple[float, float]]]]
 ) -> None:
-    """Plot energy against virtual time: one line for each curve, one colour for each name.
+    """Plot curves of energy against virtual time, with one colour for all curves of one name.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def draw_energies(
     Raises
     ------
     FileError
-        If the file cannot be written, or if its suffix is not that of a known format.
+        If the file cannot be written, or if its suffix is not the suffix of a known format.
     """
     figure, (axes,) = _axes()
     for number, (name, lines) in enumerate(curves.items()):
@@ -92,7 +93,7 @@ def draw_losses(path: Path, history: Sequence[Evaluation]) -> None:
     Raises
     ------
     FileError
-        If the file cannot be written, or if its suffix is not that of a known format.
+        If the file cannot be written, or if its suffix is not the suffix of a known format.
     """
     figure, axes = _axes(2)
     steps = [it.step for it in history]
@@ -116,7 +117,7 @@ def draw_losses(path: Path, history: Sequence[Evaluation]) -> None:
 
 
 def _axes(columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """Return a new figure and its list of axes, ``columns`` of them side by side."""
+    """Return a new figure and the list of its axes. There are ``columns`` axes side by side."""
     # The import of Matplotlib takes about a second, so it is imported only when a plot is drawn.
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -130,7 +131,7 @@ def _save(figure: Figure, path: Path) -> None:
     Raises
     ------
     FileError
-        If the file cannot be written, or if its suffix is not that of a known format.
+        If the file cannot be written, or if its suffix is not the suffix of a known format.
     """
     from matplotlib import rc_context  # noqa: PLC0415
 

@@ -1,8 +1,9 @@
 """Prometheus metrics of a run, served over HTTP while the run goes on.
 
-A report of progress is only stored. The metrics are computed from the last report when Prometheus
-asks for them (a scrape), so that a report costs one assignment. Each run has its own registry and
-server. Its series end when the run ends.
+A report of progress is only stored, so that the run loses no time. The metrics are computed from
+the last report when Prometheus asks for them (a scrape). Each run has its own registry and server.
+Its series end when the run ends. (A series is the sequence of values of one metric for one
+combination of labels.)
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ ANYWHERE = ("", "0.0.0.0", "::")
 Rows: TypeAlias = Mapping[tuple[str, ...], float]
 
 OTHER = "other"
-"""Value of the label ``layer`` for an edge or vertex that belongs to no layer by its name."""
+"""Value of the label ``layer`` for an edge or vertex whose name does not contain a layer."""
 
 _BOUNDS = [*(str(float(2**n - 1)) for n in range(STALENESS_CLASSES - 1)), "+Inf"]
 
@@ -90,17 +91,17 @@ class Names:
 
     @classmethod
     def of(cls, problem: Problem, most: int) -> Names:
-        """Return the labels: the names of edges and vertices, or their layers.
+        """Return the labels of all edges and vertices: their names, or their layers.
 
-        The layers are used, and a warning is logged, if labels by name would give too many series.
+        If the names would give too many series, the layers are used, and a warning is logged.
 
         Parameters
         ----------
         problem
-            The problem with the sheaf.
+            The problem whose sheaf has the edges and vertices.
         most
-            Largest number of series for labels by name. The number of series is estimated as four
-            for each edge plus two for each vertex.
+            Largest number of series for which the names are used. The number of series is
+            estimated as four for each edge plus two for each vertex.
         """
         sheaf = problem.sheaf
         tails = {edge.name: edge.tail for edge in sheaf.edges}
@@ -133,14 +134,14 @@ class Metrics(Observer):
         Prometheus can read them once more; 0 by default.
     targets
         Paths of the files that this observer writes for Prometheus's file-based service discovery.
-        They have the address of the metrics, and exist while the metrics are served. None by
-        default.
+        They have the address of the metrics, and exist while the metrics are served. By default no
+        file is written.
     run
-        Name of the run, which is the label ``run`` in the files ``targets``; empty by default.
+        Name of the run, empty by default. It is the label ``run`` in the files ``targets``.
     most_series
-        Largest number of series (approximately), at least 1; 2,000 by default. Above it the edges
-        and vertices of a layer share one label. Discord, tension and counts are then sums over the
-        layer, and stationarity is the maximum.
+        Largest number of series (approximately), at least 1; 2,000 by default. If there were more,
+        all edges of a layer get the same label, and so do all vertices of a layer. Discord, tension
+        and counts are then sums over the layer, and stationarity is the maximum over the layer.
     """
 
     travels = True
@@ -191,17 +192,17 @@ class Metrics(Observer):
             write_text(path, to_json([entry], indent=2) + "\n")
 
     def progressed(self, progress: Progress) -> None:
-        """Store the report; the next scrapes are computed from it."""
+        """Store the progress. The next metrics are computed from it."""
         if self._latest is not None:
             self._latest.progress, self._latest.solution = progress, None
 
     def settled(self, solution: Solution) -> None:
-        """Store the solution of a stay run; scrapes use it until the next report of progress."""
+        """Store the solution of a stay run. Metrics use it until progress is reported again."""
         if self._latest is not None:
             self._latest.solution = solution
 
     def ended(self, solution: Solution) -> None:
-        """Serve the values of the solution for ``linger`` seconds, then stop serving."""
+        """Serve the values of the solution for ``linger`` seconds, then stop the server."""
         if self._latest is not None:
             self._latest.solution = solution
         self._lingered()
@@ -212,12 +213,12 @@ class Metrics(Observer):
         self._close()
 
     def evaluated(self, evaluation: Evaluation) -> None:
-        """Store the evaluation; the next scrapes are computed from it."""
+        """Store the evaluation. The next metrics of training are computed from it."""
         if self._latest is not None:
             self._latest.evaluation = evaluation
 
     def trained(self, fit: Fit) -> None:  # noqa: ARG002
-        """Serve the last values for ``linger`` seconds, then stop serving."""
+        """Serve the last values for ``linger`` seconds, then stop the server."""
         self._lingered()
 
     def failed(self, error: BaseException) -> None:  # noqa: ARG002
@@ -237,7 +238,7 @@ class Metrics(Observer):
 
 @dataclass(eq=False)  # The registry needs collectors that can be hashed.
 class _Latest(Collector):
-    """The latest reports, and the method ``collect`` that computes all metrics from them."""
+    """The latest progress, solution and evaluation of a run; ``collect`` computes the metrics."""
 
     names: Names
     learns: bool
@@ -329,7 +330,7 @@ class _Latest(Collector):
 
 
 def _gauge(name: str, text: str, rows: Rows) -> Metric:
-    """Return a gauge with a help text and a value for each tuple of label values."""
+    """Return a gauge (a metric that can fall) with a value for each tuple of label values."""
     name = f"sheafnet_{name}"
     family = GaugeMetricFamily(name, text, labels=METRICS[name])
     for labels, value in rows.items():
@@ -338,7 +339,7 @@ def _gauge(name: str, text: str, rows: Rows) -> Metric:
 
 
 def _counter(name: str, text: str, rows: Rows) -> Metric:
-    """Return a counter with a help text and a value for each tuple of label values."""
+    """Return a counter (a metric that cannot fall) with a value for each tuple of label values."""
     name = f"sheafnet_{name}"
     family = CounterMetricFamily(name, text, labels=METRICS[f"{name}_total"])
     for labels, value in rows.items():
@@ -351,7 +352,7 @@ def _grouped(
     label: Callable[[str], tuple[str, ...]],
     join: Callable[[Iterable[float]], float],
 ) -> Rows:
-    """Return label values → the values of all names with these labels, joined by ``join``."""
+    """Return label values → ``join`` of the values of all names that have these label values."""
     groups: dict[tuple[str, ...], list[float]] = {}
     for name, value in values.items():
         groups.setdefault(label(name), []).append(value)

@@ -1,4 +1,4 @@
-"""The run directory: the files that a run leaves on disk."""
+"""The run directory: the configuration, the results and the event log of a run, as files."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ TRACE = "trace.txt"
 
 
 class RunDirectory:
-    """The directory of one run.
+    """The directory with the files of one run, and the methods that write these files.
 
     The following files are written in this order: ``config.yaml`` (the configuration with all
     overrides and defaults), ``network.npz``, ``events.jsonl``, ``cochain.npz`` and ``result.json``.
-    There is also a file ``trace.txt`` if a trace was asked for. A training also writes its last
-    three checkpoints as ``checkpoint-<step>.npz``. At the end of a training the network of the
-    start is in ``initial.npz``, and the trained network in ``network.npz``.
+    If a trace was asked for, it is in ``trace.txt``. A training also writes its last three
+    checkpoints as ``checkpoint-<step>.npz``. At the end of a training the initial network is in
+    ``initial.npz``, and the trained network in ``network.npz``.
 
     While metrics are served, ``targets.json`` has the address of the metrics for Prometheus. The
     file ``<name>.targets.json`` beside the directory has the same contents, because Prometheus
@@ -33,10 +33,10 @@ class RunDirectory:
     Parameters
     ----------
     path
-        Path of the directory, which is created if it does not exist. An existing directory must be
+        Path of the directory. It is created if it does not exist. An existing directory must be
         empty, unless ``again`` is True.
     again
-        True for the existing directory of a run that is resumed; False by default.
+        Whether the directory belongs to a run that is resumed; False by default.
 
     Raises
     ------
@@ -64,12 +64,12 @@ class RunDirectory:
 
     @classmethod
     def next_in(cls, parent: Path, stem: str) -> RunDirectory:
-        """Create and return ``parent/stem-N``, where N ≥ 1 is the smallest number not in use.
+        """Create and return the run directory ``parent/stem-N`` with the smallest unused N ≥ 1.
 
         Parameters
         ----------
         parent
-            Folder of the run directories, which is created if it does not exist.
+            Folder of the run directories. It is created if it does not exist.
         stem
             First part of the name of the directory.
 
@@ -78,7 +78,7 @@ class RunDirectory:
         FileError
             If the directory cannot be created.
         AssertionError
-            Never: the loop over the numbers does not end without a directory.
+            Never, since the loop over N ends only when a directory has been created.
         """
         for number in count(1):
             path = parent / f"{stem}-{number}"
@@ -92,14 +92,14 @@ class RunDirectory:
         raise AssertionError("count() does not end")
 
     def write_inputs(self, config: str, network: ReluNetwork | None) -> None:
-        """Write ``config.yaml`` and, if there is a network, ``network.npz``, before the run begins.
+        """Write ``config.yaml``, and ``network.npz`` if there is a network. Called before the run.
 
         Parameters
         ----------
         config
             The configuration as YAML, with all overrides and defaults.
         network
-            The network; None if the job has a sheaf without a network.
+            The network. None if the sheaf of the job does not come from a network.
 
         Raises
         ------
@@ -117,8 +117,8 @@ class RunDirectory:
         Parameters
         ----------
         wanted
-            Whether to write the trace. If False, the value of the context is None, and no file is
-            written.
+            Whether to write the trace (the list of all events of the run). If False, no file is
+            written, and the value of the context is None.
 
         Raises
         ------
@@ -134,8 +134,8 @@ class RunDirectory:
     def write_fit(self, fit: Fit, result: dict[str, Any]) -> None:
         """Write the trained network, the last stalks and ``result.json``, in this order.
 
-        First, ``network.npz`` with the network of the start is renamed to ``initial.npz``, unless a
-        file of this name exists.
+        First, ``network.npz`` with the initial network is renamed to ``initial.npz``, unless
+        ``initial.npz`` exists.
 
         Parameters
         ----------

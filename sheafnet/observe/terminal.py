@@ -1,4 +1,4 @@
-"""The progress line on a terminal."""
+"""A line on a terminal that shows the progress of a job."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from sheafnet.runtime.run_record import Evaluation
 class ProgressLine(Observer):
     """An observer that shows a progress line while a job runs and removes it at the end.
 
-    For inference the bar shows log(s₀/s) / log(s₀/tolerance), where s is the present stationarity
-    (the largest force) and s₀ is that of the first report. Under the heat flow s falls
+    For inference, let s be the present stationarity (the largest force), and s₀ the stationarity in
+    the first report. The bar shows log(s₀/s) / log(s₀/tolerance). Under ``sn.Heat`` s falls
     exponentially, so that the bar grows at a constant speed. For training the bar shows the share
-    of the training steps that are done; under ``Joint``, the share of the rounds.
+    of the training steps that are done. Under ``Joint`` it shows the share of the rounds.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class DivergenceGuard:
-    """A limit on the stationarity, the largest force. Above it, a run counts as diverged.
+    """A test whether a run diverges: it compares the stationarity, the largest force, with a limit.
 
     Parameters
     ----------
@@ -12,9 +12,9 @@ class DivergenceGuard:
         Stationarity before the first step of the run, or before the first step with new pins; at
         least 0.
     growth
-        Factor by which the stationarity may grow; the attribute
+        Factor by which the stationarity may grow. It is the attribute
         ``sheafnet.dynamics.rule.Rule.growth_limit`` of the rule. The limit is the smaller of
-        ``growth * (1 + first)`` and 1e150. (Squares overflow above 1e154.)
+        ``growth * (1 + first)`` and 1e150, since squares overflow above 1e154.
 
     Attributes
     ----------

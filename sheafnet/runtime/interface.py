@@ -11,15 +11,16 @@ from sheafnet.runtime.snapshot import Snapshot
 
 
 class RunHooks:
-    """Hooks that a runtime calls between rounds or waves; those of this base class do nothing.
+    """Methods that a runtime calls during a run. Those of this base class do nothing.
 
-    In a wave the coordinator of a run on hosts asks every host once and receives all reports.
+    The runtime calls them between rounds or waves. (In a wave the coordinator of a run on hosts
+    asks every host once for a report and receives all reports.)
 
     Attributes
     ----------
     stopping
-        Whether the runtime shall end the run. The runtime reads it after ``on_round`` and after
-        ``wait_for_change``.
+        Whether the runtime shall end the run. The runtime reads this attribute after ``on_round``
+        and after ``wait_for_change``.
     """
 
     stopping: bool = False
@@ -52,7 +53,7 @@ class RunHooks:
     def new_pins(self) -> Pins | None:
         """Return the pins that shall replace all present pins; None if the present pins stay.
 
-        New pins are returned by one call only, so the caller must put them into force.
+        The same pins are returned only once, so the caller must apply them to the vertices.
         """
         return None
 
@@ -68,14 +69,18 @@ class RunHooks:
         """
 
     def wait_for_change(self) -> None:
-        """Block until there are new pins for a stay run that has converged, or the run shall end.
+        """Block until the pins of a stay run shall be replaced, or until the run shall end.
 
-        A runtime need not call this if its hosts continue to run after the convergence.
+        A runtime calls this when the run has converged. A runtime need not call it if its hosts
+        continue to run after the convergence.
         """
 
 
 class Runtime(Protocol):
-    """The interface of a runtime; the guide ``sheafnet.runtime`` describes how to add a runtime."""
+    """An object that runs problems, such as an ``sn.Lockstep``.
+
+    The guide ``sheafnet.runtime`` describes how to add a runtime.
+    """
 
     def run(self, problem: Problem, hooks: RunHooks) -> Record:
         """Run ``problem`` to its end and return the record.

@@ -1,4 +1,4 @@
-"""The lockstep runtime, which steps all vertices in rounds: the reference for other runtimes."""
+"""The lockstep runtime: all vertices step in rounds. Other runtimes are compared with it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Schedule = Literal["all", "alternating"]
 
 @dataclass(frozen=True)
 class Lockstep:
-    """A runtime that steps all vertices in rounds, in the calling process.
+    """A runtime under which all vertices step in rounds, in the calling process.
 
     First, all vertices exchange their projections. Then every vertex steps once in each round
     (twice under ``sn.Nudged`` and ``sn.Relax``). The messages of the vertices that step together
@@ -83,14 +83,16 @@ class Lockstep:
             return _Rounds(problem, self.turns(problem.sheaf, problem.rule)).run(hooks)
 
     def turns(self, sheaf: Sheaf, rule: Rule) -> list[Sequence[str]]:
-        """Return the turns of a round, in order; a turn lists the vertices that step together.
+        """Return the turns of a round, in order of time.
+
+        A turn is a list of vertices that step together.
 
         Parameters
         ----------
         sheaf
             The sheaf whose vertices step.
         rule
-            The rule, which may fix the turns.
+            The rule of the run; it may fix the turns.
         """
         turns = rule.turns(sheaf)
         if turns is not None:
@@ -102,7 +104,7 @@ class Lockstep:
 
 
 class _Rounds:
-    """The state of one run in lockstep."""
+    """One run in lockstep: its vertices, its rounds so far, and its last finite stalks and maps."""
 
     def __init__(self, problem: Problem, turns: list[Sequence[str]]) -> None:
         self.problem = problem
@@ -146,7 +148,7 @@ class _Rounds:
             self.advance()
 
     def advance(self) -> None:
-        """Step the vertices of every turn, which makes one round."""
+        """Carry out one round: the vertices of each turn step, one turn after the other."""
         for turn in self.turns:
             self.group.deliver(self.group.step(turn))
         self.rounds += 1
@@ -171,7 +173,7 @@ class _Rounds:
         """Store the present stalks and maps as the last finite ones.
 
         Under a rule that learns in steps they are stored only after a round that has completed a
-        step, since the result of an unfinished step may turn out not to be finite.
+        step of training. The result of an unfinished step may turn out not to be finite.
         """
         if not self.problem.learns_in_steps or (
             np.isfinite(self.worst) and self.left < self.before
@@ -180,21 +182,23 @@ class _Rounds:
         self.before = self.left
 
     def hand_over(self, hooks: RunHooks) -> None:
-        """Pass complete snapshots to the hooks; the vertices then drop the edge states in them."""
+        """Pass complete snapshots to the hooks, and drop their edge states at the vertices."""
         if self.problem.learns_in_steps:
             for snapshot in self.snapshots.add(self.group.edge_states(), float(self.rounds)):
                 hooks.on_snapshot(snapshot)
                 self.group.forget(snapshot.step)
 
     def learned(self) -> dict[str, RestrictionMap]:
-        """Return for each edge the map at its tail; empty if the rule does not change maps."""
+        """Return edge → the map at its tail; an empty dict if the rule does not change maps."""
         return self.group.maps() if self.problem.learns else {}
 
     def measure(self) -> None:
-        """Store the stationarity and the number of batches left; add them to the digest.
+        """Measure every vertex, and add the measurements to the digest.
 
-        Called when all messages have been delivered. Under a rule that learns in steps, the larger
-        of the two numbers of each vertex enters the digest; else the stationarity.
+        Called when all messages have been delivered. The stationarity of each vertex is stored,
+        and the largest number of batches from which a vertex still has to learn. The digest
+        receives one number for each vertex: the stationarity or, under a rule that learns in
+        steps, the larger of the stationarity and the number of batches left.
         """
         self.stationarity = self.group.stationarity()
         ahead = list(self.stationarity.values())

@@ -1,4 +1,4 @@
-"""A problem to run. The vertices are built from the problem and keep no reference to it."""
+"""The problem that a runtime runs. Vertices are built from it, but keep no reference to it."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,16 +22,16 @@ class Problem:
     Attributes
     ----------
     sheaf
-        The sheaf.
+        The sheaf whose vertices step.
     pins
-        Vertex → the pins of its stalk, for every vertex that has any.
+        Vertex → the pins of its stalk, for every vertex that has pins.
     start
         Value of every stalk at the start, shape (dim, batch). Held coordinates have their pinned
         values.
     rule
         The rule as the user gave it. The vertices follow ``fitted_rule``.
     stop
-        Conditions on which the run stops.
+        Conditions under which the run stops.
     resumed
         Snapshot from which training is resumed. None (default) if training starts at step 0, or if
         the rule does not learn in steps.
@@ -46,9 +46,9 @@ class Problem:
 
     @cached_property
     def fitted_rule(self) -> Rule:
-        """The rule with its open settings chosen for this sheaf and these pins.
+        """The rule, with a value for every setting that the user left None.
 
-        ``sheafnet.dynamics.rule.Rule.fitted`` chooses them.
+        ``sheafnet.dynamics.rule.Rule.fitted`` chooses these values for the sheaf and the pins.
         """
         return self.rule.fitted(self.sheaf, self.pins)
 
@@ -66,8 +66,9 @@ class Problem:
     def tolerance(self) -> float:
         """Largest force at which a vertex counts as stationary during the run.
 
-        It is ``stop_tolerance``, but 0 under an exact rule (its ``is_exact`` is true). On
-        hosts, the final check of the assembled cochain uses ``stop_tolerance``.
+        It is 0 under an exact rule, that is a rule under which the forces become exactly 0; see
+        ``sheafnet.dynamics.rule.Rule.is_exact``. Under any other rule it is ``stop_tolerance``. On
+        hosts, the final check of the assembled cochain always uses ``stop_tolerance``.
         """
         return 0.0 if self.rule.is_exact else self.stop_tolerance
 
@@ -82,7 +83,7 @@ class Problem:
         return [self.vertex_spec(name).build() for name in self.sheaf.vertices]
 
     def vertex_spec(self, name: str) -> VertexSpec:
-        """Return the data from which one vertex is built: the part of the problem at this vertex.
+        """Return the data from which one vertex is built: its maps, its pins and its start.
 
         Parameters
         ----------
@@ -109,7 +110,9 @@ class Problem:
         return Constraint(self.pins.get(name), held)
 
     def with_pins(self, pins: Pins) -> "Problem":
-        """Return a copy of the problem with other pins, whose start has the newly pinned values.
+        """Return a copy of the problem with other pins.
+
+        In the start of the copy, every held coordinate has the value of its new pin.
 
         Parameters
         ----------

@@ -1,4 +1,7 @@
-"""The progress of a run, assembled from the measurements of its groups of vertices."""
+"""The progress of a run, assembled from the measurements of its groups of vertices.
+
+A group is the vertices of one host. In lockstep it is all vertices.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ NO_RESTARTS: Final[Mapping[str, int]] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class EdgeView:
-    """Measurements of a group of vertices: its edges, its pins and its work.
+    """A view: the measurements of the edges and soft pins of a group of vertices, and its counters.
 
-    An edge belongs to the group that has its tail.
+    The vertices of the group are its members. An edge belongs to the group that has its tail.
 
     Attributes
     ----------
@@ -34,7 +37,7 @@ class EdgeView:
         Energy of the edges whose tail is a member and of the soft pins of members, summed over the
         batch; 0 before every member has received all projections.
     counters
-        Work and traffic of the group in this incarnation of its host.
+        Numbers of steps and messages of the group since the last restart of its host.
     edge_stats
         Edge → its statistics in the last step of training. Empty unless the rule learns in steps.
     maps
@@ -51,17 +54,18 @@ class EdgeView:
 
     @classmethod
     def of(cls, group: Group, counters: Counters, maps: Mapping[str, RestrictionMap]) -> EdgeView:
-        """Return the measurements of ``group``.
+        """Measure ``group`` and return the view.
 
         Parameters
         ----------
         group
             The group to measure.
         counters
-            Work and traffic of the group. If the group belongs to a host, they include the frames
-            of the host.
+            Numbers of steps and messages of the group. If the group belongs to a host, they include
+            the number of frames of the host.
         maps
-            Edge → the map at its tail: the value of the field ``maps``; may be empty.
+            Edge → the map at its tail; the value of the field ``maps`` of the view. It may be
+            empty.
         """
         return cls(
             discord=group.discord(),
@@ -75,7 +79,7 @@ class EdgeView:
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of a run, as its vertices report it.
+    """The progress of a run, computed from the latest measurements of its vertices.
 
     Attributes
     ----------
@@ -100,15 +104,15 @@ class Progress:
         Energy E of all edges and soft pins: half the sum of their squared residuals over the batch.
         An output edge may contribute a loss instead of its squared residual.
     counters
-        Work and traffic so far, in detail; see ``sheafnet.dynamics.counters.Counters``.
+        Numbers of steps, messages and frames so far; see ``sheafnet.dynamics.counters.Counters``.
     time
         Time since the start: seconds on a cluster, virtual time on a simulator, rounds in lockstep.
     restarts
         Host → the number of times that the host was restarted; empty in lockstep, which has no
         hosts.
     converged
-        Whether a stay run has converged under its present pins, and no vertex has moved since then;
-        always false in lockstep.
+        Whether a stay run has converged under its present pins and no stalk has changed since the
+        convergence. It is always false in lockstep.
     maps
         Edge → the map at its tail. ``sheafnet.runtime.progress.EdgeView.maps`` states when it is
         filled.
@@ -147,9 +151,9 @@ class Progress:
         Parameters
         ----------
         views
-            Measurements of the groups, one for each group.
+            Views, one for each group.
         counters
-            Counters of the groups, one for each group and each of its earlier incarnations.
+            Counters of every incarnation of every group.
         rounds, stationarity, batches_left, time, restarts, converged
             The fields of ``Progress`` of the same names.
         """

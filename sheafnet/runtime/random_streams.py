@@ -1,4 +1,4 @@
-"""Random streams by name. Streams are independent; adding a stream does not change the others."""
+"""Random streams, identified by names. A new stream does not change the numbers of any other."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def stream(seed: int, purpose: str, *names: str) -> np.random.Generator:
     seed
         Seed of the run; a whole number, at least 0.
     purpose
-        What is drawn, e.g. ``"start"`` or ``"latency"``.
+        Quantity that is drawn, e.g. ``"start"`` or ``"latency"``.
     names
-        Names of what the numbers are drawn for, e.g. of a vertex, or of the two hosts of a link.
+        Names of the objects for which it is drawn, e.g. of a vertex, or of the two hosts of a link.
 
     Raises
     ------

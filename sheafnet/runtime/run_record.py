@@ -1,4 +1,4 @@
-"""The record of a run, which a runtime returns, and its parts: costs, evaluations, recoveries."""
+"""The record that a runtime returns, and the parts of it: costs, evaluations, recoveries."""
 
 import sys
 from collections.abc import Mapping
@@ -16,15 +16,15 @@ from sheafnet.runtime.stop import Outcome
 
 @dataclass(frozen=True)
 class Stats:
-    """The costs of a run.
+    """The costs of a run: rounds, steps, messages, bytes and time.
 
     Attributes
     ----------
     rounds
-        Number of rounds. In lockstep, a round is one pass over all vertices in which each may step.
-        On hosts, the number of rounds is the number of accepted messages divided by twice the
-        number of edges, rounded down: on average, every edge carries one message each way in a
-        round.
+        Number of rounds. In lockstep every vertex may step once in a round (twice under
+        ``sn.Nudged`` and ``sn.Relax``). On hosts, the number of rounds is the number of accepted
+        messages divided by twice the number of edges, rounded down: on average, every edge carries
+        one message each way in a round.
     updates
         Number of steps, summed over the vertices.
     messages
@@ -39,8 +39,9 @@ class Stats:
     wall_time
         Seconds of real time from the start of the run to its end.
     max_staleness
-        Largest staleness of a message: the number of steps of a sender that its receiver missed
-        between two messages of the same key that it accepted.
+        Largest staleness of a message. The staleness is the number of steps of the sender between
+        two successive messages that the receiver accepted, neither of the two counted. Both
+        messages have the same kind, edge, sender and tag.
     """
 
     rounds: int
@@ -78,7 +79,7 @@ class Stats:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """An evaluation of a network during training.
+    """An evaluation: the losses of the network after a step of training, and edge statistics.
 
     Attributes
     ----------
@@ -95,13 +96,14 @@ class Evaluation:
         Loss, accuracy, inactive units and saturated outputs on the test samples; None if there are
         no test samples.
     discord
-        Edge → its discord, the mean over the batch of ‖r‖², where r is the residual: the discord
-        in that step or, under a rule that learns without steps, the latest that the tail reported.
-        Empty in the evaluation at the start of training.
+        Edge → its discord in that step. Under a rule that learns without steps it is the latest
+        discord that the tail reported. The discord is the mean over the batch of ‖r‖², where r is
+        the residual of the edge. Empty in the evaluation at the start of training.
     tension
         Edge → the mean over the batch of ‖t‖² in that step. The tension t is the derivative of the
-        loss of a sample with respect to what the edge carries. Empty in the evaluation at the
-        start of training, and under a rule that learns without steps.
+        loss of a sample with respect to the projection of the tail, or the vector that the rule
+        uses for it. Empty in the evaluation at the start of training, and under a rule that learns
+        without steps.
     step_norm
         Edge → Frobenius norm of the change of [W b] in that step, where W is the matrix of the map
         and b its bias. The weight decay is not part of this change. 0 for a map that does not
@@ -128,7 +130,7 @@ class Evaluation:
 
 
 class Process(NamedTuple):
-    """The process of a host on a cluster.
+    """The process of a host on a cluster, given by its machine and its process number.
 
     Attributes
     ----------
@@ -143,7 +145,7 @@ class Process(NamedTuple):
 
 
 class Recovery(NamedTuple):
-    """The recovery of a host that was lost.
+    """A recovery: the process of a host was lost, and the host was restarted.
 
     Attributes
     ----------
@@ -152,8 +154,7 @@ class Recovery(NamedTuple):
     incarnation
         Incarnation that the host has after its restart, at least 1.
     seconds
-        Seconds from the time at which the loss was noticed to the first report of the restarted
-        host.
+        Seconds from the detection of the loss to the first report of the restarted host.
     """
 
     host: str
@@ -162,9 +163,9 @@ class Recovery(NamedTuple):
 
 
 class HostTime(NamedTuple):
-    """The times for which a host was busy, waiting and away.
+    """The times for which a host was busy, waiting and away (down or paused).
 
-    They are in virtual time on a simulator, and in seconds on a cluster.
+    The times are virtual on a simulator, and in seconds on a cluster.
 
     Attributes
     ----------
@@ -182,13 +183,16 @@ class HostTime(NamedTuple):
 
     @property
     def load(self) -> float:
-        """Busy time divided by the sum of busy and waiting time, in [0, 1]; 0 if both are 0."""
+        """Busy time divided by the sum of busy and waiting time, in [0, 1].
+
+        It is 0 for a host that was never up, since both times are then 0.
+        """
         return self.busy / max(self.busy + self.waiting, sys.float_info.min)
 
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """The result of a run, as a runtime returns it.
+    """The record of a run: its outcome, its final stalks and maps, and its costs.
 
     Attributes
     ----------
@@ -197,15 +201,16 @@ class Record:
     message
         The outcome in words, with details of this run.
     cochain
-        Vertex → its stalk at the end, shape (dim, batch); the last finite one if the run diverged.
+        Vertex → its stalk at the end, shape (dim, batch); its last finite stalk if the run
+        diverged.
     stats
         The costs of the run.
     ledger
         (Sender, receiver) → number of messages from the first vertex that the second vertex
         accepted.
     trace_digest
-        Digest of the course of the run. Two runs that are bitwise equal have the same digest. None
-        on a cluster, whose runs cannot be repeated bit for bit.
+        Digest (hash) of the run. Two runs that are bitwise equal have the same digest. It is None
+        on a cluster, since runs on a cluster cannot be repeated bit for bit.
     pins
         Vertex → the pins of its stalk at the end.
     processes
@@ -218,7 +223,7 @@ class Record:
         Host → the times for which it was busy, waiting and away; empty in lockstep, which has no
         hosts.
     maps
-        Edge → the map at its tail at the end, under a rule that learns; the last finite one if the
+        Edge → the map at its tail at the end, under a rule that learns; the last finite map if the
         run diverged. Empty under other rules.
     history
         Evaluations of the network, under a rule that learns; else empty.

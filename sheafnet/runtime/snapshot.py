@@ -1,4 +1,4 @@
-"""Snapshots, the states of all edges after the same step of training, and their assembly."""
+"""Snapshots and their assembly. A snapshot has the states of all edges after the same step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sheafnet.dynamics.training_state import EdgeState, EdgeStats, StepEdge
 class Snapshot:
     """The states of all edges after the same step of training.
 
-    The maps are updated at different times, so that a snapshot does not show the maps at one time.
+    The edges reach this step at different times, so a snapshot does not show the maps at one time.
 
     Attributes
     ----------
@@ -37,7 +37,10 @@ class Snapshot:
 
     @property
     def batches_in_flight(self) -> int | None:
-        """Largest number of batches in flight (begun and not finished); None if no map learns."""
+        """Setting ``batches_in_flight`` of the training; None if no map learns.
+
+        It is the largest number of batches that may be in flight (begun and not finished).
+        """
         return next((len(it.earlier) + 1 for it in self.edge_states.values() if it.map), None)
 
     @property
@@ -47,7 +50,7 @@ class Snapshot:
 
 
 class SnapshotAssembler:
-    """A store that collects edge states, in any order, and assembles them to snapshots.
+    """A store of edge states. It receives them in any order and assembles them to snapshots.
 
     Parameters
     ----------
@@ -57,7 +60,7 @@ class SnapshotAssembler:
     Attributes
     ----------
     step
-        Step of the latest complete snapshot; 0 before the first.
+        Step of the latest complete snapshot; 0 before the first snapshot.
     """
 
     def __init__(self, edges: Iterable[str]) -> None:
@@ -75,7 +78,8 @@ class SnapshotAssembler:
         edge_states
             (Step, edge) → state of that edge after that step.
         time
-            Present time, in the unit of the runtime; the ``time`` of the snapshots returned.
+            Present time, in the unit of the runtime. It becomes the ``time`` of the snapshots
+            returned.
         """
         for (step, edge), it in edge_states.items():
             if step > self.step:

@@ -1,4 +1,4 @@
-"""Conditions on which a run stops, and the outcomes of a run."""
+"""Conditions under which a run stops, and the outcomes of a run."""
 
 from __future__ import annotations
 
@@ -42,26 +42,25 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Stop:
-    """Conditions on which a run of ``sn.infer`` or ``sn.start`` stops.
+    """Conditions under which a run of ``sn.infer`` or ``sn.start`` stops.
 
     Parameters
     ----------
     stationarity
         Largest force at which a vertex counts as stationary; positive and finite. The force is the
-        part of −∇E that can move the vertex, in the units of the stalks; the largest magnitude over
-        coordinates and samples is compared with ``stationarity``. None (default) takes 1e-9 in
-        float64 and 1e-4 in float32.
+        part of −∇E that can move the vertex, in the units of the stalks. Its largest magnitude over
+        coordinates and samples is compared with ``stationarity``. With None (default) the limit is
+        1e-9 in float64 and 1e-4 in float32.
     max_rounds
-        Largest number of rounds, at least 1; 20,000 by default. In lockstep, a round is one pass
-        over all vertices in which each may step. On hosts, the number of rounds is the number of
-        accepted messages divided by twice the number of edges, rounded down; repeated and outdated
-        messages do not count.
+        Largest number of rounds, at least 1; 20,000 by default. In lockstep every vertex may step
+        once in a round. On hosts, the number of rounds is the number of accepted messages divided
+        by twice the number of edges, rounded down. Repeated and outdated messages do not count.
     max_time
         Largest time of the run, positive: rounds in lockstep, virtual time on a simulator, seconds
-        on a cluster. None (default) sets no limit.
+        on a cluster. With None (default) the time is not limited.
     stay
-        Whether the run is a stay run: after it has converged, it waits for other pins instead of
-        ending, until it is stopped. False by default.
+        Whether the run is a stay run. A stay run does not end when it has converged, but waits for
+        other pins until it is stopped. False by default.
 
     Raises
     ------

@@ -1,9 +1,9 @@
-"""The wire: frames as bytes.
+"""The wire: frames, and their encoding as bytes.
 
-Two hosts exchange frames. A frame carries messages between vertices, and acknowledgements of
-earlier frames, which make the delivery reliable. Read ``sheafnet.wire.frame`` first: it defines the
-fields of a frame. Then read ``sheafnet.wire.codec``: it converts a frame to bytes and back, and
-describes the layout byte by byte.
+Two hosts exchange frames. A frame carries messages between vertices and acknowledgements of earlier
+frames. A host sends a message again until it is acknowledged. Read ``sheafnet.wire.frame`` first:
+it defines the fields of a frame. Then read ``sheafnet.wire.codec``: it converts a frame to bytes
+and back, and describes the layout byte by byte.
 
 This package has no clock and no network. ``sheafnet.runtime.hosts.transport`` makes
 frames out of messages, and ``sheafnet.runtime.hosts.outbox`` decides when a message is sent
@@ -12,12 +12,12 @@ cluster both pass the bytes that ``sheafnet.wire.codec.Codec.encode`` returns.
 
 A contributor must keep these invariants:
 
-- ``sheafnet.wire.codec.Codec.decode`` returns a frame or raises
-  ``sheafnet.errors.ProtocolError``, whatever the bytes. It raises no other exception.
+- For any bytes, ``sheafnet.wire.codec.Codec.decode`` returns a frame or raises
+  ``sheafnet.errors.ProtocolError``. It raises no other exception.
 - Every size is compared with ``sheafnet.wire.codec.Limits`` before anything of that size is
   allocated. The checksum is verified before the header is parsed.
-- The arrays are stored outside the msgpack header and are decoded as read-only views of the
-  received bytes.
+- The arrays are stored outside the msgpack header. The decoded arrays are read-only and share the
+  memory of the received bytes.
 - A header may not contain a type that the layout does not list. Types are compared with
   ``type(x) is``, so that a ``bool`` is not accepted as an ``int``.
 - Whoever changes the layout increases ``sheafnet.wire.codec.VERSION``. A frame of another version

@@ -1,4 +1,4 @@
-"""The codec, which converts frames to bytes and bytes to frames.
+"""The codec: it converts frames to bytes and bytes to frames.
 
 An encoded frame is a prefix of sixteen bytes, a msgpack header and the arrays::
 
@@ -6,7 +6,7 @@ An encoded frame is a prefix of sixteen bytes, a msgpack header and the arrays::
          0     2  magic, "sn"
          2     1  version
          3     1  reserved, 0
-         4     4  checksum of all bytes from offset 8 on: the low 32 bits of their XXH3-64
+         4     4  checksum of all bytes from offset 8 on: the low 32 bits of their XXH3-64 hash
          8     4  size of the header in bytes, without its padding
         12     4  size of the arrays in bytes, with their padding
         16        header: [run, sender, receiver, incarnation, number, ack_incarnation, acks,
@@ -15,13 +15,15 @@ An encoded frame is a prefix of sixteen bytes, a msgpack header and the arrays::
                   arrays in the order of the messages, little-endian, C order, each padded
                   to a multiple of eight
 
-The fields of the header are those of ``sheafnet.wire.frame.Frame``. In a message, kind and type are
+``sheafnet.wire.frame.Frame`` explains the fields of the header. In a message, kind and type are
 indices into ``KINDS`` and ``DTYPES``, vertex is the sender, and shape has the lengths of the axes
-of the array. All integers in the prefix are unsigned and little-endian.
+of the array. The sequence orders the messages of a sender, as
+``sheafnet.dynamics.messages.Message`` explains. All integers in the prefix are unsigned and
+little-endian.
 
-The arrays stay outside of msgpack for two reasons. The header is then small, and its size limits
-the memory that msgpack can allocate. And an array can be read as a view of the received bytes,
-without a copy.
+The arrays are not encoded by msgpack, for two reasons. The header is then small, and its size
+limits the memory that msgpack can allocate. The second reason is speed: an array can share the
+memory of the received bytes, without a copy.
 """
 
 from __future__ import annotations
@@ -50,17 +52,17 @@ _HASHED_FROM: Final = 8
 _CHECKSUM: Final = struct.Struct("<I")
 _SIZES: Final = struct.Struct("<II")
 COUNT_BITS: Final = 63
-"""Number of bits of a count, an integer that is at least 0 and less than 2 to this power.
+"""Number of bits of a count. A count is an integer from 0 to 2⁶³ − 1.
 
 The code shifts an integer to the right by this many bits and accepts it if the result is 0. This is
 faster than two comparisons, and it refuses negative integers as well.
 """
 PACKED: Final = 512
-"""Initial size of the buffer of a packer, in bytes. It is small because every host has a packer,
-and a run may have one host for each vertex."""
+"""Initial size in bytes of the buffer of a packer, the msgpack object that encodes headers. It is
+small because every host has a packer, and a run may have one host for each vertex."""
 COPIED: Final = 4096
-"""Largest size in bytes, inclusive, at which an array or a frame is copied; larger ones are used as
-views. Up to this size a copy is faster than a view."""
+"""Largest size in bytes, inclusive, of an array or a frame that is copied before it is hashed. A
+larger one is hashed in place. Up to this size a copy is faster than a ``memoryview``."""
 
 _FIELDS: Final = 8
 _FIELDS_OF_MESSAGE: Final = 7
@@ -76,7 +78,7 @@ _DTYPE_CODES: Final = {dtype: code for code, dtype in enumerate(DTYPES)}
 class Limits:
     """The largest sizes that a frame may have.
 
-    ``Codec.decode`` compares every size with them before it allocates memory for it.
+    ``Codec.decode`` compares every size with these limits before it allocates memory of that size.
 
     Attributes
     ----------
@@ -117,7 +119,7 @@ class Codec:
         self._pack: Callable[[object], bytes] = msgpack.Packer(buf_size=PACKED).pack
 
     def encode(self, frame: Frame) -> bytes:
-        """Return the bytes of ``frame``.
+        """Encode ``frame`` and return its bytes.
 
         Parameters
         ----------
@@ -189,14 +191,15 @@ class Codec:
         return b"".join((_START, _checksum(hashed.digest()), head, *parts))
 
     def decode(self, data: bytes) -> Frame:
-        """Return the frame that ``data`` holds; its arrays are read-only views of ``data``.
+        """Decode ``data`` and return the frame.
 
-        Nothing larger than the limits is allocated.
+        The arrays of the frame are read-only and share the memory of ``data``. Nothing larger than
+        the limits is allocated.
 
         Parameters
         ----------
         data
-            Any bytes.
+            Bytes with any content, for example a damaged frame.
 
         Raises
         ------
@@ -243,7 +246,9 @@ class Codec:
         )
 
     def _check_prefix(self, data: bytes) -> tuple[int, int, int]:
-        """Return the size of the header, and the offsets at which the arrays begin and end.
+        """Check the prefix and the checksum; return the size of the header and two offsets.
+
+        The two offsets are those at which the arrays begin and end.
 
         Raises
         ------
@@ -274,14 +279,16 @@ class Codec:
         return header_size, payload_at, payload_at + payload_size
 
     def _message(self, description: Any, data: bytes, at: int, end: int) -> tuple[Message, int]:
-        """Return the message whose array begins at offset ``at``, and the offset of the next array.
+        """Return one message, and the offset at which the array of the next message begins.
+
+        ``description`` is the message in the header, and its array begins at offset ``at``.
 
         Raises
         ------
         ProtocolError
-            If ``description`` does not have the seven fields of a message with valid types and
-            ranges; if its kind or type of array is unknown; or if the array has too many axes, is
-            larger than the limits or extends beyond offset ``end``.
+            If ``description`` does not have seven fields; if a field has the wrong type or is out
+            of range; if the kind of the message or the type of the array is unknown; or if the
+            array has too many axes, is larger than the limits or extends beyond offset ``end``.
         """
         limits = self.limits
         if type(description) is not tuple or len(description) != _FIELDS_OF_MESSAGE:
@@ -314,7 +321,7 @@ class Codec:
 
 
 def fingerprint(data: bytes) -> int:
-    """Return the checksum that stands in the prefix of an encoded frame.
+    """Return the checksum in the prefix of an encoded frame.
 
     Copies of a frame have the same checksum. Two different frames have the same checksum with a
     probability of about 2⁻³².
@@ -329,7 +336,7 @@ def fingerprint(data: bytes) -> int:
 
 
 def _checksum(digest: bytes) -> bytes:
-    """Return the low 32 bits of a big-endian XXH3-64 digest, in little-endian order."""
+    """Return the low 32 bits of a big-endian XXH3-64 hash, as four bytes in little-endian order."""
     return digest[:3:-1]
 
 

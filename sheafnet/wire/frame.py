@@ -12,14 +12,14 @@ FIELDS: Final = (
 
 
 class Frame:
-    """Messages from one host to another, with the numbers that make their delivery reliable.
+    """Messages from one host to another, and acknowledgements of frames that the receiver sent.
 
     Attributes
     ----------
     run
         Name of the run that the frame belongs to.
     sender, receiver
-        Names of the two hosts.
+        Name of the host that sends the frame, and name of the host that receives it.
     incarnation
         Number of times that the sender has been restarted.
     number
@@ -29,8 +29,8 @@ class Frame:
     ack_incarnation
         Incarnation in which the receiver sent the frames that ``acks`` acknowledges.
     acks
-        Numbers of the frames that this frame acknowledges: those from the receiver that have
-        arrived at the sender since the sender sent its previous frame to the receiver.
+        Numbers of the frames that this frame acknowledges. The receiver sent these frames, and they
+        arrived after the sender had sent its previous frame to the receiver.
     messages
         Messages from vertices of the sender to vertices of the receiver.
     """

@@ -9,20 +9,21 @@ sheafnet run digits --set runtime.kind=cluster --metrics-port 0
 
 **Processes, in reading order**
 
-- The *driver* is the caller's process. ``sheafnet.runtime.cluster.cluster`` has the runtime
-  ``sn.Cluster``. ``sheafnet.runtime.cluster.driver`` runs a problem on actors, which it takes from
+- The *driver* is the process of the user. It starts or joins Ray.
+  ``sheafnet.runtime.cluster.cluster`` has the runtime ``sn.Cluster``.
+  ``sheafnet.runtime.cluster.driver`` runs a problem on actors. It takes the actors from
   ``sheafnet.runtime.cluster.actor_pool``. ``sheafnet.runtime.cluster.session`` starts or joins Ray.
-- Each *host* is an actor (``sheafnet.runtime.cluster.host_actor``). It has its own vertices, their
-  maps, and the handles of the actors of its neighbours, to which it sends frames.
+- Each *host* is an actor (``sheafnet.runtime.cluster.host_actor``). It has its own vertices and
+  their maps. It also has the handles of the actors of its peers and sends frames to them.
 - The *coordinator* is an actor on the driver's machine
   (``sheafnet.runtime.cluster.coordinator_actor``). In every wave it asks each host once for a
-  report, through ``sheafnet.runtime.cluster.supervisor``, and it decides when the run ends. It
-  writes the event log and serves Prometheus metrics: discord of every edge, force on every vertex
+  report, through ``sheafnet.runtime.cluster.supervisor``. It decides when the run ends. It writes
+  the event log and serves Prometheus metrics: discord of every edge, force on every vertex
   (the largest component of −∇E that can move it), updates, messages, staleness, bytes, restarts. A
   discovery file beside the run directory gives Prometheus the address of these metrics.
   ``--metrics-port`` works on every runtime.
 
-**What follows when a part is lost**
+**What happens when a part of the cluster is lost**
 
 - A frame: the sender sends the frame again.
 - A host: Ray restarts the host, at most ``max_restarts`` times, as a new incarnation with its
@@ -32,16 +33,15 @@ sheafnet run digits --set runtime.kind=cluster --metrics-port 0
 - The driver: if it had started Ray, ``sheafnet.runtime.cluster.reaper`` ends the processes of Ray
   and removes their files.
 
-``address="local"`` starts Ray for the run, without connections beyond loopback, and ends it
-afterwards, which takes about ten seconds for each run. To avoid this,
-``with sn.Cluster().warm() as cluster:`` keeps Ray and the actors for several runs with
-``runtime=cluster``.
+With ``address="local"`` Ray is started for the run, without connections beyond loopback, and ended
+after the run. This takes about ten seconds for each run. ``with sn.Cluster().warm() as cluster:``
+avoids it: Ray and the actors are kept for all runs in the block that have ``runtime=cluster``.
 
 ``deploy/README.md`` has the commands for Prometheus, Grafana, Docker, Kubernetes and ``ray job
 submit`` (``pip install 'sheafnet[jobs]'``).
 
-**Invariants.** Ray is imported only in this package, but not in ``cluster.py``, ``settings.py``,
-``environment.py`` or ``reaper.py``: these are used before Ray is imported, or without Ray. Only the
-thread of a host has access to the host. No frame passes through the coordinator, and no host waits
-for the coordinator.
+**Invariants.** Ray is imported only in this package. The files ``cluster.py``, ``settings.py``,
+``environment.py`` and ``reaper.py`` do not import it, since they are used before Ray is imported,
+or without Ray. Only the thread of a host has access to the host. No frame passes through the
+coordinator, and no host waits for the coordinator.
 """

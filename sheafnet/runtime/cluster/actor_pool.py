@@ -25,18 +25,17 @@ QUIESCED_WITHIN = 1.0
 
 @contextlib.contextmanager
 def open_pool(cluster: ClusterSettings) -> Iterator[ActorPool]:
-    """Return a context with a connection to Ray and a pool of actors; both end with the context.
+    """Return a context with a connection to Ray and a pool of actors. Both end with the context.
 
     Parameters
     ----------
     cluster
-        Settings of the cluster. Used are the address of Ray, and the number of restarts and the
-        cores of a host.
+        Settings of the cluster. The pool uses ``address``, ``max_restarts`` and ``cpus``.
 
     Yields
     ------
     ActorPool
-        The pool, without actors at first.
+        The pool. It has no actors at first.
 
     Raises
     ------
@@ -51,13 +50,13 @@ def open_pool(cluster: ClusterSettings) -> Iterator[ActorPool]:
 class ActorPool:
     """A pool of idle actors for successive runs.
 
-    It has actors for coordinators and actors for hosts. For an actor of a host it keeps the name of
-    the host to which the actor was last bound.
+    It has actors for coordinators and actors for hosts. For each actor of a host, the pool keeps
+    the name of the host to which the actor was last bound.
 
     Parameters
     ----------
     cluster
-        Settings of the cluster. Used are the number of restarts and the cores of a host.
+        Settings of the cluster. The pool uses ``max_restarts`` and ``cpus``.
     """
 
     def __init__(self, cluster: ClusterSettings) -> None:
@@ -79,17 +78,17 @@ class ActorPool:
             raise ClusterError("the warm cluster is closed; run inside its with block")
 
     def coordinator(self) -> Handle:
-        """Return an idle coordinator, or start one and return it before it is ready."""
+        """Return an idle actor for a coordinator, or start a new actor and return it at once."""
         with self._lock:
             idle, self._coordinators = self._coordinators[-1:], self._coordinators[:-1]
         well = quiesced(idle)
         return well[0] if well else self._new_coordinator()
 
     def hosts(self, names: Iterable[str], run: str) -> dict[str, Handle]:
-        """Return an actor for each host of a run; new actors may still be starting.
+        """Return an actor for each host of a run. A new actor may still be starting.
 
         A host gets the idle actor that was last bound to a host of the same name. If there is no
-        such actor, the host gets any idle actor, and if no actor is idle, a new one.
+        such actor, the host gets any idle actor. If no actor is idle, a new actor is started.
 
         Parameters
         ----------
@@ -108,7 +107,7 @@ class ActorPool:
         well = quiesced([actor for _, actor in idle])
         free = [(name, actor) for name, actor in idle if actor in well]
         hosts: dict[str, Handle | None] = dict.fromkeys(names)
-        for name, actor in free[::-1]:  # The latest actor of a name is taken.
+        for name, actor in free[::-1]:  # Of several actors with one name, the latest is used.
             if name in hosts and hosts[name] is None:
                 hosts[name] = actor
                 free.remove((name, actor))
@@ -131,7 +130,7 @@ class ActorPool:
             self.close()
 
     def close(self) -> None:
-        """Close the pool: kill the idle actors now, and the others at the end of their run."""
+        """Kill the idle actors now, and the actors of a present run when they are released."""
         self._closed = True
         with self._lock:
             kill([*self._coordinators, *(actor for _, actor in self._hosts)])
@@ -166,9 +165,9 @@ class ActorPool:
 
 
 def quiesced(actors: Sequence[Handle]) -> list[Handle]:
-    """Request that actors drop their run; return those that did in time, and kill the others.
+    """Request that actors drop their run, and return the actors that have done this in time.
 
-    The order of the actors stays the same.
+    The order of the actors stays the same. All other actors are killed.
     """
     quiescing = []
     for actor in actors:
@@ -187,7 +186,7 @@ def quiesced(actors: Sequence[Handle]) -> list[Handle]:
 
 
 def kill(actors: Iterable[Handle]) -> None:
-    """Kill actors; an actor that has ended already is skipped."""
+    """Kill actors. Actors that have already ended are skipped."""
     for actor in actors:
         if ray.is_initialized():  # Without a connection ray.kill would start Ray.
             with contextlib.suppress(RayError):

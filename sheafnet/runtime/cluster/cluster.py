@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Cluster(ClusterSettings):
     """A runtime of Ray actors, one for each host, with a coordinator on the machine of the driver.
 
-    A run converges to the same result as in the simulator, but its course is not repeatable.
+    A run converges to the same result as in the simulator. But the durations of
+    steps and the delays of frames vary, so that the steps of two runs differ.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class Cluster(ClusterSettings):
         host → its vertices; see ``sheafnet.runtime.hosts.placement.hosts_of``.
     window
         Largest number of frames that a host may have in flight (sent and not acknowledged) to each
-        other host; at least 1, which is the default.
+        other host; at least 1 (default).
     max_restarts
         Largest number of restarts of each host, at least 0; if a host is lost once more, the run
         fails. The default is 3.
@@ -48,11 +49,11 @@ class Cluster(ClusterSettings):
         Seconds from the start of one wave to the start of the next (a wave: the coordinator asks
         every host once for a report); positive and finite. The default is 0.1.
     startup
-        Seconds within which the coordinator and each host must start, and a lost host must return;
-        else the run fails. Positive and finite; the default is 120.
+        Seconds within which the coordinator and each host must start, and within which a lost host
+        must return. Otherwise the run fails. Positive and finite; the default is 120.
     silence
-        Seconds for which a running host or the coordinator may leave a request unanswered; after
-        that the run fails. Positive and finite; the default is 60.
+        Seconds within which a running host or the coordinator must answer a request. Otherwise the
+        run fails. Positive and finite; the default is 60.
     cpus
         Number of cores that Ray reserves for each host, finite, at least 0. With 0 (default) Ray
         reserves none, and the operating system shares the cores among the hosts.
@@ -77,7 +78,8 @@ class Cluster(ClusterSettings):
         Raises
         ------
         InputError
-            If ``placement`` is an unknown string, or if it leaves out a vertex or lists one twice.
+            If ``placement`` is an unknown string, or if it leaves out a vertex or lists a vertex
+            twice.
         UnknownNameError
             If ``placement`` names a vertex that does not exist.
         RuleError
@@ -86,8 +88,8 @@ class Cluster(ClusterSettings):
             If Ray is not installed, if Ray cannot be started or joined, if this process is
             connected to a Ray with another address, if the coordinator or a host does not start
             within ``startup`` seconds, if a host is lost more than ``max_restarts`` times, if a
-            host does not answer for ``silence`` seconds, if an exception is raised in a host, or if
-            the coordinator or the head of Ray is lost.
+            host or the coordinator does not answer for ``silence`` seconds, if an exception is
+            raised in a host, or if the coordinator or the head of Ray is lost.
         """
         return self.attended(Observer()).run(problem, hooks)
 
@@ -111,7 +113,7 @@ class Cluster(ClusterSettings):
         Yields
         ------
         WarmCluster
-            The runtime, which can be used until the context ends.
+            The runtime. It can be used until the context ends.
 
         Raises
         ------
@@ -130,8 +132,8 @@ class WarmCluster:
     Attributes
     ----------
     cluster
-        Settings of the runs. ``max_restarts`` and ``cpus`` have no effect here: the pool has its
-        own values, those of the beginning of the context.
+        Settings of the runs. A change of ``max_restarts`` or ``cpus`` has no effect, since the
+        pool keeps the values that it was opened with.
     pool
         The pool of actors that the runs use.
     """
@@ -152,7 +154,8 @@ class WarmCluster:
         Raises
         ------
         InputError
-            If ``placement`` is an unknown string, or if it leaves out a vertex or lists one twice.
+            If ``placement`` is an unknown string, or if it leaves out a vertex or lists a vertex
+            twice.
         UnknownNameError
             If ``placement`` names a vertex that does not exist.
         RuleError
@@ -182,9 +185,9 @@ class AttendedCluster:
     cluster
         Settings of the runs.
     pool
-        The pool of actors to use; with None, actors are started for each run.
+        The pool of actors to use. With None, new actors are started for each run.
     observer
-        The observer. Its copy is called in the process of the coordinator.
+        The observer. A copy of it is called in the process of the coordinator.
     """
 
     cluster: Cluster
@@ -204,7 +207,8 @@ class AttendedCluster:
         Raises
         ------
         InputError
-            If ``placement`` is an unknown string, or if it leaves out a vertex or lists one twice.
+            If ``placement`` is an unknown string, or if it leaves out a vertex or lists a vertex
+            twice.
         UnknownNameError
             If ``placement`` names a vertex that does not exist.
         RuleError
@@ -218,7 +222,7 @@ class AttendedCluster:
 
 
 def _module(name: str) -> ModuleType:
-    """Keep Ray off the Internet; then import and return a module of this package that needs Ray.
+    """Import and return a module of this package that needs Ray. Ray is kept off the Internet.
 
     Raises
     ------

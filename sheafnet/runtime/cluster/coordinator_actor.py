@@ -1,8 +1,8 @@
 """The coordinator of a cluster run, as an actor on the machine of the driver.
 
-This actor binds the other actors to their hosts, requests a status report from every host in each
-wave, calls the observers that were sent to it, and decides when the run ends. No frame passes
-through it.
+This actor binds the actors of the hosts to their hosts, requests a status report from every host in
+each wave, calls the observers that were sent to it, and decides when the run ends. No frame passes
+through this actor.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from sheafnet.runtime.stop import Outcome
 
 FIRST_TIMEOUT = 1.0
 MIN_TIMEOUT = 0.25
-"""Timeouts: seconds without an acknowledgement after which a host sends a frame again. The first
-timeout holds until a round trip has been measured; a later one is at least the smallest."""
+"""Timeouts: seconds without an acknowledgement after which a host sends a frame again. A host uses
+``FIRST_TIMEOUT`` until it has measured a round trip. Every later timeout is computed from round
+trips and is at least ``MIN_TIMEOUT``."""
 
 
 class CoordinatorActor:
@@ -46,7 +47,7 @@ class CoordinatorActor:
         observer: Observer,
         actors: Mapping[str, Handle],
     ) -> None:
-        """Prepare a run.
+        """Store all that ``execute`` needs to run a problem on the given actors.
 
         Parameters
         ----------
@@ -64,7 +65,7 @@ class CoordinatorActor:
         self._job = job_of(problem, Waves(cluster, run, actors), observer)
 
     def quiesce(self) -> None:
-        """Drop the run, if there is one, so that another run can be prepared."""
+        """Drop the prepared or executed run, if there is one. Another run can then be prepared."""
         vars(self).clear()
 
     def execute(self) -> Record:
@@ -72,7 +73,7 @@ class CoordinatorActor:
         return self._job.execute().record
 
     def progress(self) -> Progress | None:
-        """Return the progress with which the observer was called last; None before that."""
+        """Return the last progress that the observer has received; None if there is none yet."""
         return self._job.progress()
 
     def obey(self, pins: Pins) -> None:
@@ -124,10 +125,10 @@ class Waves:
         Raises
         ------
         ClusterError
-            If a host does not start or return within ``startup`` seconds, if a host is lost more
-            than ``max_restarts`` times, if a host does not answer for ``silence`` seconds, or if an
-            exception is raised in a host. An exception that is raised while a host is built is
-            raised unchanged.
+            If a host does not start within ``startup`` seconds, if a lost host does not return
+            within ``startup`` seconds, if a host is lost more than ``max_restarts`` times, if a
+            host does not answer for ``silence`` seconds, or if an exception is raised in a host. An
+            exception that is raised while a host is built is raised unchanged.
         """
         cluster = self._cluster
         send_policy = SendPolicy(FIRST_TIMEOUT, cluster.window, MIN_TIMEOUT)
@@ -137,13 +138,13 @@ class Waves:
             supervisor.bind()
             return _WaveLoop(supervisor, cluster.report_interval, hooks).run()
         finally:
-            # The driver releases or kills the actors only after the observers have finished. Until
-            # then the hosts shall not go on.
+            # The driver releases or kills the actors only after the observers have finished. The
+            # hosts shall not continue to step during this time.
             supervisor.quiesce()
 
 
 class _WaveLoop:
-    """The loop of waves of one run, with its state."""
+    """The loop that carries out the waves of one run until the run ends."""
 
     def __init__(self, supervisor: HostSupervisor, interval: float, hooks: RunHooks) -> None:
         problem = supervisor.deployment.problem
@@ -177,7 +178,7 @@ class _WaveLoop:
     def wave(self) -> Finished | None:
         """Request a report from every host, and carry out the decisions of the coordinator.
 
-        Return the end of the run if the coordinator has decided on it, else None.
+        Return ``Finished`` if the coordinator has decided that the run ends, else None.
         """
         finished = None
         for report in self.supervisor.reports(self.coordinator.begin_wave()):
@@ -198,16 +199,17 @@ class _WaveLoop:
         return finished
 
     def roll_back(self) -> None:
-        """Make every host continue from the last snapshot, after a host has lost its maps."""
+        """Make every host begin again from the last snapshot, after a host has lost its maps."""
         deployment = self.supervisor.deployment.resumed(self.coordinator.latest)
         self.coordinator.roll_back(deployment.run)
         self.supervisor.begin_anew(deployment)
 
     def poll(self) -> Finished | None:
-        """Call the hooks; request the end if they or the deadline require it, or set new pins.
+        """Call the hooks; then request the end of the run, or set new pins, if there is a reason.
 
-        Return the end of a stay run that has converged. Return None if the run goes on, or if later
-        waves bring the end.
+        Reasons for the end are a request of the hooks and the deadline. Return ``Finished`` if the
+        run ends at once, as a stay run that has converged does. Return None if the run goes on, or
+        if it ends after further waves.
         """
         self.hooks.on_round(self.coordinator.rounds, self.progress)
         if self.hooks.stopping:

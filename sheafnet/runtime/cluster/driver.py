@@ -1,4 +1,4 @@
-"""The driver of a cluster run: it starts the run, and connects it to the hooks of the caller."""
+"""The driver of a cluster run: it starts the run and calls the hooks of the user during the run."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ POLL = 0.05
 
 HEAD_INTERVAL = 1.0
 HEAD_GONE_AFTER = 10.0
-"""Seconds between two checks that the head (Ray's central process) can be reached, and seconds
-without contact after which the head counts as lost."""
+"""Seconds between two checks that the head (Ray's central process) can be reached; seconds without
+contact after which the head counts as lost."""
 
 
 def drive(
@@ -52,19 +52,20 @@ def drive(
     hooks
         Hooks that are called in this process, at most once every ``POLL`` seconds.
     pool
-        Pool of the actors. None (default) opens one for this run.
+        Pool of the actors. With None (default) a pool is opened for this run.
 
     Raises
     ------
     InputError
-        If ``cluster.placement`` is an unknown string, or if it leaves out a vertex or lists one
-        twice.
+        If ``cluster.placement`` is an unknown string, or if it leaves out a vertex or lists a
+        vertex twice.
     UnknownNameError
         If ``cluster.placement`` names a vertex that does not exist.
     ClusterError
         If the pool is closed, if Ray cannot be started or joined, if Ray fails, if the coordinator
-        or a host does not start in time, if a host does not answer, fails or cannot be restarted,
-        or if the coordinator or the head of Ray is lost.
+        or a host does not start in time, if the coordinator or a host does not answer in time, if
+        an exception is raised in a host, if a host is lost and cannot be restarted, or if the
+        coordinator or the head of Ray is lost.
     """
     if pool is None:
         with open_pool(cluster) as own:
@@ -81,7 +82,7 @@ def drive(
             _await(ready, cluster.startup)
             execution = coordinator.execute.remote()
             record = _attend(coordinator, execution, problem.stop.stay, cluster.silence, hooks)
-            # The actor of a host that was lost has fewer restarts left, so it is not kept.
+            # An actor that was restarted has fewer restarts left. Therefore it is not kept.
             kill(hosts.pop(name) for name in {lost.host for lost in record.recoveries})
         except BaseException:
             kill([coordinator, *hosts.values()])
@@ -92,9 +93,10 @@ def drive(
 
 @contextlib.contextmanager
 def _errors_of_ours() -> Iterator[None]:
-    """Return a context that replaces the errors of Ray by errors that say which part was lost.
+    """Return a context that replaces each error of Ray by an error of this project.
 
-    An error that was raised in the coordinator is raised without the wrapper of Ray.
+    Ray wraps an exception that was raised in the coordinator. That exception is raised without the
+    wrapper.
 
     Raises
     ------
@@ -115,12 +117,12 @@ def _errors_of_ours() -> Iterator[None]:
 
 
 def _await(ready: ray.ObjectRef[None], startup: float) -> None:
-    """Wait until the coordinator has started.
+    """Wait until the coordinator has started and has prepared the run.
 
     Raises
     ------
     ClusterError
-        If the coordinator has not started within ``startup`` seconds.
+        If the coordinator has not prepared the run within ``startup`` seconds.
     """
     try:
         ray.get(ready, timeout=startup)
@@ -138,11 +140,11 @@ def _attend(
     silence: float,
     hooks: RunHooks,
 ) -> Record:
-    """Connect the hooks and the coordinator until the run ends, and return the record.
+    """Pass data between the hooks and the coordinator until the run ends, and return its record.
 
-    The hooks receive progress and the records of settled runs; the coordinator receives new pins
-    and the request to stop. Ray raises an error if the coordinator does not answer for ``silence``
-    seconds.
+    The hooks receive the progress, and the record of a stay run that has converged. The coordinator
+    receives new pins and the request to stop. If the coordinator does not answer a call for
+    ``silence`` seconds, Ray raises an error.
     """
     reported = stopping = False
     head = HeadMonitor(ray.get_runtime_context().gcs_address)
@@ -172,7 +174,7 @@ class HeadMonitor:
     """A monitor that checks whether the head of Ray can be reached.
 
     Without a head, actors can still exchange messages for a while. After a minute without a head
-    Ray ends this process without an exception, so the loss must be detected earlier.
+    Ray ends this process without an exception. The monitor must detect the loss earlier.
 
     Parameters
     ----------
@@ -190,7 +192,7 @@ class HeadMonitor:
         Raises
         ------
         ClusterError
-            If the head could not be reached for more than ``HEAD_GONE_AFTER`` seconds.
+            If the head has not been reached for more than ``HEAD_GONE_AFTER`` seconds.
         """
         now = time.monotonic()
         if now < self._next:

@@ -1,4 +1,4 @@
-"""The environment variables of Ray's processes: they keep a local run on loopback and make it fast.
+"""The environment variables of Ray's processes: they keep Ray off the Internet and make it fast.
 
 By default Ray reports usage statistics, queries the metadata services of clouds, and opens a socket
 to a public address to find its own address. The variables must be set before Ray is imported.
@@ -23,11 +23,11 @@ OFFLINE = {
 
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**28)}
 """Variables that make the C library keep freed memory for the next update. By default the library
-returns large arrays to the kernel at once. The kernel then clears the same pages for every update,
-which takes time."""
+returns the memory of large arrays to the operating system at once. The operating system then clears
+the same memory for every update. This takes time."""
 
 _HOME_OF_USER = "SHEAFNET_HOME"
-"""Name of the variable with the home directory of the user, for actors started in another home."""
+"""Name of the environment variable that passes the home directory of the user to the actors."""
 
 
 def stay_offline() -> None:
@@ -39,21 +39,21 @@ def stay_offline() -> None:
 def token() -> str:
     """Return the access token of every Ray that this process starts.
 
-    All of them share one token, because Ray reads the token only once in a process. The token is
-    the value of RAY_AUTH_TOKEN, or random if that variable is not set.
+    There is one token for all of them, because Ray reads the token only once in a process. The
+    token is the value of RAY_AUTH_TOKEN. If that variable is not set, the token is random.
     """
     return os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32)
 
 
 @contextlib.contextmanager
 def private_home() -> Iterator[Path]:
-    """Return a context in which a temporary folder is the home directory, so as to start Ray there.
+    """Return a context in which a temporary folder is the home directory; Ray is started in it.
 
-    The folder has an empty cluster configuration; without this file Ray would request a
+    The folder has an empty cluster configuration. Without this file Ray would request a
     configuration from other machines. Ray's processes also get an access token, and they write
-    nothing to the home of the user. The actors restore the home of the user with ``go_home``, since
-    setting their environment through Ray would take about a second for each. The folder is removed
-    when the context ends.
+    nothing to the home of the user. The actors restore the home of the user with ``go_home``. If
+    Ray set the environment of the actors, it would take about a second for each actor. The folder
+    is removed when the context ends.
 
     Yields
     ------

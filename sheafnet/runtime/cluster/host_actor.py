@@ -1,9 +1,9 @@
 """A host as a Ray actor: a process in which one thread alone has access to the host.
 
-The remote methods put items in a mailbox; Ray executes the methods one at a time, in order. The
-thread takes all items in the mailbox, steps the host, and puts the frames of the host in the
-mailboxes of the neighbours by remote calls. The thread does not wait for these calls to return: if
-a frame is lost, the outbox of the host sends it again.
+The remote methods put items in a mailbox. Ray executes the methods one at a time, in the order of
+the calls. The thread takes all items from the mailbox and calls ``Host.step``. Then it puts the
+frames of the host in the mailboxes of its peers, by remote calls. The thread does not wait for
+these calls to return. If a frame is lost, the host sends its messages again from the outbox.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sheafnet.runtime.run_record import Process
 go_home()  # This must come before any code of the user is imported in this process.
 
 Handle: TypeAlias = Any
-"""A handle of a Ray actor; it has no static type, since Ray creates its methods."""
+"""A handle of a Ray actor. It has no static type, since Ray creates its methods at run time."""
 
 Item: TypeAlias = bytes | Callable[[Host], None] | None
 """An item of a mailbox: a frame, a function to call with the host, or None to end the thread."""
@@ -39,26 +39,27 @@ Mail: TypeAlias = SimpleQueue[Item]
 node_address: Callable[[], str] = ray.util.get_node_ip_address
 
 PACE = 0.0005
-"""Shortest wait, in seconds, before a host without a new frame steps again."""
+"""Shortest time, in seconds, after which a host steps again if it has received no frame."""
 
 STEPS_WAITED = 4.0
-"""Shortest wait before a host without a new frame steps again, as a multiple of the duration of its
-last step. Other hosts can use the processor in this time."""
+"""Shortest time after which a host steps again if it has received no frame, as a multiple of the
+duration of its last step. Other hosts can use the processor during this time."""
 
 POLL = 1.0
 """Seconds between two checks whether the thread has failed, while the actor waits for a report."""
 
 WITH_THE_CALL = 98_304
-"""Largest size, in bytes, of a part of a frame. Ray sends an argument of this size with the call;
-arguments over 100 KB go through Ray's object store, which takes longer (Ray's documentation,
-"Passing the same large argument by value")."""
+"""Largest size, in bytes, of a part of a frame. Ray sends an argument of this size with the call.
+An argument over 100 KB goes through Ray's object store (Ray's documentation, "Passing the same
+large argument by value"). This takes longer."""
 
 MOST_IN_PARTS = 1_500_000
-"""Largest size, in bytes, of a frame that is sent faster in parts than through the object store."""
+"""Largest size, in bytes, of a frame that is sent in parts. A larger frame is sent faster as one
+argument, through the object store."""
 
 
 class ThreadState:
-    """The state of the thread of a host, which the actor reads.
+    """The state of the thread of a host: the thread updates it, and the actor reads it.
 
     Attributes
     ----------
@@ -67,7 +68,7 @@ class ThreadState:
     busy
         Seconds spent in steps.
     failure
-        Exception that ended the thread; None if no exception did.
+        Exception that ended the thread; None if there was no exception.
     """
 
     def __init__(self) -> None:
@@ -85,14 +86,14 @@ class HostActor:
         self._thread: threading.Thread | None = None
 
     def bind(self, spec: HostSpec, peers: Mapping[str, Handle]) -> Process:
-        """Build the host of ``spec`` and start its thread; end the thread of an earlier host.
+        """Build the host of ``spec`` and start its thread. The thread of an earlier host is ended.
 
         Parameters
         ----------
         spec
             Specification of the host.
         peers
-            Host → handle of its actor, for the hosts to which the new host sends.
+            Host → handle of its actor, for the peers of the new host.
 
         Returns
         -------
@@ -113,14 +114,14 @@ class HostActor:
         return Process(node_address(), os.getpid())
 
     def quiesce(self) -> None:
-        """End the thread and drop the host; the actor sends nothing until it is bound again."""
+        """End the thread and drop the host. The actor sends no frame until it is bound again."""
         self._mail.put(None)
         if self._thread is not None:
             self._thread.join()
         self._mail, self._state, self._thread = SimpleQueue(), None, None
 
     def whereabouts(self) -> tuple[str, int] | None:
-        """Return the name of the host and the process id; None while the actor is not bound."""
+        """Return the name of the host and the process id, or None while the actor has no host."""
         return None if self._thread is None else (self._thread.name, os.getpid())
 
     def push(self, *parts: bytes) -> None:
@@ -138,12 +139,12 @@ class HostActor:
         Returns
         -------
         StatusReport or None
-            The report; None if the actor is not bound to a host, for example after a restart.
+            The report. None if the actor is not bound to a host, for example after a restart.
 
         Raises
         ------
         Exception
-            If an exception has ended the thread of the host; the same exception is raised.
+            If an exception has ended the thread of the host. The same exception is raised.
         """
         state = self._state
         if state is None:
@@ -169,7 +170,7 @@ class HostActor:
         self._mail.put(lambda host: host.set_threshold(threshold))
 
     def set_frozen(self, frozen: bool) -> None:
-        """Stop the steps of all vertices of the host if ``frozen`` is True; else resume them."""
+        """Stop all vertices of the host if ``frozen`` is True; otherwise let them step again."""
         self._mail.put(lambda host: host.set_frozen(frozen))
 
     def set_pins(self, order: SetPins) -> None:
@@ -185,18 +186,19 @@ def in_parts(data: bytes) -> Sequence[bytes]:
 
 
 def run_host(host: Host, peers: Mapping[str, Handle], mail: Mail, state: ThreadState) -> None:
-    """Step a host until None is in its mailbox; the thread of an actor executes this function.
+    """Call the methods of a host until None is in its mailbox; the thread of the host does this.
 
     Parameters
     ----------
     host
         The host.
     peers
-        Host → handle of its actor, for the hosts to which ``host`` sends.
+        Host → handle of its actor, for the peers of ``host``.
     mail
         The mailbox of ``host``.
     state
-        State to update with the seconds spent in steps, and with an exception that ends the thread.
+        State that is updated with the seconds spent in steps, and with the exception that ends the
+        thread, if there is one.
     """
     # The thread does not wait for these calls. Without return values Ray stores nothing for them.
     send = {name: peer.push.options(num_returns=0).remote for name, peer in peers.items()}
@@ -235,8 +237,8 @@ def run_host(host: Host, peers: Mapping[str, Handle], mail: Mail, state: ThreadS
 def _awaited(mail: Mail, host: Host, pauses_until: float) -> list[Item]:
     """Wait until the mailbox has an item or the host may step; return all items in the mailbox.
 
-    The host may step from ``pauses_until`` on if it is runnable, otherwise from its due time on.
-    The list is empty if this time comes before an item.
+    If the host is runnable, it may step at the time ``pauses_until`` or later. Otherwise it may
+    step at its due time or later. The list is empty if no item arrives before this time.
     """
     until = pauses_until if host.runnable else host.due
     timeout = None if until is None else max(until - time.monotonic(), 0.0)

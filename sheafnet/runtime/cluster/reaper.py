@@ -3,10 +3,10 @@
     python reaper.py FOLDER DRIVER
 
 FOLDER is the folder in which Ray keeps its files, DRIVER the process id of the driver. The reaper
-is a separate program, since it must outlive the driver. Without the reaper, if the driver is
-killed, the agents of Ray would search for Ray's head for a minute, and the folder would never be
-removed. When Ray has started, the driver writes the ids of Ray's processes to the standard input of
-this program. When the driver has ended these processes itself, it writes an empty line.
+is a separate program, since it must outlive the driver. Suppose that the driver is killed. Without
+the reaper, the agents of Ray would then search for Ray's head for a minute, and the folder would
+never be removed. When Ray has started, the driver writes the ids of Ray's processes to the standard
+input of this program. When the driver has ended these processes itself, it writes an empty line.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from pathlib import Path
 
 ATTEMPTS = 20
 BETWEEN_ATTEMPTS = 0.5
-"""Largest number of attempts to remove the folder, and seconds between two attempts. The first may
-fail, since actors that are about to end may still write to the folder."""
+"""Largest number of attempts to remove the folder, and seconds between two attempts. The first
+attempt may fail, since actors that have not ended yet may still write to the folder."""
 
 
 @contextlib.contextmanager
 def attending(folder: Path) -> Iterator[Callable[[], None]]:
-    """Return a context with a reaper for ``folder`` and for the Ray that this process starts there.
+    """Return a context with a reaper for the Ray that this process starts in ``folder``.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def attending(folder: Path) -> Iterator[Callable[[], None]]:
     Yields
     ------
     callable
-        Function without arguments, which passes the ids of Ray's processes to the reaper; call it
-        when Ray has started.
+        Function without arguments. Call it when Ray has started: it passes the ids of Ray's
+        processes to the reaper.
     """
     command = [sys.executable, "-I", "-S", __file__, str(folder), str(os.getpid())]
     # In a session of its own the reaper does not receive Ctrl-C from the terminal.
@@ -91,7 +91,7 @@ def _names(pid: int, folder: Path) -> bool:
 
 
 def main(folder: str, driver: str) -> None:
-    """Wait until the driver has ended; then kill the remaining processes and remove the folder.
+    """Wait until the driver has ended; then kill the processes of Ray and remove the folder.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def main(folder: str, driver: str) -> None:
     handles: list[int] = []
     while select.select(sources, [], [])[0] == sources[:1]:
         line = os.read(sources[0], select.PIPE_BUF)
-        for pid in line.split():  # An id may be reused; a handle may not.
+        for pid in line.split():  # An id may be used again for another process, but not a handle.
             with contextlib.suppress(ProcessLookupError):
                 handles.append(os.pidfd_open(int(pid)))
         if line in (b"", b"\n") or line.endswith(b"\n\n"):

@@ -1,4 +1,4 @@
-"""The connection to Ray: Ray is started or joined, for as long as a run needs the connection."""
+"""The connection of this process to Ray: it starts or joins Ray, and disconnects after the run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sheafnet.runtime.cluster.environment import go_home, private_home
 from sheafnet.runtime.cluster.reaper import attending
 
 REACHABLE_WITHIN = 5.0
-"""Seconds within which a head must accept a connection."""
+"""Seconds within which the head (Ray's central process) must accept a connection."""
 
 _LOCK = threading.Lock()
 _open: contextlib.ExitStack | None = None
@@ -27,9 +27,9 @@ _users = 0
 def session(address: str) -> Iterator[None]:
     """Return a context in which this process is connected to Ray.
 
-    If this process is connected already, that connection is used and left open. Otherwise Ray is
-    started or joined. Overlapping contexts share the connection that the first of them opened; the
-    connection is closed when the last of them ends.
+    If this process is already connected, the context uses this connection and leaves it open.
+    Otherwise Ray is started or joined. Contexts that overlap in time share the connection that the
+    first context opened. The connection is closed when the last of these contexts ends.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def _require_here(address: str) -> None:
     Raises
     ------
     ClusterError
-        If ``address`` has the form ``host:port`` and the Ray has another address.
+        If ``address`` has the form ``host:port`` and is not the address of this Ray.
     """
     here = ray.get_runtime_context().gcs_address
     if address not in ("local", "auto", here):
@@ -93,7 +93,7 @@ def _leave() -> None:
 
 
 def _start(stack: contextlib.ExitStack) -> None:
-    """Start Ray on this machine, with all its files in a temporary folder; ``stack`` ends it.
+    """Start Ray on this machine, with its files in a temporary folder. Closing ``stack`` ends Ray.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def _start(stack: contextlib.ExitStack) -> None:
 
 
 def require_reachable(address: str) -> None:
-    """Check that a connection is accepted at ``address``, which has the form ``host:port``.
+    """Check that the process at ``address``, of the form ``host:port``, accepts a connection.
 
     Raises
     ------

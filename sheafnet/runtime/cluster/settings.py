@@ -20,7 +20,7 @@ class ClusterSettings:
     Raises
     ------
     InputError
-        If one of the settings is out of range; ``sn.Cluster`` lists the conditions.
+        If one of the settings is out of range. ``sn.Cluster`` lists the conditions.
     """
 
     address: str = "local"

@@ -1,4 +1,4 @@
-"""The supervisor of a run's actors: it binds them to hosts, also after a loss, and asks them."""
+"""The supervisor of the actors of a run: it binds actors to hosts and requests their reports."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from sheafnet.runtime.run_record import Process, Recovery
 
 LOGGER = logging.getLogger("sheafnet")
 TICK = 0.05
-"""Longest wait for a report, in seconds, before ``HostSupervisor.reports`` yields None."""
+"""Longest time, in seconds, that ``HostSupervisor.reports`` waits before it yields None."""
 
 RETRY = 0.2
 """Seconds between two requests to a host that Ray restarts."""
 
 
 class HostSupervisor:
-    """A supervisor of the actors of a deployment, one for each host.
+    """A supervisor that binds each actor to its host, also after a restart, and requests reports.
 
     Parameters
     ----------
@@ -48,11 +48,11 @@ class HostSupervisor:
         The deployment with its current pins and the snapshot of the latest rollback (if there was
         one).
     send_threshold
-        Current send threshold: the largest change of a projection that a vertex may withhold.
+        Current send threshold: changes of a projection of at most this size need not be sent.
     processes
-        Host → machine and id of its process.
+        Host → the machine and the id of its process.
     recoveries
-        An entry for each time that a host was lost and has returned, in this order.
+        One entry for each time that a lost host has returned, in the order of the returns.
     forgotten
         Names of the hosts that have lost their maps since the latest rollback.
     """
@@ -80,14 +80,16 @@ class HostSupervisor:
             restarted, or if Ray fails. An exception that is raised while an actor builds its host
             is raised unchanged.
         """
-        # All binds are requested before the first is awaited: a frame to an actor that is not
-        # bound is lost, and sent again only after its timeout.
+        # All actors are requested to bind before the first is awaited. A frame to an actor that is
+        # not bound is lost, and it is sent again only after its timeout.
         bound = {name: self._begin(name) for name in self._actors}
         for name, process in bound.items():
             self._confirm(name, process)
 
     def reports(self, request: StatusRequest) -> Iterator[StatusReport | None]:
-        """Request a report from every host; bind lost hosts again and repeat their requests.
+        """Request a report from every host and yield the reports as they arrive.
+
+        The actor of a lost host is bound again, and the request is repeated.
 
         Parameters
         ----------
@@ -138,29 +140,29 @@ class HostSupervisor:
             yield None
 
     def set_threshold(self, threshold: float) -> None:
-        """Set the send threshold of every vertex, also on hosts that return later."""
+        """Set the send threshold of every vertex. It also applies to hosts that return later."""
         self.send_threshold = threshold
         for actor in self._actors.values():
             actor.set_threshold.remote(threshold)
 
     def set_frozen(self, frozen: bool) -> None:
-        """Stop the steps of all vertices if ``frozen`` is True; else resume them."""
+        """Stop all vertices if ``frozen`` is True; otherwise let them step again."""
         for actor in self._actors.values():
             actor.set_frozen.remote(frozen)
 
     def set_pins(self, deployment: Deployment) -> None:
-        """Replace all pins by the pins of ``deployment``, also on hosts that return later."""
+        """Replace all pins by those of ``deployment``, also for hosts that return later."""
         self.deployment = deployment
         for name, actor in self._actors.items():
             actor.set_pins.remote(deployment.pins_order(name))
 
     def quiesce(self) -> None:
-        """Request the end of every host; its actor can be bound to another host later."""
+        """Request that every actor drops its host. The actors can be bound to other hosts later."""
         for actor in self._actors.values():
             actor.quiesce.remote()
 
     def begin_anew(self, deployment: Deployment) -> None:
-        """Replace every host by the host of the same name in ``deployment``, after a rollback.
+        """Replace every host by the host of the same name in ``deployment``; called in a rollback.
 
         Raises
         ------
@@ -172,14 +174,14 @@ class HostSupervisor:
         self.bind()
 
     def _begin(self, name: str) -> ray.ObjectRef[Process]:
-        """Request that an actor builds its host; return a Ray reference to the answer."""
+        """Request that an actor builds its host, and return a Ray reference to its answer."""
         spec = self.deployment.host_spec(name, self._incarnations[name], self.send_threshold)
         peers = {peer: self._actors[peer] for peer in spec.peers}
         process: ray.ObjectRef[Process] = self._actors[name].bind.remote(spec, peers)
         return process
 
     def _confirm(self, name: str, process: ray.ObjectRef[Process]) -> None:
-        """Wait until an actor is bound, and store its process; note the time if it is lost.
+        """Wait until an actor is bound, and store its process, or the time if the actor is lost.
 
         Raises
         ------
@@ -202,9 +204,9 @@ class HostSupervisor:
             raise ClusterError(f"host {name!r} could not begin: {error}") from error
 
     def _answer(self, name: str, ref: ray.ObjectRef[StatusReport | None]) -> StatusReport | None:
-        """Return the report of a host, or None if the host is lost or was restarted.
+        """Return the report of a host, or None if the host is lost or its actor was restarted.
 
-        An actor that was restarted is bound to the next incarnation of its host.
+        If the actor was restarted, it is bound to the next incarnation of the host.
 
         Raises
         ------

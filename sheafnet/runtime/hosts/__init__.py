@@ -11,11 +11,11 @@ Read the modules in this order:
 1. ``sheafnet.runtime.hosts.placement``: which vertex is on which host.
 2. ``sheafnet.runtime.hosts.deployment`` and ``sheafnet.runtime.hosts.host_spec``: the data from
    which a host is built at the start, after a restart, and after its pins were replaced.
-3. ``sheafnet.runtime.hosts.host``: the host, with ``sheafnet.runtime.hosts.step_deferral`` (it
-   postpones small steps while newer messages are expected).
+3. ``sheafnet.runtime.hosts.host``: the host. ``sheafnet.runtime.hosts.step_deferral`` postpones its
+   small steps while newer messages are expected.
 4. ``sheafnet.runtime.hosts.transport``, ``sheafnet.runtime.hosts.outbox`` and
-   ``sheafnet.runtime.hosts.send_policy``: frames to and from peers. (A peer is another host with
-   a neighbour of a vertex of this host.) A message is sent again until it is acknowledged.
+   ``sheafnet.runtime.hosts.send_policy``: frames to and from peers. A peer of a host is another
+   host with which the host exchanges frames. A message is sent again until it is acknowledged.
 5. ``sheafnet.runtime.hosts.control``: the requests, orders and reports between hosts and
    coordinator.
 6. ``sheafnet.runtime.hosts.coordinator``: the phases of a run and the proof that it has ended, with
@@ -25,16 +25,16 @@ A contributor must keep these invariants:
 
 - No module here reads a clock, starts a thread or opens a connection. The caller passes the time.
   Import contracts check this, and the simulator depends on it to repeat runs bit for bit.
-- ``sheafnet.runtime.hosts.host.Host.receive`` never raises, whatever the bytes. It refuses
-  frames and messages that are not for this host, and counts them.
+- ``sheafnet.runtime.hosts.host.Host.receive`` raises no exception for any bytes. It refuses frames
+  and messages that are not for this host, and counts them.
 - The newest message of a key makes all older messages of that key superfluous. (The key is the
-  kind, edge, sender and tag of a message.) It is therefore harmless if frames are lost, repeated or
-  reordered, and an outbox keeps one message for each key.
+  kind, edge, sender and tag of a message.) Therefore an outbox keeps one message for each key, and
+  the result stays correct if frames are lost, repeated or reordered.
 - A restarted host has a larger incarnation. Frames of a smaller incarnation are refused. When
   a peer receives the first frame of a larger incarnation, it sends all its current messages to the
   restarted host again.
-- A rollback gives the run another name. Frames from before the rollback are therefore refused, and
-  reports from before it are ignored.
-- No frame passes through the coordinator. A host waits for the coordinator only while it is frozen:
-  its vertices may not step then.
+- In a rollback all hosts go back to the latest snapshot, and the run gets another name. Therefore
+  frames from before the rollback are refused, and reports from before the rollback are ignored.
+- No frame passes through the coordinator. A host waits for the coordinator only while the host is
+  frozen. The vertices of a frozen host may not step.
 """

@@ -17,14 +17,16 @@ from sheafnet.runtime.stop import Outcome
 
 @dataclass(frozen=True)
 class StatusRequest:
-    """A request to every host to send a report, with orders that the host carries out first.
+    """A request to every host to send a report.
+
+    The request also has orders. The host carries them out before it makes the report.
 
     Attributes
     ----------
     wave
         Number of the wave, from 1.
     with_stalks
-        Whether the report shall hold the stalks and, under a rule that learns, the maps.
+        Whether the report shall contain the stalks and, under a rule that learns, the maps.
     known
         Step of the latest complete snapshot. The host can drop its edge states up to this step,
         inclusive.
@@ -41,12 +43,12 @@ class StatusRequest:
 
 @dataclass(frozen=True)
 class StatusReport:
-    """The report of a host to the coordinator.
+    """The report of a host to the coordinator: its messages, forces and, if requested, its stalks.
 
     Attributes
     ----------
     run
-        Name of the run; a rollback changes it.
+        Name of the run. It changes when all hosts are rolled back to the latest snapshot.
     host
         Name of the host.
     incarnation
@@ -76,16 +78,18 @@ class StatusReport:
     stalks
         Vertex → its stalk, shape (dim, batch); None if the request did not ask for stalks.
     view
-        Measurements of the edges and the work of the host; None if the report was made without
-        them.
+        The view of the host: measurements of its edges and pins, and its counters. None if the
+        runtime did not ask for a view.
     maps
         Edge → the map at its tail, if the request asks for stalks and the rule learns; else empty.
     edge_states
-        (Step, edge) → state of the edge after that step of training. A state is repeated until a
-        request shows by ``known`` that the coordinator has it.
-    busy, uptime
-        Seconds in which this incarnation has been busy, and seconds since it began; 0 where the
-        runtime does not measure them.
+        (Step, edge) → state of the edge after that step of training. A state is in every report
+        until the step ``known`` of a request shows that the coordinator has the state.
+    busy
+        Seconds in which vertices of this incarnation stepped; 0 if the runtime does not measure
+        them.
+    uptime
+        Seconds since this incarnation began; 0 if the runtime does not measure them.
     """
 
     run: str
@@ -109,10 +113,10 @@ class StatusReport:
 
     @property
     def incarnation_id(self) -> tuple[str, int]:
-        """The run and the incarnation, which together identify the sender among all its restarts.
+        """The name of the run and the incarnation. The pair changes with each rebuild of the host.
 
-        A rollback builds the host again under another name of the run, and may leave the
-        incarnation as it was.
+        The incarnation alone is not sufficient. In a rollback to the latest snapshot the host is
+        built again and the run gets another name, but the incarnation may remain the same.
         """
         return self.run, self.incarnation
 
@@ -128,7 +132,7 @@ class SetPins:
     constraints
         Vertex → its pins and the set of its held neighbours, for every vertex of the host.
     rule
-        The rule, fitted to these pins.
+        The rule, with the values of its unset settings chosen for these pins.
     """
 
     pins_version: int
@@ -156,7 +160,7 @@ class SetFrozen:
     Attributes
     ----------
     frozen
-        True stops the steps, False resumes them.
+        True to stop the steps, False to resume them.
     """
 
     frozen: bool

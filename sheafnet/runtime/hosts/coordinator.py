@@ -12,7 +12,7 @@ infinite or too large. The coordinator is in one of three phases::
     ASKING      CONFIRMING  the end of the run is requested, and no vertex learns in steps
     ASKING      DRAINING    the end of the run is requested, and vertices learn in steps
     DRAINING    CONFIRMING  the batches in flight are finished, or the run has stalled for too long
-    CONFIRMING  Finished    a wave whose reports hold the stalks confirms the outcome. A stay run
+    CONFIRMING  Finished    a wave whose reports have the stalks confirms the outcome. A stay run
                             that has converged gets Settled instead, and its phase is ASKING again
     CONFIRMING  previous    all hosts are rolled back; or convergence is not confirmed
 
@@ -28,9 +28,9 @@ In DRAINING no host begins another batch. When the batches in flight are finishe
 those after the same step.
 
 Under a rule whose vertices take turns, some vertex always has a message to send, so that the hosts
-do not become idle. The coordinator then freezes all hosts (their vertices stop stepping) as soon as
-every vertex is reported as stationary. The phases follow as above. If a vertex turns out not to be
-stationary, the hosts are unfrozen::
+do not become idle. As soon as every vertex is reported as stationary, the coordinator freezes all
+hosts: their vertices stop stepping. The hosts then become idle, and the phases of the table follow.
+If a vertex turns out not to be stationary, the hosts are unfrozen::
 
     every vertex stationary ──▶ SetFrozen(True) ──▶ idle ──▶ … ──▶ Finished or Settled
                                      └── idle, but not stationary ──▶ SetFrozen(False)
@@ -75,21 +75,24 @@ LOGGER = logging.getLogger("sheafnet")
 FINEST_THRESHOLD = 12
 """Largest number of failed checks of the forces on the assembled cochain.
 
-After each failed check the send threshold is divided by ten, unless the hosts are frozen. After one
-more failed check, the tolerance counts as too small for the precision of the floats, and the run
+After each failed check the send threshold is divided by ten, unless the hosts are frozen. If one
+more check fails, the tolerance counts as too small for the precision of the floats, and the run
 ends.
 """
 
 DEAD_AFTER = 20
-"""Number of successive waves without a change after which a run counts as dead.
+"""Number of successive waves without a change after which a run with idle hosts counts as dead.
 
-All its hosts are idle then, although a force is above the tolerance. After fewer waves, an order to
-a host could still be on its way and change this.
+A dead run cannot converge, since a force is above the tolerance and no vertex steps. After fewer
+waves an order to a host could still be on its way, and the order could make vertices step again.
 """
 
 
 GIVE_UP = 10.0
-"""Multiple of the longest earlier stall: after a stall of that duration, draining is given up."""
+"""Draining is given up when a stall lasts this many times as long as the longest earlier stall.
+
+A stall is the time in which successive waves find no change.
+"""
 
 
 class Phase(Enum):
@@ -183,9 +186,10 @@ class Coordinator:
     def end(self, outcome: Outcome) -> Finished | None:
         """Request the end of the run.
 
-        Unless a stay run has converged, the run ends after further waves: ``receive`` then returns
-        the end. Under a rule that learns in steps, the batches in flight are finished first. If a
-        divergence has been found already, the run ends with DIVERGED instead of ``outcome``.
+        A stay run that has converged ends at once. Any other run ends after further waves, when
+        ``receive`` returns a ``Finished``. Under a rule that learns in steps, the batches in flight
+        are finished first. If a divergence has been found already, the run ends with DIVERGED
+        instead of ``outcome``.
 
         Parameters
         ----------
@@ -195,7 +199,8 @@ class Coordinator:
         Returns
         -------
         Finished or None
-            The end with the outcome CONVERGED if a stay run has converged; None for any other run.
+            A ``Finished`` with the outcome CONVERGED if a stay run has converged; None for any
+            other run.
         """
         if self.settled is not None:
             return Finished(Outcome.CONVERGED, Outcome.CONVERGED.value, self.settled)
@@ -211,8 +216,7 @@ class Coordinator:
     def set_pins(self, problem: Problem, version: int) -> None:
         """Replace the problem by a problem with other pins.
 
-        The run cannot converge before every host has reported that pins of this version are in
-        force.
+        The run cannot converge before every host has reported that it has pins of this version.
 
         Parameters
         ----------
@@ -228,12 +232,14 @@ class Coordinator:
             self._outcome = None
 
     def roll_back(self, run: str) -> None:
-        """Continue the run, under another name, with hosts that resume from the latest snapshot.
+        """Continue the run under another name, from the latest snapshot.
+
+        The caller builds all hosts again, from this snapshot.
 
         Parameters
         ----------
         run
-            The other name; reports with the former name are ignored from now on.
+            The other name. Reports with the former name are ignored after this call.
         """
         self.rollbacks += 1
         step = self.latest.step if self.latest else 0
@@ -305,13 +311,13 @@ class Coordinator:
 
     @property
     def maps(self) -> dict[str, RestrictionMap]:
-        """Edge → the map at its tail, from the reports of this wave; empty if they hold no maps."""
+        """Edge → the map at its tail, from the reports of this wave; empty if they have no maps."""
         return {edge: it for report in self._answers.values() for edge, it in report.maps.items()}
 
     def progress(self, time: float) -> Progress:
         """Return the progress of the run, from the latest reports of all hosts.
 
-        Only reports that hold a view contribute discords, energies and counters.
+        Only reports with a view contribute discords, energies and counters.
 
         Parameters
         ----------
@@ -358,11 +364,11 @@ class Coordinator:
 
     @property
     def _drained(self) -> bool:
-        """Whether no batch is in flight, or the run has stalled for too long.
+        """Whether the batches in flight are finished, or the run has stalled for too long.
 
-        The run has stalled for too long if at least ``DEAD_AFTER`` waves found no change and the
-        stall lasts at least ``GIVE_UP`` times as long as the longest earlier stall of this run.
-        Draining is then given up, since a host may be cut off.
+        A stall is the time in which successive waves find no change. It is too long if at least
+        ``DEAD_AFTER`` waves found no change, and if it is at least ``GIVE_UP`` times as long as the
+        longest earlier stall of this run. Draining is then given up, since a host may be cut off.
         """
         if self.all_idle():
             return self._stall.waves >= 1
@@ -392,7 +398,7 @@ class Coordinator:
         return {name: (r.incarnation, r.sent, r.accepted) for name, r in self._answers.items()}
 
     def _finish(self, outcome: Outcome) -> Finished | Settled | SetThreshold | SetFrozen | None:
-        """Return the order or decision that follows from a wave whose reports hold the stalks.
+        """Return the order or decision that follows from a wave whose reports have the stalks.
 
         None if the wave does not confirm convergence and no order follows.
         """

@@ -15,7 +15,7 @@ from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.snapshot import Snapshot
 
 WITHHELD_SHARE = 0.05
-"""Send threshold at the start, divided by the ``tolerance`` of the problem."""
+"""Ratio of the send threshold at the start to the ``tolerance`` of the problem."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class Deployment:
     Attributes
     ----------
     problem
-        The problem to run.
+        The problem that the hosts run.
     run
         Name of the run.
     placement
         Which vertex is on which host; see ``sheafnet.runtime.hosts.placement.hosts_of``.
     send_policy
-        Send window and timeouts of every host towards each of its peers.
+        Limit on the frames in flight from a host to a peer, and timeouts for resending messages.
     pins_version
         Version of the pins of the problem; 0 for the first pins.
     """
@@ -49,10 +49,10 @@ class Deployment:
         Raises
         ------
         InputError
-            If ``placement`` is neither a mapping nor the name of a scheme, or if it is a mapping in
-            which a vertex of the sheaf is missing or occurs twice.
+            If ``placement`` is neither a mapping nor the name of a scheme; or if a vertex of the
+            sheaf is missing in the mapping or occurs twice in it.
         UnknownNameError
-            If ``placement`` is a mapping with a vertex that the sheaf does not have.
+            If the mapping has a vertex that the sheaf does not have.
         """
         return hosts_of(self.problem.sheaf, self.placement)
 
@@ -65,13 +65,13 @@ class Deployment:
     def send_threshold(self) -> float:
         """Send threshold at the start: changes of a projection of at most this size are not sent.
 
-        It is 0, so that every change is sent, if the rule is exact or its ``may_withhold`` is
-        false.
+        If ``may_withhold`` of the rule is false, or if its ``is_exact`` is true, the threshold is 0
+        and every change is sent.
         """
         return WITHHELD_SHARE * self.problem.tolerance if self.problem.rule.may_withhold else 0.0
 
     def with_pins(self, pins: Pins) -> Deployment:
-        """Return a copy of the deployment with other pins and the next ``pins_version``.
+        """Return a copy of the deployment with other pins and a ``pins_version`` larger by 1.
 
         Parameters
         ----------
@@ -95,7 +95,7 @@ class Deployment:
         return replace(self, problem=replace(self.problem, resumed=snapshot), run=run)
 
     def pins_order(self, name: str) -> SetPins:
-        """Return the order to one host to put the present pins into force.
+        """Return the order to one host to replace its pins by the present pins.
 
         Parameters
         ----------
@@ -107,7 +107,7 @@ class Deployment:
         return SetPins(self.pins_version, constraints, problem.fitted_rule)
 
     def hosts(self) -> dict[str, Host]:
-        """Return for each host name the host, newly built, in incarnation 0.
+        """Build all hosts, in incarnation 0, and return host name → host.
 
         Raises
         ------
@@ -130,7 +130,7 @@ class Deployment:
         incarnation
             Number of times that the host has been restarted; 0 by default.
         send_threshold
-            Largest change of a projection that is not sent. None (default) takes the property
+            Largest change of a projection that is not sent. With None (default) it is the property
             ``send_threshold``, the value at the start of the run.
         """
         vertices = tuple(self.problem.vertex_spec(vertex) for vertex in self.members[name])

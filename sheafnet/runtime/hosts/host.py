@@ -2,7 +2,8 @@
 
 A host has no clock, no thread and no network. The runtime calls the host with the present time and
 with the bytes that arrive, and sends the bytes that the host returns. A *peer* of a host is another
-host with a neighbour of one of its vertices. "Force" means the part of −∇E that can move a vertex.
+host with which the host exchanges frames, since it has a neighbour of a vertex of the host. "Force"
+means the part of −∇E that can move a vertex.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from sheafnet.wire.codec import Limits
 
 
 class Host:
-    """A group of vertices, with a transport to the hosts of their neighbours.
+    """A group of vertices, and the frames that it exchanges with its peers.
 
     Parameters
     ----------
@@ -46,9 +47,9 @@ class Host:
     pins_version
         Version of the pins with which the vertices were built; 0 by default.
     send_policy
-        Send window and timeouts towards every peer.
+        Limit on the number of frames in flight to a peer, and timeouts for resending messages.
     limits
-        Sizes that a frame may have.
+        Largest sizes that a frame may have.
 
     Attributes
     ----------
@@ -69,7 +70,7 @@ class Host:
     updates
         Number of steps so far, summed over the vertices of this host.
     elements
-        Sum over these steps of dim × batch, the number of elements of the stalk of the vertex.
+        Sum over these steps of the number of elements of the stalk of the vertex that stepped.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class Host:
 
     @property
     def runnable(self) -> bool:
-        """Whether ``step`` should be called now, timers aside; for timers see ``due``."""
+        """Whether ``step`` should be called now. For the resending of messages see ``due``."""
         # This runs after every event, and a loop is faster than a generator here.
         if self.transport.owes_acknowledgements or not self.started:
             return True
@@ -157,7 +158,10 @@ class Host:
 
     @property
     def due(self) -> float | None:
-        """Time at which ``step`` must be called for a timer; None if no frame is in flight."""
+        """Time at which ``step`` must be called to resend messages; None if no frame is in flight.
+
+        The oldest frame in flight times out at this time.
+        """
         return self.transport.due
 
     @property
@@ -183,8 +187,8 @@ class Host:
         Raises
         ------
         ProtocolError
-            If the messages for a peer do not fit into one frame, or an array is neither float64 nor
-            float32.
+            If the messages for a peer do not fit into one frame, or if an array is neither float64
+            nor float32.
         """
         if self.started:
             self._turn()
@@ -239,7 +243,7 @@ class Host:
             self._post(self.group.set_pins(order.constraints, order.rule.start))
 
     def disturb(self, vertex: str, change: Array) -> None:
-        """Add a change from outside to the stalk of one vertex.
+        """Add a push, a change from outside, to the stalk of one vertex.
 
         Parameters
         ----------
@@ -251,16 +255,19 @@ class Host:
         self._post(self.group.vertices[vertex].disturb(change))
 
     def counters(self) -> Counters:
-        """Return the work and traffic of this incarnation of the host."""
+        """Return the numbers of steps, messages and frames of this incarnation of the host."""
         return self.transport.counted(self.group.counters())
 
     def view(self) -> EdgeView:
-        """Return the measurements of the edges, pins and work of this host."""
+        """Return the view of this host: measurements of its edges and pins, and its counters."""
         shows_maps = self._learns and not self._learns_in_steps
         return EdgeView.of(self.group, self.counters(), self.group.maps() if shows_maps else {})
 
     def obey(self, request: StatusRequest) -> None:
-        """Carry out the orders in a request: drop edge states up to ``known``; drain if asked.
+        """Carry out the orders in a request.
+
+        The host drops the edge states of all steps up to ``request.known``, inclusive. If
+        ``request.drain`` is true, it finishes the batches in flight and begins no others.
 
         Parameters
         ----------
@@ -279,7 +286,7 @@ class Host:
         request
             The request to answer.
         with_view
-            Whether the report shall hold a view, the measurements of this host; False by default.
+            Whether the report shall contain the ``view`` of this host; False by default.
         """
         return StatusReport(
             run=self._run,
@@ -301,7 +308,7 @@ class Host:
         )
 
     def _turn(self) -> None:
-        """Step every vertex that has a reason to step; stop when a force exceeds its limit.
+        """Step every vertex that has a reason to step, until one of them has diverged.
 
         Messages between vertices of this host are delivered at once, before the next vertex steps.
         """
@@ -339,7 +346,7 @@ class Host:
         return guard
 
     def _post(self, messages: list[Message]) -> None:
-        """Deliver messages to vertices of this host, and put the others into the outboxes."""
+        """Deliver messages for vertices of this host, and put all other messages into outboxes."""
         for message in self.group.deliver(messages):
             self.transport.put(message)
             self.sent += 1

@@ -13,7 +13,7 @@ from sheafnet.runtime.hosts.send_policy import SendPolicy
 
 @dataclass(frozen=True, eq=False)
 class HostSpec:
-    """The specification of one host at the start of an incarnation.
+    """The data from which one host is built at the start of an incarnation.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class HostSpec:
     pins_version
         Version of the pins with which the vertices are built.
     send_policy
-        Send window and timeouts towards every peer.
+        Limit on the number of frames in flight to a peer, and timeouts for resending messages.
     send_threshold
         Largest change of a projection that is not sent, at the start of the incarnation; at least
         0.
@@ -50,7 +50,7 @@ class HostSpec:
 
     @property
     def peers(self) -> tuple[str, ...]:
-        """Names of the other hosts that have a neighbour of a vertex of this host."""
+        """Names of the peers: all other hosts that have a neighbour of a vertex of this host."""
         return tuple(dict.fromkeys(self.host_of.values()))
 
     def build(self) -> Host:

@@ -1,6 +1,6 @@
 """The outbox of a host for one peer: it keeps messages and sends them until they are acknowledged.
 
-A *peer* is another host with a neighbour of a vertex of this host. Each entry of the outbox is the
+A *peer* is another host with which this host exchanges frames. Each entry of the outbox is the
 newest message of its key (kind, edge, sender and tag). An entry is in one of three states::
 
     unsent ──take──▶ in flight ──a frame with it is acknowledged──▶ acknowledged
@@ -10,7 +10,7 @@ newest message of its key (kind, edge, sender and tag). An entry is in one of th
 
 A frame may be acknowledged after its timer has run out. The entries in the frame are then
 acknowledged as well. The round trip (the time from sending the frame to its acknowledgement) is
-measured in this case too, so that the timeout becomes longer.
+also measured in this case, so that later frames time out later.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ LONGEST_BACKOFF: Final = 32.0
 """Largest factor by which the timeout is multiplied while no frame arrives from the peer."""
 
 REMEMBERED: Final = 1024
-"""Number of timed-out frames whose acknowledgement is still accepted. If it were smaller, the
-outbox could not measure a round trip that is many times longer than its timeout."""
+"""Largest number of timed-out frames whose acknowledgement is still accepted. A smaller number
+would prevent the measurement of round trips that are many times longer than the timeout."""
 
 
 class _FrameInFlight:
-    """The time at which a frame was sent, and the key and sequence of each message in it."""
+    """A frame in flight: when it was sent, and the key and sequence of each message in it."""
 
     __slots__ = ("carries", "sent_at")
 
@@ -40,23 +40,24 @@ class _FrameInFlight:
 
 
 class Outbox:
-    """The messages for one peer, with the timer that resends them.
+    """The messages for one peer, and the timer after which they are resent.
 
     Parameters
     ----------
     send_policy
-        Send window and timeouts.
+        Limit on the number of frames in flight to the peer, and timeouts for resending messages.
 
     Attributes
     ----------
     may_send
-        Whether an entry is unsent and the send window has room for a frame.
+        Whether an entry is unsent, and fewer frames are in flight than ``send_policy.window``.
     due
         Time at which the oldest frame in flight times out and ``expire`` must be called; None while
         no frame is in flight.
     """
 
-    # Both are attributes and not properties, since they are read far more often than they change.
+    # ``may_send`` and ``due`` are attributes and not properties, since they are read far more often
+    # than they change.
 
     def __init__(self, send_policy: SendPolicy) -> None:
         self.may_send = False
@@ -116,9 +117,9 @@ class Outbox:
         return not self._unacknowledged and not self._in_flight
 
     def take(self, now: float) -> tuple[int, tuple[Message, ...]]:
-        """Return the number of a new frame and its messages: all entries that were unsent.
+        """Put all unsent entries into a new frame, and return its number and its messages.
 
-        These entries are in flight afterwards.
+        The entries in the frame count as in flight from now on.
 
         Parameters
         ----------
@@ -134,12 +135,14 @@ class Outbox:
         return self._number, messages
 
     def acknowledge(self, numbers: Sequence[int], now: float) -> None:
-        """Mark the entries in these frames as acknowledged, unless newer messages replaced them.
+        """Mark the messages in the given frames as acknowledged.
+
+        An entry is not marked if a newer message has replaced the message in the frame.
 
         Parameters
         ----------
         numbers
-            Numbers of the frames; unknown numbers are ignored.
+            Numbers of the frames that the peer acknowledges; unknown numbers are ignored.
         now
             Time at which the acknowledgement arrived, in the unit of the send policy.
         """
@@ -153,7 +156,7 @@ class Outbox:
                     del self._unacknowledged[key]
                     self._unsent.pop(key, None)
             # A peer that was paused acknowledges all frames of the pause together. Only the newest
-            # of these frames measures the round trip; the others measure the pause.
+            # of these frames measures the round trip; the older frames measure the pause.
             if number > newest:
                 newest, round_trip = number, now - frame.sent_at
         if newest:
@@ -173,7 +176,7 @@ class Outbox:
             self._update()
 
     def expire(self, now: float) -> None:
-        """Time out the frames that are unacknowledged for too long; their entries become unsent.
+        """Time out the frames that were sent too long ago, and make their entries unsent.
 
         If no frame has arrived from the peer since the timer last ran out, the peer is probably
         down or cut off. The timeout is then doubled.
@@ -197,7 +200,7 @@ class Outbox:
         self._update()
 
     def _time_out(self, number: int) -> None:
-        """Move a frame from those in flight to those timed out; its entries become unsent."""
+        """Store a frame in flight as timed out, and make its unacknowledged entries unsent."""
         frame = self._timed_out[number] = self._in_flight.pop(number)
         for key, sequence in frame.carries:
             if self._is_unacknowledged(key, sequence):
@@ -206,7 +209,7 @@ class Outbox:
             del self._timed_out[next(iter(self._timed_out))]
 
     def peer_restarted(self) -> None:
-        """Make every entry unsent, since the peer was restarted and has received none of them."""
+        """Make every entry unsent, since the restarted peer has received none of them."""
         self._in_flight.clear()
         self._timed_out.clear()
         self._unacknowledged = dict(self._latest)
@@ -222,7 +225,12 @@ class Outbox:
 
     @property
     def _timeout(self) -> float:
-        """The smoothed round trip plus four times its variation (RFC 6298), times the backoff."""
+        """Present timeout of a frame, multiplied by the backoff.
+
+        It is the smoothed round trip plus four times its variation (RFC 6298), or
+        ``send_policy.min_timeout`` if this is larger. Before the first measurement it is
+        ``send_policy.first_timeout``. The backoff grows while no frame arrives from the peer.
+        """
         if self._smoothed is None:
             return self._backoff * self._policy.first_timeout
         measured = self._smoothed + 4.0 * self._variation

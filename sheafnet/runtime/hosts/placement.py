@@ -12,7 +12,7 @@ from sheafnet.errors import InputError, nearest
 Scheme = Literal["by-layer", "by-vertex"]
 
 Placement: TypeAlias = Scheme | Mapping[str, Sequence[str]]
-"""The name of a scheme, or a mapping host → its vertices."""
+"""``"by-layer"`` or ``"by-vertex"`` (the two schemes), or a mapping host → its vertices."""
 
 
 def hosts_of(sheaf: Sheaf, placement: Placement) -> dict[str, tuple[str, ...]]:
@@ -26,16 +26,16 @@ def hosts_of(sheaf: Sheaf, placement: Placement) -> dict[str, tuple[str, ...]]:
         The sheaf whose vertices are placed.
     placement
         ``"by-layer"`` places the vertices z{l} and a{l} of a network on the host ``layer_{l}``, and
-        every vertex with another kind of name on a host of that name. ``"by-vertex"`` places every
-        vertex on a host of its name. A mapping lists for each host its vertices.
+        every other vertex on a host that has the name of the vertex. ``"by-vertex"`` places every
+        vertex on a host that has its name. A mapping lists for each host its vertices.
 
     Raises
     ------
     InputError
-        If ``placement`` is neither a mapping nor the name of a scheme, or if it is a mapping in
-        which a vertex of the sheaf is missing or occurs twice.
+        If ``placement`` is neither a mapping nor the name of a scheme; or if a vertex of the sheaf
+        is missing in the mapping or occurs twice in it.
     UnknownNameError
-        If ``placement`` is a mapping with a vertex that the sheaf does not have.
+        If the mapping has a vertex that the sheaf does not have.
     """
     host_of = _host_of(sheaf, placement)
     hosts: dict[str, list[str]] = {}
@@ -50,10 +50,10 @@ def _host_of(sheaf: Sheaf, placement: Placement) -> dict[str, str]:
     Raises
     ------
     InputError
-        If ``placement`` is neither a mapping nor the name of a scheme, or if it is a mapping in
-        which a vertex of the sheaf is missing or occurs twice.
+        If ``placement`` is neither a mapping nor the name of a scheme; or if a vertex of the sheaf
+        is missing in the mapping or occurs twice in it.
     UnknownNameError
-        If ``placement`` is a mapping with a vertex that the sheaf does not have.
+        If the mapping has a vertex that the sheaf does not have.
     """
     if isinstance(placement, Mapping):
         return _given(sheaf, placement)

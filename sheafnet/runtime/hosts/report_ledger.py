@@ -11,7 +11,7 @@ from sheafnet.runtime.run_record import HostTime
 
 
 class ReportLedger:
-    """The latest report of every incarnation of every host.
+    """A store of the latest report of every incarnation of every host.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class ReportLedger:
     def progress(self, time: float, *, converged: bool) -> Progress:
         """Return the progress of the run, from the latest reports of all hosts.
 
-        Only reports that hold a view contribute discords, energies and counters.
+        Only reports with a view contribute discords, energies and counters.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The detection of a stall: for how long successive waves have found the same state of a run."""
+"""The detection of a stall, the time in which successive waves find the same state of a run."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class StallDetector:
     def restart(self) -> None:
         """Set ``waves`` and ``duration`` to 0.
 
-        The next call of ``observe`` measures the duration from the last change again.
+        The time of the last change is not reset, so that the next call of ``observe`` computes
+        ``duration`` from it again.
         """
         self.waves = 0
         self.duration = 0.0

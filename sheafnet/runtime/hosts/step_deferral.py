@@ -12,12 +12,14 @@ from __future__ import annotations
 from typing import Final
 
 FORCING_TERM: Final = 0.3
-"""Share of the largest force at a step since the last reset. Below it, a step can be deferred.
+"""Share of the largest earlier force. A step whose force is below this share can be deferred.
 
-Measured with the rule prox on a 16-16-16-16-16-4 network with one host for each layer: if frames
-are delayed by 5 or 20 times the duration of a step, deferral multiplies the number of steps by 0.2
-to 0.6 and does not change the virtual time. If frames are delayed by at most the duration of a
-step, the number of steps does not change, and the virtual time grows by at most an eighth.
+The largest earlier force is the largest force at a step since the last reset. The effect of this
+value was measured with the rule prox on a 16-16-16-16-16-4 network with one host for each layer. If
+frames are delayed by 5 or 20 times the duration of a step, deferral multiplies the number of steps
+by 0.2 to 0.6. The virtual time of the run does not change. If frames are delayed by at most the
+duration of a step, the number of steps does not change. The virtual time then grows by at most an
+eighth.
 """
 
 
@@ -33,7 +35,7 @@ class StepDeferral:
     def reset(self) -> None:
         """Set the largest earlier force to 0: no step is deferred before the next ``record``.
 
-        Called when a newer message has arrived, or when no acknowledgement is awaited.
+        Called when a newer message has arrived, or when the host waits for no acknowledgement.
         """
         self._largest = 0.0
 
@@ -53,6 +55,6 @@ class StepDeferral:
         Parameters
         ----------
         force
-            Largest force at the vertex; the result is false for NaN.
+            Largest force at the vertex before its step. If it is NaN, the step is not deferred.
         """
         return force < FORCING_TERM * self._largest

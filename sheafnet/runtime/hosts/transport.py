@@ -1,4 +1,4 @@
-"""The transport of a host: it converts frames from peers to messages, and messages to frames."""
+"""The transport of a host: it decodes the frames of peers, and encodes messages for peers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sheafnet.wire.frame import Frame
 
 
 class Address(NamedTuple):
-    """The address of a transport.
+    """The address of a transport: the run, the host and its incarnation.
 
     Attributes
     ----------
@@ -35,7 +35,9 @@ class Address(NamedTuple):
 
 
 class Crossing(NamedTuple):
-    """An edge between a vertex of this host and a neighbour on another host, which is a *peer*.
+    """A crossing: an edge between a vertex of this host and a vertex of another host.
+
+    The other host is a *peer* of this host.
 
     Attributes
     ----------
@@ -56,7 +58,7 @@ class Crossing(NamedTuple):
 
 
 class Peer:
-    """The state that a host keeps for one peer, another host with a neighbour of its vertices.
+    """The data that a host stores about one peer: messages to send and frames to acknowledge.
 
     Attributes
     ----------
@@ -78,7 +80,7 @@ class Peer:
 
 
 class _Line:
-    """The peer to which a vertex sends over an edge, and the messages and bytes sent over it."""
+    """The peer to which a vertex sends over one edge, and the counts of messages and bytes sent."""
 
     __slots__ = ("bytes", "messages", "peer")
 
@@ -97,17 +99,17 @@ class Transport:
     crossings
         All edges between a vertex of this host and a vertex of another host.
     send_policy
-        Send window and timeouts towards every peer.
+        Limit on the number of frames in flight to a peer, and timeouts for resending messages.
     limits
-        Sizes that a frame may have.
+        Largest sizes that a frame may have.
 
     Attributes
     ----------
     peers
-        Host → its state, for every host with a neighbour of a vertex of this host.
+        Name of a peer → the data about it, for every peer of this host.
     refused
-        Reason → number of frames and messages that were refused for it. The reasons are the values
-        of the attribute ``reason`` of ``sheafnet.errors.ProtocolError``.
+        Reason → number of frames and messages that were refused for this reason. The reasons are
+        the values of the attribute ``reason`` of ``sheafnet.errors.ProtocolError``.
     frames
         Number of frames sent.
     owes_acknowledgements
@@ -134,7 +136,7 @@ class Transport:
         self._lines = {(it.edge, it.vertex): _Line(self.peers[it.peer]) for it in crossings}
 
     def receive(self, data: bytes, now: float) -> Frame | None:
-        """Decode one frame and process its acknowledgements; never raise an exception.
+        """Decode one frame and process its acknowledgements. Invalid bytes raise no exception.
 
         Parameters
         ----------
@@ -146,8 +148,9 @@ class Transport:
         Returns
         -------
         Frame or None
-            The frame, without those messages that are not from vertices of its sender; these are
-            counted in ``refused``. None if the frame was refused; it is then counted there as well.
+            The frame with those of its messages that come from vertices of its sender. The other
+            messages are removed and counted in ``refused``. None if the whole frame is refused; the
+            frame is then counted in ``refused``.
         """
         try:
             frame = self._codec.decode(data)
@@ -173,13 +176,13 @@ class Transport:
         return frame
 
     def _require_peer(self, frame: Frame) -> Peer:
-        """Return the peer that sent ``frame``.
+        """Check that ``frame`` may be accepted, and return the peer that sent it.
 
         Raises
         ------
         ProtocolError
-            If the frame belongs to another run, if it is addressed to another host, if its sender
-            is not a peer, or if a frame of a later incarnation of its sender has arrived before.
+            If the frame belongs to another run; if it is addressed to another host; if its sender
+            is not a peer; or if a frame of a later incarnation of its sender has arrived before.
         """
         peer = self.peers.get(frame.sender)
         if frame.run != self._run:
@@ -220,7 +223,10 @@ class Transport:
 
     @property
     def due(self) -> float | None:
-        """Time at which ``take`` must be called for a timer; None if no frame is in flight."""
+        """Time at which ``take`` must be called to resend messages; None if no frame is in flight.
+
+        The oldest frame in flight times out at this time.
+        """
         first: float | None = None
         for peer in self.peers.values():
             due = peer.outbox.due
@@ -230,7 +236,7 @@ class Transport:
 
     @property
     def awaits(self) -> bool:
-        """Whether a frame is in flight, whose acknowledgement may bring newer messages along."""
+        """Whether a frame is in flight. Its acknowledgement may carry newer messages."""
         for peer in self.peers.values():  # noqa: SIM110
             if peer.outbox.due is not None:
                 return True
@@ -252,8 +258,8 @@ class Transport:
         Raises
         ------
         ProtocolError
-            If the messages for a peer do not fit into one frame, or an array is neither float64 nor
-            float32.
+            If the messages for a peer do not fit into one frame, or if an array is neither float64
+            nor float32.
         """
         frames = []
         for name, peer in self.peers.items():
@@ -269,9 +275,9 @@ class Transport:
         return frames
 
     def _frame(self, name: str, peer: Peer, number: int, messages: tuple[Message, ...]) -> bytes:
-        """Return the bytes of a frame with ``messages`` and all acknowledgements that are owed.
+        """Encode a frame with ``messages`` and all acknowledgements that are due to the peer.
 
-        The frame is counted, and so are its messages and bytes.
+        Count the frame, its messages and its bytes, and return the bytes.
         """
         acks = tuple(peer.to_acknowledge)
         peer.to_acknowledge.clear()

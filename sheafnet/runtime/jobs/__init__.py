@@ -1,8 +1,8 @@
-"""Jobs: a problem on a runtime, from the user's settings to the result.
+"""Jobs: inferences and trainings, each from the user's settings to its result.
 
-There are three stages. The set-up checks the settings and makes a
+A job has three stages. The set-up checks the settings and makes a
 ``sheafnet.runtime.problem.Problem``. The job passes the problem to a runtime, in the caller's
-thread or in a thread of its own. The result is computed from the record that the runtime returns.
+thread or in a new thread. The result is computed from the record that the runtime returns.
 
 Read the modules in this order:
 
@@ -10,16 +10,17 @@ Read the modules in this order:
    a problem from the settings of a run or of a training. ``sheafnet.runtime.jobs.initial`` makes
    the cochain of the start, and ``sheafnet.runtime.jobs.batches`` selects the samples of each step.
 2. ``sheafnet.runtime.jobs.job``: the base class. Its methods start a job, stop it, and wait for its
-   result. Its hooks, which the runtime calls, pass on requests to stop, and call the observer.
-3. ``sheafnet.runtime.jobs.run``: a run, in which the stalks are relaxed. In a stay run, which does
-   not end when it has converged, the pins may be replaced.
+   result. The runtime calls the hooks of the job. The hooks report requests to stop to the runtime
+   and call the observer.
+3. ``sheafnet.runtime.jobs.run``: a run, in which the stalks are relaxed. A stay run does not end
+   when it has converged. Its pins may be replaced.
 4. ``sheafnet.runtime.jobs.training``: a training, in which the maps are updated. Its hooks evaluate
    the network, keep the maps of the best evaluation, and stop a training whose loss no longer
    falls.
 5. ``sheafnet.runtime.jobs.results``: ``sn.Solution``, the result of a run, and ``sn.Fit``, the
    result of a training.
-6. ``sheafnet.runtime.jobs.observer`` and ``sheafnet.runtime.jobs.checkpoint``: the observer, which
-   is called while a job runs, and the file from which a training is resumed.
+6. ``sheafnet.runtime.jobs.observer``: the observer. Its methods are called while a job runs.
+7. ``sheafnet.runtime.jobs.checkpoint``: the file from which a training is resumed.
 
 Invariants:
 
@@ -32,6 +33,6 @@ Invariants:
   from the reports that vertices sent during the run.
 - A batch depends on nothing but the seed and the step. A checkpoint contains every map after the
   same step, with the state of its optimiser. Therefore a resumed training gives the same result,
-  bit for bit, as a training that was never interrupted.
+  bit for bit, as a training without interruption.
 - A job writes no file. An observer may do so, for example with ``save_checkpoint``.
 """

@@ -17,8 +17,8 @@ class Shuffled:
 
     An epoch is all samples in a random order. The epochs follow each other in one endless sequence
     of samples. Step t, counted from 0, takes the elements t · size … (t + 1) · size − 1 of this
-    sequence. So a batch may begin in one epoch and end in the next. If a batch contains all
-    samples, they are not shuffled. A batch depends only on the seed and the step; the orders of the
+    sequence. Therefore a batch may begin in one epoch and end in the next. If a batch contains all
+    samples, they are not shuffled. A batch depends only on the seed and the step. The orders of the
     last two epochs are cached.
 
     Attributes
@@ -36,9 +36,10 @@ class Shuffled:
     seed: int
 
     def columns(self, step: int) -> Columns:
-        """Return which columns of the data are the samples of a step.
+        """Return the columns of the data that are the samples of a step.
 
-        It is an array of indices, shape (size,), or a slice if a batch contains all samples.
+        The result is an array of indices, shape (size,), or a slice if a batch contains all
+        samples.
 
         Parameters
         ----------

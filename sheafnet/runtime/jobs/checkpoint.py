@@ -28,7 +28,7 @@ VERSION = 2
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """State of a training from which it can be resumed.
+    """A checkpoint: a snapshot of a training and its evaluations. Training can be resumed from it.
 
     Attributes
     ----------
@@ -37,9 +37,9 @@ class Checkpoint:
     history
         Evaluations in order, from the evaluation before the first step to that of the snapshot.
     best
-        Edge → map of the best evaluation so far, if the training has ``patience`` and the best
-        evaluation is earlier than the snapshot. Otherwise None (default): the maps to return are
-        those of the snapshot.
+        Edge → map of the evaluation with the lowest loss so far, if the training has ``patience``
+        and this evaluation is earlier than the snapshot. Otherwise None (default): the maps that
+        the training would return are those of the snapshot.
     """
 
     snapshot: Snapshot
@@ -50,7 +50,7 @@ class Checkpoint:
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write ``checkpoint`` to an ``.npz`` file.
 
-    If the writing fails or is interrupted, no incomplete file is left at ``path``.
+    If writing fails or is interrupted, there is no incomplete file at ``path``.
 
     The arrays of the file are ``format_version``, ``step``, ``time``, ``edges`` (the names),
     ``history`` (JSON in UTF-8), and for each edge:
@@ -60,7 +60,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     - ``<edge>/steps``, ``<edge>/memory/<name>``: the state of the optimiser of that map;
     - ``<edge>/earlier``: a stack of the earlier maps [W b] that batches in flight use, if there are
       any;
-    - ``<edge>/best``: the map [W b] of the best evaluation, if ``checkpoint.best`` is not None.
+    - ``<edge>/best``: the map [W b] in ``checkpoint.best``, if this is not None.
+
+    W is the matrix of a map and b its bias.
 
     Parameters
     ----------
@@ -114,7 +116,7 @@ def load_checkpoint(path: Path, sheaf: Sheaf) -> Checkpoint:
         If the file is missing or damaged, if it has another format version, if its content is not
         a checkpoint, or if it is the checkpoint of another network.
     InputError
-        In these cases as well: ``FileError`` is a subclass of it.
+        In the same cases, since ``FileError`` is a subclass of ``InputError``.
     """
     arrays = read_npz(path)
     version = arrays.get("format_version")
@@ -163,7 +165,7 @@ def _count(arrays: Mapping[str, NDArray[Any]], name: str, least: int) -> int:
 
 
 def _extended(learned: Affine) -> Array:
-    """Return the matrix [W b] of an affine map."""
+    """Return [W b], the matrix W of an affine map with its bias b as a further column."""
     return np.column_stack([learned.matrix, learned.bias])
 
 

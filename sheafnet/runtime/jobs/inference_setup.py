@@ -42,12 +42,12 @@ def relaxation_problem(
     Raises
     ------
     UnknownNameError
-        If ``rule`` is not the name of a rule, if a pin or ``init`` names a vertex that the sheaf
-        does not have, or if ``init`` has no value for a free vertex.
+        If ``rule`` is not the name of a rule; if a pin or ``init`` names a vertex that the sheaf
+        does not have; or if ``init`` has no value for a free vertex.
     PinError
-        If two hard pins hold the same coordinate at different values, if a pin names a coordinate
-        that does not exist, if a pin names a coordinate twice, if the coordinates of a pin are an
-        empty sequence or not whole numbers, or if the strength of a pin is not positive and finite.
+        If two hard pins hold the same coordinate at different values; if a pin names a coordinate
+        that does not exist; if a pin names a coordinate twice; if the coordinates of a pin are an
+        empty sequence or not whole numbers; or if the strength of a pin is not positive and finite.
     ShapeError
         If the value of a pin or a stalk of ``init`` does not have the shape that the sheaf needs,
         or if pins and ``init`` do not all have the same number of samples.
@@ -61,9 +61,10 @@ def relaxation_problem(
     RuleError
         If the rule does not work on this sheaf with these pins.
     InputError
-        If the value of a pin is not an array of real numbers, if ``init`` is neither a cochain nor
-        one of the three words, if ``init`` is ``"forward"`` and the pins do not determine a forward
-        pass, or if ``init`` is ``"random"`` and the seed is negative or not a whole number.
+        If the value of a pin is not an array of real numbers; if ``init`` is neither a cochain nor
+        ``"random"``, ``"zeros"`` or ``"forward"``; if ``init`` is ``"forward"`` and the pins do not
+        determine a forward pass; or if ``init`` is ``"random"`` and the seed is negative or not a
+        whole number.
     """
     # If no pin has a value for each sample, the number of samples is that of the cochain ``init``.
     resolved = resolve_pins(sheaf, pins, init.batch if isinstance(init, Cochain) else None)

@@ -27,19 +27,19 @@ def initial_cochain(sheaf: Sheaf, pins: Pins, init: Init, seed: int) -> Cochain:
     pins
         Vertex → the pins of its stalk, for every vertex that has pins.
     init
-        ``"random"`` (standard normal, with a random stream of its own for each vertex),
-        ``"zeros"``, ``"forward"`` (the forward pass from the values of the hard or soft pins of the
-        inputs), or a cochain with a value, shape (dim, batch), for every vertex that is not wholly
-        held.
+        ``"random"``: standard normal, with a separate random stream for each vertex. ``"zeros"``:
+        all stalks are 0. ``"forward"``: the forward pass from the values of the hard or soft pins
+        of the inputs. Or a cochain with a value, shape (dim, batch), for every vertex that is not
+        wholly held.
     seed
         Seed of the random start; a whole number, at least 0.
 
     Raises
     ------
     InputError
-        If ``init`` is none of these, if it is ``"forward"`` and the pins do not determine a forward
-        pass or the sheaf has no forward pass, or if it is ``"random"`` and the seed is negative or
-        not a whole number.
+        If ``init`` is neither one of these words nor a cochain; if ``init`` is ``"forward"`` and
+        the pins do not determine a forward pass, or the sheaf has no forward pass; or if ``init``
+        is ``"random"`` and the seed is negative or not a whole number.
     ShapeError
         If a stalk of the cochain ``init`` does not have the shape that the sheaf needs.
     UnknownNameError

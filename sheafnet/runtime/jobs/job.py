@@ -1,4 +1,4 @@
-"""The base class of jobs: one problem on one runtime, in the caller's thread or in a new one."""
+"""The base class of jobs. A job runs one problem, in the caller's thread or in a new thread."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ Result = TypeVar("Result")
 
 
 class JobHooks(RunHooks):
-    """Hooks of a job, which the runtime calls: they pass on requests and call the observer.
+    """The hooks of a job: methods that the runtime calls during the run.
+
+    They report requests to stop to the runtime, and call the observer.
 
     Parameters
     ----------
@@ -39,7 +41,7 @@ class JobHooks(RunHooks):
         self._report_due = 0.0
 
     def begin(self) -> None:
-        """Prepare for the run, which begins next. The base class does nothing."""
+        """Prepare for the run. Called before the runtime starts; the base class does nothing."""
 
     def on_round(self, rounds: int, progress: Callable[[], Progress]) -> None:  # noqa: ARG002
         now = time.perf_counter()
@@ -49,15 +51,15 @@ class JobHooks(RunHooks):
             self._observer.progressed(self.progress)
 
     def stop(self) -> None:
-        """Ask the runtime to end the run. It checks for this after each round or wave."""
+        """Ask the runtime to end the run. The runtime reads this request after a round or wave."""
         self.stopping = True
 
     def close(self) -> None:
-        """Release threads that wait, after the job has ended. The base class does nothing."""
+        """Wake the threads that wait for the job, at its end. The base class does nothing."""
 
 
 class Job(abc.ABC, Generic[Result]):
-    """One problem on one runtime.
+    """A job: the execution of one problem on one runtime, from its start to its result.
 
     Parameters
     ----------
@@ -74,8 +76,8 @@ class Job(abc.ABC, Generic[Result]):
     problem
         The problem, with the pins and maps of the start.
     runtime
-        The runtime. If its coordinator is in another process, this is a copy that takes the
-        observer along, provided that ``observer.travels`` is true.
+        The runtime. If its coordinator is in another process, this is a copy of the runtime. The
+        copy sends the observer to that process if ``observer.travels`` is true.
     remote
         Whether the coordinator of the runtime is in another process than the job.
     """
@@ -126,13 +128,16 @@ class Job(abc.ABC, Generic[Result]):
             raise
 
     def progress(self) -> Progress | None:
-        """Return the progress with which the observer was called last; None before that."""
+        """Return the progress with which the observer was called last.
+
+        None before the first such call.
+        """
         return self._hooks.progress
 
     def stop(self) -> None:
         """Ask the job to end, and return at once.
 
-        ``result`` then waits for the end and returns the result that has been reached by then.
+        The job ends a little later. ``result`` waits for the end and returns the result.
         """
         self._hooks.stop()
 
@@ -142,7 +147,7 @@ class Job(abc.ABC, Generic[Result]):
         Parameters
         ----------
         timeout
-            Seconds to wait, at least 0; None (default) waits without limit.
+            Seconds to wait, at least 0. With None (default) the time is not limited.
 
         Raises
         ------
@@ -154,7 +159,7 @@ class Job(abc.ABC, Generic[Result]):
         return self._result.result(timeout)
 
     def _fulfil(self) -> None:
-        """Run the job, and give its result or its error to the threads that wait for it."""
+        """Run the job, and store its result or its error for the threads that wait for the job."""
         try:
             self._result.set_result(self.execute())
         except BaseException as error:  # ``result`` raises it again.

@@ -14,7 +14,7 @@ from sheafnet.runtime.run_record import Evaluation
 
 @runtime_checkable
 class RemoteRuntime(Runtime, Protocol):
-    """A runtime whose coordinator is in another process, where an observer can be called."""
+    """A runtime with its coordinator in another process. Observers can be sent to this process."""
 
     def attended(self, observer: Observer) -> Runtime:
         """Return a copy of this runtime that sends an observer to the process of the coordinator.
@@ -70,7 +70,7 @@ class Observer:
         Parameters
         ----------
         progress
-            The progress, computed from the latest report of every vertex.
+            The progress, computed from the latest measurements of every vertex.
         """
 
     def settled(self, solution: Solution) -> None:
@@ -94,13 +94,13 @@ class Observer:
     def reached(self, checkpoint: Checkpoint) -> None:
         """Receive a checkpoint.
 
-        Called after each evaluation but the first, under rules that learn in steps, that is with
-        one update of the maps for each batch.
+        Called after every evaluation except the first, if the rule learns in steps. (Such a rule
+        updates the maps once for each batch.)
 
         Parameters
         ----------
         checkpoint
-            State of the training. ``sn.train(..., resumed=checkpoint)`` resumes from it.
+            The checkpoint. ``sn.train(..., resumed=checkpoint)`` resumes the training from it.
         """
 
     def evaluated(self, evaluation: Evaluation) -> None:

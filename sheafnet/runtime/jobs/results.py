@@ -19,10 +19,10 @@ from sheafnet.runtime.run_record import Evaluation, Record, Stats
 class Solution(Record):
     """The result of a run: the record of the runtime, and quantities computed from its cochain.
 
-    Energy, residuals, discord and stationarity are computed from the cochain at the end, assembled
-    from the stalks of all vertices, and not from the reports that vertices sent during the run. The
-    force is the part of −∇E that can move a stalk. It is 0 in a coordinate that is held or that is
-    settled on a kink, where the derivatives of E on the two sides hold it.
+    Energy, residuals, discord and stationarity are computed from the final stalks of all vertices.
+    They are not taken from the reports that vertices sent during the run. The force is the part of
+    −∇E that can move a stalk. It is 0 in a coordinate that is held or settled on a kink. In a
+    settled coordinate E decreases in neither direction.
 
     Attributes
     ----------
@@ -36,10 +36,10 @@ class Solution(Record):
     stats
         The costs of the run: rounds, messages, bytes, times.
     ledger
-        (Sender, receiver) → number of messages from one vertex to the other that were newer than
-        the message that the receiver had.
+        (Sender, receiver) → number of messages from the first vertex that the second vertex
+        accepted, because they were newer than the message that it had.
     trace_digest
-        Digest of the course of the run, equal for equal runs; None on a cluster.
+        Digest (hash) of the run, the same for bitwise equal runs; None on a cluster.
     pins
         Vertex → the pins of its stalk at the end.
     processes
@@ -47,13 +47,12 @@ class Solution(Record):
     recoveries
         Recoveries of hosts that were lost; empty unless the run was on a cluster.
     edges
-        Edge → the messages and bytes that passed over it.
+        Edge → the numbers of messages and bytes that the edge carried.
     hosts
         Host → the time that it was busy, waiting and away, in virtual time, or in seconds on a
         cluster; empty in lockstep, which has no hosts.
     maps, history, rollbacks
-        Learned maps, evaluations, and number of rollbacks, of a training. In a run the first two
-        are empty and the third is 0.
+        Results of a training. In a run ``maps`` and ``history`` are empty, and ``rollbacks`` is 0.
     residuals
         Edge → its residual r, the projection of its tail minus the projection of its head, shape
         (edge dim, batch).
@@ -94,7 +93,7 @@ def _parts(record: Record) -> dict[str, Any]:
 
 
 def assemble(problem: Problem, record: Record) -> Solution:
-    """Return the solution of a run.
+    """Compute the solution of a run from its record.
 
     Parameters
     ----------
@@ -126,7 +125,7 @@ def assemble(problem: Problem, record: Record) -> Solution:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The result of a training.
+    """The result of a training: the trained network, its evaluations and the costs.
 
     Attributes
     ----------
@@ -143,10 +142,11 @@ class Fit:
         Whether training ended before its planned length, because it was stopped by the caller, by
         ``patience`` or by ``max_time``.
     diverged
-        Text that says which map or vertex diverged, when, and which setting to lower; None if the
-        training did not diverge.
+        Text that states which map or vertex diverged, at which step, and which setting to lower.
+        None if the training did not diverge.
     record
-        The record that the runtime returned, with the history and the maps of ``network``.
+        The record that the runtime returned. Its ``history`` is that of this result, and its
+        ``maps`` are those of ``network``.
     """
 
     network: ReluNetwork

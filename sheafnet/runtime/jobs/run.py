@@ -16,7 +16,7 @@ from sheafnet.runtime.run_record import Record
 
 
 class Run(Job[Solution]):
-    """A run: the relaxation of one problem on one runtime.
+    """A run: the relaxation of the stalks of one problem on one runtime.
 
     ``sn.start`` returns a run that has been started, ``sn.prepare`` one that has not.
 
@@ -35,8 +35,8 @@ class Run(Job[Solution]):
     problem
         The problem, with the pins and maps of the start.
     runtime
-        The runtime. If its coordinator is in another process, this is a copy that takes the
-        observer along, provided that ``observer.travels`` is true.
+        The runtime. If its coordinator is in another process, this is a copy of the runtime. The
+        copy sends the observer to that process if ``observer.travels`` is true.
     remote
         Whether the coordinator of the runtime is in another process than the run.
     """
@@ -52,7 +52,7 @@ class Run(Job[Solution]):
         return solution
 
     def start(self) -> Run:
-        """Start the run in a thread of its own and return the run at once. Call this only once."""
+        """Start the run in a new thread and return the run at once. Call this only once."""
         super().start()
         return self
 
@@ -66,7 +66,8 @@ class Run(Job[Solution]):
         Parameters
         ----------
         pins
-            All pins from now on. Their values must have as many samples as the run has.
+            The new pins. A pin that the run has now and that is not among them is removed. The
+            values must have as many samples as the run has.
 
         Raises
         ------
@@ -82,9 +83,9 @@ class Run(Job[Solution]):
         EmptyBatchError
             If a value has no samples.
         PinError
-            If two hard pins hold the same coordinate at different values, if a pin names a
-            coordinate that does not exist, if a pin names a coordinate twice, if the coordinates of
-            a pin are an empty sequence or not whole numbers, or if the strength of a pin is not
+            If two hard pins hold the same coordinate at different values; if a pin names a
+            coordinate that does not exist; if a pin names a coordinate twice; if the coordinates of
+            a pin are an empty sequence or not whole numbers; or if the strength of a pin is not
             positive and finite.
         RuleError
             If the rule of the run does not work with these pins.
@@ -97,7 +98,7 @@ class Run(Job[Solution]):
         self.obey(resolved)
 
     def obey(self, pins: Pins) -> None:
-        """Replace all pins of the run, like ``set_pins``, by pins that have been checked already.
+        """Replace all pins of the run by pins that have been checked. ``set_pins`` calls this.
 
         Parameters
         ----------
@@ -116,20 +117,19 @@ class Run(Job[Solution]):
     def settle(self, timeout: float | None = None) -> Solution:
         """Wait until a started run has converged under the pins that were set last.
 
-        A stay run (a run with ``sn.Stop(stay=True)``) then goes on and waits for other pins. Any
-        other run ends, and this method returns what ``result`` returns, also if the run has not
-        converged.
+        A stay run (a run with ``sn.Stop(stay=True)``) goes on after this and waits for other pins.
+        Any other run ends when it has converged. If the run has ended, with any outcome, this
+        method returns the same solution as ``result``.
 
         Parameters
         ----------
         timeout
-            Seconds to wait, at least 0; None (default) waits without limit.
+            Seconds to wait, at least 0. With None (default) the time is not limited.
 
         Returns
         -------
         Solution
-            The solution under the pins that were set last. If the run has ended, the solution at
-            its end.
+            The solution under the pins that were set last, or the solution at the end of the run.
 
         Raises
         ------
@@ -143,9 +143,9 @@ class Run(Job[Solution]):
 
 
 class _InferenceHooks(JobHooks):
-    """Hooks of a run. They also pass new pins to the runtime and keep the solution of a stay run.
+    """The hooks of a run. They also pass new pins to the runtime.
 
-    The solution is kept from the time when the run has converged until new pins are set.
+    Under a stay run they store the solution from its convergence until new pins are set.
     """
 
     def __init__(self, problem: Problem, observer: Observer) -> None:

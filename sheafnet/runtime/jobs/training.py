@@ -31,9 +31,9 @@ from sheafnet.runtime.stop import Outcome
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingProblem(Problem):
-    """A problem under whose rule maps are updated.
+    """A training problem: a problem with a rule that updates restriction maps.
 
-    It has the fields of ``sheafnet.runtime.problem.Problem``, the data and the plan.
+    It has the fields of ``sheafnet.runtime.problem.Problem``, and also the data and the plan.
 
     Attributes
     ----------
@@ -42,13 +42,14 @@ class TrainingProblem(Problem):
     train
         Samples from which the maps are updated.
     test
-        Further samples, with which the network is only evaluated; None if there are none.
+        Test samples, from which no map is updated and on which the network is evaluated. None if
+        there are no test samples.
     plan
         Batches, number of steps, optimiser, and number of steps from one evaluation to the next.
     patience
         Number of successive evaluations without a lower loss after which training stops, at least
-        1. The loss is that of the test samples, or of the training samples if ``test`` is None. If
-        ``patience`` is None, training does not stop early.
+        1. The loss is that of the test samples, or of the training samples if ``test`` is None.
+        With None training does not stop early.
     past
         Checkpoint from which training is resumed. None (default) if training begins at step 0.
     """
@@ -78,15 +79,15 @@ class TrainingProblem(Problem):
 def _mark(evaluation: Evaluation) -> float:
     """Return the loss by which evaluations are compared.
 
-    It is the loss of the test samples, or of the training samples if there are no test samples. If
-    the loss is NaN, return infinity.
+    It is the loss of the test samples, or of the training samples if there are no test samples. A
+    loss that is NaN counts as infinite.
     """
     loss = (evaluation.test or evaluation.train).loss
     return loss if loss == loss else math.inf
 
 
 class Training(Job[Fit]):
-    """A training: one training problem on one runtime.
+    """A training: the execution of one training problem on one runtime.
 
     ``sn.prepare_training`` returns a training that has not been started.
 
@@ -105,8 +106,8 @@ class Training(Job[Fit]):
     problem
         The training problem, with the pins and maps of the start.
     runtime
-        The runtime. If its coordinator is in another process, this is a copy that takes the
-        observer along, provided that ``observer.travels`` is true.
+        The runtime. If its coordinator is in another process, this is a copy of the runtime. The
+        copy sends the observer to that process if ``observer.travels`` is true.
     remote
         Whether the coordinator of the runtime is in another process than the training.
     """
@@ -122,7 +123,8 @@ class Training(Job[Fit]):
             record = self._hooks.concluded(record)
         stopped = record.outcome is Outcome.STOPPED
         if self.problem.learns_in_steps and record.outcome is not Outcome.DIVERGED:
-            # The outcome may be STOPPED although all hosts finished before they had the request.
+            # The outcome may be STOPPED although all hosts finished before the request to stop
+            # reached them.
             stopped = record.history[-1].step < self.problem.plan.steps
         fit = Fit(
             network=learned(self.problem.network, record.maps),
@@ -143,7 +145,9 @@ class Training(Job[Fit]):
 
 
 class _TrainingHooks(JobHooks):
-    """Hooks of a training. They also evaluate the network, and stop the training by ``patience``.
+    """The hooks of a training. They also evaluate the network.
+
+    They stop the training if ``patience`` evaluations in succession have not lowered the loss.
 
     Parameters
     ----------
@@ -152,8 +156,8 @@ class _TrainingHooks(JobHooks):
     observer
         Observer that is called with progress, evaluations and checkpoints.
     evaluates
-        Whether these hooks evaluate the network. False if the coordinator is in another process,
-        because then the hooks in that process evaluate the network.
+        Whether these hooks evaluate the network. It is False if the coordinator is in another
+        process, because then the hooks in that process evaluate the network.
     """
 
     def __init__(self, problem: TrainingProblem, observer: Observer, *, evaluates: bool) -> None:
@@ -161,8 +165,8 @@ class _TrainingHooks(JobHooks):
         self._problem = problem
         self._evaluates = evaluates
         self._history: list[Evaluation] = []
-        # Maps of the network to return: those of the best evaluation if ``patience`` is given,
-        # otherwise those of the last evaluation.
+        # Maps of the network to return: those of the evaluation with the lowest loss if
+        # ``patience`` is given, otherwise those of the last evaluation.
         self._maps: Mapping[str, RestrictionMap] = {}
         # Like ``_maps``, but only the evaluations that the plan asks for are considered. These
         # maps are stored in checkpoints.
@@ -170,8 +174,8 @@ class _TrainingHooks(JobHooks):
         self._due = 0
         # Time at the checkpoint from which training was resumed; 0 if it was not resumed.
         self._before = 0.0
-        # Whether ``patience`` has stopped the training. Hosts go on for a while after that; what
-        # they report then is ignored.
+        # Whether ``patience`` has stopped the training. Hosts go on for a while after the request
+        # to stop; their later reports are ignored.
         self._closed = False
 
     def begin(self) -> None:
@@ -218,7 +222,7 @@ class _TrainingHooks(JobHooks):
         self._observer.reached(Checkpoint(replace(snapshot, time=time), history, best))
 
     def concluded(self, record: Record) -> Record:
-        """Return ``record`` with the history, and with the maps of the network to return."""
+        """Return ``record`` with all evaluations and with the maps of the network to return."""
         # Under a rule that learns in steps, the maps at the end may belong to different steps. Only
         # the maps of an evaluation belong to the same step. Under any other rule the maps at the
         # end are evaluated as well.
@@ -241,7 +245,8 @@ class _TrainingHooks(JobHooks):
     ) -> bool:
         """Evaluate the network with ``maps`` and add the evaluation to the history.
 
-        Return True, or False without an evaluation if a map is not finite.
+        If a map is not finite, the network is not evaluated and the result is False. Otherwise the
+        result is True.
         """
         problem, history = self._problem, self._history
         try:
@@ -286,7 +291,7 @@ def learned(network: ReluNetwork, maps: Mapping[str, RestrictionMap]) -> ReluNet
     Parameters
     ----------
     network
-        Network whose number of layers and output activation the result has.
+        Network from which the result takes its number of layers and its output activation.
     maps
         Edge → the map at its tail; an affine map for every edge ``weight_<l>`` of ``network``.
 

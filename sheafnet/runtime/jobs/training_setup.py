@@ -33,12 +33,12 @@ from sheafnet.runtime.problem import Problem
 from sheafnet.runtime.stop import Stop
 
 EVALUATIONS = 10
-"""Default number of evaluations in a training of at most one epoch, or whose batches contain all
-samples. Any other training is evaluated after each epoch by default."""
+"""Approximate default number of evaluations if an epoch has one step (rounded) or if training lasts
+at most one epoch. Any other training is evaluated after each epoch by default."""
 
 EXACT = 6
-"""Number of decimal places to which a number of steps is rounded, because the rest is rounding
-error, before it is rounded up to a whole number."""
+"""Number of decimal places to which a number of steps is rounded before it is rounded up to a whole
+number. The first rounding removes the floating-point error in the number of steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class TrainingSettings:
     """Settings of a training: all arguments of ``sheafnet.api.train`` that affect the problem.
 
     ``sheafnet.api.train`` documents them. ``resumed`` is the checkpoint from which the training is
-    resumed; None (default) begins at step 0.
+    resumed. With None (default) training begins at step 0.
     """
 
     rule: str | Rule = "nudged"
@@ -88,18 +88,18 @@ def training_problem(
     settings
         All other settings.
     require_steps
-        Whether the rule must learn in steps. Set it to True if hosts may crash and be restarted
-        without their maps, because only a rule that learns in steps can go back to a snapshot.
-        False by default.
+        Whether the rule must learn in steps; False by default. Set it to True if hosts may crash
+        and be restarted without their maps. Only a training with a rule that learns in steps can
+        go back to a snapshot.
 
     Raises
     ------
     RuleError
-        If no maps are updated under the rule, if a checkpoint is given with ``Joint``, or if
+        If no maps are updated under the rule; if a checkpoint is given with ``Joint``; or if
         ``Joint`` has neither an optimiser nor settings from which an optimiser follows.
     UnknownNameError
-        If ``rule`` is not the name of a rule, if ``init`` names a vertex that the network does not
-        have, or if ``init`` has no value for a free vertex.
+        If ``rule`` is not the name of a rule; if ``init`` names a vertex that the network does not
+        have; or if ``init`` has no value for a free vertex.
     ShapeError
         If inputs, targets, labels or ``init`` do not have the shape that the network needs.
     EmptyBatchError
@@ -108,16 +108,23 @@ def training_problem(
         If inputs or targets contain NaN or infinity, or if the rule is ``Joint`` and the forward
         pass at the start overflows.
     InputError
-        If ``rounds``, ``batch_size``, ``batches_in_flight``, ``every`` or ``patience`` is not a
-        whole number or is less than 1; if both or neither of ``rounds`` and ``epochs`` are given;
-        if ``epochs`` is not positive and finite; if ``rounds`` is smaller than the rounds of one
-        step; if ``batch_size`` is larger than the number of samples; if ``init``, ``batch_size``
-        or ``batches_in_flight`` is given with a rule that does not use it; if ``require_steps`` is
-        true and the rule does not learn in steps; if the rule needs an optimiser and none is given;
-        if ``optimiser`` is not an ``Optimiser``; if targets or labels are not possible for the
-        output activation; if ``label_smoothing`` is not in [0, 1), or is not 0 for an output
-        without classes; if ``test`` is neither a ``Split`` nor a pair (x, y); or if the checkpoint
-        is from a training with another ``batches_in_flight``.
+        In each of these cases:
+
+        - ``rounds``, ``batch_size``, ``batches_in_flight``, ``every`` or ``patience`` is not a
+          whole number, or is less than 1.
+        - ``rounds`` and ``epochs`` are both given, or neither of them is given.
+        - ``epochs`` is not positive and finite.
+        - ``rounds`` is smaller than the number of rounds of one step.
+        - ``batch_size`` is larger than the number of samples.
+        - ``init``, ``batch_size`` or ``batches_in_flight`` is given with a rule that does not use
+          it.
+        - ``require_steps`` is true and the rule does not learn in steps.
+        - The rule needs an optimiser and ``optimiser`` is None.
+        - ``optimiser`` is neither None nor an ``Optimiser``.
+        - The targets or labels are not possible for the output activation.
+        - ``label_smoothing`` is not in [0, 1), or it is not 0 and the output has no classes.
+        - ``test`` is not None, and is neither a ``Split`` nor a pair (x, y).
+        - The checkpoint is from a training with another ``batches_in_flight``.
     """
     learning = _learning_rule(settings)
     if require_steps and not isinstance(learning, BatchRule):
@@ -152,7 +159,7 @@ def training_problem(
 
 
 def _learning_rule(settings: TrainingSettings) -> LearningRule:
-    """Return the rule of the settings.
+    """Check that the rule fits the other settings, and return the rule.
 
     Raises
     ------
@@ -162,9 +169,8 @@ def _learning_rule(settings: TrainingSettings) -> LearningRule:
     UnknownNameError
         If the setting ``rule`` is not the name of a rule.
     InputError
-        If the rule does not use ``init`` or ``batches_in_flight`` and another value than the
-        default is given, or if the checkpoint is from a training with another
-        ``batches_in_flight``.
+        If ``init`` or ``batches_in_flight`` is not the default and the rule does not use it; or if
+        the checkpoint is from a training with another ``batches_in_flight``.
     """
     rule = as_rule(settings.rule)
     name = type(rule).__name__
@@ -237,7 +243,7 @@ def _test_split(net: ReluNetwork, test: Split | tuple[ArrayLike, ArrayLike]) -> 
 
 
 def _softened(net: ReluNetwork, y: Array, share: float) -> Array:
-    """Return smoothed targets: a fraction ``share`` is taken from each and spread over all classes.
+    """Return smoothed targets: the part ``share`` of each target is spread over all classes.
 
     Raises
     ------
@@ -253,15 +259,21 @@ def _softened(net: ReluNetwork, y: Array, share: float) -> Array:
 
 
 def _plan(rule: LearningRule, samples: int, settings: TrainingSettings) -> TrainingPlan:
-    """Return the plan of a training with ``samples`` training samples.
+    """Return the plan of a training: its batches, number of steps, optimiser and evaluations.
+
+    ``samples`` is the number of training samples.
 
     Raises
     ------
     InputError
-        If ``batch_size`` is larger than the number of samples, if the rule has no batches and
-        ``batch_size`` is given and is not the number of samples, if both or neither of ``rounds``
-        and ``epochs`` are given, if ``epochs`` is not positive and finite, if ``rounds`` is smaller
-        than the rounds of one step, or if the rule needs an optimiser and none is given.
+        In each of these cases:
+
+        - ``batch_size`` is larger than the number of samples.
+        - The rule has no batches, and ``batch_size`` is given and is not the number of samples.
+        - ``rounds`` and ``epochs`` are both given, or neither of them is given.
+        - ``epochs`` is not positive and finite.
+        - ``rounds`` is smaller than the number of rounds of one step.
+        - The rule needs an optimiser and ``optimiser`` is None.
     """
     batch_size = settings.batch_size
     if batch_size is not None and batch_size > samples:
@@ -291,7 +303,7 @@ def _steps(rule: LearningRule, epoch: float, rounds: int | None, epochs: float |
     Parameters
     ----------
     rule
-        Learning rule, which determines how many rounds one step takes.
+        Learning rule. It determines how many rounds one step takes.
     epoch
         Number of steps in an epoch, not necessarily whole.
     rounds, epochs
@@ -301,8 +313,8 @@ def _steps(rule: LearningRule, epoch: float, rounds: int | None, epochs: float |
     Raises
     ------
     InputError
-        If both or neither of ``rounds`` and ``epochs`` are given, if ``epochs`` is not positive and
-        finite, or if ``rounds`` is smaller than the rounds of one step.
+        If both or neither of ``rounds`` and ``epochs`` are given; if ``epochs`` is not positive and
+        finite; or if ``rounds`` is smaller than the number of rounds of one step.
     """
     if (rounds is None) == (epochs is None):
         raise InputError("train: give either rounds or epochs")
@@ -321,7 +333,7 @@ def _batch_problem(
 ) -> Problem:
     """Return the problem for a rule that learns in steps.
 
-    The stalks are 0 at the start, because the first way up of each batch sets them.
+    The stalks are 0 at the start. Each batch begins with its forward pass, which sets all stalks.
     """
     resolved = resolve_pins(sheaf, pins)
     sheaf = sheaf.facing(wholly_held(resolved))

@@ -1,28 +1,29 @@
-"""A simulated network of hosts in one process, under virtual time; a run repeats bit for bit.
+"""A simulated network of hosts in one process, in virtual time; a run can be repeated exactly.
 
-The hosts are objects of ``sheafnet.runtime.hosts``, as on a cluster, and exchange real bytes. A
-queue of events replaces the network and the clock. The files, in reading order:
+The hosts are objects of ``sheafnet.runtime.hosts``, as on a cluster, and exchange frames of bytes.
+A queue of events replaces the network and the clock. The files, in reading order:
 
 - settings: ``sheafnet.runtime.simulator.settings``, ``sheafnet.runtime.simulator.channel``,
   ``sheafnet.runtime.simulator.latency``, ``sheafnet.runtime.simulator.compute``;
-- the event queue, the fate of a frame (its delay or loss), the time of a host:
+- the event queue, the delay or loss of each frame, the time for which each host is busy:
   ``sheafnet.runtime.simulator.kernel``, ``sheafnet.runtime.simulator.link``,
   ``sheafnet.runtime.simulator.host_time``;
-- a run and its runtime: ``sheafnet.runtime.simulator.simulation``,
+- the state of one run, and the runtime ``sn.Simulator``: ``sheafnet.runtime.simulator.simulation``,
   ``sheafnet.runtime.simulator.simulator``;
-- checks: ``sheafnet.runtime.simulator.trace``, ``sheafnet.runtime.simulator.light_cone``.
+- checks of a run: ``sheafnet.runtime.simulator.trace``, ``sheafnet.runtime.simulator.light_cone``.
 
-**Faults.** During an ``sn.Partition`` all frames between two groups of hosts are lost, once or
-periodically. An ``sn.Pause`` stops the steps of a host for a time. At an ``sn.Restart`` a host
-crashes, loses its state and returns later. ``sn.Channel`` sets latency, loss, duplication and
-bandwidth for one direction of a link. A latency is an ``sn.Constant``, ``sn.Uniform``,
+**Faults.** An ``sn.Partition`` is a period, single or recurring, in which all frames between two
+groups of hosts are lost. An ``sn.Pause`` stops the steps of a host for a time. At an ``sn.Restart``
+a host crashes, loses its state and returns later. ``sn.Channel`` sets latency, loss, duplication
+and bandwidth for one direction of a link. A latency is an ``sn.Constant``, ``sn.Uniform``,
 ``sn.Exponential``, ``sn.Lognormal`` or ``sn.Empirical``. ``sn.ComputeTime`` and the setting
 ``slow`` determine the virtual time that an update of a vertex takes.
 
 **Repetition.** Two runs with the same settings and the same seed are equal in every bit. All
 randomness must therefore come from ``sheafnet.runtime.random_streams``, and nothing may depend on
-the real clock or the order of a set. With ``--trace`` every event of a run is kept;
-``sheafnet replay`` repeats the run and shows the first event that differs:
+the real clock or the order of a set. With ``--trace`` a run writes its trace (the list of all its
+events) to a file. ``sheafnet replay`` repeats the run and shows the first event that differs from
+the file:
 
 ```sh
 sheafnet run quickstart --set runtime=simulator --trace --out traced
@@ -30,10 +31,10 @@ sheafnet replay traced
 ```
 
 **Exact training.** Under ``sn.Nudged`` and ``sn.Relax`` faults do not change the result. The
-example runs the same training twice. The first network delays every frame, loses three frames in
-ten and duplicates one in ten; one host is slow and loses its maps during the run. The second
-training runs in lockstep, without hosts and faults. Weights and losses of the two are equal in
-every bit:
+example runs the same training twice. The first training runs on simulated hosts. Every frame is
+delayed, three frames in ten are lost, and one in ten is duplicated. One host is slow, and it
+crashes and loses its maps during the run. The second training runs in lockstep, without hosts and
+faults. The weights and losses of the two trainings are equal in every bit:
 
 ```python
 import numpy as np
@@ -61,7 +62,7 @@ print([it.train_loss for it in faulty.history] == [it.train_loss for it in calm.
 print(faulty.record.rollbacks)  # 1
 ```
 
-The same from the command line:
+These commands run the same two trainings from the command line:
 
 ```sh
 sheafnet run train-blobs
@@ -69,9 +70,10 @@ sheafnet run train-blobs --set runtime.kind=lockstep
 ```
 
 ``python -m tests.campaigns.exact 0 20`` makes this comparison for twenty networks of each rule,
-optimiser and task; ``python -m tests.campaigns.resumes 10 lockstep`` kills and resumes runs.
+optimiser and task. ``python -m tests.campaigns.resumes 10 lockstep`` kills trainings and resumes
+them.
 
-**The light cone.** This command compares two runs with the same seed. In the second run one
+**The light cone.** The command below compares two runs with the same seed. In the second run one
 coordinate of one stalk is changed from outside; this change is the *push*.
 
 ```sh
@@ -80,8 +82,9 @@ sheafnet run quickstart --set runtime=simulator --set runtime.placement=by-verte
 ```
 
 With one vertex on each host, a frame goes along one edge. The stalk of a vertex can differ between
-the two runs only after a chain of frames from the pushed vertex has arrived. For every vertex the
-command shows the time of this arrival and the time from which the stalk differs, and draws both
-into ``light-cone.svg``. If a stalk differs before the arrival, the exit code is 1. ``--costs`` adds
-the traffic of each edge, and the time that each host was busy, waiting and away (down or paused).
+the two runs only after a chain of frames from the pushed vertex has arrived at the vertex. For
+every vertex the command shows the time of this arrival and the time from which the stalk differs,
+and plots both times in ``light-cone.svg``. If a stalk differs before the arrival, the exit code
+is 1. ``--costs`` also shows the traffic of each edge, and for each host the time for which it was
+busy, waiting and away (down or paused).
 """

@@ -1,4 +1,4 @@
-"""The settings that act on frames: the channel from one host to another, and partitions."""
+"""The settings that delay, lose or duplicate frames: channels between hosts, and partitions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ DEFAULT_LATENCY = Constant(1.0)
 class Channel:
     """The behaviour of one direction of the link between two hosts.
 
-    The delay of each frame is drawn independently, so a frame may overtake an earlier one.
+    The delay of each frame is drawn independently. Therefore a frame may arrive before an earlier
+    one.
 
     Parameters
     ----------
@@ -29,8 +30,8 @@ class Channel:
         second copy is drawn separately. The default is 0.
     bandwidth
         Bytes that the channel carries in one unit of virtual time; positive and finite. Frames
-        queue in the order of sending, and the time in the queue is added to their delay. None
-        (default) sets no limit.
+        queue in the order of sending, and the time in the queue is added to their delay. With None
+        (default) there is no limit.
 
     Raises
     ------
@@ -60,7 +61,7 @@ class Partition:
     """A period in which every frame sent between two groups of hosts is lost.
 
     Frames are lost in both directions. A frame that was sent before the period still arrives.
-    Without ``every`` the period occurs once; with ``every`` it recurs for ever.
+    Without ``every`` the period occurs once. With ``every`` it recurs until the run ends.
 
     Parameters
     ----------
@@ -71,10 +72,11 @@ class Partition:
     end
         Virtual time at which the period ends, finite and larger than ``start``.
     others
-        Names of the hosts on the other side. None (default) means all hosts not in ``hosts``.
+        Names of the hosts on the other side. With None (default) these are all hosts that are not
+        in ``hosts``.
     every
         Virtual time from the start of one period to the start of the next; finite and larger than
-        ``end - start``. None (default) lets the period occur once.
+        ``end - start``. With None (default) the period occurs once.
 
     Raises
     ------
@@ -122,7 +124,7 @@ class Partition:
         return across(sender, receiver) or across(receiver, sender)
 
     def holds(self, now: float) -> bool:
-        """Return whether a frame between the two sides is lost if it is sent at a given time.
+        """Return whether a frame that is sent from one side to the other at ``now`` is lost.
 
         Parameters
         ----------

@@ -15,9 +15,9 @@ DEFAULT_TIME = Constant(1.0)
 class ComputeTime:
     """The virtual time that one update of a vertex takes.
 
-    An update of a stalk of shape ``(dim, batch)`` takes a draw of ``time`` plus
-    ``per_element`` · dim · batch. A step of a host without an update, in which the host only sends
-    or acknowledges messages, takes one draw of ``time``.
+    An update of a stalk of shape ``(dim, batch)`` takes a time drawn from ``time``, plus
+    ``per_element`` · dim · batch. A host may also send or acknowledge messages without updating a
+    vertex; this takes one time drawn from ``time``.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The time of a simulated host: how long its steps take, and when it was busy, waiting or away."""
+"""The time of a simulated host: the durations of its steps, and its times of work and waiting."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from sheafnet.runtime.simulator.link import endless
 
 
 class ComputeTimer:
-    """The source of the durations of the steps of one host.
+    """A timer that draws how long the steps of one host take.
 
     Parameters
     ----------
     seed
         Seed of the run.
     host
-        Name of the host, from which the name of its random stream is formed.
+        Name of the host. The random stream of the timer depends on the seed and on this name.
     compute_time
         Virtual time that one update takes on a host whose ``factor`` is 1.
     factor
-        Positive number by which every duration is multiplied; 5.0 makes the host five times slower.
+        Positive number by which every duration is multiplied; with 5.0 the host is five times
+        slower.
     """
 
     def __init__(self, seed: int, host: str, compute_time: ComputeTime, factor: float) -> None:
@@ -36,8 +37,8 @@ class ComputeTimer:
         Parameters
         ----------
         updates
-            Number of updates of vertices in the step. For a step without updates, one time is
-            drawn, as for a step with one update.
+            Number of updates of vertices in the step. If it is 0, one time is drawn, as for one
+            update.
         elements
             Number of entries of all stalks that were updated: the sum of their dim · batch.
         """
@@ -53,12 +54,14 @@ class ComputeTimer:
 class Timesheet:
     """A record of the virtual time in which one host was busy, waiting or away.
 
-    A host is busy during its steps, away while it is down or paused, and else waiting.
+    A host is busy during its steps. It is away while it is down or paused. At all other times it is
+    waiting.
 
     Attributes
     ----------
     free_at
-        Virtual time at which the latest step or pause ends; from then on the host may step again.
+        Virtual time at which the latest step or pause ends. The host does not step before this
+        time.
     """
 
     def __init__(self) -> None:
@@ -84,7 +87,7 @@ class Timesheet:
         self._paused = self._paused or self.free_at > before
 
     def drop(self, now: float) -> None:
-        """End a step or pause in progress at ``now``, and do not count its remaining time."""
+        """End a step or pause in progress at ``now``; its time after ``now`` does not count."""
         ahead = max(self.free_at - now, 0.0)
         if self._paused:
             self._away -= ahead

@@ -1,4 +1,4 @@
-"""The event queue of virtual time: a heap of (time, priority, order, action, arguments)."""
+"""The queue of the events of a simulated run: it executes them in order of virtual time."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ Action: TypeAlias = Callable[..., None]
 
 DRAWS: Final = 2**53
 """Number of values that a random number from [0, 1) can take. A random number times ``DRAWS`` is
-therefore a whole number. A run has fewer than ``DRAWS`` events, so that the order of an event,
-(random number · ``DRAWS``) · ``DRAWS`` + (number of the event), is unique."""
+therefore a whole number. The order of an event is (random number · ``DRAWS``) · ``DRAWS`` + (number
+of the event). It is unique, since a run has fewer than ``DRAWS`` events."""
 
 
 class Priority(IntEnum):
     """The priority of an event: of the events at the same time, the smallest value comes first.
 
-    ``FAULT`` is for crashes, restarts, pauses and pushes, ``ARRIVAL`` for frames, ``CONTROL`` for
-    messages from and to the coordinator, ``STEP`` for steps of hosts. Events of equal time and
-    priority happen in the order in which they were scheduled. A kernel with ``ties`` ignores
-    priorities and draws the order of the events at the same time.
+    ``FAULT`` is for crashes, restarts, pauses and pushes, ``ARRIVAL`` for frames that arrive,
+    ``CONTROL`` for messages from and to the coordinator, ``STEP`` for steps of hosts. Events of
+    equal time and priority happen in the order in which they were scheduled. A kernel with ``ties``
+    ignores priorities; the order of the events at the same time is then random.
     """
 
     FAULT = 0
@@ -36,9 +36,9 @@ class Kernel:
     Parameters
     ----------
     ties
-        Endless iterator of random numbers from [0, 1), of which every event takes one. These
-        numbers decide the order of events at the same time, regardless of priority. None (default)
-        orders these events by ``Priority``.
+        Endless iterator of random numbers from [0, 1). One number is drawn for every event. These
+        numbers decide the order of events at the same time, regardless of priority. With None
+        (default) these events are ordered by ``Priority``.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Kernel:
     def at(
         self, time: float, priority: Priority, action: Action, arguments: tuple[Any, ...] = ()
     ) -> None:
-        """Schedule the call ``action(*arguments)``.
+        """Add an event to the queue: the call ``action(*arguments)`` at virtual time ``time``.
 
         Parameters
         ----------

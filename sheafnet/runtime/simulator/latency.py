@@ -45,7 +45,7 @@ class Latency(abc.ABC):
 
     @abc.abstractmethod
     def expected(self) -> float:
-        """Return the mean delay, in virtual time; hosts derive their first timeouts from it."""
+        """Return the mean delay, in virtual time; the first timeout of a host depends on it."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,8 @@ class Uniform(Latency):
 class Exponential(Latency):
     """An exponential distribution of delays.
 
-    It is memoryless. A few delays are many times as long as the mean.
+    The distribution is memoryless: the remaining delay of a frame does not depend on the time since
+    it was sent. A few delays are many times as long as the mean.
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ class Exponential(Latency):
 
 @dataclass(frozen=True)
 class Lognormal(Latency):
-    """A lognormal distribution of delays; it roughly describes round trips on the Internet.
+    """A lognormal distribution of delays, roughly like that of round trips on the Internet.
 
     Parameters
     ----------

@@ -2,11 +2,12 @@
 
 A push changes one coordinate of one stalk from outside. The push can influence other hosts only
 through frames. The influence begins at the host of the pushed vertex. A frame carries the influence
-on if the sender had been reached when it sent the frame. The arrival of the first such frame at a
-host is the earliest virtual time at which the influence can reach that host. Before this time the
-stalks of the host must be equal in both runs, to the last bit. This is the claim of locality:
-vertices influence each other only through messages along edges. The claim is checked against the
-frames that were sent. All vertices of a host count as reached at the same time.
+to its receiver if the influence had reached the sender when the frame was sent. The arrival of the
+first such frame at a host is the earliest virtual time at which the influence can reach that host.
+Before this time the stalks of the host must be equal in both runs, to the last bit. This comparison
+checks the claim of locality: vertices influence each other only through messages along edges. The
+times of arrival are computed from the frames that were sent. The influence counts as reaching all
+vertices of a host at the same time.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ NEVER = (math.inf, 0)
 
 MOST_SLICES = 1000
 """Longest time for which both runs continue after the push, in multiples of
-``Simulator.step_time``. A vertex whose stalk has not changed by then counts as never changed."""
+``Simulator.step_time``. A stalk that has not changed after this time counts as never changed."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ class Arrival(NamedTuple):
     Attributes
     ----------
     distance
-        Number of edges on the shortest path from the pushed vertex to this one; None if there is no
-        path.
+        Smallest number of edges that connect the pushed vertex to this vertex; None if the two are
+        not connected.
     earliest
         Virtual time at which the influence of the push first reached the host of the vertex;
         infinite if it did not reach the host while the runs were observed.
@@ -106,12 +107,12 @@ class Arrival(NamedTuple):
 
 @dataclass(frozen=True)
 class LightCone:
-    """The spread of a push through a network.
+    """The times at which a push could influence each vertex, and at which each stalk changed.
 
     Attributes
     ----------
     push
-        The push.
+        The change that was made in one of the two runs.
     arrivals
         Vertex → the time at which the push could reach it and the time at which its stalk changed,
         as a ``sheafnet.runtime.simulator.light_cone.Arrival``.
@@ -122,12 +123,12 @@ class LightCone:
 
     @property
     def violations(self) -> tuple[str, ...]:
-        """Vertices whose stalk changed before the influence of the push could reach them."""
+        """Names of the vertices whose stalk changed before the push could influence them."""
         return tuple(vertex for vertex, it in self.arrivals.items() if not it.lawful)
 
 
 class _Recorder:
-    """A simulation whose trace records every frame and every change of a stalk."""
+    """A simulation of which every frame and every change of a stalk is recorded."""
 
     def __init__(self, problem: Problem, simulator: Simulator) -> None:
         deployment = simulator.deployment(problem)
@@ -147,7 +148,7 @@ class _Recorder:
             self.record(now, self.simulation.hosts[host])
 
     def record(self, now: float, host: Host) -> None:
-        """Record the stalks of ``host`` that have changed since its last record, with the time."""
+        """Record the time and those stalks of ``host`` that have changed since the last call."""
         for vertex, stalk in host.group.stalks().items():
             history = self.stalks.setdefault(vertex, [])
             if not history or history[-1][1] is not stalk:
@@ -160,9 +161,9 @@ def spread(
     """Run ``problem`` with ``push`` and without it, and return when each vertex was influenced.
 
     The runs have no coordinator, since its orders could carry influence faster than frames. Events
-    at the same time happen in the order of ``sheafnet.runtime.simulator.kernel.Priority``, since a
-    drawn order would depend on all earlier events in the network. Both runs end as ``to_the_last``
-    says, but at most ``MOST_SLICES`` times ``Simulator.step_time`` after the push.
+    at the same time happen in the order of ``sheafnet.runtime.simulator.kernel.Priority``. A random
+    order would depend on all earlier events in the network. ``to_the_last`` determines when both
+    runs end, but they end at most ``MOST_SLICES`` times ``Simulator.step_time`` after the push.
 
     Parameters
     ----------
@@ -173,10 +174,10 @@ def spread(
     push
         The change of a stalk in one of the two runs.
     to_the_last
-        True (default) continues the runs until the stalk of every vertex has changed, apart from
-        vertices that are wholly held by pins or have no path to the pushed vertex. False ends the
-        runs when the influence has reached the host of every vertex with such a path: from then on
-        no change can come too early.
+        If True (default), the runs continue until the stalks of all vertices have changed. Vertices
+        that are wholly held by pins, or that are not connected to the pushed vertex, are left out.
+        If False, the runs end when the influence has reached the hosts of all connected vertices.
+        After that time no change of a stalk can be too early.
 
     Raises
     ------
@@ -184,7 +185,7 @@ def spread(
         If the pushed vertex has no coordinate ``push.coordinate``, if a pin holds that coordinate,
         if the host of the vertex is down at the time of the push, if ``simulator.seed`` is not a
         whole number, if ``simulator.placement`` is an unknown string, or if it leaves out a vertex
-        or lists one twice.
+        or lists a vertex twice.
     UnknownNameError
         If the sheaf has no vertex ``push.vertex``, if a setting of the simulator names a host that
         does not exist, or if the placement names a vertex that does not exist.
@@ -241,11 +242,11 @@ class _Twins:
     host_of
         Vertex → name of its host.
     changed
-        Vertex → virtual time at which its stalk first differed between the runs, for the vertices
-        whose stalk has differed.
+        Vertex → virtual time at which its stalk first differed between the runs. Vertices whose
+        stalk has not differed are not listed.
     reached
         Host → virtual time at which the influence of the push first reached the host, and number
-        of frames in the chain that carried the influence, for the hosts that have been reached.
+        of frames in the chain that carried the influence. Other hosts are not listed.
     """
 
     def __init__(self, problem: Problem, simulator: Simulator, push: Push) -> None:
@@ -272,9 +273,9 @@ class _Twins:
     def _spread(self) -> None:
         """Update ``reached`` with the frames sent since the last call, in the order of sending.
 
-        A frame that arrives carries the influence if its sender had been reached when it sent the
-        frame. Frames of both runs count: a frame that is missing in the run with the push is a
-        difference as well.
+        A frame that arrives carries the influence if the influence had reached its sender when the
+        frame was sent. Frames of both runs count: a frame that is missing in the run with the push
+        is a difference as well.
         """
         for sent in heapq.merge(
             *(recorder.sent for recorder in self._recorders), key=itemgetter(0)
@@ -286,7 +287,7 @@ class _Twins:
             recorder.sent.clear()
 
     def _first_difference(self, vertex: str) -> float | None:
-        """Return when the stalk first differed between the runs; None if it has not so far."""
+        """Return when the stalk first differed between the runs; None if it has not differed."""
         one, other = (recorder.stalks[vertex] for recorder in self._recorders)
         shorter = min(len(one), len(other))
         for index in range(self._alike[vertex], shorter):

@@ -13,25 +13,25 @@ from sheafnet.runtime.simulator.channel import Channel, Partition
 from sheafnet.runtime.simulator.latency import Latency
 
 BLOCK: Final = 32
-"""Number of random numbers drawn in one call of NumPy. They are enough to make the cost of the call
-small for each, and few enough to keep a block for each of 100,000 links in memory."""
+"""Number of random numbers that one call of NumPy draws. With more numbers in a block, each number
+takes less time, but a block for each of 100,000 links must fit into memory."""
 
 LOST: Final = (None,)
 
 
 class Link:
-    """The direction of a link from ``sender`` to ``receiver``: it draws the fate of each frame.
+    """One direction of a link: it draws the delay, loss and duplication of each frame.
 
     Parameters
     ----------
     seed
         Seed of the run.
     sender, receiver
-        Names of the hosts, from which the names of the random streams are formed.
+        Names of the two hosts. The random streams depend on the seed and on these names.
     channel
         Latency, loss, duplication and bandwidth of this direction.
     partitions
-        Partitions that have the two hosts on different sides.
+        Partitions that have the two hosts on different sides; none by default.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Link:
     def fate(self, now: float, size: int) -> tuple[float | None, ...]:
         """Decide whether a frame is lost or duplicated, and return the delay of each copy.
 
-        A frame that is lost uses the bandwidth as well, so it delays the frames after it.
+        A frame that is lost uses the bandwidth as well. Therefore it delays the frames after it.
 
         Parameters
         ----------
@@ -75,7 +75,7 @@ class Link:
         Returns
         -------
         tuple of float or None
-            One or two delays, in virtual time; ``(None,)`` if the frame is lost.
+            The delays of the one or two copies, in virtual time; ``(None,)`` if the frame is lost.
         """
         queued = 0.0
         if self._bandwidth is not None:
@@ -100,7 +100,7 @@ def endless(latency: Latency | None, rng: np.random.Generator) -> Iterator[float
     Parameters
     ----------
     latency
-        Probability law of the numbers; None draws them uniformly from [0, 1).
+        Probability law of the numbers. With None they are drawn uniformly from [0, 1).
     rng
         Random stream from which the numbers are drawn.
     """

@@ -15,7 +15,7 @@ from sheafnet.runtime.simulator.latency import Constant, Latency
 
 @dataclass(frozen=True)
 class Restart:
-    """A crash of a host, which loses its state and returns later as its next incarnation.
+    """A crash of a host. The host loses its state and returns later as its next incarnation.
 
     In inference, and under ``sn.Joint``, the vertices of the host begin again from their initial
     state. Under ``sn.Nudged`` and ``sn.Relax`` all hosts go back to the last snapshot (the state of
@@ -30,7 +30,7 @@ class Restart:
         Virtual time of the crash, at least 0.
     down
         Virtual time from the crash until the host is up again; finite, at least 0. Frames that
-        arrive during this time are lost. The default is 10.
+        arrive during this time are lost. The default is 10.0.
     """
 
     host: str
@@ -45,9 +45,9 @@ class Restart:
 class Pause:
     """A period in which a host takes no step.
 
-    The host keeps the frames that arrive during the period, and uses and acknowledges them after
-    it. The host still answers the coordinator. ``sn.Simulator`` checks the ranges of ``at`` and
-    ``lasts``.
+    The host keeps the frames that arrive during the period. It uses and acknowledges them after the
+    period. During the period it still answers the coordinator. ``sn.Simulator`` checks the ranges
+    of ``at`` and ``lasts``.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class SimulatorSettings:
     Raises
     ------
     InputError
-        If one of the settings is out of range; ``sn.Simulator`` lists the conditions.
+        If one of the settings is out of range. ``sn.Simulator`` lists the conditions.
     """
 
     seed: int = 0
@@ -122,7 +122,7 @@ class SimulatorSettings:
     def channel(self, sender: str, receiver: str) -> Channel:
         """Return the channel from one host to another.
 
-        If ``channels`` has none for this direction, the channel has the settings ``latency``,
+        If ``channels`` has no entry for this direction, the channel has the settings ``latency``,
         ``loss``, ``duplication`` and ``bandwidth``.
 
         Parameters
@@ -156,7 +156,7 @@ class SimulatorSettings:
         ]
 
     def step_time(self, problem: Problem) -> float:
-        """Return the mean virtual time of a frame and an update, on the slowest link and host.
+        """Return the mean virtual time in which a frame arrives and the receiver updates a vertex.
 
         Parameters
         ----------

@@ -1,8 +1,8 @@
-"""A simulated run: hosts, links and a coordinator, driven by the events of a kernel.
+"""A simulated run of hosts, links and a coordinator, as events in order of virtual time.
 
-Frames between hosts are delayed, lost and duplicated by their link. Control messages between the
-hosts and the coordinator are delayed but never lost: they stand for remote calls that are repeated
-until they succeed.
+The link between two hosts delays, loses and duplicates frames. Control messages between the hosts
+and the coordinator are delayed but never lost. They represent remote calls that are repeated until
+they succeed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CONTROL = "coordinator"
 
 
 class Simulation:
-    """The state of one simulated run.
+    """One simulated run: its hosts, links, coordinator and event queue, and the code that runs it.
 
     Parameters
     ----------
@@ -62,9 +62,9 @@ class Simulation:
     hosts
         Name → host, for the hosts that are not down.
     coordinator
-        The coordinator, which decides when the run ends.
+        The coordinator. It decides when the run ends.
     kernel
-        The event queue; ``kernel.now`` is the virtual time.
+        The event queue; ``kernel.now`` is the present virtual time.
     incarnations
         Name → number of times that the host has been restarted.
     settings
@@ -72,8 +72,8 @@ class Simulation:
     scheduled
         Hosts for which a step is scheduled.
     timers
-        Host → virtual time for which its retransmission timer is set. Only hosts with a timer are
-        listed.
+        Host → virtual time at which it must send an unacknowledged frame again. Only hosts for
+        which this event is scheduled are listed.
     deployment
         The problem with its current pins, the snapshot of the latest rollback (if there was one),
         and the placement.
@@ -113,7 +113,7 @@ class Simulation:
             self.kernel.at(pause.at, Priority.FAULT, self._pause, (pause.host, pause.lasts))
 
     def run(self, hooks: RunHooks) -> Record:
-        """Run to the end and return the record of the run.
+        """Execute events until the run has ended, and return the record of the run.
 
         Parameters
         ----------
@@ -139,15 +139,15 @@ class Simulation:
     def advance_to(self, time: float) -> None:
         """Execute every event up to and including virtual time ``time``.
 
-        Without a call of ``run`` no wave is scheduled, so that the coordinator takes no part.
+        If ``run`` is not called, no wave is scheduled, and the coordinator does nothing.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             self.kernel.advance_to(time)
 
     def disturb(self, vertex: str, change: Array) -> None:
-        """Add a change to a stalk at the present virtual time, and step its host at once.
+        """Add a change to a stalk at the present virtual time, and execute a step of its host.
 
-        A step or pause of the host that is in progress ends at this time.
+        If a step or pause of the host is in progress, it ends at this time.
 
         Parameters
         ----------
@@ -171,7 +171,7 @@ class Simulation:
         self.step_host(host)
 
     def progress(self) -> Progress:
-        """Return the progress of the run, from reports of all hosts that are up."""
+        """Return the progress of the run, computed from reports of all hosts that are up."""
         return progress_of(
             [host.report(StatusRequest(0), with_view=True) for host in self.hosts.values()],
             [host.counters() for host in self.every_incarnation()],
@@ -184,7 +184,7 @@ class Simulation:
         """Call the hooks; end the run or replace the pins if the hooks request it."""
         settled = self.coordinator.settled
         if settled is not None:
-            # The stalks of a settled run do not change, so virtual time can stand still until there
+            # The stalks of a settled run do not change. Therefore no event is executed until there
             # are new pins or a request to stop.
             outcome = Outcome.CONVERGED
             hooks.on_settled(self._record(Finished(outcome, outcome.value, settled)))
@@ -202,7 +202,7 @@ class Simulation:
     def _end(self, outcome: Outcome) -> None:
         """End the run with ``outcome``, unless it has ended already.
 
-        A stay run that has settled ends at once. For any other run, later waves bring the end.
+        A stay run that has converged ends at once. Any other run ends after further waves.
         """
         self._finished = self._finished or self.coordinator.end(outcome)
 
@@ -213,7 +213,7 @@ class Simulation:
             self._order(name, partial(Host.set_pins, order=self.deployment.pins_order(name)))
 
     def _order(self, name: str, order: Callable[[Host], None]) -> None:
-        """Schedule the arrival of an order at a host; if the host is then down, nothing happens."""
+        """Schedule the arrival of an order at a host. A host that is down loses the order."""
 
         def arrive() -> None:
             host = self.hosts.get(name)
@@ -237,7 +237,10 @@ class Simulation:
             self.kernel.at(self._sheets[host.name].free_at, Priority.STEP, self.step_host, (host,))
 
     def step_host(self, host: Host) -> None:
-        """Step a host. If it has crashed, do nothing; if it is busy or paused, step it later."""
+        """Execute a step of a host, or schedule it if the host is busy or paused.
+
+        If the host has crashed since the step was scheduled, nothing happens.
+        """
         self.scheduled.discard(host)
         if self.hosts.get(host.name) is not host:
             return  # The host has crashed since the step was scheduled.
@@ -271,9 +274,9 @@ class Simulation:
             self._schedule(host)
 
     def _schedule_timer(self, host: Host) -> None:
-        """Schedule a step for the time at which a host without other work must send a frame again.
+        """Schedule the step in which a host with nothing else to do must send a frame again.
 
-        A host with other work needs no timer, since each of its steps sends overdue frames again.
+        A host that is going to step anyway needs no timer: each step sends overdue frames again.
         """
         due = host.due
         if due is not None and due < self.timers.get(host, math.inf):
@@ -320,14 +323,14 @@ class Simulation:
         self._schedule_step(host)
 
     def _roll_back(self) -> None:
-        """Go back to the last snapshot, and order every host that is up to begin from it again."""
+        """Order every host that is up to begin again from the last snapshot, as a new run."""
         self.deployment = self.deployment.resumed(self.coordinator.latest)
         self.coordinator.roll_back(self.deployment.run)
         for name in self.hosts:
             arrives = self._control(CONTROL, name)
             self.kernel.at(arrives, Priority.CONTROL, self._replace, (name, self.deployment.run))
-        # The answers to the current wave are discarded, so that it is never complete. A new wave is
-        # scheduled instead.
+        # The answers to the current wave are discarded, so this wave is never complete. A new wave
+        # is scheduled instead.
         wait = self.settings.report_interval
         self.kernel.at(self.kernel.now + wait, Priority.CONTROL, self._wave)
 
@@ -398,7 +401,7 @@ class Simulation:
             case Settled() | None:
                 pass
         if self.coordinator.complete:
-            # A wave that confirms the end and collects the stalks begins without a wait.
+            # A wave that confirms the end and collects the stalks begins at once.
             confirming = self.coordinator.phase is Phase.CONFIRMING
             wait = 0.0 if confirming else self.settings.report_interval
             self.kernel.at(self.kernel.now + wait, Priority.CONTROL, self._wave)
@@ -406,7 +409,7 @@ class Simulation:
     # The end.
 
     def every_incarnation(self) -> list[Host]:
-        """Return the hosts that are up, and those that crashed or were replaced in a rollback."""
+        """Return the hosts that are up and all that have crashed or were replaced in a rollback."""
         return [*self._crashed, *self.hosts.values()]
 
     def _record(self, finished: Finished) -> Record:

@@ -1,4 +1,4 @@
-"""The simulator: a runtime of hosts that exchange frames of bytes under virtual time."""
+"""The simulator: a runtime of hosts that exchange frames of bytes in virtual time."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from sheafnet.runtime.simulator.trace import TextSink, Trace
 
 @dataclass(frozen=True)
 class Simulator(SimulatorSettings):
-    """A runtime of simulated hosts, in one process: the same seed gives the same run, bit for bit.
+    """A runtime of simulated hosts in one process. The same seed gives the same run, bit for bit.
 
-    The hosts exchange frames of real bytes over links with delays and faults. By default every link
-    has a latency of 1.0 and no faults.
+    The hosts exchange frames of bytes over links with delays and faults. By default every link has
+    a latency of 1.0 and no faults.
 
     Parameters
     ----------
@@ -28,21 +28,21 @@ class Simulator(SimulatorSettings):
         Seed of all random streams of the network, a whole number of at least 0 (default). Each
         direction of each link has its own streams.
     latency
-        Probability law of the delay of a frame, in virtual time. This setting and the next three
-        apply to each direction of a link that is not in ``channels``. The default is a constant
-        1.0.
+        Probability law of the delay of a frame, in virtual time. ``latency``, ``loss``,
+        ``duplication`` and ``bandwidth`` apply to each direction of a link that is not in
+        ``channels``. The default is a constant 1.0.
     loss
         Probability that a frame is lost, at least 0 (default) and below 1.
     duplication
         Probability that a frame that is not lost arrives twice, from 0 (default) to 1.
     bandwidth
-        Bytes that one direction carries in a unit of virtual time; positive and finite. None
-        (default) sets no limit.
+        Bytes that one direction carries in a unit of virtual time; positive and finite. With None
+        (default) there is no limit.
     channels
         (Sending host, receiving host) → ``Channel`` of that direction. Empty by default.
     partitions
-        ``Partition`` objects: periods in which frames between some hosts are lost. The coordinator
-        is never cut off. Empty by default.
+        ``Partition`` objects: periods in which frames between some hosts are lost. Messages
+        from and to the coordinator are not lost. Empty by default.
     compute
         Virtual time that one update of a vertex takes: a positive number (default 1.0), or a
         ``ComputeTime``.
@@ -64,22 +64,22 @@ class Simulator(SimulatorSettings):
         every host once for a report); positive and finite. The default is 20.
     report_latency
         Probability law of the delay of messages between hosts and coordinator, in virtual time.
-        None (default) uses ``latency``.
+        With None (default) it is ``latency``.
     shuffle_ties
-        Whether the order of events at the same time is drawn from the seed. This shows whether a
-        result depends on this order. False (default) uses the fixed order of
-        ``sheafnet.runtime.simulator.kernel.Priority``.
+        Whether events at the same time happen in a random order, drawn from the seed. Runs with
+        several seeds show whether a result depends on this order. With False (default) the order is
+        that of ``sheafnet.runtime.simulator.kernel.Priority``.
     trace
-        Function that is called with every event as a line of text. With None (default) the events
-        only enter the digest of the run.
+        Function that is called with every event of the trace, as a line of text. With None
+        (default) the run computes only the digest of its trace.
 
     Raises
     ------
     InputError
         If ``seed`` is negative, if ``loss``, ``duplication`` or ``bandwidth`` is out of range, if
         ``compute`` or a factor in ``slow`` is not positive and finite, if ``window`` is below 1, if
-        ``report_interval`` is not positive and finite, or if a restart or pause has a negative time
-        ``at``, or a length that is negative or infinite.
+        ``report_interval`` is not positive and finite, if ``at`` of a restart or pause is negative,
+        or if ``down`` of a restart or ``lasts`` of a pause is negative or infinite.
     """
 
     def run(self, problem: Problem, hooks: RunHooks) -> Record:
@@ -96,7 +96,7 @@ class Simulator(SimulatorSettings):
         ------
         InputError
             If ``seed`` is not a whole number, if ``placement`` is an unknown string, or if it
-            leaves out a vertex or lists one twice.
+            leaves out a vertex or lists a vertex twice.
         UnknownNameError
             If a setting names a host that does not exist, or if ``placement`` names a vertex that
             does not exist.
@@ -117,7 +117,7 @@ class Simulator(SimulatorSettings):
         ------
         InputError
             If ``seed`` is not a whole number, if ``placement`` is an unknown string, or if it
-            leaves out a vertex or lists one twice.
+            leaves out a vertex or lists a vertex twice.
         UnknownNameError
             If a setting names a host that does not exist, or if ``placement`` names a vertex that
             does not exist.
@@ -131,8 +131,8 @@ class Simulator(SimulatorSettings):
     def deployment(self, problem: Problem) -> Deployment:
         """Return the deployment of ``problem``: the placement of its vertices on simulated hosts.
 
-        The first timeout of a host, after which it sends an unacknowledged frame again, is four
-        times ``step_time``. If a setting names a host, the placement is checked as well.
+        A host sends a frame again if it is not acknowledged within a timeout. The first timeout of
+        a host is four times ``step_time``. The placement is checked only if a setting names a host.
 
         Parameters
         ----------
@@ -142,8 +142,8 @@ class Simulator(SimulatorSettings):
         Raises
         ------
         InputError
-            If a setting names a host, and ``placement`` is an unknown string, leaves out a vertex
-            or lists one twice.
+            If a setting names a host, and ``placement`` is an unknown string, or leaves out a
+            vertex, or lists a vertex twice.
         UnknownNameError
             If a setting names a host that does not exist, or if a setting names a host and
             ``placement`` names a vertex that does not exist.

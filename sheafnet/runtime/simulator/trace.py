@@ -1,4 +1,4 @@
-"""The trace of a simulated run: it computes a digest of all events and passes each to a sink."""
+"""The trace of a simulated run: a digest (hash) of all events, and sinks that receive them."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ class FrameSent(NamedTuple):
 
 
 class TraceSink(Protocol):
-    """A receiver of every event of a run."""
+    """The interface of an object that receives every event of a run."""
 
     def send(self, sent: FrameSent) -> None:
-        """Record a copy of a frame, also if it is lost."""
+        """Receive a copy of a frame that a host has sent; the copy may be lost."""
 
     def note(self, now: float, kind: EventKind, host: str, number: int) -> None:
-        """Record an event other than the sending of a frame.
+        """Receive an event other than the sending of a frame.
 
         Parameters
         ----------
@@ -73,10 +73,10 @@ class TraceSink(Protocol):
         kind
             Kind of the event.
         host
-            Name of the host; the outcome of the run if the kind is ``FINISH``.
+            Name of the host. If the kind is ``FINISH``, the name of the outcome of the run.
         number
-            Number of updates if the kind is ``STEP``; incarnation of the host if the kind is
-            ``START``, ``PAUSE`` or ``CRASH``; otherwise 0.
+            Number of updates of vertices if the kind is ``STEP``. Incarnation of the host if the
+            kind is ``START``, ``PAUSE`` or ``CRASH``. Otherwise 0.
         """
 
 
@@ -86,7 +86,7 @@ class TextSink:
     Parameters
     ----------
     write
-        Function that is called with each line, without a line end.
+        Function that is called with each line. The line has no newline character.
     """
 
     def __init__(self, write: Callable[[str], None]) -> None:
@@ -104,10 +104,10 @@ class TextSink:
 
 
 class Trace:
-    """A digest of the events of a run; events are added in the order in which they happen.
+    """A trace that computes a digest of the events of a run and passes each event to a sink.
 
-    The digest is computed from numbers in binary form, since writing a number as text takes longer
-    than most events.
+    The digest (a hash) is computed from numbers in binary form, since the conversion of a number to
+    text takes longer than most events.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class Trace:
         Names of all hosts. The digest uses the position of a host in this order instead of its
         name.
     sink
-        Sink that is called with every event. With None (default) the events only enter the digest.
+        Sink that is called with every event. With None (default) only the digest is computed.
     """
 
     def __init__(self, hosts: Iterable[str], sink: TraceSink | None = None) -> None:
@@ -148,13 +148,13 @@ class Trace:
             self.sink.send(FrameSent(now, sender, receiver, size, checksum, delay))
 
     def note(self, now: float, kind: EventKind, host: str, number: int) -> None:
-        """Add an event other than the sending of a frame; ``TraceSink.note`` has the parameters."""
+        """Add an event other than the sending of a frame; for ``number`` see ``TraceSink.note``."""
         self._hash.update(_NOTE.pack(now, kind, self._positions.get(host, -1.0), number))
         if self.sink is not None:
             self.sink.note(now, kind, host, number)
 
     def digest(self, *more: bytes) -> str:
-        """Return the hexadecimal digest of all events so far, followed by the bytes ``more``."""
+        """Return the digest of all events so far and of the bytes ``more``, in hexadecimal form."""
         final = self._hash.copy()
         for part in more:
             final.update(part)
