@@ -1,10 +1,10 @@
-"""The command line: one module for each verb, which is imported when the verb is used.
+"""The command line: one module for each verb, imported when the verb is used.
 
 | verb | task |
 |---|---|
 | `run CONFIG` | run the job of a configuration, inference or training, and write a run directory |
 | `sweep CONFIG` | repeat an inference with many seeds and settings, in parallel |
-| `replay RUN_DIR` | repeat a run and compare the two; event by event if the first used `--trace` |
+| `replay RUN_DIR` | repeat a run and compare digests, and events if the run used `--trace` |
 | `check CONFIG` | validate a configuration and check the paper's theorems on its network |
 | `schema` | print the JSON schema of configurations |
 
@@ -28,10 +28,11 @@ on the delays.
 
 Ctrl-C and SIGTERM end a training when the batches in flight are finished, and a checkpoint is
 written. `run --resume RUN_DIR` continues from the last checkpoint, also after the process was
-killed. The resumed training has the same history and the same bits as an uninterrupted one. `Joint`
-has no checkpoints. If the configuration has a section `light_cone`, as above, `run` reports how a
-push of one stalk spreads; see `sheafnet.api.light_cone`. `--costs` prints the traffic of each edge,
-and for each host the time in which it was busy, waiting for messages, and away (down or paused).
+killed. The result is equal, bit for bit, to the result of a training that was not interrupted. The
+rule `joint` has no checkpoints. If the configuration has a section `light_cone`, as in the second
+command above, `run` reports how a push of one stalk spreads; see `sheafnet.api.light_cone`.
+`--costs` prints the messages and bytes on each edge. It also prints for each host how long it was
+busy, waiting for messages, and away (down or paused).
 
 | exit code | meaning |
 |---|---|
@@ -71,7 +72,7 @@ VERBS = {
 
 
 class Verbs(click.Group):
-    """The group of verbs: it imports a verb when it is used, and turns errors into exit codes."""
+    """The group of verbs. It imports each verb when needed, and turns errors into exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(VERBS)
@@ -99,7 +100,7 @@ class Verbs(click.Group):
             for line in str(error).splitlines():
                 click.echo(f"error: {line}", err=True)
             ctx.exit(BAD_INPUT if isinstance(error, InputError) else FAULT)
-        except Exception:  # If not caught: exit code 1, which means "not converged".
+        except Exception:  # Uncaught, it would give exit code 1, the code for "not converged".
             click.echo(traceback.format_exc(), err=True, nl=False)
             ctx.exit(FAULT)
 

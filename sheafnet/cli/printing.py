@@ -12,8 +12,8 @@ from rich.console import Console, ConsoleRenderable
 def show(*renderables: ConsoleRenderable | str) -> None:
     """Print texts and tables to standard output.
 
-    If the output is a closed pipe, the rest is not printed and no error is raised. Characters that
-    the encoding of the output does not have are replaced by question marks.
+    If the output is a closed pipe, the remaining text is not printed and no error is raised.
+    Characters that the encoding of the output does not have are replaced by question marks.
 
     Parameters
     ----------
@@ -30,6 +30,6 @@ def show(*renderables: ConsoleRenderable | str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes the rest of the buffer at exit. On the closed pipe this would fail again.
+        # Python flushes its buffer at exit. On the closed pipe the flush would fail again.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -18,7 +18,7 @@ from sheafnet.runtime.jobs.observer import Observer
 
 
 class TraceMismatchError(Exception):
-    """The trace of the repeated run differs from the trace on disk.
+    """The error that is raised if the trace of a repeated run differs from the trace on disk.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def replay(ctx: click.Context, run_dir: Path) -> None:
 
 
 class _Comparison:
-    """A function that is called with each line of the repeated run and compares it with the disk.
+    """A callable that compares each line of the trace of a repeated run with the trace on disk.
 
     Parameters
     ----------

@@ -36,14 +36,15 @@ def summary(job: InferJob, solution: Solution, cone: LightCone | None = None) ->
     solution
         The solution of the run.
     cone
-        The light cone; None (default) if the configuration does not ask for one.
+        The light cone of the push; None (default) if the configuration has no section
+        ``light_cone``.
 
     Returns
     -------
     dict
-        Key → plain data. The key ``max_deviation_from_forward`` is None for a sheaf that is not of
-        a network. Only for a network with labelled samples there are the keys ``accuracy`` and
-        ``accuracy_of_forward``, and only with ``cone`` the key ``light_cone``.
+        Key → plain data. The value of ``max_deviation_from_forward`` is None if there is no network
+        or if its forward pass overflows. The keys ``accuracy`` and ``accuracy_of_forward`` exist
+        only for a network with labelled samples, and the key ``light_cone`` only with ``cone``.
     """
     cochain = solution.cochain
     forward = forward_pass(job)
@@ -128,7 +129,7 @@ def _record(record: Record) -> dict[str, Any]:
 
 
 def deviation(solution: Solution, forward: Cochain | None) -> float | None:
-    """Return the largest absolute difference between the final stalks and the forward pass.
+    """Return the largest absolute difference between the final stalks and a forward pass.
 
     Parameters
     ----------
@@ -148,7 +149,7 @@ def deviation(solution: Solution, forward: Cochain | None) -> float | None:
 
 
 def _error_bound(job: InferJob, solution: Solution) -> float | None:
-    """Return the largest error bound over the samples.
+    """Return an upper bound, for all samples, on the distance to a minimum of the energy.
 
     The result is None if the sheaf has more than ``LARGEST_CERTIFIED`` coordinates, or if the bound
     of a sample is infinite.
@@ -161,7 +162,7 @@ def _error_bound(job: InferJob, solution: Solution) -> float | None:
 
 
 def forward_pass(job: InferJob) -> Cochain | None:
-    """Return the forward pass of ``job``; None if there is no network, or if it overflows."""
+    """Return the forward pass of the samples; None without a network or if the pass overflows."""
     if job.network is None or job.samples is None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):

@@ -120,7 +120,8 @@ def _infer(
 ) -> bool:
     """Run inference, write and print its result.
 
-    Return whether the run converged and, with a light cone, no vertex changed too early.
+    Return whether the run converged and, if ``cone`` is given, no vertex changed before a frame
+    could reach it.
     """
     solution = _finish(job.prepare(observer, write_line))
     result = summary(job, solution, cone)
@@ -163,7 +164,7 @@ def _train(
 
 
 def _observer(metrics: MetricsSection, directory: RunDirectory) -> Observer:
-    """Return the observer of the job: the event log, and metrics and progress line if in use."""
+    """Return the observer of a job: event log, and metrics and progress line if they are used."""
     terminal = Console(stderr=True)
     observers: list[Observer] = [directory.events]
     if metrics.port is not None:
@@ -202,8 +203,8 @@ def build_metrics(section: MetricsSection, directory: RunDirectory) -> Metrics:
     section
         Section ``metrics`` of the configuration; its ``port`` must not be None.
     directory
-        Run directory. Its name is the name of the run, and the discovery files are written in it
-        and beside it.
+        Run directory. Its name is the name of the run. The discovery files, from which Prometheus
+        reads the address of the metrics, are written in it and beside it.
     """
     assert section.port is not None
     return Metrics(

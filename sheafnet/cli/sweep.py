@@ -65,7 +65,7 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 @dataclass(frozen=True)
 class Point:
-    """One run of a sweep.
+    """One run of a sweep: a configuration with overrides and a seed.
 
     Attributes
     ----------
@@ -76,7 +76,8 @@ class Point:
     setting
         The values that ``--vary`` gives this run, as overrides ``key=value``.
     overrides
-        All overrides of this run, in order: those of ``--set``, those of ``setting``, and the seed.
+        All overrides of this run, in order: the overrides of ``--set``, then ``setting``, then the
+        seed.
     """
 
     config: str
@@ -113,7 +114,7 @@ class Row(NamedTuple):
     values
         Column of the CSV file → value of the run; None if the run has no value for the column.
     energies
-        Pairs (virtual time, energy) during the run; empty if the energies were not asked for.
+        Pairs (virtual time, energy) during the run; empty if the energies were not recorded.
     """
 
     point: Point
@@ -130,7 +131,8 @@ class Energies(Observer):
     """An observer that keeps the energy of every report of progress.
 
     The first reports are left out: the energy is not known before every vertex has received the
-    projections of all its neighbours. Until then the stationarity of a vertex is infinite.
+    projections of all its neighbours. A vertex without these projections reports an infinite
+    stationarity.
 
     Attributes
     ----------
@@ -349,7 +351,7 @@ def _progress(rows: Iterator[Row], total: int) -> Iterable[Row]:
 
 
 def _print(rows: Sequence[Row], settings: Sequence[tuple[str, ...]]) -> None:
-    """Print a line for each setting, and the commands that repeat the runs without convergence."""
+    """Print a line for each setting, and the commands of the runs that did not converge."""
     title = "Medians over the seeds; worst time, staleness, deviation from the forward pass"
     table = Table(
         title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
@@ -378,7 +380,7 @@ def _print(rows: Sequence[Row], settings: Sequence[tuple[str, ...]]) -> None:
 
 
 def _shown(override: str) -> tuple[str, str]:
-    """Return the last part of the key, and the value; for a section the value is its kind."""
+    """Return the last part of the key of an override, and its value (of a section, the kind)."""
     key, _, text = override.partition("=")
     value = json.loads(text)
     return key.rpartition(".")[2], str(value["kind"]) if isinstance(value, dict) else text
@@ -387,6 +389,6 @@ def _shown(override: str) -> tuple[str, str]:
 def _over(
     statistic: Callable[[list[float]], float], rows: Sequence[Row], name: str, form: str
 ) -> str:
-    """Return a statistic of the column ``name`` as text, over the rows with a value there."""
+    """Return as text a statistic of the column ``name``; a dash if no row has a value in it."""
     values = [float(row.values[name]) for row in rows if row.values[name] is not None]
     return format(statistic(values), form) if values else "–"

@@ -19,7 +19,7 @@ MOST_EVALUATIONS = 12
 
 
 def show_solution(job: InferJob, solution: Solution, result: dict[str, Any]) -> None:
-    """Print the result of a run.
+    """Print the discord of every edge and soft pin, and then the outcome and costs of a run.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def show_solution(job: InferJob, solution: Solution, result: dict[str, Any]) -> 
 
 
 def show_costs(record: Record) -> None:
-    """Print the traffic of each edge, and for each host the time it was busy, waiting and away.
+    """Print messages and bytes on each edge, and how long each host was busy, waiting and away.
 
     A host is waiting when it has nothing to do, and away when it is down or paused.
 
@@ -118,7 +118,7 @@ def _number(value: float | None, form: str) -> str:
 
 
 def show_fit(job: TrainJob, fit: Fit) -> None:
-    """Print the result of a training.
+    """Print losses by step, the last diagnostics of each edge, and the costs of a training.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def _wire(stats: Stats) -> str:
 
 
 def waited_for(hosts: Mapping[str, HostTime]) -> str:
-    """Return a text that names the host with the highest load and the mean load of the others.
+    """Return a text with the host of highest load, and the mean load of the other hosts.
 
     The load is the busy time divided by the sum of busy and waiting time.
 

@@ -5,7 +5,8 @@ A YAML file becomes a job in three stages:
 1. ``sheafnet.config.shipped.find_config`` finds the file, by path or by the name of a shipped
    configuration.
 2. ``sheafnet.config.load.load_config`` reads the file, applies the overrides of `--set`, and
-   validates the result against the schema. It returns a ``sheafnet.config.load.Loaded``.
+   validates the result against the schema. It returns a ``sheafnet.config.load.Loaded``: the
+   configuration and the source of its values.
 3. ``sheafnet.config.builders.job.build_job`` reads the files that the configuration names. It
    returns an ``InferJob`` or a ``TrainJob``. The method ``prepare`` of this job returns a run or a
    training that has not begun.
@@ -40,7 +41,8 @@ with exit code 2. Therefore a builder that finds a fault adds it to a
 1. Add a field to a section in ``sheafnet.config.schema``. The field has a type and a range, a
    description with meaning and unit, and the default of the class that the section configures.
 2. Give the field the name of the parameter that it sets. The builders of rules, optimisers, the
-   simulator and the cluster copy fields by name. In any other builder, pass the value on.
+   simulator and the cluster copy fields by name. Every other builder needs a line that passes
+   the value on.
 3. Write the checks. A condition on one section belongs in a validator of this section; a condition
    on several sections belongs in ``sheafnet.config.schema.job.Config``; a condition on the content
    of a file belongs in a builder.

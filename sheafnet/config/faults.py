@@ -48,7 +48,7 @@ class Faults:
         return twin
 
     def add(self, key: str, message: str) -> None:
-        """Add a fault.
+        """Add a fault, with its key and source, to ``found``.
 
         Parameters
         ----------
@@ -63,7 +63,7 @@ class Faults:
         )
 
     def attempt(self, key: str, make: Callable[[], T]) -> T | None:
-        """Call ``make`` and return its result; if the call raises, add a fault and return None.
+        """Return the result of ``make``; if ``make`` refuses a value, add a fault and return None.
 
         Parameters
         ----------
@@ -71,7 +71,7 @@ class Faults:
             Dotted path of the key of the fault.
         make
             Function to call. An ``InputError``, ``MemoryError`` or ``ValueError`` that it raises
-            becomes a fault; all other exceptions are raised to the caller.
+            becomes a fault. Any other exception passes through to the caller.
         """
         try:
             return make()

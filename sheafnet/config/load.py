@@ -29,11 +29,11 @@ class Loaded:
     Attributes
     ----------
     config
-        The configuration.
+        The validated configuration, with all defaults.
     path
-        The file that it was read from.
+        The file from which the configuration was read.
     overridden
-        Dotted paths of the keys whose values ``--set`` gave, in order.
+        Dotted paths of the keys whose values ``--set`` gave, in the order of the options.
     """
 
     config: Config
@@ -41,7 +41,7 @@ class Loaded:
     overridden: tuple[str, ...] = ()
 
     def fault(self, key: str, message: str) -> Fault:
-        """Return a fault of the value at ``key``, with the source of this value.
+        """Return a fault that reports the value at ``key`` and the source of this value.
 
         The source is ``--set`` if the value was given there, and the file otherwise.
 
@@ -61,7 +61,7 @@ def _fault(path: Path, overridden: Sequence[str], key: str, message: str) -> Fau
 
 
 def load_config(path: Path, overrides: Iterable[str] = ()) -> Loaded:
-    """Read and validate a configuration.
+    """Read and validate a configuration, and return it with the source of its values.
 
     Parameters
     ----------
@@ -223,8 +223,8 @@ def _follows(detail: ErrorDetails, details: Iterable[ErrorDetails]) -> bool:
 def _key(loc: Sequence[int | str]) -> str:
     """Return the dotted path of the key at a location that pydantic reports.
 
-    A location ``loc`` also has the tags of discriminated unions, such as ``prox`` in a rule. The
-    dotted path does not have them.
+    A location ``loc`` also contains the tags of discriminated unions, such as ``prox`` in a rule.
+    The dotted path does not contain these tags.
     """
     parts, model = [], Config
     for part in loc:
@@ -237,7 +237,7 @@ def _key(loc: Sequence[int | str]) -> str:
 
 
 def _message(detail: ErrorDetails) -> str:
-    """Return the text of a fault, understandable without the manual of pydantic."""
+    """Return the message of a fault, in words that need no knowledge of pydantic."""
     kind, given = detail["type"], str(detail["input"])
     if kind == "extra_forbidden":
         name, section = str(detail["loc"][-1]), _section(detail["loc"][:-1])
@@ -261,7 +261,7 @@ def _section(loc: Sequence[int | str]) -> type[BaseModel] | None:
 
 
 def _field_at(loc: Sequence[int | str]) -> Any:
-    """Return the type in the schema at a location of pydantic; None if there is no such key."""
+    """Return the type of the key at a location that pydantic reports; None if no key is there."""
     found: Any = Config
     for part in loc:
         kinds = _kinds(found)
@@ -272,7 +272,7 @@ def _field_at(loc: Sequence[int | str]) -> Any:
 def _field_type(model: Any, part: int | str) -> Any:
     if isinstance(part, int):  # ``part`` is the index of an item of a list.
         return next(iter(typing.get_args(model)), None)
-    for member in (model, *typing.get_args(model)):  # A section or an optional one.
+    for member in (model, *typing.get_args(model)):  # ``X``, or the X of ``X | None``.
         if isinstance(member, type) and issubclass(member, BaseModel):
             field = member.model_fields.get(part)
             return field.annotation if field else None
@@ -283,7 +283,7 @@ def _kinds(annotation: Any) -> dict[str, Any]:
     """Return kind → class of the section for a union of sections; empty for any other type."""
     kinds: dict[str, Any] = {}
     for member in typing.get_args(annotation):
-        if not isinstance(member, type):  # A union in the union: an optional section.
+        if not isinstance(member, type):  # A union within ``X | None``.
             kinds |= _kinds(member)
         elif issubclass(member, BaseModel) and "kind" in member.model_fields:
             kinds[typing.get_args(member.model_fields["kind"].annotation)[0]] = member

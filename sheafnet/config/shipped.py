@@ -24,8 +24,8 @@ def find_config(name: str) -> Path:
     Parameters
     ----------
     name
-        Path of a file. If there is no such file: ``NAME`` or ``configs/NAME.yaml``, where ``NAME``
-        is the name of a shipped configuration.
+        Path of a file. If no such file exists, it may be ``NAME`` or ``configs/NAME.yaml``, where
+        ``NAME`` is the name of a shipped configuration.
 
     Raises
     ------

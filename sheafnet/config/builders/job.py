@@ -83,8 +83,8 @@ class InferJob:
         observer
             Observer whose methods are called at the start, with progress, and at the end.
         trace
-            Function that is called with every line of the full trace, on the simulator; None
-            (default) keeps no full trace.
+            Function that is called with a line of text for every event, if the runtime is the
+            simulator. With None (default) no lines are made.
 
         Raises
         ------
@@ -105,7 +105,7 @@ class InferJob:
         )
 
     def light_cone(self) -> LightCone | None:
-        """Simulate a push of one stalk and return how the change spreads to other vertices.
+        """Simulate a push of one stalk and return when the change reaches each other vertex.
 
         The result is None if the configuration has no section ``light_cone``.
 
@@ -136,7 +136,7 @@ class TrainJob:
         The training samples.
     test
         The test samples, on which each evaluation measures the network as well; None if there are
-        none.
+        no test samples.
     """
 
     config: Config
@@ -158,8 +158,8 @@ class TrainJob:
             Observer whose methods are called at the start, with progress and every evaluation, and
             at the end.
         trace
-            Function that is called with every line of the full trace, on the simulator; None
-            (default) keeps no full trace.
+            Function that is called with a line of text for every event, if the runtime is the
+            simulator. With None (default) no lines are made.
         resumed
             Checkpoint of the same training, from which the training continues. None (default)
             begins a new training.
@@ -343,8 +343,8 @@ def build_runtime(config: Config, trace: Callable[[str], None] | None = None) ->
     config
         The configuration.
     trace
-        Function that is called with every line of the full trace, on the simulator; None
-        (default) keeps no full trace.
+        Function that is called with a line of text for every event, if the runtime is the
+        simulator. With None (default) no lines are made.
 
     Raises
     ------

@@ -84,8 +84,8 @@ def _stalk(config: Config, samples: Samples | None, section: PinSection, dim: in
     Raises
     ------
     InputError
-        If the pin needs samples or labels and there are none; if the file cannot be read or does
-        not have the array; or if the mean cannot be computed.
+        If the pin needs samples or labels and the job does not have them; if the file cannot be
+        read or does not have the array; or if the mean cannot be computed.
     """
     if section.file is not None:
         return _named(read_npz(section.file), section.array or section.vertex, str(section.file))
@@ -120,7 +120,8 @@ def _mean(config: Config, over: str) -> NDArray[np.float64]:
     ------
     InputError
         If the data are not an ``.npz`` file; if the file does not have the inputs or the array
-        ``over``; or if the indices are none, not whole numbers or out of range.
+        ``over``; if this array is empty or is not a list of whole numbers; or if an index is out of
+        range.
     """
     data = config.data
     if not isinstance(data, FileData):

@@ -31,7 +31,7 @@ LARGEST = 2.0**53
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """The samples of a job.
+    """The inputs of a job, with labels and targets if the data have them.
 
     Attributes
     ----------
@@ -86,8 +86,8 @@ def build_samples(data: DataSection, faults: Faults) -> Samples | None:
     Returns
     -------
     Samples or None
-        The samples. None if a file cannot be read, if an array or a column is missing, or if their
-        shapes do not fit together; the reason is then in ``faults``.
+        The samples. None if a file cannot be read, if an array or a column is missing, if the
+        shapes do not fit together, or if a number is not valid; the fault is then in ``faults``.
     """
     match data:
         case FileData():
@@ -111,7 +111,7 @@ def build_test(data: DataSection, test: TestSection | None, faults: Faults) -> S
     data
         The description of the training samples.
     test
-        The settings of the test samples that differ from ``data``; None if there are no test
+        The settings in which the test samples differ from ``data``; None if there are no test
         samples. It must be None for a task, because a task has test samples of its own.
     faults
         Collector to which faults are added, under the key ``training.test``.
@@ -119,7 +119,7 @@ def build_test(data: DataSection, test: TestSection | None, faults: Faults) -> S
     Returns
     -------
     Samples or None
-        The test samples. None if there are none, or if a fault was found.
+        The test samples. None if there are no test samples, or if a fault was found.
     """
     if isinstance(data, TaskData):
         if test is not None:

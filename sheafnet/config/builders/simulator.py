@@ -41,8 +41,8 @@ def build_simulator(
     section
         The description of the simulator.
     trace
-        Function that is called with every line of the full trace; None (default) keeps no full
-        trace.
+        Function that is called with a line of text for every event. With None (default) no lines
+        are made.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def build_channel(section: ChannelSection, whole: SimulatorRuntime) -> Channel:
     section
         The settings of the channel.
     whole
-        The runtime. Where a setting of ``section`` is None, the channel has that of ``whole``.
+        The runtime. If a setting of ``section`` is None, the channel has the setting of ``whole``.
 
     Raises
     ------

@@ -16,16 +16,19 @@ class FileData(Section):
     kind: Literal["file"]
     path: ExistingFile
     """The ``.npz`` file, relative to the configuration file."""
-    inputs: str = Field(description="Name of the array of inputs, of shape (n_0, samples).")
+    inputs: str = Field(
+        description="Name of the array of inputs, of shape (n_0, samples), where n_0 is the width "
+        "of the input of the network."
+    )
     labels: str | None = Field(
         default=None,
         description="Name of the array of integer class labels, of shape (samples,). By default "
-        "there are none.",
+        "the samples have no labels.",
     )
     targets: str | None = Field(
         default=None,
-        description="Name of the array of targets, of shape (n_out, samples). By default there "
-        "are none.",
+        description="Name of the array of targets, of shape (n_out, samples), where n_out is the "
+        "width of the output. By default the samples have no targets.",
     )
     subset: str | None = Field(
         default=None,
@@ -34,8 +37,8 @@ class FileData(Section):
     )
     limit: PositiveInt | None = Field(
         default=None,
-        description="Number of samples to use, at least 1: the first samples of the subset. By "
-        "default all samples of the subset are used.",
+        description="Largest number of samples to use, at least 1. The first samples of the subset "
+        "are used; by default all of them.",
     )
     scale: PositiveFloat = Field(
         default=1.0, description="Positive factor by which all inputs are multiplied; by default 1."
@@ -54,17 +57,18 @@ class CsvData(Section):
     )
     labels: str | None = Field(
         default=None,
-        description="Name of the column of integer class labels. By default there are none.",
+        description="Name of the column of integer class labels. By default the samples have no "
+        "labels.",
     )
     targets: list[str] | None = Field(
         default=None,
         description="Names of the columns of targets. Their number is n_out, the width of the "
-        "output. By default there are none.",
+        "output. By default the samples have no targets.",
     )
     limit: PositiveInt | None = Field(
         default=None,
-        description="Number of samples to use, at least 1: the first rows of the table. By "
-        "default all rows are used.",
+        description="Largest number of samples to use, at least 1. The first rows of the table are "
+        "used; by default all rows.",
     )
     scale: PositiveFloat = Field(
         default=1.0, description="Positive factor by which all inputs are multiplied; by default 1."
@@ -76,16 +80,19 @@ class InlineData(Section):
 
     kind: Literal["inline"]
     inputs: list[list[float]] = Field(
-        min_length=1, description="One row for each sample, with n_0 numbers; at least one row."
+        min_length=1,
+        description="One row for each sample, at least one row. The length of a row is the width "
+        "of the input of the network.",
     )
     labels: list[Annotated[int, Field(ge=0, le=2**31)]] | None = Field(
         default=None,
-        description="One integer class label for each sample, at least 0. By default there are "
-        "none.",
+        description="One integer class label for each sample, at least 0. By default the samples "
+        "have no labels.",
     )
     targets: list[list[float]] | None = Field(
         default=None,
-        description="One row for each sample, with n_out numbers. By default there are none.",
+        description="One row for each sample. The length of a row is the width of the output. By "
+        "default the samples have no targets.",
     )
 
     @field_validator("inputs", "targets")
@@ -114,7 +121,10 @@ class TaskData(Section):
 
 
 class TestSection(Section):
-    """Test samples: data of the same kind, on which a network is evaluated while it is trained."""
+    """Test samples, on which a network is evaluated while it is trained.
+
+    They are data of the same kind as the training samples.
+    """
 
     __test__ = False  # for pytest
 
@@ -125,8 +135,8 @@ class TestSection(Section):
     )
     path: ExistingFile | None = Field(
         default=None,
-        description="Another file, of the same kind as the file in ``data``. By default the file "
-        "in ``data``.",
+        description="Another file, of the same kind as the file in ``data``. By default the test "
+        "samples are in the file in ``data``.",
     )
 
     @model_validator(mode="after")

@@ -34,7 +34,7 @@ from sheafnet.runtime.stop import Stop
 
 
 class FileNetwork(Section):
-    """A network in a file of ``sn.ReluNetwork.save``, or one with arrays W1, b1, … and output."""
+    """A network from a file with arrays W1, b1, … and output, as ``sn.ReluNetwork.save`` writes."""
 
     kind: Literal["file"]
     path: ExistingFile
@@ -42,7 +42,7 @@ class FileNetwork(Section):
 
 
 class RandomNetwork(Section):
-    """A network with zero biases and He weights (normal, variance 2/n_in for n_in inputs)."""
+    """A network with zero biases and normal weights of variance 2/n_in for n_in inputs (He)."""
 
     kind: Literal["random"]
     widths: Annotated[tuple[PositiveInt, ...], Field(min_length=2)]
@@ -66,7 +66,7 @@ class RegularGraph(Section):
 
     kind: Literal["regular"]
     vertices: PositiveInt
-    """Number of vertices, which have the names v0, v1 and so on; more than ``degree``."""
+    """Number of vertices, more than ``degree``. Their names are v0, v1 and so on."""
     degree: PositiveInt
     """Number of neighbours of each vertex, at least 1. ``vertices`` times ``degree`` must be
     even."""
@@ -79,7 +79,7 @@ class ErdosRenyiGraph(Section):
 
     kind: Literal["erdos-renyi"]
     vertices: PositiveInt
-    """Number of vertices, which have the names v0, v1 and so on; at least 1."""
+    """Number of vertices, at least 1. Their names are v0, v1 and so on."""
     probability: Annotated[float, Field(gt=0.0, le=1.0)]
     """Probability of each edge, in (0, 1]."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -118,16 +118,17 @@ class ConstantSheaf(Section):
 
 
 class LockstepRuntime(Section):
-    """Rounds in which all vertices step, in one process and without hosts."""
+    """A runtime that runs a job in one process, round by round and without hosts."""
 
     kind: Literal["lockstep"]
     schedule: Schedule = "all"
-    """``all``: in each round all vertices step at the same time. ``alternating``: within a round
-    the colours of the graph step one after the other; neighbours never have the same colour."""
+    """Order of the steps in a round. ``all`` (default): all vertices step at the same time.
+    ``alternating``: the vertices are coloured so that neighbours have different colours, and one
+    colour steps after the other."""
 
 
 class ClusterRuntime(Section):
-    """Hosts that are Ray actors, each in a process of its own, on one machine or on several."""
+    """A runtime whose hosts are Ray actors, each in its own process, on one or several machines."""
 
     kind: Literal["cluster"]
     address: str = Field(
@@ -137,20 +138,23 @@ class ClusterRuntime(Section):
         "machine. host:port joins the Ray whose head has this address.",
     )
     placement: Hosts = "by-layer"
-    """Vertices of each host: ``by-layer``, ``by-vertex``, or each host with a list of vertices."""
+    """Placement of the vertices on hosts: ``by-layer`` (default), ``by-vertex``, or a mapping of
+    each host to a list of its vertices."""
     window: PositiveInt = Cluster.window
-    """Largest number of frames to each other host that are sent and not yet acknowledged; at least
-    1."""
+    """Largest number of frames that a host may have in flight (sent and not acknowledged) to each
+    other host; at least 1."""
     max_restarts: Annotated[int, Field(ge=0)] = Cluster.max_restarts
-    """Number of times that each host may be lost and restarted. The run fails if a host is lost
-    once more; 0 or more."""
+    """Number of times that each host may be lost and restarted, 0 or more. The run fails if a host
+    is lost once more."""
     report_interval: PositiveFloat = Cluster.report_interval
     """Seconds from one wave to the next, positive. In a wave the coordinator asks every host for a
     report."""
     startup: PositiveFloat = Cluster.startup
-    """Seconds within which a host must start, at the beginning and after it was lost; positive."""
+    """Seconds within which a host must start, and restart after a loss, else the run fails;
+    positive."""
     silence: PositiveFloat = Cluster.silence
-    """Seconds without an answer after which a host or the cluster counts as lost; positive."""
+    """Seconds for which a host or the coordinator may leave a request unanswered, else the run
+    fails; positive."""
     cpus: NonNegativeFloat = Cluster.cpus
     """Number of cores that Ray reserves for each host. With 0 Ray reserves none, and all hosts
     share the cores."""
@@ -161,13 +165,13 @@ class MetricsSection(Section):
 
     port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
         default=None,
-        description="TCP port of the metrics; 0 takes any free port. By default no metrics are "
+        description="TCP port of the metrics; 0 means any free port. By default no metrics are "
         "served.",
     )
     address: str = Field(
         default="127.0.0.1",
-        description="Network address at which the metrics are served. The default can be reached "
-        "from this machine only, 0.0.0.0 from other machines as well.",
+        description="Network address at which the metrics are served. The default 127.0.0.1 can "
+        "be reached from this machine only, 0.0.0.0 from other machines as well.",
     )
     linger: NonNegativeFloat = Field(
         default=0.0,
@@ -176,9 +180,9 @@ class MetricsSection(Section):
     )
     most_series: PositiveInt = Field(
         default=2000,
-        description="Approximate largest number of series, at least 1. Above it the edges and "
-        "vertices of a layer share one label: discord and counts are summed, stationarity is the "
-        "maximum.",
+        description="Approximate largest number of series (a metric with its labels), at least 1. "
+        "If there would be more, the edges and vertices of a layer share one label. Their discord, "
+        "tension and counts are then summed, and their stationarity is the maximum.",
     )
 
 
@@ -227,8 +231,8 @@ class PinSection(Section):
     strength: PositiveFloat | None = Field(
         default=None,
         description="Strength γ of a soft pin, positive. The pin adds ½γ‖x − value‖² to the "
-        "energy, where x has the pinned coordinates. By default the pin is hard: it holds x at "
-        "the value.",
+        "energy, where x is the vector of the pinned coordinates. By default the pin is hard: it "
+        "holds x at the value.",
     )
 
     @model_validator(mode="after")
@@ -253,15 +257,15 @@ class StopSection(Section):
         "By default 1e-9 in float64 and 1e-4 in float32.",
     )
     max_rounds: PositiveInt = Stop.max_rounds
-    """Largest number of rounds, at least 1. In lockstep a round is a round of steps of all
-    vertices. On hosts a round is twice as many accepted messages as there are edges."""
+    """Largest number of rounds, at least 1. In lockstep a round is one pass over all vertices. On
+    hosts a round is twice as many accepted messages as there are edges."""
     max_time: PositiveFloat | None = None
     """Largest time, positive: virtual time on the simulator, rounds in lockstep, seconds on a
     cluster. By default there is no limit."""
 
 
 class LightConeSection(Section):
-    """A change (push) of one stalk in a second simulation, to see when other vertices change."""
+    """A push (a change of one stalk from outside), to measure when other vertices change."""
 
     vertex: str
     """Name of the pushed vertex."""
@@ -285,8 +289,8 @@ class Config(Section):
     """A job: its network or sheaf, its data, its rule, its runtime, and its conditions to stop."""
 
     job: Literal["infer", "train"] = "infer"
-    """``infer`` (default) changes stalks until the energy is stationary; ``train`` changes the maps
-    of a network."""
+    """``infer`` (default) changes stalks until every vertex is stationary. ``train`` changes the
+    maps of a network."""
     sheaf: ConstantSheaf | None = Field(
         default=None,
         description="A sheaf on a graph, only for the job ``infer``. By default the job has the "
@@ -303,10 +307,10 @@ class Config(Section):
     )
     output_force: OutputForce = Field(
         default="auto",
-        description="Energy of the edge with the output activation, which determines the force on "
-        "the stalk at its tail: ``cross-entropy``; ``jacobian``, which is half the squared "
-        "residual; or ``auto``, which is ``cross-entropy`` if the whole output is pinned hard, and "
-        "``jacobian`` otherwise.",
+        description="Energy of the edge with the output activation. It determines the force on "
+        "the stalk at the tail of this edge. ``cross-entropy`` is a loss, ``jacobian`` half the "
+        "squared residual. ``auto`` (default) takes ``cross-entropy`` if the whole output is "
+        "pinned hard, and ``jacobian`` otherwise.",
     )
     rule: RuleSection = Field(
         default=ProxRule(kind="prox"),
@@ -325,11 +329,11 @@ class Config(Section):
     """Tolerance and limits at which a run stops, only for the job ``infer``."""
     light_cone: LightConeSection | None = Field(
         default=None,
-        description="Measurement of how fast a change of one stalk spreads, only for the job "
-        "``infer`` on the simulator. By default nothing is measured.",
+        description="Measurement of how fast a push (a change of one stalk) spreads, only for the "
+        "job ``infer`` on the simulator. By default no push is simulated.",
     )
     metrics: MetricsSection = MetricsSection()
-    """Prometheus metrics; by default none are served."""
+    """Prometheus metrics; by default no metrics are served."""
     init: Start = Field(
         default="random",
         description="Stalks at the start: ``random`` (standard normal), ``zeros``, or ``forward`` "
@@ -344,7 +348,7 @@ class Config(Section):
     @field_validator("network", "data")
     @classmethod
     def _one_source(cls, section: Section | None, info: ValidationInfo) -> Section | None:
-        """Check that ``network`` and ``data`` are given if ``sheaf`` is not, and only then.
+        """Check that exactly one of ``sheaf`` and this key (``network`` or ``data``) is given.
 
         Raises
         ------
@@ -384,7 +388,8 @@ class Config(Section):
         Raises
         ------
         ValueError
-            If the rule changes maps and the job is ``infer``, or does not and the job is ``train``.
+            If the rule changes maps and the job is ``infer``, or if the rule does not change maps
+            and the job is ``train``.
         """
         trains, learns = info.data.get("job") == "train", isinstance(rule, LEARNING)
         if trains and not learns:

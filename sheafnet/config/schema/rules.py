@@ -12,22 +12,29 @@ from sheafnet.dynamics.rules.prox import Branch, Prox
 
 
 class ProxRule(Section):
-    """x ← the minimiser of the energy of the edges at a vertex, while its neighbours are fixed."""
+    """Each vertex moves to the minimiser of the energy of its own edges and pins.
+
+    The projections of its neighbours are kept fixed.
+    """
 
     kind: Literal["prox"]
     branch: Branch = Prox.branch
-    """Choice between two local minima, which a coordinate with a ReLU gate can have: ``lowest``
-    takes the minimum of lower energy, ``keep`` the minimum on the side where the coordinate is."""
+    """Choice where the energy has two local minima in a coordinate with a ReLU gate. ``lowest``
+    (default) takes the minimum of lower energy. ``keep`` takes the minimum that the heat flow would
+    reach from the present value."""
     damping: Annotated[float, Field(gt=0.0, le=1.0)] | None = Field(
         default=None,
         description="Share of the way to the minimiser that a vertex moves in a step, in (0, 1]. "
-        "By default 1 if the graph has two colours and the pinned stalks determine all others, "
-        "and 0.9 otherwise.",
+        "By default 1 if the graph has two colours and the pinned stalks determine all other "
+        "stalks, and 0.9 otherwise.",
     )
 
 
 class SorRule(Section):
-    """x ← x + ω (x* − x), where x* is the minimiser that ``prox`` takes; neighbours take turns."""
+    """x ← x + ω (x* − x) for each stalk x, with its minimiser x* under ``prox``.
+
+    Neighbours take turns.
+    """
 
     kind: Literal["sor"]
     omega: Annotated[float, Field(gt=0.0, lt=2.0)] | None = Field(
@@ -38,7 +45,7 @@ class SorRule(Section):
 
 
 class HeatRule(Section):
-    """x ← x − η ∇E, where E is the energy: explicit Euler steps of the heat flow."""
+    """x ← x − η ∇E for each stalk x and the energy E: explicit Euler steps of the heat flow."""
 
     kind: Literal["heat"]
     dt: PositiveFloat | None = None
@@ -47,28 +54,34 @@ class HeatRule(Section):
 
 
 class CoboundaryRule(Section):
-    """x_head ← F x_tail, the forward pass, with the map F; only the input may be pinned."""
+    """The forward pass: the head of each edge takes the value of the map at the tail.
+
+    Only the input may be pinned.
+    """
 
     kind: Literal["coboundary"]
 
 
 class ActiveSetRule(Section):
-    """Direct solves along the path, each for one choice of the active units, until it is right."""
+    """Direct solves along a path, each for one choice of the active units.
+
+    The solves end when a solution has exactly the chosen units active.
+    """
 
     kind: Literal["active-set"]
     prox_sweeps: PositiveInt = ActiveSet.prox_sweeps
-    """Number of sweeps of ``prox`` steps along the path and back after a solve that did not lower
-    the energy; at least 1."""
+    """Number of sweeps of ``prox`` steps, from the output to the input and back, after a solve that
+    did not lower the energy; at least 1."""
 
 
 class NudgedRule(Section):
-    """Training by tensions: derivatives of the loss that each head sends to its tail."""
+    """Training of each map from the tension of its edge, a derivative of the loss."""
 
     kind: Literal["nudged"]
 
 
 class RelaxRule(Section):
-    """Training by the residual that remains on each edge while a soft pin pulls the output."""
+    """Training of each map from the residual of its edge, while a soft pin pulls the output."""
 
     kind: Literal["relax"]
     strength: PositiveFloat = Field(
@@ -77,14 +90,15 @@ class RelaxRule(Section):
         "energy. Positive; in float32 it should exceed 1e-2.",
     )
     sweeps: PositiveInt = 1
-    """Number of sweeps of stalk steps along the path before the maps are changed; at least 1."""
+    """Number of sweeps (passes of messages along the path) that move the stalks before the maps are
+    updated; at least 1."""
     stalks: Literal["prox", "heat", "sor"] = "prox"
     """Rule that changes the stalks, with its default settings; ``prox`` has ``branch: keep``
     here."""
 
 
 class JointRule(Section):
-    """Training that changes stalks and maps in the same step, the flow of Bosca & Ghrist 2026."""
+    """Training that updates stalks and maps in the same step (flow of Bosca & Ghrist 2026)."""
 
     kind: Literal["joint"]
     alpha: PositiveFloat = 1.0

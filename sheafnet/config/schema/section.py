@@ -19,7 +19,7 @@ from sheafnet.runtime.hosts.placement import Scheme
 
 
 class Section(BaseModel):
-    """A mapping of keys to values in the file; a key that is not a field is refused."""
+    """A section of a configuration. It maps keys to values; a key without a field is refused."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
@@ -39,7 +39,7 @@ def _existing(path: Path, info: ValidationInfo) -> Path:
 
 
 def expecting(what: str) -> WrapValidator:
-    """Return a validator for a union of types that reports one fault for a value of wrong type.
+    """Return a validator that reports one fault if a value fits no type of a union.
 
     Without this validator pydantic reports one fault for each type in the union.
 
@@ -72,6 +72,6 @@ Hosts: TypeAlias = Annotated[
 def as_section(value: Any) -> Any:
     """Return ``{"kind": value}`` if ``value`` is a string, else ``value`` itself.
 
-    So the kind alone may stand for a section of this kind with default settings.
+    With this validator the kind alone may stand for a section of this kind with default settings.
     """
     return {"kind": value} if isinstance(value, str) else value

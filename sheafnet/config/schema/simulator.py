@@ -98,8 +98,8 @@ class ComputeSection(Section):
     )
     per_element: NonNegativeFloat = Field(
         default=ComputeTime.per_element,
-        description="Virtual time that is added for each of the dim × batch numbers in the stalk; "
-        "0 or more.",
+        description="Virtual time that is added for each number in the stalk (dimension times "
+        "number of samples); 0 or more.",
     )
 
 
@@ -108,7 +108,7 @@ Loss: TypeAlias = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class ChannelSection(Section):
-    """Settings of one direction between two hosts. Those left out are taken from ``runtime``."""
+    """Settings of the frames from one host to another; missing ones are taken from ``runtime``."""
 
     sender: str
     """Name of the host that sends."""
@@ -119,10 +119,11 @@ class ChannelSection(Section):
     loss: Loss | None = None
     """Probability that a frame is lost, in [0, 1); by default ``runtime.loss``."""
     duplication: Probability | None = None
-    """Probability that a frame arrives twice, in [0, 1]; by default ``runtime.duplication``."""
+    """Probability that a frame that is not lost arrives twice, in [0, 1]; by default
+    ``runtime.duplication``."""
     bandwidth: PositiveFloat | None = None
-    """Number of bytes that can pass in a unit of virtual time, positive; by default
-    ``runtime.bandwidth``."""
+    """Number of bytes that can pass from the sender to the receiver in a unit of virtual time,
+    positive; by default ``runtime.bandwidth``."""
 
 
 class PartitionSection(Section):
@@ -142,12 +143,12 @@ class PartitionSection(Section):
     every: PositiveFloat | None = Field(
         default=None,
         description="Virtual time from one start of the partition to the next; more than end − "
-        "start. The partition then returns for ever. By default it happens once.",
+        "start. The partition is then repeated for ever. By default it occurs once.",
     )
 
 
 class SimulatorRuntime(Section):
-    """Simulated hosts that exchange bytes in virtual time; a run can be repeated bit for bit."""
+    """A runtime of simulated hosts in virtual time; a run can be repeated bit for bit."""
 
     kind: Literal["simulator"]
     seed: Annotated[int, Field(ge=0)] = 0
@@ -157,14 +158,15 @@ class SimulatorRuntime(Section):
     loss: Loss = Simulator.loss
     """Probability that a frame is lost, in [0, 1)."""
     duplication: Probability = Simulator.duplication
-    """Probability that a frame arrives twice, in [0, 1]."""
+    """Probability that a frame that is not lost arrives twice, in [0, 1]."""
     bandwidth: PositiveFloat | None = Field(
         default=None,
         description="Number of bytes that can pass from one host to another in a unit of virtual "
         "time, positive; frames that exceed it wait in a queue. By default there is no limit.",
     )
     channels: tuple[ChannelSection, ...] = ()
-    """Directions between two hosts that have settings of their own."""
+    """Settings of the frames from one host to another, where they differ from the settings here. By
+    default they differ nowhere."""
     partitions: tuple[PartitionSection, ...] = ()
     """Times in which two groups of hosts cannot reach each other. The coordinator, which asks all
     hosts for reports, reaches every host at all times."""
@@ -175,23 +177,25 @@ class SimulatorRuntime(Section):
     distribution. By default 1."""
     slow: dict[str, PositiveFloat] = Field(
         default_factory=dict,
-        description="Host → positive factor by which the updates of this host take longer. By "
-        "default no host is slow.",
+        description="Host → positive factor that multiplies the time of every update on this host. "
+        "By default no host has a factor.",
     )
     restarts: tuple[RestartSection, ...] = ()
-    """Crashes of hosts, each followed by a restart. By default there are none."""
+    """Crashes of hosts, each followed by a restart. By default no host crashes."""
     pauses: tuple[PauseSection, ...] = ()
-    """Times in which a host makes no steps. By default there are none."""
+    """Times in which a host makes no steps. By default no host pauses."""
     placement: Hosts = "by-layer"
-    """Vertices of each host: ``by-layer``, ``by-vertex``, or each host with a list of vertices."""
+    """Placement of the vertices on hosts: ``by-layer`` (default), ``by-vertex``, or a mapping of
+    each host to a list of its vertices."""
     window: PositiveInt = Simulator.window
-    """Largest number of frames to each other host that are sent and not yet acknowledged; at least
-    1."""
+    """Largest number of frames that a host may have in flight (sent and not acknowledged) to each
+    other host; at least 1."""
     report_interval: PositiveFloat = Simulator.report_interval
     """Virtual time from one wave to the next, positive. In a wave the coordinator asks every host
     for a report."""
     report_latency: LatencySection | None = None
-    """Distribution of the delay between a host and the coordinator; by default ``latency``."""
+    """Distribution of the delay of a request or report between the coordinator and a host; by
+    default ``latency``."""
     shuffle_ties: bool = Field(
         default=Simulator.shuffle_ties,
         description="Whether events at the same virtual time happen in random order, which the "

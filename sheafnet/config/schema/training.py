@@ -20,19 +20,21 @@ class _OptimiserSettings(Section):
     """The settings that all optimisers share."""
 
     rate: PositiveFloat
-    """Learning rate in the first step after the warm-up; positive."""
+    """Learning rate in the first training step after the warm-up; positive."""
     schedule: Schedule = Optimiser.schedule
-    """Course of the rate after the warm-up: ``constant``, or ``cosine``, which lowers the rate to 0
-    at the end of the training."""
+    """Course of the learning rate after the warm-up. ``constant`` (default) keeps it. ``cosine``
+    lowers it along half a cosine to 0 at the end of the training."""
     warmup: Annotated[int, Field(ge=0)] = Optimiser.warmup
-    """Number of steps of the warm-up, in which the rate rises linearly to ``rate``; 0 or more."""
+    """Number of training steps of the warm-up, 0 or more. During the warm-up the learning rate
+    rises linearly to ``rate``."""
     weight_decay: NonNegativeFloat = Optimiser.weight_decay
-    """Factor λ of the weight decay, 0 or more: each step also subtracts rate · λ W from the weights
-    W, and nothing from the biases b."""
+    """Factor λ of the weight decay, 0 or more. Each update of a map also subtracts the present
+    learning rate times λ W from the weights W, and nothing from the biases b."""
     clip: PositiveFloat | None = Field(
         default=None,
-        description="Largest norm of a step without weight decay, as a multiple of the norm of "
-        "the map [W b], or of 0.1 if that norm is smaller; positive. By default there is no bound.",
+        description="Largest norm of an update of a map, not counting the weight decay; positive. "
+        "It is a multiple of the norm of [W b], the weights W with the biases b as a last column. "
+        "A norm of [W b] below 0.1 counts as 0.1. By default there is no bound.",
     )
 
 
@@ -41,20 +43,20 @@ class SgdSection(_OptimiserSettings):
 
     kind: Literal["sgd"]
     momentum: Share = Sgd.momentum
-    """Share of the previous velocity that is kept in each step, in [0, 1); 0 means plain gradient
-    descent."""
+    """Share of the previous direction that is added to the gradient in each update, in [0, 1); 0
+    (default) means plain gradient descent."""
 
 
 class AdamSection(_OptimiserSettings):
-    """Adam: steps of about the learning rate in every entry of a map."""
+    """Adam: an update changes every entry of a map by about the learning rate."""
 
     kind: Literal["adam"]
     beta1: Share = Adam.beta1
-    """Decay of the running mean of the gradient, in [0, 1)."""
+    """Weight of the old value in the running mean of the gradient, in [0, 1)."""
     beta2: Share = Adam.beta2
-    """Decay of the running mean of the squared gradient, in [0, 1)."""
+    """Weight of the old value in the running mean of the squared gradient, in [0, 1)."""
     epsilon: PositiveFloat = Adam.epsilon
-    """Number added to the root of the mean of the squared gradient, so that no step divides by 0;
+    """Number added to the root of the mean of the squared gradient, so that no update divides by 0;
     positive."""
 
 
@@ -63,12 +65,13 @@ class KronSection(_OptimiserSettings):
 
     kind: Literal["kron"]
     damping: PositiveFloat = Kron.damping
-    """Damping λ, divided between the second moments of the stalk and of the tension; positive."""
+    """Damping of the preconditioner, divided between the two second moments; positive."""
     momentum: Share = Kron.momentum
-    """Share of the old value in the moving average of the direction, in [0, 1)."""
+    """Weight of the old value in the moving average of the preconditioned gradient, in [0, 1)."""
     clip: PositiveFloat | None = Kron.clip
-    """Largest norm of a step without weight decay, as a multiple of the norm of the map [W b], or
-    of 0.1 if that norm is smaller; positive. null means no bound."""
+    """Largest norm of an update of a map, not counting the weight decay; positive. It is a multiple
+    of the norm of [W b], the weights W with the biases b as a last column. A norm of [W b] below
+    0.1 counts as 0.1. null means no bound."""
 
 
 OptimiserSection: TypeAlias = Annotated[
@@ -86,11 +89,11 @@ class TrainingSection(Section):
     )
     rounds: PositiveInt | None = None
     """Length of the training in rounds, at least 1. A training step takes one round under
-    ``nudged`` and ``joint``, and ``sweeps`` rounds under ``relax``. Give either this or
-    ``epochs``."""
+    ``nudged`` and ``joint``, and ``sweeps`` rounds under ``relax``. Exactly one of ``rounds`` and
+    ``epochs`` must be given."""
     epochs: PositiveFloat | None = None
-    """Length of the training in passes over all samples, positive. Give either this or
-    ``rounds``."""
+    """Length of the training in passes over all samples, positive. Exactly one of ``rounds`` and
+    ``epochs`` must be given."""
     max_time: PositiveFloat | None = Field(
         default=None,
         description="Time after which training stops, positive: virtual time on the simulator, "
@@ -98,8 +101,8 @@ class TrainingSection(Section):
     )
     batch_size: PositiveInt | None = Field(
         default=None,
-        description="Number of samples in a training step, at least 1. By default all samples; "
-        "``joint`` always takes all.",
+        description="Number of samples in a training step, at least 1. By default, and always "
+        "under the rule ``joint``, a training step takes all samples.",
     )
     batches_in_flight: PositiveInt = Field(
         default=1,
@@ -109,8 +112,8 @@ class TrainingSection(Section):
     every: PositiveInt | None = Field(
         default=None,
         description="Number of training steps from one evaluation to the next, at least 1. By "
-        "default an epoch, or a tenth of the training if an epoch is one step or the whole "
-        "training.",
+        "default the steps of an epoch. If an epoch is one step or the whole training, the default "
+        "is a tenth of the training.",
     )
     patience: PositiveInt | None = Field(
         default=None,
@@ -122,8 +125,8 @@ class TrainingSection(Section):
     """Share of each one-hot target that is spread evenly over all classes, in [0, 1)."""
     test: TestSection | None = Field(
         default=None,
-        description="Test samples, on which each evaluation measures the network as well. By "
-        "default there are none; data of kind ``task`` have test samples of their own.",
+        description="Test samples, on which each evaluation measures the network as well. Data of "
+        "kind ``task`` have test samples of their own. Other data have none by default.",
     )
 
     @model_validator(mode="after")
