@@ -65,7 +65,7 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 @dataclass(frozen=True)
 class Point:
-    """One run of a sweep: a configuration with overrides and a seed.
+    """The settings of one of the runs that ``sweep`` makes: configuration, overrides and seed.
 
     Attributes
     ----------
@@ -105,12 +105,12 @@ class Point:
 
 
 class Row(NamedTuple):
-    """The result of one run of a sweep.
+    """The result of one of the runs that the command ``sweep`` makes.
 
     Attributes
     ----------
     point
-        The run.
+        The settings of the run.
     values
         Column of the CSV file → value of the run; None if the run has no value for the column.
     energies
@@ -296,7 +296,7 @@ def measure(point: Point, energies: bool = False) -> Row:
     Parameters
     ----------
     point
-        The run.
+        The settings of the run.
     energies
         Whether the row has the energies during the run; False by default.
 

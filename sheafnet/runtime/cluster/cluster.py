@@ -142,7 +142,7 @@ class WarmCluster:
     pool: ActorPool
 
     def run(self, problem: Problem, hooks: RunHooks) -> Record:
-        """Run ``problem`` to its end and return the record of the run.
+        """Run ``problem`` on the actors that ``Cluster.warm`` has started, and return the record.
 
         Parameters
         ----------
@@ -154,14 +154,15 @@ class WarmCluster:
         Raises
         ------
         InputError
-            If ``placement`` is an unknown string, or if it leaves out a vertex or lists a vertex
-            twice.
+            If the ``placement`` of the cluster's settings is an unknown string, or if it leaves out
+            a vertex or lists a vertex twice.
         UnknownNameError
-            If ``placement`` names a vertex that does not exist.
+            If that ``placement`` names a vertex that does not exist.
         RuleError
-            If the rule cannot begin at a vertex.
+            If the rule has no program for a vertex; see ``sn.Rule.start``.
         ClusterError
-            If the context of ``warm`` has ended, or if a condition of ``Cluster.run`` holds.
+            If the ``with`` block of ``Cluster.warm`` has ended, or in any case in which
+            ``Cluster.run`` raises this error.
         """
         return self.attended(Observer()).run(problem, hooks)
 
