@@ -59,6 +59,8 @@ The whole reference uses these words in one sense.
   most one edge on each side. *Sweep*: one pass of messages from one end of a path to the other;
   under the rule ``relax``, to the output and back. *Elimination* (block elimination): solving a
   linear system along a path, vertex by vertex, from one end to the other.
+- *Star* of a vertex: what the vertex can see of its surroundings: its stalk, its pins, its maps and
+  its projections. Its *inbox* has the rest, the latest messages of its neighbours.
 - *Projection*: the value of a restriction map at the stalk; a vertex sends it over the edge.
   *Residual* r: the projection of the tail minus that of the head. *Discord*: the mean of ‖r‖² over
   the samples. *Energy* E: ½ Σ ‖r‖² over edges, soft pins and samples. The energy of an output edge
@@ -77,17 +79,23 @@ The whole reference uses these words in one sense.
   change of the map in training. *Round*: in lockstep, one pass over all vertices, in which each may
   step. On hosts, each edge carries two messages in a round, on average.
 - *Batch*: the samples of one training step. *Tag*: the number of the batch that a message belongs
-  to. *Tension*: the derivative of a sample's loss with respect to the projection of the tail, or
-  the vector that a rule uses instead. The rule ``nudged`` sends it from head to tail.
+  to. A rule *learns from batches* if each map is updated once for each batch, as under ``nudged``
+  and ``relax``. *Tension*: the derivative of a sample's loss with respect to the projection of the
+  tail, or the vector that a rule uses instead. The rule ``nudged`` sends it from head to tail.
 - *Problem*: what a runtime runs: a sheaf with its pins, a rule, the start and the limits. *Job*: an
   inference or a training, from its settings to its result. *Record*: what a run leaves: the final
   stalks, the counters and the outcome. *Hook*: a method that a runtime calls during a run.
   *Observer*: an object of the user whose methods a run calls, for example with its progress.
 - *Host*: a process, or simulated process, that has some of the vertices. *Peer* of a host: another
   host with which it exchanges frames. *Placement*: which vertex is on which host. *Frame*: bytes
-  with messages from one host to another. *Outbox*: the messages for one peer that have not been
-  acknowledged yet. A batch is *in flight* if it has begun and is not finished. A frame is in flight
+  with messages from one host to another. *Outbox*: the messages of a host for one peer, the newest
+  of each kind, edge, sender and tag. A message stays there also after it has been acknowledged,
+  because it must be sent again if the peer restarts. Acknowledged messages of earlier batches are
+  dropped. A batch is *in flight* if it has begun and is not finished. A frame is in flight
   if it has been sent and is not acknowledged. *Incarnation*: the number of restarts of a host.
+- *Sequence number* of a message: a number that the sender increases with every step. Of two
+  messages of the same kind, edge, sender and tag, the one with the larger number is newer, unless
+  the host of the sender has restarted between them.
 - *Staleness* of a message: the number of steps of its sender between the previous message that the
   receiver accepted and this one, neither of the two counted.
 - *Coordinator*: the process, or simulated process, that asks all hosts for reports and ends the

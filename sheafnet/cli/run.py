@@ -203,8 +203,9 @@ def build_metrics(section: MetricsSection, directory: RunDirectory) -> Metrics:
     section
         Section ``metrics`` of the configuration; its ``port`` must not be None.
     directory
-        Run directory. Its name is the name of the run. The discovery files, from which Prometheus
-        reads the address of the metrics, are written in it and beside it.
+        Run directory. Its name is the name of the run. Two discovery files with the address of the
+        metrics are written, from which Prometheus reads it: ``targets.json`` in the run directory,
+        and ``<name>.targets.json`` in the parent folder of the run directory.
     """
     assert section.port is not None
     return Metrics(

@@ -220,7 +220,7 @@ class Group:
         }
 
     def drain(self) -> None:
-        """Make every member finish the batches in flight and begin no further batch.
+        """Make every member finish the batches in flight and begin no other batch.
 
         Raises
         ------

@@ -16,7 +16,7 @@ larger one.
 """
 
 Entry: TypeAlias = tuple[int, int, Array]
-"""Incarnation of the sender, sequence and array of a message.
+"""Incarnation of the sender, sequence number and array of a message.
 
 One entry holds all three, because most of the time of a look-up is spent on hashing the key.
 """
@@ -51,7 +51,7 @@ class Inbox:
         Least tag of the messages that are kept; messages with smaller tags are dropped. The tag of
         a message is the number of its batch.
     entries
-        Key → incarnation of the sender, sequence and array of the newest message.
+        Key → incarnation of the sender, sequence number and array of the newest message.
     """
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Inbox:
             The message that arrived.
         incarnation
             Number of restarts of the sender's host. A message of a later incarnation is newer than
-            every message of an earlier one, whatever their sequences are.
+            every message of an earlier one, whatever their sequence numbers are.
 
         Returns
         -------
@@ -116,7 +116,7 @@ class Inbox:
         return self.entries[key][2]
 
     def sequence(self, key: Key) -> int:
-        """Return the sequence of the newest message of ``key``; 0 if there is none.
+        """Return the sequence number of the newest message of ``key``; 0 if there is none.
 
         Parameters
         ----------

@@ -47,16 +47,16 @@ class Key(NamedTuple):
 
 
 class Message:
-    """A message along one edge: an array with its key and its sequence.
+    """A message along one edge: an array with its key and its sequence number.
 
     Attributes
     ----------
     key
         Kind, edge, sender and tag.
     sequence
-        Number that the sender increases with every step. Of two messages with the same key, the
-        one with the larger sequence is newer. If the sender's host has restarted between them, the
-        message sent after the restart is newer.
+        Sequence number: a number that the sender increases with every step. Of two messages with
+        the same key, the one with the larger sequence number is newer. If the sender's host has
+        restarted between them, the message sent after the restart is newer.
     array
         Edge vectors, read-only: shape (edge dim, batch) for projections and tensions, any shape
         for other kinds.

@@ -68,8 +68,9 @@ class Step(NamedTuple):
     """The result of one step of a program.
 
     ``Step(None)`` means that the vertex did not move. A program must return it when a step would
-    change nothing: a vertex that moved steps again, so a program that always moves keeps a run
-    from ending.
+    change nothing. After a step that moved the stalk, the vertex steps once more, also without a
+    new message, unless ``final`` is True. If a program never returned ``Step(None)``, its vertex
+    would step for ever and the run would not end.
 
     Parameters
     ----------
@@ -88,9 +89,11 @@ class Step(NamedTuple):
         Edge → the new map at the vertex's own end, under a rule that updates maps. Empty (default)
         if no map changes.
     at_least
-        Lower bound on the sequence of the messages of this step. The sequence is the larger of
-        this bound and the last sequence plus 1. A rule needs the bound if it compares the sequences
-        of two neighbours to decide which of them steps next. 0 (default) for no bound.
+        Lower bound on the sequence number of this step. The *sequence number* is a number that the
+        star of a vertex increases with every step and that all messages of the step contain. If it
+        was n before the step, it is max(at_least, n + 1) after it. A rule needs the bound if it
+        compares the sequence numbers of two neighbours to decide which of them steps next. 0
+        (default) for no bound.
     batch
         Star, edges and tag of the batch, under a rule that learns from batches; else None
         (default).

@@ -141,7 +141,11 @@ def _whole_inverse(A: Array) -> Array:
 
 
 def _inverse(A: Array, free: NDArray[np.bool_]) -> Array:
-    """Return the pseudo-inverse of A on the coordinates in ``free``, and zeros elsewhere."""
+    """Return the pseudo-inverse of A on the coordinates where ``free`` is true.
+
+    The result is one matrix for all samples, with the shape (dim, dim) of A. Its rows and columns
+    of all other coordinates are 0.
+    """
     inverse = np.zeros_like(A)
     if free.any() and A.any():
         inverse[np.ix_(free, free)] = scipy.linalg.pinvh(A[np.ix_(free, free)])

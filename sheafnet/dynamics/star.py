@@ -75,7 +75,9 @@ class Star:
         If it is positive, the vertices of a converged network stop sending. If it is 0, every
         nonzero force needs a step and every change is sent.
     sequence
-        Sequence of the messages that the vertex sent last; it grows with every step.
+        Present sequence number of the star, 0 at first. It grows with every step, also with a step
+        that sends no messages, and whenever messages are sent without a step. A message contains
+        the sequence number after this growth.
     tag
         Number of the computation that the stalk belongs to: the batch under a rule that learns
         from batches, else 0. The latest projections have the same tag.

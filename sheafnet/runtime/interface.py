@@ -40,7 +40,7 @@ class RunHooks:
     def on_snapshot(self, snapshot: Snapshot) -> None:
         """Receive a snapshot: the states of all edges after the same step of training.
 
-        This hook is called only under rules that learn in steps. Snapshots come in the order of
+        This hook is called only under rules that learn from batches. Snapshots come in the order of
         their steps. There is one for each step at which the training plan asks for an evaluation,
         and one for the last step of a run that is stopped early.
 

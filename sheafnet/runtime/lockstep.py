@@ -172,8 +172,8 @@ class _Rounds:
     def keep(self) -> None:
         """Store the present stalks and maps as the last finite ones.
 
-        Under a rule that learns in steps they are stored only after a round that has completed a
-        step of training. The result of an unfinished step may turn out not to be finite.
+        Under a rule that learns from batches they are stored only after a round that has completed
+        a step of training. The result of an unfinished step may turn out not to be finite.
         """
         if not self.problem.learns_in_steps or (
             np.isfinite(self.worst) and self.left < self.before

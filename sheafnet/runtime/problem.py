@@ -34,7 +34,7 @@ class Problem:
         Conditions under which the run stops.
     resumed
         Snapshot from which training is resumed. None (default) if training starts at step 0, or if
-        the rule does not learn in steps.
+        the rule does not learn from batches.
     """
 
     sheaf: Sheaf
@@ -110,14 +110,15 @@ class Problem:
         return Constraint(self.pins.get(name), held)
 
     def with_pins(self, pins: Pins) -> "Problem":
-        """Return a copy of the problem with other pins.
+        """Return a copy of the problem in which ``pins`` replaces all pins.
 
-        In the start of the copy, every held coordinate has the value of its new pin.
+        In the start of the copy, every coordinate held by a new hard pin has the value of this pin.
+        All other coordinates have their present start values.
 
         Parameters
         ----------
         pins
-            Vertex → the pins of its stalk.
+            Vertex → the pins of its stalk. A vertex that is not in it has no pins in the copy.
         """
         start = {v: pins[v].imposed_on(x) if v in pins else x for v, x in self.start.items()}
         return replace(self, pins=pins, start=Cochain(start))
@@ -126,8 +127,8 @@ class Problem:
     def ends_when_stationary(self) -> bool:
         """Whether the run ends when all vertices are stationary and no batch is left.
 
-        False under a rule that learns without steps: its maps change in every step, until the
-        run is stopped or its budget is used up.
+        False under a rule that updates maps but does not learn from batches: its maps change in
+        every step, until the run is stopped or its budget is used up.
         """
         return self.learns_in_steps or not self.learns
 

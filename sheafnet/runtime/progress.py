@@ -30,7 +30,7 @@ class EdgeView:
     discord
         Edge → its discord (mean squared norm of the residual over the batch), for every edge whose
         tail is a member. Empty before every member has received all projections. Under a rule that
-        learns in steps, it is the discord in the last step of training.
+        learns from batches, it is the discord in the last step of training.
     pin_discord
         Name of a soft pin → its discord, for every soft pin of a member.
     energy
@@ -39,10 +39,11 @@ class EdgeView:
     counters
         Numbers of steps and messages of the group since the last restart of its host.
     edge_stats
-        Edge → its statistics in the last step of training. Empty unless the rule learns in steps.
+        Edge → its statistics in the last step of training. Empty unless the rule learns from
+        batches.
     maps
-        Edge → the map at its tail. Filled in lockstep if the rule learns, and on hosts if the rule
-        learns without steps; else empty.
+        Edge → the map at its tail. Filled in lockstep if the rule updates maps. On hosts filled if
+        the rule updates maps but does not learn from batches. Otherwise empty.
     """
 
     discord: Mapping[str, float]
@@ -89,10 +90,10 @@ class Progress:
         Vertex → its largest force over coordinates and samples. The force is the part of −∇E that
         can move the vertex: 0 at a held coordinate and at a coordinate that is settled on a kink.
         The value is infinite before the vertex has received all projections. Under a rule that
-        learns in steps it is 0, but infinite after an update of a map that was not finite.
+        learns from batches it is 0, but infinite after an update of a map that was not finite.
     batches_left
         Largest number of batches that a vertex still has to learn from; 0 under a rule that does
-        not learn in steps.
+        not learn from batches.
     discord
         Edge → its discord, as its tail reports it: the mean over the batch of ‖r‖², where r is the
         residual of the edge.
@@ -117,7 +118,8 @@ class Progress:
         Edge → the map at its tail. ``sheafnet.runtime.progress.EdgeView.maps`` states when it is
         filled.
     edge_stats
-        Edge → its statistics in the last step of training. Empty unless the rule learns in steps.
+        Edge → its statistics in the last step of training. Empty unless the rule learns from
+        batches.
     """
 
     rounds: int

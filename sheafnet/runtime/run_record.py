@@ -96,9 +96,9 @@ class Evaluation:
         Loss, accuracy, inactive units and saturated outputs on the test samples; None if there are
         no test samples.
     discord
-        Edge → its discord in that step. Under a rule that learns without steps it is the latest
-        discord that the tail reported. The discord is the mean over the batch of ‖r‖², where r is
-        the residual of the edge. Empty in the evaluation at the start of training.
+        Edge → its discord in that step. Under a rule that does not learn from batches it is the
+        latest discord that the tail reported. The discord is the mean over the batch of ‖r‖², where
+        r is the residual of the edge. Empty in the evaluation at the start of training.
     tension
         Edge → the mean over the batch of ‖t‖² in that step. The tension t is the derivative of the
         loss of a sample with respect to the projection of the tail, or the vector that the rule

@@ -20,14 +20,14 @@ class Outcome(Enum):
     Attributes
     ----------
     CONVERGED
-        The force on every vertex is at most the tolerance. Under a rule that learns in steps: all
-        steps of the training plan are finished.
+        The force on every vertex is at most the tolerance. Under a rule that learns from batches:
+        all steps of the training plan are finished.
     BUDGET_EXHAUSTED
         The run reached ``max_rounds`` or ``max_time`` before every vertex was stationary, or the
         tolerance is too small for the precision of the floats.
     DIVERGED
         A force or a map became NaN, infinite or too large. The last finite cochain is kept;
-        under a rule that learns in steps, the maps of the last evaluation are kept.
+        under a rule that learns from batches, the maps of the last evaluation are kept.
     STOPPED
         The run was stopped on request.
     """

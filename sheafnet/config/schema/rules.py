@@ -12,9 +12,10 @@ from sheafnet.dynamics.rules.prox import Branch, Prox
 
 
 class ProxRule(Section):
-    """Each vertex moves to the minimiser of the energy of its own edges and pins.
+    """Section of the rule ``prox``.
 
-    The projections of its neighbours are kept fixed.
+    Each vertex moves to the minimiser of the energy of its own edges and pins, while the
+    projections of its neighbours are kept fixed.
     """
 
     kind: Literal["prox"]
@@ -31,9 +32,9 @@ class ProxRule(Section):
 
 
 class SorRule(Section):
-    """x ← x + ω (x* − x) for each stalk x, with its minimiser x* under ``prox``.
+    """Section of the rule ``sor``: x ← x + ω (x* − x) for each stalk x.
 
-    Neighbours take turns.
+    Here x* is the minimiser that the rule ``prox`` computes at the vertex. Neighbours take turns.
     """
 
     kind: Literal["sor"]
@@ -45,7 +46,10 @@ class SorRule(Section):
 
 
 class HeatRule(Section):
-    """x ← x − η ∇E for each stalk x and the energy E: explicit Euler steps of the heat flow."""
+    """Section of the rule ``heat``: x ← x − η ∇E for each stalk x and the energy E.
+
+    These are explicit Euler steps of the heat flow.
+    """
 
     kind: Literal["heat"]
     dt: PositiveFloat | None = None
@@ -54,18 +58,19 @@ class HeatRule(Section):
 
 
 class CoboundaryRule(Section):
-    """The forward pass: the head of each edge takes the value of the map at the tail.
+    """Section of the rule ``coboundary``, which computes the forward pass.
 
-    Only the input may be pinned.
+    The head of each edge takes the value of the map at the tail. Only the input may be pinned.
     """
 
     kind: Literal["coboundary"]
 
 
 class ActiveSetRule(Section):
-    """Direct solves along a path, each for one choice of the active units.
+    """Section of the rule ``active-set``: direct solves along a path.
 
-    The solves end when a solution has exactly the chosen units active.
+    Each solve is for one choice of the active units. The solves end when a solution has exactly the
+    chosen units active.
     """
 
     kind: Literal["active-set"]
@@ -75,13 +80,19 @@ class ActiveSetRule(Section):
 
 
 class NudgedRule(Section):
-    """Training of each map from the tension of its edge, a derivative of the loss."""
+    """Section of the rule ``nudged`` for training.
+
+    Each map is updated from the tension of its edge, a derivative of the loss.
+    """
 
     kind: Literal["nudged"]
 
 
 class RelaxRule(Section):
-    """Training of each map from the residual of its edge, while a soft pin pulls the output."""
+    """Section of the rule ``relax`` for training.
+
+    Each map is updated from the residual of its edge, while a soft pin pulls the output.
+    """
 
     kind: Literal["relax"]
     strength: PositiveFloat = Field(
@@ -98,7 +109,10 @@ class RelaxRule(Section):
 
 
 class JointRule(Section):
-    """Training that updates stalks and maps in the same step (flow of Bosca & Ghrist 2026)."""
+    """Section of the rule ``joint`` for training.
+
+    Stalks and maps are updated in the same step (flow of Bosca & Ghrist 2026).
+    """
 
     kind: Literal["joint"]
     alpha: PositiveFloat = 1.0

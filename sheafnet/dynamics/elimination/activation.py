@@ -67,9 +67,13 @@ class ActivationProgram(InnerProgram):
     def _down(self, star: Star, inbox: Inbox, message: SweepMessage) -> Step:
         """Return the step of a sweep down: the new stalk, and the message to the vertex below.
 
-        A sample takes a candidate, makes a proximal step or keeps its stalk, as its plan demands.
-        The message carries the derivative with respect to a of the energy of the edge above, and
-        the value of that edge (see ``blocks``) as a quadratic in the change of a.
+        The message from above decides for each sample what becomes of its column of a, the stalk
+        of this vertex. The sample takes a candidate (a possible new a, stored in the preceding
+        sweep up), or makes a proximal step (to the minimum of the energy of the two edges of this
+        vertex), or keeps its column. The message to the vertex below carries three things: the new
+        a; the derivative with respect to a of the energy of the affine map's edge; and the value of
+        this edge, as a quadratic in the change of a. The value is the least energy of the edge and
+        of all edges nearer to the output.
         """
         state = message.state
         assert message.curvature is not None
@@ -88,9 +92,11 @@ class ActivationProgram(InnerProgram):
     def _up(self, star: Star, message: SweepMessage) -> Step:
         """Return the step of a sweep up: the new stalk, and the message to the vertex above.
 
-        For a sample that is solved, the vertex stores the candidates for a. In the next sweep down
-        the sample may take one of them. A sample with proximal rounds left makes a proximal step.
-        The message carries W a + b for the stalk and for each candidate.
+        Here a is the stalk of this vertex. If the plan of a sample is SOLVE, the vertex stores the
+        candidates (possible new values) for the sample's column of a. In the next sweep down the
+        sample may take one of them. If the plan is a number of proximal rounds, the column moves
+        to the minimum of the energy of the two edges of the vertex. Any other column stays as it
+        is. The message carries W a + b for the stalk a and for each candidate.
         """
         state = message.state
         self._gate = message.vectors[0]
@@ -105,9 +111,11 @@ class ActivationProgram(InnerProgram):
         return Step(moved(star, a), (self._above.outgoing(sent),))
 
     def _stepped(self, state: SampleState, a: Array) -> Array:
-        """Return ``a`` after a proximal step of each sample that has proximal rounds left.
+        """Return ``a`` after a proximal step of some samples.
 
-        The step goes to the minimum of the energy of the two edges of the vertex.
+        These are the samples whose plan is a number of proximal rounds. The step goes to the
+        minimum of the energy of the two edges of the vertex. The columns of all other samples are
+        those of ``a``.
         """
         stepping = state.plan > 0.0
         if self._gate is None or not stepping.any():

@@ -3,12 +3,12 @@
 Here *above* means towards the output, and *below* means towards the input. The pattern says of each
 unit whether it is active (z > 0), inactive (z < 0) or on its kink (z = 0). For a given pattern, the
 energy of a network of ReLU gates is a quadratic in the changes of its stalks from their present
-values. Take the energy of an edge and of all edges above it, and minimise it over all stalks above
-the edge. The result is the *value* of the edge: a quadratic in the change of the edge vector. It
-leaves out constants, and the linear term that comes from the present residual of the edge itself;
-the tail of the edge adds this term. The values are computed from the output to the input,
-through each map and each gate in turn. Afterwards the changes of the stalks are computed from the
-input to the output.
+values. The *value* of an edge is the least energy of this edge and of all edges above it, where all
+stalks above the edge may vary. It is a function of the change v of the projection of the edge's
+tail, here the quadratic ½ vᵀ J v + hᵀ v. The constant term is left out. Also left out is rᵀ v,
+where r is the present residual of the edge itself; the tail of the edge adds this term. The values
+are computed from the output to the input, through each map and each gate in turn. Afterwards the
+changes of the stalks are computed from the input to the output.
 
 A gate has the stalk z at its tail and the stalk a at its head. The affine map below it sends
 c = W a' + b to z, where a' is the stalk at the tail of that map. The minimum over z of the energy
@@ -25,7 +25,10 @@ from sheafnet.core.arrays import Array
 
 
 class Value(NamedTuple):
-    """A quadratic ½ vᵀ J v + hᵀ v in the change v of an edge vector, one for each sample.
+    """A quadratic ½ vᵀ J v + hᵀ v in the change v of a vector, one for each sample.
+
+    For the value of an edge (the least energy of the edge and of all edges above it), the vector is
+    the projection of the edge's tail.
 
     Attributes
     ----------
@@ -50,32 +53,45 @@ class Value(NamedTuple):
 
 
 def free_end(dim: int, batch: int) -> Value:
-    """Return the value of an edge whose head is free and has no other edge: the zero quadratic."""
+    """Return the value of an edge whose head is free and has no other edge: the zero quadratic.
+
+    The value of an edge is the least energy of the edge and of all edges above it. Here this energy
+    is 0, because the head can take the value of the projection.
+    """
     return Value(np.zeros((batch, dim, dim)), np.zeros((dim, batch)))
 
 
 def held_end(dim: int, batch: int) -> Value:
-    """Return the value ½‖v‖² of an edge whose head is held; v is the change of the edge vector."""
+    """Return ½‖v‖², the value of an edge whose head is held and has no other edge.
+
+    The value of an edge is the least energy of the edge and of all edges above it, as a function of
+    the change v of the projection of its tail.
+    """
     return Value(np.broadcast_to(np.eye(dim), (batch, dim, dim)), np.zeros((dim, batch)))
 
 
 class Gate:
     """The elimination of the stalks at the two ends of one gate, for one pattern of its units.
 
-    The stalks are z at the tail and a at the head; c is the projection that z receives from below.
+    The stalks are z at the tail and a at the head. The vertex with the stalk z receives from below
+    the projection c over an affine map's edge. The vertex with the stalk a is the tail of the next
+    affine map's edge towards the output. The value of an edge is the least energy of the edge and
+    of all edges above it, as a quadratic in the change of the projection of its tail.
 
     Parameters
     ----------
     z
         Stalk at the tail, shape (dim, batch); its signs give the pattern.
     above
-        Quadratic in the change of a: the value of the edge above a. Its slope also includes ∇E with
-        respect to a, that is the present derivative of the energy of both edges of a.
+        Quadratic in the change of a. Its curvature is that of the value of the edge whose tail has
+        the stalk a, taken as a function of the change of a. Its slope is the slope of this value
+        plus ∂E/∂a. The latter is the present derivative with respect to a of the energy of this
+        edge plus that of the gate's edge.
 
     Attributes
     ----------
     below
-        Value of the edge below z, a quadratic in the change of c.
+        Value of the edge over which c arrives, a quadratic in the change of c.
     """
 
     def __init__(self, z: Array, above: Value) -> None:
@@ -122,7 +138,7 @@ def _applied(matrices: Array, vectors: Array) -> Array:
 
 
 def pattern(z: Array) -> NDArray[np.int8]:
-    """Return the pattern: 1 for each active unit, −1 for each inactive unit, 0 on the kink."""
+    """Return the pattern, in the shape of z: 1 where z > 0, −1 where z < 0, 0 where z = 0."""
     return np.sign(z).astype(np.int8)
 
 

@@ -29,8 +29,10 @@ from sheafnet.dynamics.star import Star
 class OutputProgram(PathProgram):
     """The program of the output: it begins each sweep down and decides after each sweep up.
 
-    The decision is made for each sample: its next plan, and whether it takes one of the new stalks.
-    When all samples are settled, the output begins no further sweep.
+    The decision is made for each sample. It has two parts: whether the sample takes one of the
+    candidates (possible new stalks), and its next plan (to be solved, to make proximal steps, or to
+    keep its stalks). A sample is settled when its next plan is to keep its stalks. When all samples
+    are settled, the output begins no further sweep.
 
     Parameters
     ----------
@@ -79,8 +81,10 @@ class OutputProgram(PathProgram):
     def _judged(self, star: Star, message: SweepMessage) -> SampleState:
         """Return the state of the samples at the beginning of the next sweep.
 
-        If the output began the sweep that has ended, the state in ``message`` determines the next
-        plan of each sample. Otherwise every sample makes proximal steps next.
+        The state has the next plan of each sample (to be solved, to make proximal steps, or to keep
+        its stalks) and the candidate that the sample takes, if any. If the output began the sweep
+        that has ended, both follow from the state in ``message``. Otherwise every sample makes
+        proximal steps next, each to the minimum of the energy of a vertex's own edges.
         """
         if message.origin != self.number:
             return message.state.planned(self._rounds)

@@ -88,10 +88,12 @@ class PreactivationProgram(InnerProgram):
     def _down(self, star: Star, inbox: Inbox, message: SweepMessage) -> Step:
         """Return the step of a sweep down: the new stalk, and the message to the vertex below.
 
-        The stalk becomes the exact minimiser of the energy of the two edges of the vertex, and its
-        signs give the new pattern. The message carries the value of the edge below (see
-        ``blocks``), a quadratic in the change of c. The first z sends no message down; it begins
-        the sweep up.
+        A sample that takes a candidate first replaces its column of c by a candidate for c (a
+        possible new c, stored in the preceding sweep up). The stalk z then becomes the exact
+        minimiser of the energy of the two edges of the vertex, and its signs give the new pattern.
+        The message carries z and the value of the edge over which c arrives, as a quadratic in the
+        change of c. The value is the least energy of the edge and of all edges nearer to the
+        output. The first z sends no message down; it begins the sweep up.
         """
         state = message.state
         assert message.curvature is not None
@@ -127,7 +129,7 @@ class PreactivationProgram(InnerProgram):
     def _answer(self, star: Star, inbox: Inbox, message: SweepMessage, z: Array) -> Step:
         """Return the step of the first z that begins a sweep up.
 
-        The input does not move, so every candidate for c equals c.
+        The input is held, so every candidate (possible new value) for c equals c.
         """
         self._candidates_of = self.number
         self._c = c = self._below.projection(inbox)
@@ -143,10 +145,12 @@ class PreactivationProgram(InnerProgram):
     def _go_up(self, star: Star, message: SweepMessage, z: Array) -> Step:
         """Return the step of a sweep up: the new stalk, and the message to the vertex above.
 
-        For each candidate for c, the vertex computes the candidate for a, and the z with the lowest
-        energy between the two. A sample with proximal rounds left takes the z with the lowest
-        energy between its present c and a. Any other sample keeps ``z``. The message carries R(z) z
-        of the new stalk, the candidates for a, and R(z) z of each candidate.
+        A candidate is a possible new value. For each candidate for c, the vertex computes the
+        candidate for a, and the z for which the energy of its two edges is lowest with these c and
+        a. If the plan of a sample is a number of proximal rounds, the sample takes the z for which
+        this energy is lowest with its present c and a. Any other sample keeps its column of ``z``.
+        The message carries R(z) z of the new stalk, the candidates for a, and for each candidate
+        R(z) z of the z computed for it.
         """
         state, a = message.state, self._a
         self._candidates = message.vectors[1:].astype(z.dtype)

@@ -7,7 +7,10 @@ number of its sweep. Each vertex keeps the number of the last sweep that it hand
 the vertex is *new* while own is 0. It handles a message with number n only if n > own. "Steps"
 below means: each sample makes a proximal step, to the minimum of the energy of the vertex's own
 edges. "Decides" means: the output chooses the next plan of every sample, as the module ``sweep``
-describes. A sample is *settled* when the plan chosen for it is to hold its stalks.
+describes. A *candidate* is a possible new stalk. The *plan* of a sample says whether it is to be
+solved, to make proximal steps, or to hold its stalks. In the last case the sample is *settled*.
+"Eliminates" means: computes the quadratic of its message down from the quadratic that it has
+received, as the module ``blocks`` describes.
 
     vertex    receives                     action                                 sends
     output    new: nothing                 begins, every sample to be solved      DOWN 1
@@ -16,10 +19,11 @@ describes. A sample is *settled* when the plan chosen for it is to hold its stal
     output    UP n, all settled            decides                                nothing
     output    UP n of a sweep that it      orders steps for every sample          DOWN n + 1
               did not begin
-    a, z      DOWN n                       takes or drops candidates or steps,    DOWN n
-                                           then eliminates
+    a, z      DOWN n                       each sample takes a candidate, steps   DOWN n
+                                           or holds; then eliminates
     a, z      new: DOWN n > 1              orders steps for every sample          DOWN n + 2
-    a, z      UP n, not new                stores candidates or steps             UP n
+    a, z      UP n, not new                each sample: stores candidates,        UP n
+                                           steps or holds
     first z   DOWN n                       as for DOWN, then as for UP            UP n + 1
     first z   new: DOWN n > 1              orders steps for every sample          UP n + 3
     first z   a new value of the input     orders steps for every sample          UP own + 2
@@ -129,8 +133,9 @@ class InnerProgram(PathProgram):
     def _coming_down(self, inbox: Inbox) -> SweepMessage:
         """Return the message from above, its state and number changed as the module's table says.
 
-        No sample takes a candidate unless the vertex computed its candidates in the sweep up
-        before this sweep down.
+        A candidate is a possible new stalk. A sample can take one only if this vertex computed its
+        candidates in the sweep up just before this sweep down. Otherwise the returned state says
+        that no sample takes a candidate.
         """
         message = self._above.latest(inbox)
         state = message.state

@@ -2,11 +2,13 @@
 
 A sweep is a chain of messages along the whole path. A sweep down goes from the output to the input,
 and the following sweep up goes from the input to the output; above means towards the output. The
-*pattern* says of each unit of a gate whether it is active, inactive or on its kink. A *candidate*
-is a possible new stalk, at a fixed share of the way to the minimum for this pattern. Each sample
-has its own plan for a sweep down and the following sweep up:
+*pattern* says of each unit of a gate whether it is active (z > 0), inactive (z < 0) or on its kink
+(z = 0). A *candidate* is a possible new stalk, at a fixed share of the way to the minimum for this
+pattern. Each sample has its own *plan*, which says what its stalks do in a sweep down and in the
+following sweep up:
 
-    SOLVE   down: each vertex minimises the energy above it; up: each vertex stores candidates
+    SOLVE   down: the value of each affine map's edge is computed (the least energy of this edge
+            and of all edges above it); up: each vertex stores candidates
     n > 0   down and up: each stalk moves to the minimum of the energy of its own edges, a proximal
             step; n proximal rounds, this one included, are left
     HOLD    the stalks stay as they are
@@ -152,12 +154,14 @@ class SampleState:
     def judged(self, rounds: float, precision: float) -> SampleState:
         """Return the state at the beginning of the next sweep, chosen after a sweep up has ended.
 
-        The table of this module gives the choice for each sample.
+        The choice for each sample is its next plan, and the candidate (possible new stalk) that it
+        takes, if any. The second table of this module gives the choice.
 
         Parameters
         ----------
         rounds
-            Number of proximal rounds for a sample none of whose candidates has a lower energy.
+            Number of proximal rounds for a sample none of whose candidates has a lower energy than
+            its stalks.
         precision
             Machine epsilon of the precision of the stalks.
         """
@@ -204,7 +208,9 @@ class SweepMessage:
         Edge vectors, shape (vectors, dim, batch).
     curvature
         Matrix J of the quadratic ½ vᵀ J v + hᵀ v that a sweep down carries, shape
-        (batch, dim, dim); None in a sweep up.
+        (batch, dim, dim); None in a sweep up. The quadratic is the value of an affine map's edge:
+        the least energy of this edge and of all edges nearer to the output. The vector h is the
+        last of ``vectors``.
     """
 
     number: int
@@ -259,6 +265,8 @@ def unpacked(packed: Array, dim: int, vectors: int) -> SweepMessage:
 
 def chosen(state: SampleState, candidates: Array, otherwise: Array) -> Array:
     """Return for each sample the candidate that it takes, or its column of ``otherwise``.
+
+    A candidate is a possible new value of a stalk or of a projection.
 
     Parameters
     ----------

@@ -29,10 +29,10 @@ class Relax(BatchRule):
 
     For each batch the stalks begin with the values of the forward pass. A soft pin pulls the output
     towards the targets: γ times the loss of each sample is added to the energy. A *sweep* of this
-    rule is one round: messages go from the input to the output and back. In the first sweep a local
-    rule moves the stalks on the way back only, one after the other. In every later sweep it moves
-    them on both ways. Then each map is updated with the tension t = r/γ, where r is the residual of
-    its own edge.
+    rule is one round: messages go from the input to the output and back. In the first sweep
+    the rule ``stalks`` moves the stalks on the way back only, one after the other. In every later
+    sweep it moves them on the way to the output and on the way back. Then each map is updated with
+    the tension t = r/γ, where r is the residual of its own edge.
 
     As γ → 0, one sweep gives backpropagation in a local metric,
     t_l = (I + W_l W_lᵀ)⁻¹ · ½ R_l W_{l+1}ᵀ t_{l+1}. Here W_l is the weight matrix of layer l, t_l
@@ -100,7 +100,7 @@ class RelaxPass(BatchPass):
     data
         Pins of all samples of the training if the vertex is an end of the path; else None.
     learner
-        Learner of the map on the vertex's edge nearer to the output.
+        Learner, which updates the map on the vertex's edge nearer to the output.
     batch
         Number of the first batch of this pass, counted from 0.
     """

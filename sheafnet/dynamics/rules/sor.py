@@ -124,10 +124,11 @@ class Relaxation:
 class SorProgram(Program):
     """The program of one vertex: over-relaxed steps, each taken when the vertex has the tokens.
 
-    The *leading* end of an edge is the end that comes earlier in ``Sheaf.vertices``. The sequences
-    of the two ends determine which end holds the token of the edge: the other end if the sequence
-    of the leading end is larger, else the leading end. Sequences only grow. Therefore the two ends
-    never hold the token at the same time, and the token cannot be lost.
+    The *leading* end of an edge is the end that comes earlier in ``Sheaf.vertices``. The
+    sequence numbers of the two ends determine which end holds the token of the edge. If the
+    sequence number of the leading end is larger, the other end holds it; otherwise the leading end
+    holds it. Sequence numbers only grow. Therefore the two ends never hold the token at the same
+    time, and the token cannot be lost.
 
     Attributes
     ----------

@@ -1,5 +1,8 @@
 """Training by local rules: the plan, the pass of one batch, and the learner of one map.
 
+The *pass* of a batch is the work of one vertex on this batch. The *learner* of a vertex updates the
+map on the edge from the vertex towards the output.
+
 There is no global backward pass. The tail of an edge owns the map at the tail. It updates this map
 from its own stalk and from the messages on the edge. The state of the optimiser is never sent.
 The residual of an edge is the projection of its tail minus the projection of its head; the discord
@@ -7,9 +10,10 @@ is the mean over the batch of the squared norm of the residual.
 
 | rule | quantity from which a map is updated |
 |---|---|
-| ``sn.Relax(strength, sweeps)`` | The residual of its edge, after a few local steps. The stalks \
-of a batch start with the values of the forward pass. The output is pulled towards the targets. \
-Then one vertex after the other, from the output towards the input, takes an exact local step. \
+| ``sn.Relax(strength, sweeps)`` | The residual of its edge, after a few steps of the \
+stalks. The stalks of a batch start with the values of the forward pass. The output is pulled \
+towards the targets. Then one vertex after the other, from the output towards the input, takes \
+one step of the rule ``stalks``. By default it moves to a minimum of the energy of its own edges. \
 Each map is updated from the residual that is left on its edge, so as to lower the discord. One \
 sweep (default) sends one message each way on every edge. |
 | ``sn.Nudged()`` | The tension of its edge: the limit of r/γ as γ → 0, where r is the residual \

@@ -1,5 +1,11 @@
 """The pass of one batch at one vertex of a path, up and down.
 
+A *pass* is the object that does the work of one vertex on one batch; when the batch is finished,
+the pass goes on with a later batch. The *learner* of a vertex updates the map on the edge from the
+vertex towards the output; see ``sheafnet.dynamics.training.map_learner``. A vertex has *learned
+from* a batch when this update is made, or, if its map is never updated, when its last step for the
+batch is made.
+
 Up and above mean towards the output, down and below mean towards the input. A batch takes one or
 more sweeps. In this package a *sweep* goes both ways: messages travel up from the input along the
 whole path, and then down from the output. All carry the number of the batch as their tag. At each
@@ -36,7 +42,8 @@ from sheafnet.dynamics.training.map_learner import MapLearner
 class BatchPass(abc.ABC):
     """State machine that handles every F-th batch at one vertex, one batch after the other.
 
-    F is the largest number of batches in flight. The vertex has F such passes.
+    F is the largest number of batches in flight (begun and not finished). The vertex has F passes.
+    After batch b a pass handles batch b + F.
 
     Parameters
     ----------
@@ -47,7 +54,8 @@ class BatchPass(abc.ABC):
         Pins of all samples of the training, if the vertex is an end of the path; None at an inner
         vertex.
     learner
-        Learner of the map on the edge above the vertex; all passes of the vertex share it.
+        Learner, which updates the map on the edge from the vertex towards the output. All passes of
+        the vertex share it.
     batch
         Number of the first batch of this pass, counted from 0.
 
@@ -92,9 +100,16 @@ class BatchPass(abc.ABC):
     def ready(self, inbox: Inbox) -> bool:
         """Return whether the pass can step now.
 
-        It can step when the message that it waits for has arrived. It cannot step if the training
-        has no such batch, if it would begin a batch after the learner was drained, or if it would
-        learn from its batch before the vertex has learned from all earlier ones.
+        The pass steps when the message that it waits for has arrived. The table of this module
+        lists these messages, and the two cases in which a pass waits for no message. There are
+        three exceptions, in which the pass does not step:
+
+        - ``batch`` is not smaller than the number of training steps. Batches are counted from 0 and
+          there is one for each training step, so the training has no batch of this number.
+        - The vertex is the input, the batch has not begun, and ``draining`` of the learner is true.
+          The training is to stop, and no further batch may begin.
+        - The step is on the way down in the last sweep, but the vertex has not yet learned from all
+          earlier batches. A vertex learns from the batches in their order.
         """
         learner = self.learner
         if self._going_up:

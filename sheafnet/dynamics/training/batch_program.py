@@ -1,4 +1,4 @@
-"""The program of a vertex that learns from batches, while these pass up and down a path.
+"""The program of a vertex that learns from batches, while their messages travel up and down a path.
 
 Up means towards the output, down towards the input. At most F batches are in flight. A vertex
 begins batch b (counted from 0) when it has learned from batch b − F. For batch b the vertex uses
@@ -44,8 +44,8 @@ def batch_program(star: Star, plan: TrainingPlan, make: Maker) -> BatchProgram:
         Plan of the training.
     make
         Function that returns a pass. Its arguments are the star of the pass, the pins of all
-        samples at this vertex (None if the vertex has no pins), the learner, and the number of the
-        first batch of the pass.
+        samples at this vertex (None if the vertex has no pins), the learner of the vertex (it
+        updates the map), and the number of the first batch of the pass.
     """
     learner = MapLearner(plan, ends(star)[1])
     stars = [star, *(star.twin() for _ in range(plan.batches_in_flight - 1))]
@@ -56,10 +56,12 @@ def batch_program(star: Star, plan: TrainingPlan, make: Maker) -> BatchProgram:
 class BatchProgram(Program):
     """Program with the passes of one vertex, one for each batch in flight.
 
+    A pass does the work of the vertex on one batch; see ``sheafnet.dynamics.training.batch_pass``.
+
     Parameters
     ----------
     learner
-        Learner of the map on the edge from the vertex towards the output.
+        Learner, which updates the map on the edge from the vertex towards the output.
     passes
         Passes of the first F batches, in the order of the batches.
     """
@@ -91,7 +93,7 @@ class BatchProgram(Program):
         return step
 
     def _due(self, inbox: Inbox) -> BatchPass | None:
-        """Return the ready pass with the oldest batch; None if no pass is ready."""
+        """Return, of the passes that are ready, the one with the oldest batch; None if none is."""
         for batch_pass in self._passes:
             if batch_pass.ready(inbox):
                 return batch_pass

@@ -18,8 +18,8 @@ from sheafnet.dynamics.training_state import EdgeState, EdgeStats, StepEdge
 class MapLearner:
     """Learner of the map on the edge above a vertex, and counter of its training steps.
 
-    Above means towards the output. For a gate and for the edge ``output`` it computes statistics
-    only, because their maps are not updated.
+    The edge above a vertex is its edge towards the output. For a gate and for the edge ``output``
+    it computes statistics only, because their maps are not updated.
 
     Parameters
     ----------
@@ -98,7 +98,11 @@ class MapLearner:
         return {} if after is None else {self.edge: after}
 
     def drain(self) -> None:
-        """Let no further batch begin, and keep the edge state after the last training step."""
+        """Set ``draining``, so that no further batch begins, and keep the present edge state.
+
+        The present edge state is that after the last training step so far. It is not kept before
+        the first step, or if an update was not finite. A second call has no effect.
+        """
         if self.draining:
             return
         self.draining = True
@@ -122,7 +126,7 @@ class MapLearner:
         return {self.edge: EdgeStats(step, discord, _mean_square(tension), length)}
 
     def recall(self, step: int, state: EdgeState | None) -> None:
-        """Set the learner to the state after training step ``step``.
+        """Set the learner to its state after training step ``step``, to resume a training.
 
         Parameters
         ----------

@@ -9,8 +9,9 @@ infinite or too large. The coordinator is in one of three phases::
     DRAINING                or a vertex exploded; or the run has used up its budget of rounds; or
                             all hosts were idle for many waves, although a force is above the
                             tolerance
-    ASKING      CONFIRMING  the end of the run is requested, and no vertex learns in steps
-    ASKING      DRAINING    the end of the run is requested, and vertices learn in steps
+    ASKING      CONFIRMING  the end of the run is requested, and the rule does not learn from
+                            batches
+    ASKING      DRAINING    the end of the run is requested, and the rule learns from batches
     DRAINING    CONFIRMING  the batches in flight are finished, or the run has stalled for too long
     CONFIRMING  Finished    a wave whose reports have the stalks confirms the outcome. A stay run
                             that has converged gets Settled instead, and its phase is ASKING again
@@ -187,9 +188,9 @@ class Coordinator:
         """Request the end of the run.
 
         A stay run that has converged ends at once. Any other run ends after further waves, when
-        ``receive`` returns a ``Finished``. Under a rule that learns in steps, the batches in flight
-        are finished first. If a divergence has been found already, the run ends with DIVERGED
-        instead of ``outcome``.
+        ``receive`` returns a ``Finished``. Under a rule that learns from batches, the batches in
+        flight are finished first. If a divergence has been found already, the run ends with
+        DIVERGED instead of ``outcome``.
 
         Parameters
         ----------
@@ -384,7 +385,8 @@ class Coordinator:
     def all_stationary(self) -> bool:
         """Return whether every vertex is reported as stationary under the present pins.
 
-        False while a batch is left, and always False under a rule that learns without steps.
+        False while a batch is left, and always False under a rule that updates maps but does not
+        learn from batches.
         """
         return self._problem.ends_when_stationary and all(
             report.pins_version == self._pins_version
@@ -413,8 +415,8 @@ class Coordinator:
     def _check(self, cochain: Cochain) -> Finished | Settled | SetThreshold | SetFrozen:
         """Return the order or decision that follows from the forces on the assembled cochain.
 
-        Under a rule that learns in steps the forces are not checked: training is finished, and the
-        stalks are those of the last batch.
+        Under a rule that learns from batches the forces are not checked: training is finished, and
+        the stalks are those of the last batch.
         """
         if self._problem.learns_in_steps:
             return Finished(Outcome.CONVERGED, Outcome.CONVERGED.value, cochain)

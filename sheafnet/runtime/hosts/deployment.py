@@ -71,12 +71,14 @@ class Deployment:
         return WITHHELD_SHARE * self.problem.tolerance if self.problem.rule.may_withhold else 0.0
 
     def with_pins(self, pins: Pins) -> Deployment:
-        """Return a copy of the deployment with other pins and a ``pins_version`` larger by 1.
+        """Return a copy of the deployment in which ``pins`` replaces all pins.
+
+        The ``pins_version`` of the copy is larger by 1.
 
         Parameters
         ----------
         pins
-            Vertex → the pins of its stalk.
+            Vertex → the pins of its stalk. A vertex that is not in it has no pins in the copy.
         """
         return replace(
             self, problem=self.problem.with_pins(pins), pins_version=self.pins_version + 1

@@ -151,8 +151,8 @@ class Host:
     def improves_by_waiting(self) -> bool:
         """Whether a later step can use messages that have not arrived yet.
 
-        False under a rule that learns in steps: a vertex then steps when all messages that it
-        needs have arrived.
+        False under a rule that learns from batches: a vertex then steps only when all messages that
+        it needs have arrived.
         """
         return not self._learns_in_steps
 

@@ -1,7 +1,9 @@
 """The outbox of a host for one peer: it keeps messages and sends them until they are acknowledged.
 
 A *peer* is another host with which this host exchanges frames. Each entry of the outbox is the
-newest message of its key (kind, edge, sender and tag). An entry is in one of three states::
+newest message of its key (kind, edge, sender and tag). An acknowledged entry stays in the outbox,
+because it must be sent again if the peer restarts. It is dropped when a message with a larger tag
+(of a later batch) is added. An entry is in one of three states::
 
     unsent ──take──▶ in flight ──a frame with it is acknowledged──▶ acknowledged
        ▲                 │                                              │
@@ -30,7 +32,7 @@ would prevent the measurement of round trips that are many times longer than the
 
 
 class _FrameInFlight:
-    """A frame in flight: when it was sent, and the key and sequence of each message in it."""
+    """A frame in flight: when it was sent, and key and sequence number of each message in it."""
 
     __slots__ = ("carries", "sent_at")
 
@@ -81,8 +83,8 @@ class Outbox:
     def put(self, message: Message) -> None:
         """Add ``message`` as an unsent entry, in place of any older message of its key.
 
-        Acknowledged messages of smaller tags are dropped: they belong to earlier batches, and no
-        vertex needs them again.
+        If the message belongs to a batch, the acknowledged entries of earlier batches (with a
+        smaller tag) are dropped, since no vertex needs them again.
 
         Parameters
         ----------
@@ -96,7 +98,11 @@ class Outbox:
         self.may_send = len(self._in_flight) < self._window
 
     def _drop_acknowledged(self, tag: int) -> None:
-        """Drop the acknowledged entries whose tag is smaller than ``tag``."""
+        """Drop the acknowledged entries whose tag is smaller than ``tag``.
+
+        Acknowledged entries stay in the outbox until this method drops them, because a peer that
+        restarts needs them again. Without batches (all tags are 0) they stay until the run ends.
+        """
         for key in [
             key for key in self._latest if key.tag < tag and key not in self._unacknowledged
         ]:
@@ -164,7 +170,7 @@ class Outbox:
             self._update()
 
     def _is_unacknowledged(self, key: Key, sequence: int) -> bool:
-        """Return whether the entry of ``key`` has this sequence and is not acknowledged."""
+        """Return whether the entry of ``key`` has this sequence number and is not acknowledged."""
         message = self._unacknowledged.get(key)
         return message is not None and message.sequence == sequence
 

@@ -94,8 +94,8 @@ class Observer:
     def reached(self, checkpoint: Checkpoint) -> None:
         """Receive a checkpoint.
 
-        Called after every evaluation except the first, if the rule learns in steps. (Such a rule
-        updates the maps once for each batch.)
+        Called after every evaluation except the first, if the rule learns from batches.
+        (Such a rule updates the maps once for each batch.)
 
         Parameters
         ----------

@@ -223,9 +223,9 @@ class _TrainingHooks(JobHooks):
 
     def concluded(self, record: Record) -> Record:
         """Return ``record`` with all evaluations and with the maps of the network to return."""
-        # Under a rule that learns in steps, the maps at the end may belong to different steps. Only
-        # the maps of an evaluation belong to the same step. Under any other rule the maps at the
-        # end are evaluated as well.
+        # Under a rule that learns from batches, the maps at the end may belong to different steps.
+        # Only the maps of an evaluation belong to the same step. Under any other rule the maps at
+        # the end are evaluated as well.
         free = not self._problem.learns_in_steps and record.outcome is not Outcome.DIVERGED
         stats = record.stats
         if free and not self._closed and stats.rounds > self._history[-1].step:

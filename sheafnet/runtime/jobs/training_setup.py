@@ -88,9 +88,9 @@ def training_problem(
     settings
         All other settings.
     require_steps
-        Whether the rule must learn in steps; False by default. Set it to True if hosts may crash
-        and be restarted without their maps. Only a training with a rule that learns in steps can
-        go back to a snapshot.
+        Whether the rule must learn from batches; False by default. Set it to True if hosts may
+        crash and be restarted without their maps. Only a training with a rule that learns from
+        batches can go back to a snapshot.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def training_problem(
         - ``batch_size`` is larger than the number of samples.
         - ``init``, ``batch_size`` or ``batches_in_flight`` is given with a rule that does not use
           it.
-        - ``require_steps`` is true and the rule does not learn in steps.
+        - ``require_steps`` is true and the rule does not learn from batches.
         - The rule needs an optimiser and ``optimiser`` is None.
         - ``optimiser`` is neither None nor an ``Optimiser``.
         - The targets or labels are not possible for the output activation.
@@ -165,7 +165,7 @@ def _learning_rule(settings: TrainingSettings) -> LearningRule:
     ------
     RuleError
         If no maps are updated under the rule, or if a checkpoint is given and the rule does not
-        learn in steps.
+        learn from batches.
     UnknownNameError
         If the setting ``rule`` is not the name of a rule.
     InputError
@@ -331,7 +331,7 @@ def _steps(rule: LearningRule, epoch: float, rounds: int | None, epochs: float |
 def _batch_problem(
     sheaf: Sheaf, pins: list[Pin], rule: BatchRule, plan: TrainingPlan, max_time: float | None
 ) -> Problem:
-    """Return the problem for a rule that learns in steps.
+    """Return the problem for a rule that learns from batches.
 
     The stalks are 0 at the start. Each batch begins with its forward pass, which sets all stalks.
     """

@@ -124,12 +124,14 @@ class Partition:
         return across(sender, receiver) or across(receiver, sender)
 
     def holds(self, now: float) -> bool:
-        """Return whether a frame that is sent from one side to the other at ``now`` is lost.
+        """Return whether the partition is in force at ``now``.
+
+        While it is in force, every frame sent between the two sides is lost, in both directions.
 
         Parameters
         ----------
         now
-            Virtual time of sending.
+            Virtual time at which a frame is sent.
         """
         since = now - self.start
         if self.every is not None and since >= 0.0:
