@@ -229,7 +229,7 @@ class Program(abc.ABC):
         NotImplementedError
             If this program does not learn from batches.
         """
-        raise NotImplementedError("only what learns in steps can go on from one")
+        raise NotImplementedError("only a rule that learns from batches continues from an update")
 
     def drain(self) -> None:
         """Begin no further batch, and finish the batches in flight.
@@ -242,7 +242,7 @@ class Program(abc.ABC):
         NotImplementedError
             If this program does not learn from batches.
         """
-        raise NotImplementedError("only what learns in steps ends after one")
+        raise NotImplementedError("only a rule that learns from batches ends after an update")
 
     def forget(self, step: int) -> None:  # noqa: B027
         """Drop the edge states of all training steps up to ``step``, inclusive.
