@@ -94,9 +94,9 @@ The whole reference uses these words in one sense.
   because it must be sent again if the peer restarts. Acknowledged messages of earlier batches are
   dropped. A batch is *in flight* if it has begun and is not finished. A frame is in flight
   if it has been sent and is not acknowledged. *Incarnation*: the number of restarts of a host.
-- *Sequence number* of a message: a number that the sender increases with every step. Of two
-  messages of the same kind, edge, sender and tag, the one with the larger number is newer, unless
-  the host of the sender has restarted between them.
+- *Key* of a message: its kind, edge, sender and tag. *Sequence number* of a message: a number that
+  the sender increases with every step. Of two messages with the same key, the one with the larger
+  number is newer, unless the host of the sender has restarted between them.
 - *Staleness* of a message: the number of steps of its sender between the previous message that the
   receiver accepted and this one, neither of the two counted.
 - *Coordinator*: the process, or simulated process, that asks all hosts for reports and ends the

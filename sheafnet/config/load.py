@@ -1,4 +1,4 @@
-"""The reading of a configuration: YAML, overrides, and validation that reports all faults."""
+"""The reading of a configuration: YAML, overrides, and validation that reports all errors."""
 
 from __future__ import annotations
 
@@ -223,8 +223,8 @@ def _follows(detail: ErrorDetails, details: Iterable[ErrorDetails]) -> bool:
 def _key(loc: Sequence[int | str]) -> str:
     """Return the dotted path of the key at a location that pydantic reports.
 
-    A location ``loc`` also contains the tags of discriminated unions, such as ``prox`` in a rule.
-    The dotted path does not contain these tags.
+    A location ``loc`` also contains the values of ``kind`` that select a section, such as ``prox``
+    in a rule. The dotted path does not contain them.
     """
     parts, model = [], Config
     for part in loc:

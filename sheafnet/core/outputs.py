@@ -147,11 +147,11 @@ class Sigmoid(OutputActivation):
     Parameters
     ----------
     force
-        Name of the energy of an edge with this map φ at its tail, tail stalk z and head stalk a.
-        ``"jacobian"`` (default) is ½‖φ(z) − a‖². ``"cross-entropy"`` is the sum of the binary
-        cross-entropies of the labels a minus the sum of the entropies of the labels. ``"auto"`` is
-        the cross-entropy in a run that begins with every coordinate of the head held by hard pins,
-        and ½‖φ(z) − a‖² otherwise.
+        Energy of an edge whose tail map is this map φ. Here z is the stalk of the tail, and a that
+        of the head. ``"jacobian"`` (default) is ½‖φ(z) − a‖². ``"cross-entropy"`` is the binary
+        cross-entropy of φ(z) with the labels a, minus the entropy of a, summed over coordinates; it
+        is 0 where φ(z) = a. ``"auto"`` is the cross-entropy in a run that begins with every
+        coordinate of the head held by hard pins, and ½‖φ(z) − a‖² otherwise.
     strength
         Factor of the cross-entropy, positive; 1.0 by default. The energy ½‖φ(z) − a‖² is not
         scaled.
@@ -195,10 +195,11 @@ class Softmax(OutputActivation):
     Parameters
     ----------
     force
-        Name of the energy of an edge with this map φ at its tail, tail stalk z and head stalk a.
-        ``"jacobian"`` (default) is ½‖φ(z) − a‖². ``"cross-entropy"`` is the cross-entropy of the
-        labels a minus the entropy of the labels. ``"auto"`` is the cross-entropy in a run that
-        begins with every coordinate of the head held by hard pins, and ½‖φ(z) − a‖² otherwise.
+        Energy of an edge whose tail map is this map φ. Here z is the stalk of the tail, and a that
+        of the head. ``"jacobian"`` (default) is ½‖φ(z) − a‖². ``"cross-entropy"`` is the
+        cross-entropy of φ(z) with the labels a, minus the entropy of a; it is 0 where φ(z) = a.
+        ``"auto"`` is the cross-entropy in a run that begins with every coordinate of the head held
+        by hard pins, and ½‖φ(z) − a‖² otherwise.
     strength
         Factor of the cross-entropy, positive; 1.0 by default. The energy ½‖φ(z) − a‖² is not
         scaled.

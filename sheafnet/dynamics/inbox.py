@@ -1,4 +1,4 @@
-"""The inbox of a vertex. It keeps the newest message of each key."""
+"""The inbox of a vertex: the newest message of each kind, edge, sender and tag."""
 
 from __future__ import annotations
 

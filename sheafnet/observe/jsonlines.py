@@ -1,4 +1,4 @@
-"""The event log: a file with one JSON object on each line, written when the event happens."""
+"""The event log: a file with a JSON object on a line for each event, written when it happens."""
 
 from __future__ import annotations
 

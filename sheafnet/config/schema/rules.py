@@ -12,7 +12,7 @@ from sheafnet.dynamics.rules.prox import Branch, Prox
 
 
 class ProxRule(Section):
-    """Section of the rule ``prox``.
+    """Section of the configuration for the rule ``prox``.
 
     Each vertex moves to the minimiser of the energy of its own edges and pins, while the
     projections of its neighbours are kept fixed.
@@ -32,7 +32,7 @@ class ProxRule(Section):
 
 
 class SorRule(Section):
-    """Section of the rule ``sor``: x ← x + ω (x* − x) for each stalk x.
+    """Section of the configuration for the rule ``sor``: x ← x + ω (x* − x) for each stalk x.
 
     Here x* is the minimiser that the rule ``prox`` computes at the vertex. Neighbours take turns.
     """
@@ -46,9 +46,10 @@ class SorRule(Section):
 
 
 class HeatRule(Section):
-    """Section of the rule ``heat``: x ← x − η ∇E for each stalk x and the energy E.
+    """Section of the configuration for the rule ``heat``.
 
-    These are explicit Euler steps of the heat flow.
+    Each vertex makes explicit Euler steps of the heat flow: x ← x − η ∇E for each stalk x and the
+    energy E.
     """
 
     kind: Literal["heat"]
@@ -58,7 +59,7 @@ class HeatRule(Section):
 
 
 class CoboundaryRule(Section):
-    """Section of the rule ``coboundary``, which computes the forward pass.
+    """Section of the configuration for the rule ``coboundary``, which computes the forward pass.
 
     The head of each edge takes the value of the map at the tail. Only the input may be pinned.
     """
@@ -67,7 +68,7 @@ class CoboundaryRule(Section):
 
 
 class ActiveSetRule(Section):
-    """Section of the rule ``active-set``: direct solves along a path.
+    """Section of the configuration for the rule ``active-set``: direct solves along a path.
 
     Each solve is for one choice of the active units. The solves end when a solution has exactly the
     chosen units active.
@@ -80,7 +81,7 @@ class ActiveSetRule(Section):
 
 
 class NudgedRule(Section):
-    """Section of the rule ``nudged`` for training.
+    """Section of the configuration for the rule ``nudged`` for training.
 
     Each map is updated from the tension of its edge, a derivative of the loss.
     """
@@ -89,7 +90,7 @@ class NudgedRule(Section):
 
 
 class RelaxRule(Section):
-    """Section of the rule ``relax`` for training.
+    """Section of the configuration for the rule ``relax`` for training.
 
     Each map is updated from the residual of its edge, while a soft pin pulls the output.
     """
@@ -109,7 +110,7 @@ class RelaxRule(Section):
 
 
 class JointRule(Section):
-    """Section of the rule ``joint`` for training.
+    """Section of the configuration for the rule ``joint`` for training.
 
     Stalks and maps are updated in the same step (flow of Bosca & Ghrist 2026).
     """

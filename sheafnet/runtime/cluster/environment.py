@@ -31,7 +31,7 @@ _HOME_OF_USER = "SHEAFNET_HOME"
 
 
 def stay_offline() -> None:
-    """Set the variables that keep Ray off the Internet, in this process and its children."""
+    """Set environment variables that keep Ray off the Internet, here and in child processes."""
     os.environ.update(OFFLINE)
 
 

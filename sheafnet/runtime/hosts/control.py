@@ -123,12 +123,12 @@ class StatusReport:
 
 @dataclass(frozen=True)
 class SetPins:
-    """An order to a host to replace its pins.
+    """A command to a host to replace its pins.
 
     Attributes
     ----------
     pins_version
-        Version of the pins; a host ignores an order whose version is not larger than its own.
+        Version of the pins; a host ignores a command whose version is not larger than its own.
     constraints
         Vertex → its pins and the set of its held neighbours, for every vertex of the host.
     rule
@@ -142,7 +142,7 @@ class SetPins:
 
 @dataclass(frozen=True)
 class SetThreshold:
-    """An order to every host to replace the send threshold of its vertices.
+    """A command to every host to replace the send threshold of its vertices.
 
     Attributes
     ----------
@@ -155,7 +155,7 @@ class SetThreshold:
 
 @dataclass(frozen=True)
 class SetFrozen:
-    """An order to every host to stop or resume the steps of its vertices.
+    """A command to every host to stop or resume the steps of its vertices.
 
     Attributes
     ----------

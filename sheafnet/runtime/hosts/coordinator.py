@@ -85,7 +85,7 @@ DEAD_AFTER = 20
 """Number of successive waves without a change after which a run with idle hosts counts as dead.
 
 A dead run cannot converge, since a force is above the tolerance and no vertex steps. After fewer
-waves an order to a host could still be on its way, and the order could make vertices step again.
+waves a command to a host could still be on its way, and the command could make vertices step again.
 """
 
 
@@ -257,7 +257,7 @@ class Coordinator:
     def receive(
         self, report: StatusReport, now: float
     ) -> Finished | Settled | SetThreshold | SetFrozen | None:
-        """Store a report; if it completes the wave, return the order or decision that follows.
+        """Store a report; if it completes the wave, return the command or decision that follows.
 
         Parameters
         ----------
@@ -270,7 +270,7 @@ class Coordinator:
         -------
         Finished, Settled, SetThreshold, SetFrozen or None
             Finished at the end of the run; Settled if a stay run has converged; SetThreshold or
-            SetFrozen as an order for all hosts. None if the wave is not complete, or if nothing
+            SetFrozen as a command for all hosts. None if the wave is not complete, or if nothing
             follows from it.
         """
         if report.wave != self._wave or report.run != self._run:
@@ -330,7 +330,7 @@ class Coordinator:
     def _judge(self) -> SetFrozen | None:
         """Set the outcome that the next wave shall confirm, if this wave leads to an outcome.
 
-        Return an order to freeze or unfreeze all hosts; None if there is no order.
+        Return a command to freeze or unfreeze all hosts; None if there is no command.
         """
         self._before = None
         stationary, idle = self.all_stationary(), self.all_idle()
@@ -400,9 +400,9 @@ class Coordinator:
         return {name: (r.incarnation, r.sent, r.accepted) for name, r in self._answers.items()}
 
     def _finish(self, outcome: Outcome) -> Finished | Settled | SetThreshold | SetFrozen | None:
-        """Return the order or decision that follows from a wave whose reports have the stalks.
+        """Return the command or decision that follows from a wave whose reports have the stalks.
 
-        None if the wave does not confirm convergence and no order follows.
+        None if the wave does not confirm convergence and no command follows.
         """
         cochain = self._assembled()
         if outcome is not Outcome.CONVERGED:
@@ -413,7 +413,7 @@ class Coordinator:
         return self._check(cochain)
 
     def _check(self, cochain: Cochain) -> Finished | Settled | SetThreshold | SetFrozen:
-        """Return the order or decision that follows from the forces on the assembled cochain.
+        """Return the command or decision that follows from the forces on the assembled cochain.
 
         Under a rule that learns from batches the forces are not checked: training is finished, and
         the stalks are those of the last batch.

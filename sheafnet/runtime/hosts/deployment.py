@@ -97,7 +97,7 @@ class Deployment:
         return replace(self, problem=replace(self.problem, resumed=snapshot), run=run)
 
     def pins_order(self, name: str) -> SetPins:
-        """Return the order to one host to replace its pins by the present pins.
+        """Return the command that a host replaces its pins by the present pins of the run.
 
         Parameters
         ----------

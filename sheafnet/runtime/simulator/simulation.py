@@ -213,7 +213,7 @@ class Simulation:
             self._order(name, partial(Host.set_pins, order=self.deployment.pins_order(name)))
 
     def _order(self, name: str, order: Callable[[Host], None]) -> None:
-        """Schedule the arrival of an order at a host. A host that is down loses the order."""
+        """Schedule the arrival of a command at a host. A host that is down loses the command."""
 
         def arrive() -> None:
             host = self.hosts.get(name)
