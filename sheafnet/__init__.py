@@ -57,7 +57,8 @@ The whole reference uses these words in one sense.
   leads from its *tail* to its *head*; in a network the tail is the end nearer to the input.
 - *Path*: a graph whose vertices lie in a row, such as the graph of a network. Each vertex has at
   most one edge on each side. *Sweep*: one pass of messages from one end of a path to the other;
-  under the rule ``relax``, to the output and back. (The command ``sheafnet sweep`` is another
+  under the rule ``relax``, to the output and back. *Up* and *above* are towards the output of a
+  network, *down* and *below* towards its input. (The command ``sheafnet sweep`` is another
   thing: it makes many runs.) *Elimination* (block elimination): solving a
   linear system along a path, vertex by vertex, from one end to the other.
 - *Star* of a vertex: what the vertex can see of its surroundings: its stalk, its pins, its maps and

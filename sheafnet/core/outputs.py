@@ -124,8 +124,8 @@ class OutputActivation(RestrictionMap):
     def loss(self, x: Array, target: Array) -> float:
         """Return the Fenchel–Young loss for labels ``target``, summed over samples.
 
-        Where the entropy of the labels is computed, labels outside its domain are clipped to the
-        domain.
+        The loss contains the entropy of the labels. In this term only, labels outside the domain of
+        the entropy are clipped to it.
 
         Parameters
         ----------

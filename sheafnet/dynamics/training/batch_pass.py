@@ -169,11 +169,14 @@ class BatchPass(abc.ABC):
 
     @abc.abstractmethod
     def go_up(self, inbox: Inbox) -> Step:
-        """Return the step on the way up in the second sweep and all later sweeps."""
+        """Return the step on the way to the output, in the second sweep and all later sweeps."""
 
     @abc.abstractmethod
     def go_down(self, inbox: Inbox, *, learn: bool) -> Step:
-        """Return the step on the way down; if ``learn`` is true, also update the map above."""
+        """Return the step of the vertex on the way from the output to the input.
+
+        If ``learn`` is true, also update the map of the edge above, which leads to the output.
+        """
 
 
 def ends(star: Star) -> tuple[Incidence | None, Incidence | None]:
