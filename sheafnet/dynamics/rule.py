@@ -42,9 +42,9 @@ class Rule(abc.ABC):
         take turns. Default True.
     may_wait
         Whether a vertex may postpone a small step while its host waits for an acknowledgement.
-        This saves steps under a rule whose single step reaches the minimum: until messages from
-        other hosts arrive, further steps would only adapt the stalk to neighbours on the same host.
-        Default False.
+        Meanwhile the step would only react to neighbours on the same host. Set this to True if one
+        step of the rule minimises the energy around the vertex: one later step then replaces all
+        postponed steps. Default False.
     relaxes
         Whether every step lowers the energy around the vertex and needs only the last projections
         of its neighbours. Only a rule with True can move the stalks under ``sn.Relax`` or

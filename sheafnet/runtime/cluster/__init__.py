@@ -13,9 +13,9 @@ sheafnet run digits --set runtime.kind=cluster --metrics-port 0
   ``sheafnet.runtime.cluster.cluster`` has the runtime ``sn.Cluster``.
   ``sheafnet.runtime.cluster.driver`` runs a problem on actors. It takes the actors from
   ``sheafnet.runtime.cluster.actor_pool``. ``sheafnet.runtime.cluster.session`` starts or joins Ray.
-- Each *host* is an actor (``sheafnet.runtime.cluster.host_actor``). It has its own vertices and
+- Each *host* is a Ray actor (``sheafnet.runtime.cluster.host_actor``). It has its own vertices and
   their maps. It also has the handles of the actors of its peers and sends frames to them.
-- The *coordinator* is an actor on the driver's machine
+- The *coordinator* is a Ray actor on the driver's machine
   (``sheafnet.runtime.cluster.coordinator_actor``). In every wave it asks each host once for a
   report, through ``sheafnet.runtime.cluster.supervisor``. It decides when the run ends. It writes
   the event log and serves Prometheus metrics: discord of every edge, force on every vertex

@@ -48,7 +48,7 @@ def open_pool(cluster: ClusterSettings) -> Iterator[ActorPool]:
 
 
 class ActorPool:
-    """A pool of idle actors for successive runs.
+    """A pool of idle Ray actors for successive runs.
 
     It has actors for coordinators and actors for hosts. For each actor of a host, the pool keeps
     the name of the host to which the actor was last bound.
@@ -85,7 +85,7 @@ class ActorPool:
         return well[0] if well else self._new_coordinator()
 
     def hosts(self, names: Iterable[str], run: str) -> dict[str, Handle]:
-        """Return an actor for each host of a run. A new actor may still be starting.
+        """Return a Ray actor for each host of a run. A new actor may still be starting.
 
         A host gets the idle actor that was last bound to a host of the same name. If there is no
         such actor, the host gets any idle actor. If no actor is idle, a new actor is started.

@@ -1,4 +1,4 @@
-"""The coordinator of a cluster run, as an actor on the machine of the driver.
+"""The coordinator of a cluster run, as a Ray actor on the machine of the driver.
 
 This actor binds the actors of the hosts to their hosts, requests a status report from every host in
 each wave, calls the observers that were sent to it, and decides when the run ends. No frame passes
@@ -35,7 +35,7 @@ trips and is at least ``MIN_TIMEOUT``."""
 
 
 class CoordinatorActor:
-    """An actor that executes one run at a time, and answers calls of the driver during the run."""
+    """A Ray actor that executes one run at a time, and meanwhile answers calls of the driver."""
 
     _job: Run | Training
 

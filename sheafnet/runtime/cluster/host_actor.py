@@ -78,7 +78,7 @@ class ThreadState:
 
 
 class HostActor:
-    """An actor with a mailbox and, while it is bound to a host, the thread of the host."""
+    """A Ray actor with a mailbox and, while it is bound to a host, the thread of the host."""
 
     def __init__(self) -> None:
         self._mail: Mail = SimpleQueue()

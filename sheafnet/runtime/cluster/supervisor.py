@@ -31,7 +31,7 @@ RETRY = 0.2
 
 
 class HostSupervisor:
-    """A supervisor that binds each actor to its host, also after a restart, and requests reports.
+    """A supervisor that lets each Ray actor build its host, and requests reports from the hosts.
 
     Parameters
     ----------
@@ -71,14 +71,14 @@ class HostSupervisor:
         self._actors = actors
 
     def bind(self) -> None:
-        """Bind every actor to its host and to the actors of the neighbours.
+        """Let every Ray actor build its host, and give it the handles of the actors of the peers.
 
         Raises
         ------
         ClusterError
             If a host does not start within ``startup`` seconds, if a host is lost and cannot be
-            restarted, or if Ray fails. An exception that is raised while an actor builds its host
-            is raised unchanged.
+            restarted, or if Ray fails. An exception that is raised while a Ray actor builds its
+            host is raised unchanged.
         """
         # All actors are requested to bind before the first is awaited. A frame to an actor that is
         # not bound is lost, and it is sent again only after its timeout.
@@ -174,14 +174,14 @@ class HostSupervisor:
         self.bind()
 
     def _begin(self, name: str) -> ray.ObjectRef[Process]:
-        """Request that an actor builds its host, and return a Ray reference to its answer."""
+        """Request that a Ray actor builds its host, and return a Ray reference to its answer."""
         spec = self.deployment.host_spec(name, self._incarnations[name], self.send_threshold)
         peers = {peer: self._actors[peer] for peer in spec.peers}
         process: ray.ObjectRef[Process] = self._actors[name].bind.remote(spec, peers)
         return process
 
     def _confirm(self, name: str, process: ray.ObjectRef[Process]) -> None:
-        """Wait until an actor is bound, and store its process, or the time if the actor is lost.
+        """Wait until a Ray actor is bound, and store its process, or the time if the actor is lost.
 
         Raises
         ------
