@@ -291,12 +291,12 @@ def train(net: ReluNetwork, x: ArrayLike, y: ArrayLike, **settings: Unpack[Train
         inputs and targets with the shapes of ``x`` and ``y``, except for the number of samples; or
         a ``Split`` that ``sn.task`` returned. With None (default) there are no test samples.
     every
-        Number of training steps (rounds under ``Joint``) from one evaluation to the next, at least
-        1. With None (default) it is one epoch if an epoch has more than one step and training is
+        Number of training steps (rounds under ``Joint``) from one evaluation to the next; 1 or
+        more. With None (default) it is one epoch if an epoch has more than one step and training is
         longer than one epoch. Otherwise it is a tenth of the training.
     patience
-        Number of successive evaluations without a lower loss after which training stops; at least
-        1. The loss is that of the test samples if there are any, else that of the training
+        Number of successive evaluations without a lower loss after which training stops; 1 or
+        more. The loss is that of the test samples if there are any, else that of the training
         samples. The result is then the network with the lowest loss. With None (default) training
         does not stop early, and the result is the last network.
     label_smoothing

@@ -2,7 +2,8 @@
 
     OPENBLAS_NUM_THREADS=1 python -m tests.bench.simulator
 
-For the full speed of the simulator, compile the package first, as its README says. It prints:
+For the full speed of the simulator, compile the package first, as tests/bench/README.md says. The
+benchmark prints:
 
 1. Vertex updates and heap events a second on 64-32-32-10 with batch 1, on one core.
 2. The same with batch 256, beside a bare NumPy loop with the arithmetic of as many updates.

@@ -18,13 +18,14 @@ import pytest
 
 import sheafnet
 import sheafnet as sn
-from tests.support.markdown import ROOT, document, markdown_files
+from tests.support.markdown import ROOT, Document, docstrings, document, markdown_files
 from tests.support.processes import PATH
 
 PUBLIC = sorted(sn.__all__)
 SECTIONS = re.compile(r"^(Parameters|Attributes)\n-+\n(.*?)(?=^\w[\w ]*\n-+$|\Z)", re.M | re.S)
 ENTRY = re.compile(r"^([\w*][\w*, ]*?)(?: : .*)?$", re.M)
-REFERENCE = re.compile(r"`+((?:sheafnet|sn)(?:\.\w+)+)")
+REFERENCE = re.compile(r"(?<![\w./-])((?:sheafnet|sn)(?:\.[A-Za-z_]\w*)+)(?![\w/-])")
+FILE = re.compile(r"\.(?:py|yaml|npz|md|so)$")
 
 
 @pytest.mark.slow
@@ -133,25 +134,31 @@ def resolves(dotted: str) -> bool:
     return False
 
 
-SOURCES = sorted(path for folder in ("sheafnet", "tests") for path in (ROOT / folder).rglob("*.py"))
+def dotted_names(text: str) -> list[str]:
+    """Return the names in a text that begin with ``sheafnet.`` or ``sn.``, without file names."""
+    return [dotted for dotted in REFERENCE.findall(text) if not FILE.search(dotted)]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_names_in_docstrings_lead_somewhere(path: Path) -> None:
-    texts = [
-        node.value
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    ]
-    for text in texts:
-        for dotted in REFERENCE.findall(text):
-            assert resolves(dotted), dotted
+@pytest.mark.parametrize("text", [*docstrings(), *markdown_files()], ids=lambda it: it.path)
+def test_names_in_docstrings_and_markdown_lead_somewhere(text: Document) -> None:
+    assert [dotted for dotted in dotted_names(text.text) if not resolves(dotted)] == []
 
 
-def test_names_in_markdown_lead_somewhere() -> None:
-    for text in markdown_files():
-        for dotted in REFERENCE.findall(text.text):
-            assert resolves(dotted), f"{text.path}: {dotted}"
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_in_docstrings_of_tests_lead_somewhere(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            names = dotted_names(ast.get_docstring(node) or "")
+            assert [dotted for dotted in names if not resolves(dotted)] == []
+
+
+def test_no_line_of_an_entry_reads_as_an_item_of_a_list() -> None:
+    # Markdown makes a list of a line that begins with "1. ", as a sentence that ends in 1 may.
+    broken = re.compile(r"^ +\d+\. ", re.M)
+    assert [text.path for text in docstrings() if broken.search(text.text)] == []
 
 
 def test_a_name_that_leads_nowhere_would_be_found() -> None:
@@ -160,3 +167,7 @@ def test_a_name_that_leads_nowhere_would_be_found() -> None:
     assert not resolves("sn.Gone")
     assert not resolves("sheafnet.core.gone")
     assert not resolves("sn.Stop.gone")
+    assert dotted_names("``runtime=sn.Gone()`` in sheafnet.core and configs/sheafnet.yaml") == [
+        "sn.Gone",
+        "sheafnet.core",
+    ]

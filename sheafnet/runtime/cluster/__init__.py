@@ -1,11 +1,8 @@
 """Hosts as Ray actors: a process for each host, on this machine or on many.
 
 The code of hosts and coordinator is in ``sheafnet.runtime.hosts``; this package adds processes,
-threads and remote calls. For example, this command trains a classifier of digits on four hosts:
-
-```text
-sheafnet run digits --set runtime.kind=cluster --metrics-port 0
-```
+threads and remote calls. In a configuration, ``runtime.kind=cluster`` selects it;
+``deploy/README.md`` has commands.
 
 **Processes, in reading order**
 

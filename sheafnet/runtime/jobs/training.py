@@ -47,8 +47,8 @@ class TrainingProblem(Problem):
     plan
         Batches, number of steps, optimiser, and number of steps from one evaluation to the next.
     patience
-        Number of successive evaluations without a lower loss after which training stops, at least
-        1. The loss is that of the test samples, or of the training samples if ``test`` is None.
+        Number of successive evaluations without a lower loss after which training stops; 1 or
+        more. The loss is that of the test samples, or of the training samples if ``test`` is None.
         With None training does not stop early.
     past
         Checkpoint from which training is resumed. None (default) if training begins at step 0.
