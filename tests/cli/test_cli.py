@@ -226,6 +226,7 @@ def test_a_forward_pass_that_overflows_costs_its_deviation_only() -> None:
     assert result["max_deviation_from_forward"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["| head -c 10", "> /dev/null"])
 def test_the_exit_code_follows_the_outcome_whoever_reads(end: str) -> None:
     line = f"set -o pipefail; {command('run', QUICK)[0]} run {QUICK} --out here {end}"
@@ -367,6 +368,7 @@ def test_help_and_version() -> None:
     assert sn.__version__ in sheafnet("--version").output
 
 
+@pytest.mark.slow
 def test_the_installed_command_is_silent_in_a_pipe() -> None:
     done = subprocess.run(command("run", QUICK), capture_output=True, text=True, check=False)
     assert done.returncode == 0
@@ -380,6 +382,7 @@ def test_the_module_is_the_same_command() -> None:
     assert done.stdout == subprocess.check_output(command("--version"), text=True)
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_a_progress_line() -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}

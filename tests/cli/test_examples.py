@@ -96,6 +96,7 @@ def test_a_network_of_ones_own_runs_as_the_gallery_says() -> None:
     assert result["discord"]["weight_1"] > 0.01 > result["discord"]["weight_2"]
 
 
+@pytest.mark.slow
 def test_the_table_of_a_training_under_faults_is_of_the_run_that_it_names() -> None:
     text = document("tests/bench/README.md").text
     header, _, row, *_ = text[text.index("| step | 0 | 20") :].splitlines()

@@ -81,6 +81,7 @@ def test_energies_are_drawn_by_setting() -> None:
     assert picture.count('id="line2d_') > 4
 
 
+@pytest.mark.slow
 def test_lockstep_is_swept_over_starts() -> None:
     done = sheafnet("sweep", "quickstart", "--seeds", "0:2", "--jobs", "1")
     assert done.exit_code == 0
