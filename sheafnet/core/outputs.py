@@ -118,7 +118,15 @@ class OutputActivation(RestrictionMap):
 
     @abc.abstractmethod
     def jacobian(self, x: Array, y: Array) -> Array:
-        """Return Dφ(x) y, shape (dim, batch). Since Dφ is symmetric, this is also Dφ(x)ᵀ y."""
+        """Return Dφ(x) y, shape (dim, batch). Since Dφ is symmetric, this is also Dφ(x)ᵀ y.
+
+        Parameters
+        ----------
+        x
+            Stalk z of the tail, shape (dim, batch).
+        y
+            Vector that Dφ is applied to, shape (dim, batch).
+        """
 
     @abc.abstractmethod
     def loss(self, x: Array, target: Array) -> float:
@@ -137,7 +145,17 @@ class OutputActivation(RestrictionMap):
 
     @abc.abstractmethod
     def newton(self, weight: Array, p: Array, force: Array) -> Array:
-        """Return (diag(weight) + Dφ(x))⁻¹ force, where x is a point with φ(x) = p."""
+        """Return (diag(weight) + Dφ(x))⁻¹ force, where x is a point with φ(x) = p.
+
+        Parameters
+        ----------
+        weight
+            Diagonal of the matrix that is added to Dφ, positive, shape (dim, 1).
+        p
+            Value of φ at the point of Dφ, shape (dim, batch).
+        force
+            Right-hand side of the linear system, shape (dim, batch).
+        """
 
 
 @dataclass(frozen=True)

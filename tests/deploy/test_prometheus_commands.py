@@ -17,7 +17,7 @@ PORT = "9091"
 """The port in deploy/README.md; the test takes a free one."""
 
 
-@pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs prometheus")
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs Debian's prometheus")
 def test_the_energy_of_a_run_is_shown_by_prometheus(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
     (port,) = free_ports(1)

@@ -39,7 +39,7 @@ SHELL = [block for block in TO_RUN if block.language == "sh"]
 CI = commands((ROOT / ".ci" / "run").read_text(encoding="utf-8"))
 OURS = ("sheafnet ", "python -m pydoc ")
 """How the commands begin that are run here. What installs and what tests is run by CI."""
-COMMAND = re.compile(r"^(?:\w+=\S+ )*(?:sheafnet|python -m) +([\w.-]+)(?: +([\w.-]+))?")
+COMMAND = re.compile(r"^(?:\w+=\S+ )*(sheafnet|python -m) +([\w.-]+)(?: +([\w.-]+))?")
 SECONDS = 120.0
 
 
@@ -102,8 +102,8 @@ def named_by(command: str) -> str:
     """Return why the verb or the module that a command names does not exist; empty if it does."""
     if not (found := COMMAND.match(command)):
         return ""
-    name, argument = found.groups()
-    if command[: found.start(1)].endswith("sheafnet "):
+    program, name, argument = found.groups()
+    if program == "sheafnet":
         return "" if name in VERBS or name.startswith("-") else f"no verb {name}"
     module = argument if name == "pydoc" and argument else name
     return "" if exists(module) else f"no module or name {module}"
