@@ -1,6 +1,6 @@
 """The gain, the cost and the memory of several batches in flight.
 
-    OPENBLAS_NUM_THREADS=1 python -m tests.bench.batches_in_flight [simulator|cluster|memory] …
+    python -m tests.bench.batches_in_flight [simulator|cluster|memory] …
 
 Both of the first two train 64-32-32-32-32-32-32-32-10, eight affine layers, on the digits, with
 F = 1, 2, 4 and 8 batches of 64 samples in flight. They print the speed, and beside it the loss on

@@ -1,6 +1,6 @@
 """Digits completed and classified from their upper halves.
 
-    OPENBLAS_NUM_THREADS=1 python -m tests.bench.completion [--out FILE.png]
+    python -m tests.bench.completion [--out FILE.png]
 
 Of every test image the upper half is held, the hidden pixels are pulled with strength 0.1 to the
 mean image of the training split, and the output is held at each of the ten classes in turn. Each

@@ -1,6 +1,6 @@
 """The pictures that the Markdown files show, each made by the command that they name.
 
-    OPENBLAS_NUM_THREADS=1 python -m tests.bench.gallery [NAME …]
+    python -m tests.bench.gallery [NAME …]
 
 Without a name every picture is made again.
 """
@@ -74,8 +74,11 @@ def make(name: str, folder: Path) -> None:
 def main() -> None:
     """Make the pictures that the command line names, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("names", nargs="*", choices=[*GALLERY, []], metavar="NAME")
-    for name in parser.parse_args().names or GALLERY:
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(GALLERY))
+    names = parser.parse_args().names or list(GALLERY)
+    if unknown := set(names) - set(GALLERY):
+        parser.error(f"no picture {', '.join(sorted(unknown))}; there are {', '.join(GALLERY)}")
+    for name in names:
         make(name, PICTURES)
         print(PICTURES / name, flush=True)
 

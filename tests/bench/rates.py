@@ -1,6 +1,6 @@
 """The training loss as a function of βn, the rate of the maps beside that of the stalks.
 
-    OPENBLAS_NUM_THREADS=1 python -m tests.bench.rates [--draw PICTURE]
+    python -m tests.bench.rates [--draw PICTURE]
 
 It trains by the paper's flow on its four tasks, with β · n from 0.003 to 30, n samples and α = 1.
 The step dt = 0.05 is ten times that of the authors; at their β it gives the same losses in fewer

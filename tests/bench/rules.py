@@ -1,6 +1,6 @@
 """The rounds, messages and seconds that each rule needs to be within 1e-9 of the forward pass.
 
-    OPENBLAS_NUM_THREADS=1 python -m tests.bench.rules
+    python -m tests.bench.rules
 
 All runs are in lockstep, with the input pinned, from the same random start. Beside them runs an
 Euler loop in bare NumPy with the authors' step of 0.01, which has access to the whole network and

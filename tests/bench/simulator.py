@@ -1,6 +1,6 @@
 """Speed and size of the simulator.
 
-    OPENBLAS_NUM_THREADS=1 python -m tests.bench.simulator
+    python -m tests.bench.simulator
 
 For the full speed of the simulator, compile the package first, as tests/bench/README.md says. The
 benchmark prints:

@@ -1,7 +1,7 @@
 """Strictly local training beside PyTorch, on the same data from the same start.
 
     pip install torch==2.13.0
-    OPENBLAS_NUM_THREADS=1 python -m tests.bench.training [tasks|digits|all|nothing] [--draw FILE]
+    python -m tests.bench.training [tasks|digits|all|nothing] [--draw FILE]
 
 *tasks*: the four tasks of Bosca & Ghrist 2026, with the full batch. For each way of training it
 prints the rounds, the messages between vertices (none for PyTorch) and the seconds until the

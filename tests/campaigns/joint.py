@@ -1,6 +1,6 @@
 """The rounds in which ``Joint`` reaches the authors' loss, with their steps and with others.
 
-    OPENBLAS_NUM_THREADS=1 python -m tests.campaigns.joint [curve|adam|momentum|free|all]
+    python -m tests.campaigns.joint [curve|adam|momentum|free|all]
 
 trains by ``Joint`` on the four tasks of Bosca & Ghrist 2026, from the authors' start and from four
 He starts, until the training loss is at most that of the authors' program after its 100,000 steps.
